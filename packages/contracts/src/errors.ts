@@ -1,0 +1,71 @@
+interface ErrorRow {
+  http: number;
+  trpc: string;
+  /** Whether the same call may succeed later without any change. */
+  retry: boolean;
+  text: string;
+}
+
+/** Every refusal of the gateway. Doors translate a row into their own envelope and read nothing else. */
+export const ERRORS = {
+  bad_request: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The request is malformed." },
+  invalid_input: { http: 422, trpc: "UNPROCESSABLE_CONTENT", retry: false, text: "The request does not fit the schema." },
+  invalid_cursor: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The cursor is not one of this conversation." },
+  unauthenticated: { http: 401, trpc: "UNAUTHORIZED", retry: false, text: "A valid credential is required." },
+  missing_scope: { http: 403, trpc: "FORBIDDEN", retry: false, text: "The credential lacks the scope for this." },
+  not_found: { http: 404, trpc: "NOT_FOUND", retry: false, text: "Not found." },
+  method_not_allowed: { http: 405, trpc: "METHOD_NOT_SUPPORTED", retry: false, text: "The method is not allowed here." },
+  turn_in_progress: { http: 409, trpc: "CONFLICT", retry: false, text: "This conversation is still answering." },
+  nothing_to_steer: { http: 409, trpc: "CONFLICT", retry: false, text: "No turn is running that could be steered." },
+  message_not_waiting: { http: 409, trpc: "CONFLICT", retry: false, text: "The message no longer waits in the queue." },
+  idempotency_mismatch: { http: 409, trpc: "CONFLICT", retry: false, text: "This idempotency key was used with another body." },
+  body_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The body is larger than the limit." },
+  message_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The message is larger than the limit." },
+  unsupported_media_type: { http: 415, trpc: "UNSUPPORTED_MEDIA_TYPE", retry: false, text: "The content type is not supported." },
+  queue_full: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "The conversation's queue is full." },
+  model_rejected: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The model refused the request." },
+  model_unavailable: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The model is not answering." },
+  egress_refused: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The address may not be called from here." },
+  egress_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The address could not be reached." },
+  storage_unavailable: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The gateway is briefly unavailable." },
+  stale_epoch: { http: 409, trpc: "CONFLICT", retry: false, text: "The right to run this conversation has passed on." },
+  internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One wrong field: where it is and what is wrong with it. */
+export interface ErrorIssue {
+  path: (string | number)[];
+  message: string;
+  code: string;
+}
+
+interface ErrorFacts {
+  /** For the log only; never sent to a caller. */
+  detail?: string;
+  cause?: unknown;
+  issues?: ErrorIssue[];
+  /** Overrides the row's text where a more exact one helps the caller. */
+  text?: string;
+  retryAfterSeconds?: number;
+}
+
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+  readonly issues: ErrorIssue[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, facts: ErrorFacts = {}) {
+    super(facts.text ?? ERRORS[code].text, { cause: facts.cause });
+    this.name = "GatewayError";
+    this.code = code;
+    this.detail = facts.detail;
+    this.issues = facts.issues;
+    this.retryAfterSeconds = facts.retryAfterSeconds;
+  }
+}
+
+export const isGatewayError = (error: unknown, code?: ErrorCode): error is GatewayError =>
+  error instanceof GatewayError && (code === undefined || error.code === code);

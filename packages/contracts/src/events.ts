@@ -1,0 +1,83 @@
+import type { DispatchMode } from "./agent.ts";
+import type { Cursor } from "./cursor.ts";
+import type { EndUser, ExecutionStatus, MessageInput, TurnEndReason, TurnOptions, Usage } from "./execution.ts";
+import type { Question } from "./question.ts";
+
+export type MessageMode = "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject";
+export type QueueAction = "enqueue" | "drain" | "cancel" | "clear" | "reorder";
+
+export interface CallRecord {
+  callId: string;
+  name: string;
+  arguments: string;
+}
+
+/** One execution's text within its current step, as far as it is known. */
+export interface TextSoFar {
+  executionId: string;
+  step: number;
+  text: string;
+}
+
+/** Every fact of a conversation's log. Facts are only added; meaning never changes under an old name. */
+export interface EventData {
+  /** A message became a turn that will run next. */
+  "turn.created": { messageId: string; turnId: string; input: MessageInput; user: EndUser | null; options: TurnOptions; mode: MessageMode };
+  "turn.started": { turnNumber: number; attempt: number; agentVersion: number };
+  /** A piece of text. `offset` counts the characters of this execution's step before it. Not durable: joined, kept in Redis. */
+  "turn.delta": { step: number; offset: number; text: string };
+  /** The whole text so far; replaces what was folded from deltas. */
+  "turn.snapshot": { texts: TextSoFar[] };
+  /** Another attempt takes over; what the turn said from `discardFrom` on no longer counts. */
+  "attempt.superseded": { attempt: number; nextAttempt: number; discardFrom: Cursor; reason: "lease_lost" | "shutdown" };
+  /** The model's whole response of one step. */
+  "step.completed": { step: number; text: string; calls: CallRecord[]; model: string; finishReason: string };
+  "tool.called": { step: number; callId: string; tool: string; arguments: unknown };
+  "tool.returned": { step: number; callId: string; tool: string; result: string; isError: boolean };
+  "child.created": { childId: string; agentId: string; agentVersion: number; agentName: string; mode: Exclude<DispatchMode, "auto">; query: string };
+  "child.finished": {
+    childId: string;
+    agentId: string;
+    mode: Exclude<DispatchMode, "auto">;
+    status: ExecutionStatus;
+    result: string | null;
+    reason: TurnEndReason | null;
+    usage: Usage;
+  };
+  "model.retried": { model: string; retry: number; delayMs: number; error: string };
+  "model.fell_back": { from: string; to: string; error: string };
+  "queue.updated": { action: QueueAction; messageId: string | null; queueDepth: number };
+  "card.opened": { cardId: string; questions: Question[] };
+  "card.closed": { cardId: string; outcome: "answered" | "approved" | "denied" | "expired" | "superseded" | "cancelled" };
+  "turn.paused": { cardIds: string[] };
+  "turn.resumed": { cardId: string };
+  "turn.completed": { turnNumber: number; result: string; usage: Usage };
+  "turn.failed": { turnNumber: number; status: "failed" | "error"; reason: TurnEndReason; text: string; result: string | null; usage: Usage };
+  "turn.stopped": { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage };
+}
+
+export type EventType = keyof EventData;
+
+interface EventBase<Type extends EventType> {
+  cursor: Cursor;
+  /** On the first event of an epoch: the durable head that it follows. */
+  previous?: Cursor;
+  type: Type;
+  /** The execution that the fact is about: the root, or a sync child whose events are forwarded. */
+  executionId: string;
+  turnId: string | null;
+  at: string;
+  data: EventData[Type];
+}
+
+export type LogEvent = { [Type in EventType]: EventBase<Type> }[EventType];
+export type EventOf<Type extends EventType> = EventBase<Type>;
+
+/** An event before the log gave it its cursor and time. */
+export type NewEvent = { [Type in EventType]: { type: Type; executionId: string; turnId: string | null; data: EventData[Type] } }[EventType];
+
+/** Deltas live in Redis and are lost with it; every other fact is committed before it is published. */
+export const isDurable = (type: EventType): boolean => type !== "turn.delta";
+
+const TURN_ENDS: ReadonlySet<EventType> = new Set<EventType>(["turn.completed", "turn.failed", "turn.stopped"]);
+export const isTurnEnd = (type: EventType): boolean => TURN_ENDS.has(type);

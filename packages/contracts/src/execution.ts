@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { dispatchMode } from "./agent.ts";
+import { LIMITS } from "./limits.ts";
+
+export const EXECUTION_STATUSES = ["pending", "executing", "paused", "error", "failed", "completed", "stopped"] as const;
+export const executionStatus = z.enum(EXECUTION_STATUSES);
+/** `failed` is the agent's own outcome, `error` one of the infrastructure. */
+export type ExecutionStatus = z.infer<typeof executionStatus>;
+
+const TERMINAL: ReadonlySet<ExecutionStatus> = new Set(["error", "failed", "completed", "stopped"]);
+export const isTerminal = (status: ExecutionStatus): boolean => TERMINAL.has(status);
+
+/** Whom a turn is attributed to. A claimed role or privilege is no part of it and is dropped. */
+export const endUser = z.object({
+  email: z.string().max(320),
+  displayName: z.string().max(200).nullish(),
+  id: z.string().max(200).nullish(),
+  firstName: z.string().max(200).nullish(),
+  lastName: z.string().max(200).nullish(),
+  timezone: z.string().max(64).nullish(),
+  additionalAttributes: z.record(z.string(), z.json()).nullish(),
+});
+export type EndUser = z.infer<typeof endUser>;
+
+/** `text` has at most `LIMITS.messageCharsMax` UTF-16 units; `files` are URLs. One of the two is needed. */
+export const messageInput = z.object({
+  text: z.string().max(LIMITS.messageCharsMax).default(""),
+  files: z.array(z.url().max(2_048)).max(LIMITS.filesPerMessageMax).default([]),
+});
+export type MessageInput = z.infer<typeof messageInput>;
+
+export const reasoningEffort = z.enum(["low", "medium", "high", "xhigh"]);
+export const outputFormat = z.enum(["text", "markdown", "json", "voice"]);
+
+/** What a caller may set for one turn. */
+export const turnOptions = z.object({
+  instructionsOverride: z.string().max(LIMITS.messageCharsMax).optional(),
+  additionalContext: z.string().max(LIMITS.messageCharsMax).optional(),
+  expectedOutput: z.string().max(LIMITS.messageCharsMax).optional(),
+  outputFormat: outputFormat.optional(),
+  outputSchema: z.record(z.string(), z.json()).optional(),
+  model: z.string().min(1).max(200).optional(),
+  reasoningEffort: reasoningEffort.optional(),
+  /** Forces the mode of every dispatched child; sticky on the conversation until changed. */
+  subTasks: dispatchMode.optional(),
+  title: z.string().max(500).optional(),
+  source: z.string().max(200).optional(),
+  sourceNodeType: z.string().max(40).optional(),
+  workerId: z.string().max(200).optional(),
+  triggeringAgentId: z.string().max(200).optional(),
+  payloadExtension: z.record(z.string(), z.json()).optional(),
+  thinkMode: z.enum(["default", "harder"]).optional(),
+});
+export type TurnOptions = z.infer<typeof turnOptions>;
+
+/** Tokens. `estimated` marks counts of ours where the provider sent none. */
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  modelCalls: number;
+  estimated: boolean;
+}
+
+export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0, modelCalls: 0, estimated: false };
+
+export const addUsage = (a: Usage, b: Usage): Usage => ({
+  inputTokens: a.inputTokens + b.inputTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+  cachedTokens: a.cachedTokens + b.cachedTokens,
+  reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+  modelCalls: a.modelCalls + b.modelCalls,
+  estimated: a.estimated || b.estimated,
+});
+
+/** How an execution was started: by a message, or by the router as a waiting or a background child. */
+export type ExecutionMode = "root" | "sync" | "async";
+
+/** A run with status, result and usage. A conversation's root execution describes its latest turn. */
+export interface Execution {
+  id: string;
+  organizationId: string;
+  conversationId: string;
+  agentId: string;
+  agentVersion: number;
+  parentId: string | null;
+  mode: ExecutionMode;
+  status: ExecutionStatus;
+  input: MessageInput;
+  user: EndUser | null;
+  options: TurnOptions;
+  result: string | null;
+  /** Why a turn ended other than by an answer: a code of `TurnEndReason`. */
+  reason: TurnEndReason | null;
+  title: string | null;
+  turnId: string | null;
+  turnNumber: number;
+  attempt: number;
+  stoppedByUser: boolean;
+  usage: Usage;
+  childIds: string[];
+  finishedChildIds: string[];
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  updatedAt: string;
+}
+
+export type TurnEndReason =
+  | "user_stop"
+  | "shutdown"
+  | "lease_lost"
+  | "budget"
+  | "timeout"
+  | "superseded"
+  | "steps_exhausted"
+  | "attempts_exhausted"
+  | "answer_too_long"
+  | "model_rejected"
+  | "model_unavailable"
+  | "internal";

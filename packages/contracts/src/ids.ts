@@ -1,0 +1,31 @@
+import { randomBytes } from "node:crypto";
+import { v7 } from "uuid";
+import { z } from "zod";
+
+type Brand<Kind extends string> = string & z.core.$brand<Kind>;
+
+export type OrganizationId = Brand<"OrganizationId">;
+export type AgentId = Brand<"AgentId">;
+/** A conversation's id is the id of its root execution. */
+export type ConversationId = Brand<"ExecutionId"> & Brand<"ConversationId">;
+export type ExecutionId = Brand<"ExecutionId">;
+export type TurnId = Brand<"TurnId">;
+export type MessageId = Brand<"MessageId">;
+export type CardId = Brand<"CardId">;
+export type KeyId = Brand<"KeyId">;
+
+const uuid = <Id extends string>() => z.guid().toLowerCase() as unknown as z.ZodType<Id, string>;
+
+export const organizationId = uuid<OrganizationId>();
+export const agentId = uuid<AgentId>();
+export const conversationId = uuid<ConversationId>();
+export const executionId = uuid<ExecutionId>();
+export const turnId = uuid<TurnId>();
+export const messageId = uuid<MessageId>();
+export const cardId = uuid<CardId>();
+export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodType<KeyId, string>;
+
+/** A new UUIDv7: sorts by the time it was made. */
+export const newId = <Id extends string>(): Id => v7() as Id;
+
+export const newKeyId = (): KeyId => `key_${randomBytes(12).toString("hex")}` as KeyId;

@@ -1,0 +1,18 @@
+import { z } from "zod";
+import { conversationId, organizationId } from "./ids.ts";
+
+const conversation = z.object({ organizationId, conversationId });
+
+/** Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. */
+export const JOBS = {
+  "turn.run": { queue: "turns", payload: conversation, attempts: 3, backoffMs: 250 },
+  "subtask.run": { queue: "subtasks", payload: conversation, attempts: 3, backoffMs: 250 },
+  "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250 },
+  "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250 },
+} as const;
+
+export type JobName = keyof typeof JOBS;
+export type JobPayload<Name extends JobName> = z.infer<(typeof JOBS)[Name]["payload"]>;
+export type QueueName = (typeof JOBS)[JobName]["queue"];
+
+export const QUEUES = [...new Set(Object.values(JOBS).map((job) => job.queue))] as QueueName[];

@@ -1,0 +1,6 @@
+export * from "./clock.ts";
+export * from "./job-queue.ts";
+export * from "./log/live-tail.ts";
+export * from "./log/log-store.ts";
+export * from "./logger.ts";
+export * from "./model/model.ts";
