@@ -6,6 +6,7 @@ import { endUser, messageInput, turnOptions } from "./execution.ts";
 import type { MessageMode } from "./events.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
+import type { question } from "./question.ts";
 
 /** The modes served today. */
 export const messageMode = z.enum(["auto", "queue", "reject"]);
@@ -140,4 +141,28 @@ export interface ThreadMessage {
   files: string[];
   at: string;
   usage?: Usage;
+}
+
+export type ThreadEntry =
+  | { kind: "user"; id: string; at: string; text: string; files: string[]; user: z.infer<typeof endUser> | null; turnId: string }
+  | { kind: "agent"; id: string; at: string; text: string; turnId: string; status: Execution["status"] }
+  | { kind: "tool_call"; id: string; at: string; tool: string; arguments: unknown; result: string | null; isError: boolean; turnId: string }
+  | { kind: "child"; id: string; at: string; childId: string; agentId: string; query: string; turnId: string }
+  | { kind: "questions"; id: string; at: string; cardId: string; questions: z.infer<typeof question>[]; status: string; turnId: string };
+
+/** One execution with all that was said and done in it. */
+export interface ExecutionView {
+  execution: Execution;
+  thread: ThreadEntry[];
+  /** Of this execution alone. */
+  usage: Usage;
+}
+
+/** A conversation whole: the root, and each child on its own. `usage` counts the root and every child. */
+export interface ConversationView {
+  conversationId: string;
+  version: number;
+  root: ExecutionView;
+  children: ExecutionView[];
+  usage: Usage;
 }

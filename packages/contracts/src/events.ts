@@ -51,9 +51,10 @@ export interface EventData {
   "card.closed": { cardId: string; outcome: "answered" | "approved" | "denied" | "expired" | "superseded" | "cancelled" };
   "turn.paused": { cardIds: string[] };
   "turn.resumed": { cardId: string };
-  "turn.completed": { turnNumber: number; result: string; usage: Usage };
-  "turn.failed": { turnNumber: number; status: "failed" | "error"; reason: TurnEndReason; text: string; result: string | null; usage: Usage };
-  "turn.stopped": { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage };
+  /** The three ends of a turn. `more`: the next queued message runs right after. `result` is the whole answer so far. */
+  "turn.completed": { turnNumber: number; result: string; usage: Usage; more: boolean };
+  "turn.failed": { turnNumber: number; status: "failed" | "error"; reason: TurnEndReason; text: string; result: string | null; usage: Usage; more: boolean };
+  "turn.stopped": { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
 }
 
 export type EventType = keyof EventData;
