@@ -27,7 +27,11 @@ export type AgentConfig = z.infer<typeof agentConfig>;
 
 export const agentName = z.string().trim().min(1).max(120);
 
-export const createAgentInput = z.object({ name: agentName, description: z.string().max(2_000).default(""), config: agentConfig.prefault({}) });
+export const createAgentInput = z.object({
+  name: agentName,
+  description: z.string().max(2_000).default(""),
+  config: agentConfig.prefault({}),
+});
 export const updateAgentInput = z.object({
   agentId,
   name: agentName.optional(),

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { agentVersion } from "./agent.ts";
 import { cursor } from "./cursor.ts";
+import type { MessageMode } from "./events.ts";
 import type { Execution, Usage } from "./execution.ts";
 import { endUser, messageInput, turnOptions } from "./execution.ts";
-import type { MessageMode } from "./events.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
 import { LIMITS } from "./limits.ts";
 import type { question } from "./question.ts";

@@ -34,7 +34,14 @@ export interface EventData {
   "step.completed": { step: number; text: string; calls: CallRecord[]; model: string; finishReason: string };
   "tool.called": { step: number; callId: string; tool: string; arguments: unknown };
   "tool.returned": { step: number; callId: string; tool: string; result: string; isError: boolean };
-  "child.created": { childId: string; agentId: string; agentVersion: number; agentName: string; mode: Exclude<DispatchMode, "auto">; query: string };
+  "child.created": {
+    childId: string;
+    agentId: string;
+    agentVersion: number;
+    agentName: string;
+    mode: Exclude<DispatchMode, "auto">;
+    query: string;
+  };
   "child.finished": {
     childId: string;
     agentId: string;
@@ -53,7 +60,15 @@ export interface EventData {
   "turn.resumed": { cardId: string };
   /** The three ends of a turn. `more`: the next queued message runs right after. `result` is the whole answer so far. */
   "turn.completed": { turnNumber: number; result: string; usage: Usage; more: boolean };
-  "turn.failed": { turnNumber: number; status: "failed" | "error"; reason: TurnEndReason; text: string; result: string | null; usage: Usage; more: boolean };
+  "turn.failed": {
+    turnNumber: number;
+    status: "failed" | "error";
+    reason: TurnEndReason;
+    text: string;
+    result: string | null;
+    usage: Usage;
+    more: boolean;
+  };
   "turn.stopped": { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
 }
 
@@ -75,7 +90,9 @@ export type LogEvent = { [Type in EventType]: EventBase<Type> }[EventType];
 export type EventOf<Type extends EventType> = EventBase<Type>;
 
 /** An event before the log gave it its cursor and time. */
-export type NewEvent = { [Type in EventType]: { type: Type; executionId: string; turnId: string | null; data: EventData[Type] } }[EventType];
+export type NewEvent = {
+  [Type in EventType]: { type: Type; executionId: string; turnId: string | null; data: EventData[Type] };
+}[EventType];
 
 /** Deltas live in Redis and are lost with it; every other fact is committed before it is published. */
 export const isDurable = (type: EventType): boolean => type !== "turn.delta";

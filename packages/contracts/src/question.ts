@@ -7,7 +7,10 @@ export const question = z.object({
   multiSelect: z.boolean().default(false),
   allowFreeText: z.boolean().default(true),
   required: z.boolean().default(true),
-  options: z.array(z.object({ id: z.string().min(1).max(100), label: z.string().min(1).max(500), description: z.string().max(2_000).optional() })).max(20).default([]),
+  options: z
+    .array(z.object({ id: z.string().min(1).max(100), label: z.string().min(1).max(500), description: z.string().max(2_000).optional() }))
+    .max(20)
+    .default([]),
 });
 export type Question = z.infer<typeof question>;
 

@@ -1,6 +1,23 @@
 import type {
-  Agent, ApiKey, ConversationView, CreateKey, Cursor, DrainResult, Execution, ListExecutions, LogEvent, NewApiKey, Page, QueueResult,
-  RunState, StopResult, SubmitInput, SubmitResult, ThreadMessage, AgentConfig, AgentVersion,
+  Agent,
+  AgentConfig,
+  AgentVersion,
+  ApiKey,
+  ConversationView,
+  CreateKey,
+  Cursor,
+  DrainResult,
+  Execution,
+  ListExecutions,
+  LogEvent,
+  NewApiKey,
+  Page,
+  QueueResult,
+  RunState,
+  StopResult,
+  SubmitInput,
+  SubmitResult,
+  ThreadMessage,
 } from "@parley/contracts";
 import type { Caller } from "./identity/caller.ts";
 
@@ -43,7 +60,10 @@ export interface Gateway {
 
   getRunState(caller: Caller, conversationId: string): Promise<RunState>;
   getConversation(caller: Caller, conversationId: string): Promise<ConversationView>;
-  stopConversation(caller: Caller, input: { conversationId: string; turnId?: string | undefined; clearQueue: boolean }): Promise<StopResult>;
+  stopConversation(
+    caller: Caller,
+    input: { conversationId: string; turnId?: string | undefined; clearQueue: boolean },
+  ): Promise<StopResult>;
   cancelMessage(caller: Caller, input: { conversationId: string; messageId: string }): Promise<QueueResult>;
   clearQueue(caller: Caller, conversationId: string): Promise<QueueResult>;
   drainConversation(caller: Caller, conversationId: string): Promise<DrainResult>;
@@ -60,7 +80,10 @@ export interface Gateway {
 
   createAgent(caller: Caller, input: { name: string; description: string; config: AgentConfig }): Promise<Agent>;
   /** Saves a draft; callers see it after `deployAgent`, or with version `draft`. */
-  updateAgent(caller: Caller, input: { agentId: string; name?: string | undefined; description?: string | undefined; config?: AgentConfig | undefined }): Promise<Agent>;
+  updateAgent(
+    caller: Caller,
+    input: { agentId: string; name?: string | undefined; description?: string | undefined; config?: AgentConfig | undefined },
+  ): Promise<Agent>;
   deployAgent(caller: Caller, agentId: string): Promise<Agent>;
   getAgent(caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent>;
   listAgents(caller: Caller): Promise<Agent[]>;
