@@ -1,0 +1,125 @@
+import type { Scope } from "@parley/contracts";
+
+type Kind = "query" | "mutation" | "subscription";
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+/** One route of the plain HTTP doors; parameters as Express writes them. */
+export interface RestRoute {
+  method: Method;
+  path: string;
+}
+
+/** What must be known of a route before any door may offer it. */
+export interface RouteRow {
+  /** The tRPC procedure's kind; null where only plain HTTP offers the route. */
+  kind: Kind | null;
+  /** `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. */
+  scope: Scope | "authenticated" | "public" | "admin_secret";
+  /** The thing named by the caller that must belong to their organization, and to an agent their key may use. */
+  tenant: "agent" | "conversation" | "execution" | "organization" | "none";
+  mutating: boolean;
+  /** `key`: repeats with one idempotency key give the first answer. `natural`: repeating changes nothing more. `none`: each call acts. */
+  idempotency: "key" | "natural" | "none";
+  /** `turn`: it may start model calls, which are metered. */
+  metering: "turn" | "none";
+  /** The bucket that the route's calls count against. */
+  rateLimit: "read" | "write" | "turn" | "stream" | "admin" | "none";
+  rest?: readonly RestRoute[];
+}
+
+const rest = (method: Method, ...paths: string[]): RestRoute[] => paths.map((path) => ({ method, path }));
+
+/** A conversation's route under both generations' prefixes. */
+const onConversation = (method: Method, tail = ""): RestRoute[] =>
+  rest(method, `/v1/agents/:agentId/gateway/conversations/:conversationId${tail}`, `/v1/agents/:agentId/conversations/:conversationId${tail}`);
+
+/** Running a turn: both generations, and the one-shot route of the same body. */
+const onInvoke = (tail = ""): RestRoute[] =>
+  rest("POST", `/v1/agents/:agentId/gateway/invoke${tail}`, `/v1/agents/:agentId/conversations/invoke${tail}`, `/v1/agents/:agentId/invoke${tail}`);
+
+const read = { mutating: false, idempotency: "natural", metering: "none", rateLimit: "read" } as const;
+const write = { mutating: true, idempotency: "natural", metering: "none", rateLimit: "write" } as const;
+const creates = { ...write, idempotency: "none" } as const;
+const turn = { mutating: true, idempotency: "key", metering: "turn", rateLimit: "turn" } as const;
+const attach = { ...read, rateLimit: "stream" } as const;
+const operation = { kind: null, scope: "public", tenant: "none", mutating: false, idempotency: "natural", metering: "none", rateLimit: "none" } as const;
+const administration = { kind: null, scope: "admin_secret", metering: "none", rateLimit: "admin" } as const;
+
+/** Every route of every door. Procedures are made from these rows; the other doors read them. */
+export const ROUTES = {
+  "turn.submit": { kind: "mutation", scope: "conversations:write", tenant: "agent", ...turn, rest: onConversation("POST", "/messages") },
+  "turn.stream": { kind: "subscription", scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke("/stream") },
+  "turn.invoke": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke() },
+  "turn.invokeAsync": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: rest("POST", "/v1/agents/:agentId/invoke/async") },
+  "turn.follow": { kind: "subscription", scope: "conversations:read", tenant: "conversation", ...attach, rest: onConversation("GET", "/events") },
+  "turn.await": { kind: "query", scope: "conversations:read", tenant: "conversation", ...attach },
+
+  "conversation.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET") },
+  "conversation.runState": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET", "/run-state") },
+  "conversation.stop": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...write, rest: onConversation("POST", "/stop") },
+  "conversation.cancelMessage": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("DELETE", "/queue/:messageId"),
+  },
+  "conversation.clearQueue": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...write, rest: onConversation("DELETE", "/queue") },
+  "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn, idempotency: "natural" },
+  "conversation.drainStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turn,
+    idempotency: "natural",
+    rest: onConversation("POST", "/drain/stream"),
+  },
+
+  "execution.get": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId") },
+  "execution.list": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "organization",
+    ...read,
+    rest: rest("GET", "/v1/tasks", "/v1/agents/:agentId/tasks"),
+  },
+  "execution.thread": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId/thread") },
+  "execution.fullThread": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId/thread/full") },
+  "execution.stop": { kind: "mutation", scope: "conversations:write", tenant: "execution", ...write, rest: rest("POST", "/v1/tasks/:taskId/stop") },
+  "execution.delete": { kind: "mutation", scope: "conversations:write", tenant: "execution", ...write, rest: rest("DELETE", "/v1/tasks/:taskId") },
+
+  "agent.create": { kind: "mutation", scope: "agents:write", tenant: "organization", ...creates },
+  "agent.update": { kind: "mutation", scope: "agents:write", tenant: "agent", ...write },
+  "agent.deploy": { kind: "mutation", scope: "agents:write", tenant: "agent", ...write },
+  "agent.get": { kind: "query", scope: "agents:read", tenant: "agent", ...read },
+  "agent.list": { kind: "query", scope: "agents:read", tenant: "organization", ...read },
+
+  "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...creates, rateLimit: "admin" },
+  "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
+  "key.revoke": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+
+  "system.whoami": { kind: "query", scope: "authenticated", tenant: "none", ...read },
+  "system.health": { ...operation, kind: "query" },
+
+  "operations.health": { ...operation, rest: rest("GET", "/health", "/healthz") },
+  "operations.ready": { ...operation, rest: rest("GET", "/ready") },
+  "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
+
+  "admin.createOrganization": { ...administration, tenant: "none", mutating: true, idempotency: "none", rest: rest("POST", "/admin/organizations") },
+  "admin.createKey": { ...administration, tenant: "organization", mutating: true, idempotency: "none", rest: rest("POST", "/admin/api-keys") },
+  "admin.listKeys": { ...administration, tenant: "organization", mutating: false, idempotency: "natural", rest: rest("GET", "/admin/api-keys") },
+  "admin.revokeKey": { ...administration, tenant: "organization", mutating: true, idempotency: "natural", rest: rest("DELETE", "/admin/api-keys/:id") },
+} as const satisfies Record<string, RouteRow>;
+
+export type RouteName = keyof typeof ROUTES;
+
+/** The routes that are procedures of this kind. */
+export type ProcedureName<Of extends Kind = Kind> = { [Name in RouteName]: (typeof ROUTES)[Name]["kind"] extends Of ? Name : never }[RouteName];
+
+/** The procedures of one namespace, by their own names. A router must have exactly these. */
+export type ProceduresOf<Namespace extends string> = {
+  [Name in ProcedureName as Name extends `${Namespace}.${infer Own}` ? Own : never]: unknown;
+};
+
+/** The row, with the members that only some rows have. */
+export const routeRow = (name: RouteName): RouteRow => ROUTES[name];
