@@ -28,6 +28,7 @@ export const ERRORS = {
   egress_refused: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The address may not be called from here." },
   egress_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The address could not be reached." },
   storage_unavailable: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The gateway is briefly unavailable." },
+  stream_ended: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The stream has ended; go on after its last event." },
   stale_epoch: { http: 409, trpc: "CONFLICT", retry: false, text: "The right to run this conversation has passed on." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;
