@@ -1,0 +1,6 @@
+export * from "./egress.ts";
+export * from "./egress-error.ts";
+export type { Lookup, ResolvedAddress } from "./guarded-connector.ts";
+export * from "./host-port.ts";
+export type { EgressSecret } from "./secrets.ts";
+export * from "./settings.ts";
