@@ -1,1 +1,9 @@
+export * from "./app-router.ts";
+export * from "./context.ts";
+export * from "./error-shape.ts";
+export * from "./open-stream.ts";
+export { authorize } from "./procedure.ts";
 export * from "./registry.ts";
+export type { DrainItem } from "./stream-drain.ts";
+export type { StreamItem } from "./stream-turn.ts";
+export * from "./turn-end.ts";

@@ -1,0 +1,27 @@
+import { agentId, agentVersion, createAgentInput, updateAgentInput } from "@parley/contracts";
+import { z } from "zod";
+import { procedure } from "./procedure.ts";
+import type { ProceduresOf } from "./registry.ts";
+
+const agentInput = z.object({ agentId });
+const agentVersionInput = agentInput.extend({ version: agentVersion.optional() });
+
+export const agent = {
+  create: procedure("agent.create")
+    .input(createAgentInput)
+    .mutation(({ ctx, input }) => ctx.gateway.createAgent(ctx.caller, input)),
+
+  update: procedure("agent.update")
+    .input(updateAgentInput)
+    .mutation(({ ctx, input }) => ctx.gateway.updateAgent(ctx.caller, input)),
+
+  deploy: procedure("agent.deploy")
+    .input(agentInput)
+    .mutation(({ ctx, input }) => ctx.gateway.deployAgent(ctx.caller, input.agentId)),
+
+  get: procedure("agent.get")
+    .input(agentVersionInput)
+    .query(({ ctx, input }) => ctx.gateway.getAgent(ctx.caller, input.agentId, input.version)),
+
+  list: procedure("agent.list").query(({ ctx }) => ctx.gateway.listAgents(ctx.caller)),
+} satisfies ProceduresOf<"agent">;

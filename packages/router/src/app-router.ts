@@ -1,0 +1,11 @@
+import { agent } from "./agent.ts";
+import { conversation } from "./conversation.ts";
+import { execution } from "./execution.ts";
+import { key } from "./key.ts";
+import { router } from "./procedure.ts";
+import { system } from "./system.ts";
+import { turn } from "./turn.ts";
+
+export const appRouter = router({ agent, conversation, execution, key, system, turn });
+
+export type AppRouter = typeof appRouter;

@@ -1,0 +1,61 @@
+import { randomUUID } from "node:crypto";
+import { ERRORS, type ErrorCode, type ErrorIssue, GatewayError } from "@parley/contracts";
+import { TRPCError, type TRPCErrorShape } from "@trpc/server";
+import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
+import { ZodError } from "zod";
+import type { Context } from "./context.ts";
+
+/** What a caller is told about a failure, beside its message. */
+export interface ErrorData {
+  code: ErrorCode;
+  httpStatus: number;
+  /** Whether the same call may succeed later without any change. */
+  retry: boolean;
+  retryAfterSeconds?: number;
+  /** Which fields are wrong, by their path in the input. */
+  issues?: ErrorIssue[];
+  /** For an `internal` failure: where to find it in the log. */
+  logId?: string;
+}
+
+export interface GatewayErrorShape extends TRPCErrorShape<ErrorData> {
+  message: string;
+}
+
+export const issuesOf = (error: ZodError): ErrorIssue[] =>
+  error.issues.map(({ path, message, code }) => ({
+    path: path.map((part) => (typeof part === "symbol" ? String(part) : part)),
+    message,
+    code: code ?? "custom",
+  }));
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
+
+/** The transport's own refusals (no such procedure, wrong method, unreadable body) have no row yet: the first of their kind is theirs. */
+const ofTransport = (code: string): ErrorCode =>
+  code === "PARSE_ERROR" ? "bad_request" : (CODES.find((row) => ERRORS[row].trpc === code) ?? "internal");
+
+/** Any thrown thing as the one error that doors translate. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  const cause = thrown instanceof TRPCError ? (thrown.cause ?? thrown) : thrown;
+  if (cause instanceof GatewayError) return cause;
+  if (cause instanceof ZodError) return new GatewayError("invalid_input", { issues: issuesOf(cause) });
+  if (thrown instanceof TRPCError && (thrown === cause || thrown.code !== "INTERNAL_SERVER_ERROR")) {
+    return new GatewayError(ofTransport(thrown.code), { detail: thrown.message, cause: thrown });
+  }
+  return new GatewayError("internal", { cause });
+}
+
+/** Builds what goes to the caller, and logs what must not: the details of an `internal` failure. */
+export function formatError(opts: { error: TRPCError; path: string | undefined; ctx: Context | undefined }): GatewayErrorShape {
+  const error = toGatewayError(opts.error);
+  const row = ERRORS[error.code];
+  const data: ErrorData = { code: error.code, httpStatus: row.http, retry: row.retry };
+  if (error.retryAfterSeconds !== undefined) data.retryAfterSeconds = error.retryAfterSeconds;
+  if (error.issues !== undefined) data.issues = error.issues;
+  if (error.code === "internal") {
+    data.logId = randomUUID();
+    opts.ctx?.log.error({ logId: data.logId, path: opts.path, error: error.cause ?? error, detail: error.detail }, "A procedure failed");
+  }
+  return { message: error.message, code: TRPC_ERROR_CODES_BY_KEY[row.trpc], data };
+}

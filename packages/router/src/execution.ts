@@ -1,0 +1,32 @@
+import { executionInput, listExecutionsInput } from "@parley/contracts";
+import { procedure } from "./procedure.ts";
+import type { ProceduresOf } from "./registry.ts";
+
+export const execution = {
+  get: procedure("execution.get")
+    .input(executionInput)
+    .query(({ ctx, input }) => ctx.gateway.getExecution(ctx.caller, input.executionId)),
+
+  list: procedure("execution.list")
+    .input(listExecutionsInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listExecutions(ctx.caller, input)),
+
+  thread: procedure("execution.thread")
+    .input(executionInput)
+    .query(({ ctx, input }) => ctx.gateway.getThread(ctx.caller, input.executionId)),
+
+  fullThread: procedure("execution.fullThread")
+    .input(executionInput)
+    .query(({ ctx, input }) => ctx.gateway.getFullThread(ctx.caller, input.executionId)),
+
+  stop: procedure("execution.stop")
+    .input(executionInput)
+    .mutation(({ ctx, input }) => ctx.gateway.stopExecution(ctx.caller, input.executionId)),
+
+  delete: procedure("execution.delete")
+    .input(executionInput)
+    .mutation(async ({ ctx, input }) => {
+      await ctx.gateway.deleteExecution(ctx.caller, input.executionId);
+      return { deleted: true as const };
+    }),
+} satisfies ProceduresOf<"execution">;

@@ -1,0 +1,20 @@
+import { createKeyInput, keyId } from "@parley/contracts";
+import { z } from "zod";
+import { procedure } from "./procedure.ts";
+import type { ProceduresOf } from "./registry.ts";
+
+/** The keys of the caller's own organization. */
+export const key = {
+  create: procedure("key.create")
+    .input(createKeyInput)
+    .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input)),
+
+  list: procedure("key.list").query(({ ctx }) => ctx.gateway.listKeys(ctx.caller.organizationId)),
+
+  revoke: procedure("key.revoke")
+    .input(z.object({ keyId }))
+    .mutation(async ({ ctx, input }) => {
+      await ctx.gateway.revokeKey(ctx.caller.organizationId, input.keyId);
+      return { revoked: true as const };
+    }),
+} satisfies ProceduresOf<"key">;

@@ -1,0 +1,39 @@
+import { GatewayError } from "@parley/contracts";
+import type { Caller } from "@parley/domain";
+import { initTRPC } from "@trpc/server";
+import type { Context } from "./context.ts";
+import { formatError } from "./error-shape.ts";
+import { type ProcedureName, ROUTES, type RouteRow, routeRow } from "./registry.ts";
+
+interface Meta {
+  route: ProcedureName;
+}
+
+const t = initTRPC
+  .context<Context>()
+  .meta<Meta>()
+  .create({ isDev: false, errorFormatter: ({ error, path, ctx }) => formatError({ error, path, ctx }) });
+
+export const { router, createCallerFactory } = t;
+
+/** Who is calling, where the route needs to know; refuses a credential that lacks the route's scope. */
+export async function authorize(ctx: Pick<Context, "gateway" | "credential">, row: RouteRow): Promise<Caller> {
+  if (ctx.credential === null) throw new GatewayError("unauthenticated");
+  const caller = await ctx.gateway.authenticate(ctx.credential);
+  if (row.scope === "authenticated") return caller;
+  if (row.scope === "public" || row.scope === "admin_secret" || !caller.scopes.has(row.scope)) throw new GatewayError("missing_scope");
+  return caller;
+}
+
+type PublicName = { [Name in ProcedureName]: (typeof ROUTES)[Name]["scope"] extends "public" ? Name : never }[ProcedureName];
+
+/** A procedure of the registry that anyone may call. */
+export const publicProcedure = (route: PublicName) => t.procedure.meta({ route });
+
+const authorized = t.procedure.use(async ({ ctx, meta, next }) => {
+  if (!meta) throw new GatewayError("internal", { detail: "a procedure without a route" });
+  return next({ ctx: { caller: await authorize(ctx, routeRow(meta.route)) } });
+});
+
+/** A procedure of the registry: its row says who may call it. */
+export const procedure = (route: Exclude<ProcedureName, PublicName>) => authorized.meta({ route });
