@@ -5,6 +5,7 @@
 import { printTable } from "./measure/print-table.ts";
 import { median, percentile } from "./measure/statistics.ts";
 import { startPostgres } from "./services/postgres-server.ts";
+import { batchVariant } from "./spike/batch-variant.ts";
 import { floorVariant } from "./spike/floor-variant.ts";
 import { functionVariant } from "./spike/function-variant.ts";
 import { measureCheckpoint } from "./spike/measure-checkpoint.ts";
@@ -28,6 +29,8 @@ try {
     functionVariant(monthly, { name: "(b) by month", durableClaim: true }),
     functionVariant(monthly, { name: "(c) by month", durableClaim: false }),
     functionVariant(unprepared, { name: "(b) by month, no prepared statements", durableClaim: true }),
+    batchVariant(monthly, { name: "(e) (b) by month, crowds share commits", durableClaim: true }),
+    batchVariant(monthly, { name: "(f) (c) by month, crowds share commits", durableClaim: false }),
     statementVariant(flat),
     { ...statementVariant(monthly), name: "(d) by month" },
   ].map((variant) => ({ variant, samples: noSamples() }));

@@ -1,5 +1,6 @@
 import postgres, { type Sql } from "postgres";
 import type { PostgresServer } from "../services/postgres-server.ts";
+import { BATCH_FUNCTIONS } from "./batch-functions.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { policies, tables } from "./schema.ts";
 
@@ -16,7 +17,7 @@ export async function prepareDatabase(server: PostgresServer): Promise<void> {
     for (const layout of ["flat", "monthly"] satisfies Layout[]) {
       await owner.unsafe(`create schema ${layout}; set search_path to ${layout};`);
       await owner.unsafe(tables({ monthly: layout === "monthly" }));
-      await owner.unsafe(FUNCTIONS);
+      await owner.unsafe(FUNCTIONS + BATCH_FUNCTIONS);
       await owner.unsafe(`alter function checkpoint set search_path to ${layout};`);
       await owner.unsafe(policies(layout, ROLE));
     }

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { uuidV7 } from "./uuid-v7.ts";
 
 export interface SpikeTurn {
   organizationId: string;
@@ -23,13 +23,13 @@ export const QUESTION = { text: "Tell me something about the sea, and keep it sh
 export const ANSWER = Array.from({ length: 64 }, (_, index) => `token-${index} `).join("");
 export const LEASE_MS = 10_000;
 
-const ORGANIZATIONS = Array.from({ length: 8 }, () => randomUUID());
-const AGENT = randomUUID();
+const ORGANIZATIONS = Array.from({ length: 8 }, () => uuidV7());
+const AGENT = uuidV7();
 
 export const newTurn = (index: number): SpikeTurn => ({
   organizationId: ORGANIZATIONS[index % ORGANIZATIONS.length] ?? AGENT,
-  conversationId: randomUUID(),
+  conversationId: uuidV7(),
   agentId: AGENT,
-  messageId: randomUUID(),
-  turnId: randomUUID(),
+  messageId: uuidV7(),
+  turnId: uuidV7(),
 });
