@@ -31,18 +31,35 @@ const rest = (method: Method, ...paths: string[]): RestRoute[] => paths.map((pat
 
 /** A conversation's route under both generations' prefixes. */
 const onConversation = (method: Method, tail = ""): RestRoute[] =>
-  rest(method, `/v1/agents/:agentId/gateway/conversations/:conversationId${tail}`, `/v1/agents/:agentId/conversations/:conversationId${tail}`);
+  rest(
+    method,
+    `/v1/agents/:agentId/gateway/conversations/:conversationId${tail}`,
+    `/v1/agents/:agentId/conversations/:conversationId${tail}`,
+  );
 
 /** Running a turn: both generations, and the one-shot route of the same body. */
 const onInvoke = (tail = ""): RestRoute[] =>
-  rest("POST", `/v1/agents/:agentId/gateway/invoke${tail}`, `/v1/agents/:agentId/conversations/invoke${tail}`, `/v1/agents/:agentId/invoke${tail}`);
+  rest(
+    "POST",
+    `/v1/agents/:agentId/gateway/invoke${tail}`,
+    `/v1/agents/:agentId/conversations/invoke${tail}`,
+    `/v1/agents/:agentId/invoke${tail}`,
+  );
 
 const read = { mutating: false, idempotency: "natural", metering: "none", rateLimit: "read" } as const;
 const write = { mutating: true, idempotency: "natural", metering: "none", rateLimit: "write" } as const;
 const creates = { ...write, idempotency: "none" } as const;
 const turn = { mutating: true, idempotency: "key", metering: "turn", rateLimit: "turn" } as const;
 const attach = { ...read, rateLimit: "stream" } as const;
-const operation = { kind: null, scope: "public", tenant: "none", mutating: false, idempotency: "natural", metering: "none", rateLimit: "none" } as const;
+const operation = {
+  kind: null,
+  scope: "public",
+  tenant: "none",
+  mutating: false,
+  idempotency: "natural",
+  metering: "none",
+  rateLimit: "none",
+} as const;
 const administration = { kind: null, scope: "admin_secret", metering: "none", rateLimit: "admin" } as const;
 
 /** Every route of every door. Procedures are made from these rows; the other doors read them. */
@@ -50,13 +67,37 @@ export const ROUTES = {
   "turn.submit": { kind: "mutation", scope: "conversations:write", tenant: "agent", ...turn, rest: onConversation("POST", "/messages") },
   "turn.stream": { kind: "subscription", scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke("/stream") },
   "turn.invoke": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke() },
-  "turn.invokeAsync": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: rest("POST", "/v1/agents/:agentId/invoke/async") },
-  "turn.follow": { kind: "subscription", scope: "conversations:read", tenant: "conversation", ...attach, rest: onConversation("GET", "/events") },
+  "turn.invokeAsync": {
+    kind: null,
+    scope: "conversations:write",
+    tenant: "agent",
+    ...turn,
+    rest: rest("POST", "/v1/agents/:agentId/invoke/async"),
+  },
+  "turn.follow": {
+    kind: "subscription",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...attach,
+    rest: onConversation("GET", "/events"),
+  },
   "turn.await": { kind: "query", scope: "conversations:read", tenant: "conversation", ...attach },
 
   "conversation.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET") },
-  "conversation.runState": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET", "/run-state") },
-  "conversation.stop": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...write, rest: onConversation("POST", "/stop") },
+  "conversation.runState": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...read,
+    rest: onConversation("GET", "/run-state"),
+  },
+  "conversation.stop": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("POST", "/stop"),
+  },
   "conversation.cancelMessage": {
     kind: "mutation",
     scope: "conversations:write",
@@ -64,7 +105,13 @@ export const ROUTES = {
     ...write,
     rest: onConversation("DELETE", "/queue/:messageId"),
   },
-  "conversation.clearQueue": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...write, rest: onConversation("DELETE", "/queue") },
+  "conversation.clearQueue": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("DELETE", "/queue"),
+  },
   "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn, idempotency: "natural" },
   "conversation.drainStream": {
     kind: "subscription",
@@ -83,10 +130,34 @@ export const ROUTES = {
     ...read,
     rest: rest("GET", "/v1/tasks", "/v1/agents/:agentId/tasks"),
   },
-  "execution.thread": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId/thread") },
-  "execution.fullThread": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId/thread/full") },
-  "execution.stop": { kind: "mutation", scope: "conversations:write", tenant: "execution", ...write, rest: rest("POST", "/v1/tasks/:taskId/stop") },
-  "execution.delete": { kind: "mutation", scope: "conversations:write", tenant: "execution", ...write, rest: rest("DELETE", "/v1/tasks/:taskId") },
+  "execution.thread": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "execution",
+    ...read,
+    rest: rest("GET", "/v1/tasks/:taskId/thread"),
+  },
+  "execution.fullThread": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "execution",
+    ...read,
+    rest: rest("GET", "/v1/tasks/:taskId/thread/full"),
+  },
+  "execution.stop": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "execution",
+    ...write,
+    rest: rest("POST", "/v1/tasks/:taskId/stop"),
+  },
+  "execution.delete": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "execution",
+    ...write,
+    rest: rest("DELETE", "/v1/tasks/:taskId"),
+  },
 
   "agent.create": { kind: "mutation", scope: "agents:write", tenant: "organization", ...creates },
   "agent.update": { kind: "mutation", scope: "agents:write", tenant: "agent", ...write },
@@ -105,16 +176,42 @@ export const ROUTES = {
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
 
-  "admin.createOrganization": { ...administration, tenant: "none", mutating: true, idempotency: "none", rest: rest("POST", "/admin/organizations") },
-  "admin.createKey": { ...administration, tenant: "organization", mutating: true, idempotency: "none", rest: rest("POST", "/admin/api-keys") },
-  "admin.listKeys": { ...administration, tenant: "organization", mutating: false, idempotency: "natural", rest: rest("GET", "/admin/api-keys") },
-  "admin.revokeKey": { ...administration, tenant: "organization", mutating: true, idempotency: "natural", rest: rest("DELETE", "/admin/api-keys/:id") },
+  "admin.createOrganization": {
+    ...administration,
+    tenant: "none",
+    mutating: true,
+    idempotency: "none",
+    rest: rest("POST", "/admin/organizations"),
+  },
+  "admin.createKey": {
+    ...administration,
+    tenant: "organization",
+    mutating: true,
+    idempotency: "none",
+    rest: rest("POST", "/admin/api-keys"),
+  },
+  "admin.listKeys": {
+    ...administration,
+    tenant: "organization",
+    mutating: false,
+    idempotency: "natural",
+    rest: rest("GET", "/admin/api-keys"),
+  },
+  "admin.revokeKey": {
+    ...administration,
+    tenant: "organization",
+    mutating: true,
+    idempotency: "natural",
+    rest: rest("DELETE", "/admin/api-keys/:id"),
+  },
 } as const satisfies Record<string, RouteRow>;
 
 export type RouteName = keyof typeof ROUTES;
 
 /** The routes that are procedures of this kind. */
-export type ProcedureName<Of extends Kind = Kind> = { [Name in RouteName]: (typeof ROUTES)[Name]["kind"] extends Of ? Name : never }[RouteName];
+export type ProcedureName<Of extends Kind = Kind> = {
+  [Name in RouteName]: (typeof ROUTES)[Name]["kind"] extends Of ? Name : never;
+}[RouteName];
 
 /** The procedures of one namespace, by their own names. A router must have exactly these. */
 export type ProceduresOf<Namespace extends string> = {

@@ -1,0 +1,3 @@
+export * from "./api-key.ts";
+export * from "./authenticator.ts";
+export * from "./credential.ts";
