@@ -19,8 +19,16 @@ function missingPlatformPackages(packages) {
   for (const [path, parent] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(parent.optionalDependencies ?? {})) {
       if (missing.has(name) || isLocked(packages, path, name)) continue;
-      const entry = { version: version.replace(/^[\^~]/, ""), ...platformOf(name), optional: true };
-      missing.set(name, { name, entry: parent.dev ? { ...entry, dev: true } : entry });
+      const { cpu, libc, os } = platformOf(name);
+      const entry = {
+        version: version.replace(/^[\^~]/, ""),
+        cpu,
+        ...(parent.dev && { dev: true }),
+        ...(libc && { libc }),
+        optional: true,
+        os,
+      };
+      missing.set(name, { name, entry });
     }
   }
   return [...missing.values()];
@@ -45,5 +53,5 @@ function platformOf(name) {
     : ["arm64", "arm", "ia32", "ppc64", "riscv64", "s390x", "x64"].find((known) => words.includes(known));
   if (os === undefined || cpu === undefined) throw new Error(`lock file: ${name} is missing and its name tells no platform`);
   const libc = words.some((word) => word.startsWith("musl")) ? ["musl"] : words.includes("gnu") && os === "linux" ? ["glibc"] : undefined;
-  return { cpu: [cpu], os: [os], ...(libc && { libc }) };
+  return { cpu: [cpu], os: [os], libc };
 }
