@@ -1,0 +1,2 @@
+export { createLiveTail, type LiveTailOptions, type RedisLiveTail } from "./live-tail.ts";
+export { eventsSettings } from "./settings.ts";
