@@ -12,6 +12,12 @@ export const ERRORS = {
   invalid_input: { http: 422, trpc: "UNPROCESSABLE_CONTENT", retry: false, text: "The request does not fit the schema." },
   invalid_cursor: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The cursor is not one of this conversation." },
   unauthenticated: { http: 401, trpc: "UNAUTHORIZED", retry: false, text: "A valid credential is required." },
+  admin_not_configured: {
+    http: 503,
+    trpc: "SERVICE_UNAVAILABLE",
+    retry: false,
+    text: "Admin authentication is not configured: set ADMIN_SECRET.",
+  },
   missing_scope: { http: 403, trpc: "FORBIDDEN", retry: false, text: "The credential lacks the scope for this." },
   not_found: { http: 404, trpc: "NOT_FOUND", retry: false, text: "Not found." },
   method_not_allowed: { http: 405, trpc: "METHOD_NOT_SUPPORTED", retry: false, text: "The method is not allowed here." },

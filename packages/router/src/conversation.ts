@@ -1,5 +1,4 @@
 import { cancelInput, conversationInput, cursor, stopInput } from "@parley/contracts";
-import { openStream } from "./open-stream.ts";
 import { procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamDrain } from "./stream-drain.ts";
@@ -33,11 +32,5 @@ export const conversation = {
 
   drainStream: procedure("conversation.drainStream")
     .input(drainStreamInput)
-    .subscription(({ ctx, input: { conversationId, lastEventId }, signal: leaving }) =>
-      openStream({
-        ctx,
-        leaving,
-        items: (signal) => streamDrain({ gateway: ctx.gateway, caller: ctx.caller, conversationId, after: lastEventId ?? null, signal }),
-      }),
-    ),
+    .subscription(({ ctx, input: { conversationId, lastEventId } }) => streamDrain({ ...ctx, conversationId, after: lastEventId ?? null })),
 } satisfies ProceduresOf<"conversation">;

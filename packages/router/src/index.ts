@@ -1,7 +1,6 @@
 export * from "./app-router.ts";
 export * from "./context.ts";
 export * from "./error-shape.ts";
-export * from "./open-stream.ts";
 export { authorize } from "./procedure.ts";
 export * from "./registry.ts";
 export type { DrainItem } from "./stream-drain.ts";

@@ -30,10 +30,13 @@ type PublicName = { [Name in ProcedureName]: (typeof ROUTES)[Name]["scope"] exte
 /** A procedure of the registry that anyone may call. */
 export const publicProcedure = (route: PublicName) => t.procedure.meta({ route });
 
-const authorized = t.procedure.use(async ({ ctx, meta, next }) => {
+const NEVER = new AbortController().signal;
+
+const authorized = t.procedure.use(async ({ ctx, meta, signal, next }) => {
   if (!meta) throw new GatewayError("internal", { detail: "a procedure without a route" });
-  return next({ ctx: { caller: await authorize(ctx, routeRow(meta.route)) } });
+  const caller = await authorize(ctx, routeRow(meta.route));
+  return next({ ctx: { caller, leaving: signal ?? NEVER } });
 });
 
-/** A procedure of the registry: its row says who may call it. */
+/** A procedure of the registry: its row says who may call it. `ctx.leaving` aborts when the caller goes away. */
 export const procedure = (route: Exclude<ProcedureName, PublicName>) => authorized.meta({ route });

@@ -1,7 +1,6 @@
 import { conversationId, cursor, followInput, LIMITS, submitInput, turnId } from "@parley/contracts";
-import { tracked } from "@trpc/server";
 import { z } from "zod";
-import { endedEarly, openStream } from "./open-stream.ts";
+import { followLog } from "./follow-log.ts";
 import { procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamTurn } from "./stream-turn.ts";
@@ -25,30 +24,18 @@ export const turn = {
 
   stream: procedure("turn.stream")
     .input(streamInput)
-    .subscription(({ ctx, input: { lastEventId, ...input }, signal: leaving }) =>
-      openStream({
-        ctx,
-        leaving,
-        items: (signal) => streamTurn({ gateway: ctx.gateway, caller: ctx.caller, input, after: lastEventId ?? null, signal }),
-      }),
-    ),
+    .subscription(({ ctx, input: { lastEventId, ...input } }) => streamTurn({ ...ctx, input, after: lastEventId ?? null })),
 
   follow: procedure("turn.follow")
     .input(followInput)
-    .subscription(({ ctx, input, signal: leaving }) =>
-      openStream({
-        ctx,
-        leaving,
-        async *items(signal) {
-          const after = input.lastEventId ?? input.after;
-          const { events } = await ctx.gateway.followConversation(ctx.caller, { conversationId: input.conversationId, after, signal });
-          for await (const event of events) yield tracked(event.cursor, event);
-          throw endedEarly();
-        },
-      }),
-    ),
+    .subscription(async function* ({ ctx, input }) {
+      const after = input.lastEventId ?? input.after;
+      const { conversationId } = input;
+      const following = await ctx.gateway.followConversation(ctx.caller, { conversationId, after, signal: ctx.leaving });
+      yield* followLog({ following, endsWith: () => false, leaving: ctx.leaving });
+    }),
 
   await: procedure("turn.await")
     .input(awaitInput)
-    .query(({ ctx, input, signal }) => ctx.gateway.awaitTurn(ctx.caller, { ...input, signal: signal ?? new AbortController().signal })),
+    .query(({ ctx, input }) => ctx.gateway.awaitTurn(ctx.caller, { ...input, signal: ctx.leaving })),
 } satisfies ProceduresOf<"turn">;
