@@ -1,0 +1,81 @@
+import {
+  agentId as agentIdSchema,
+  type Cursor,
+  conversationId as conversationIdSchema,
+  cursor,
+  executionId,
+  GatewayError,
+  messageId,
+} from "@parley/contracts";
+import { type Caller, type Gateway, type Log, mayUseAgent } from "@parley/domain";
+import type { Request, Response } from "express";
+import { z } from "zod";
+import type { OpenStreams } from "./open-streams.ts";
+import { parse } from "./parse.ts";
+
+/** One authorised request of this door. */
+export interface Call {
+  request: Request;
+  response: Response;
+  caller: Caller;
+  credential: string;
+}
+
+/** What all handlers share. */
+export interface Door {
+  gateway: Gateway;
+  log: Log;
+  streams: OpenStreams;
+  /** Throws `not_found` unless the agent exists; answers from a short memory. */
+  checkAgent: (caller: Caller, agentId: string) => Promise<void>;
+  syncWaitMs: number;
+}
+
+export type Handler = (door: Door, call: Call) => Promise<void>;
+
+const names = { agentId: "agent_id", conversationId: "conversation_id", messageId: "message_id", taskId: "task_id" } as const;
+type Parameter = keyof typeof names;
+
+/** Reads path parameters under the names that callers know them by. */
+const pathOf = <Schema extends z.ZodType>({ request }: Call, schema: Schema): z.output<Schema> =>
+  parse(schema, Object.fromEntries(Object.entries(request.params).map(([name, value]) => [names[name as Parameter], value])), "path");
+
+/**
+ * The agent in the path, and the caller narrowed to it: whatever of another agent's the rest of the path names is not
+ * found. Throws `not_found` where the caller may not use the agent.
+ */
+function agentPath(call: Call, agentId: string): Caller {
+  if (!mayUseAgent(call.caller, agentId)) throw new GatewayError("not_found");
+  return { ...call.caller, agentIds: new Set([agentId]) };
+}
+
+const onAgentSchema = z.object({ agent_id: agentIdSchema });
+const onConversationSchema = onAgentSchema.extend({ conversation_id: conversationIdSchema });
+const onMessageSchema = onConversationSchema.extend({ message_id: messageId });
+const onTaskSchema = z.object({ task_id: executionId });
+
+export function onAgent(call: Call) {
+  const { agent_id: agentId } = pathOf(call, onAgentSchema);
+  return { agentId, caller: agentPath(call, agentId) };
+}
+
+export function onConversation(call: Call) {
+  const { agent_id: agentId, conversation_id: conversationId } = pathOf(call, onConversationSchema);
+  return { agentId, conversationId, caller: agentPath(call, agentId) };
+}
+
+export function onMessage(call: Call) {
+  const { agent_id: agentId, conversation_id: conversationId, message_id: messageId } = pathOf(call, onMessageSchema);
+  return { agentId, conversationId, messageId, caller: agentPath(call, agentId) };
+}
+
+export const onTask = (call: Call) => pathOf(call, onTaskSchema).task_id;
+
+/** Where a returning client stopped reading: `Last-Event-ID`, else `?after=`. Throws `invalid_cursor`. */
+export function resumeCursor({ headers, query }: Request): Cursor | undefined {
+  const text = headers["last-event-id"] ?? query.after;
+  if (text === undefined || text === "") return undefined;
+  const result = cursor.safeParse(text);
+  if (!result.success) throw new GatewayError("invalid_cursor");
+  return result.data;
+}

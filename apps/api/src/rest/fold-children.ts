@@ -1,0 +1,46 @@
+import type { EventOf, Execution } from "@parley/contracts";
+import { NO_USAGE } from "@parley/contracts";
+
+/** A child's row as it is born: what the event says, and what a child has from its root. */
+export function bornChild(root: Execution, event: EventOf<"child.created">): Execution {
+  const { childId, agentId, agentVersion, mode, query } = event.data;
+  return {
+    id: childId,
+    organizationId: root.organizationId,
+    conversationId: root.conversationId,
+    agentId,
+    agentVersion,
+    parentId: event.executionId,
+    mode,
+    status: "pending",
+    input: { text: query, files: [] },
+    user: root.user,
+    options: {},
+    result: null,
+    reason: null,
+    title: null,
+    turnId: event.turnId,
+    turnNumber: root.turnNumber,
+    attempt: 1,
+    stoppedByUser: false,
+    usage: NO_USAGE,
+    childIds: [],
+    finishedChildIds: [],
+    createdAt: event.at,
+    startedAt: null,
+    finishedAt: null,
+    updatedAt: event.at,
+  };
+}
+
+/**
+ * A child's row as it ends. `child` is what the stream knew of it: nothing when the child was born before the stream
+ * began, and then its query and its time of birth are not known here (`GET /v1/tasks/{id}` has them).
+ */
+export function finishedChild(root: Execution, child: Execution | undefined, event: EventOf<"child.finished">): Execution {
+  const { childId, agentId, mode, status, result, reason, usage } = event.data;
+  const born =
+    child ?? bornChild(root, { ...event, type: "child.created", data: { ...event.data, agentVersion: 0, agentName: "", query: "" } });
+  const stoppedByUser = reason === "user_stop";
+  return { ...born, id: childId, agentId, mode, status, result, reason, usage, stoppedByUser, finishedAt: event.at, updatedAt: event.at };
+}

@@ -1,0 +1,32 @@
+import { type Cursor, compareCursors, GatewayError } from "@parley/contracts";
+import type { Following } from "@parley/domain";
+import { type StreamState, translate } from "./events.ts";
+import type { SseStream } from "./sse-stream.ts";
+import type { EndsAfter } from "./stream-ends.ts";
+
+interface Follow {
+  following: Following;
+  endsAfter: EndsAfter;
+  /** The client has everything up to here: it is folded, not told. */
+  seen?: Cursor | undefined;
+}
+
+/**
+ * Tells a stream what is followed, until its end or until the client leaves. Nothing is pulled while the client does
+ * not take what was written. Where one fact is two frames, only the last bears the fact's cursor and those before it
+ * the previous one: a client that is cut in between is told both again rather than never.
+ * Throws `stream_ended` where the following stops before the stream has told all.
+ */
+export async function followStream(stream: SseStream, { following, endsAfter, seen }: Follow): Promise<void> {
+  const state: StreamState = { root: following.execution, children: new Map() };
+  let previous: Cursor = following.cursor;
+  for await (const event of following.events) {
+    const facts = translate(state, event);
+    const isNew = seen === undefined || compareCursors(event.cursor, seen) > 0;
+    for (const [index, fact] of isNew ? facts.entries() : []) stream.send(fact, index === facts.length - 1 ? event.cursor : previous);
+    previous = event.cursor;
+    if (stream.isFull) await stream.drained();
+    if (stream.isOver || endsAfter(event)) return;
+  }
+  if (!stream.isOver) throw new GatewayError("stream_ended");
+}

@@ -1,0 +1,48 @@
+import { GatewayError, LIMITS } from "@parley/contracts";
+import type { Request, RequestHandler, Response } from "express";
+import express from "express";
+
+const raw: RequestHandler = express.raw({ type: () => true, limit: LIMITS.bodyBytesMax, inflate: false });
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i;
+
+/**
+ * The request's JSON body; undefined when it is empty. At most `LIMITS.bodyBytesMax` bytes of UTF-8, nested at most
+ * `LIMITS.jsonDepthMax` deep. Throws `body_too_large`, `unsupported_media_type` or `bad_request`.
+ */
+export async function readJsonBody(request: Request, response: Response): Promise<unknown> {
+  await new Promise<void>((resolve, reject) => {
+    raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
+  });
+  const bytes: unknown = request.body;
+  request.body = undefined;
+  if (!(bytes instanceof Uint8Array) || bytes.length === 0) return undefined;
+  if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
+    throw new GatewayError("unsupported_media_type", { text: "The body must be application/json in UTF-8." });
+  }
+  const value = parseJson(bytes);
+  if (isDeeperThan(value, LIMITS.jsonDepthMax)) {
+    throw new GatewayError("bad_request", { text: `The body is nested deeper than ${LIMITS.jsonDepthMax} levels.` });
+  }
+  return value;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = strictUtf8.decode(bytes);
+  } catch (cause) {
+    throw new GatewayError("bad_request", { text: "The body is not UTF-8.", cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new GatewayError("bad_request", { text: "The body is not JSON.", cause });
+  }
+}
+
+/** Goes no deeper than `levels`, so that it may recurse. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}

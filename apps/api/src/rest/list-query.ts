@@ -1,0 +1,50 @@
+import type { ListExecutions } from "@parley/contracts";
+import { agentId, EXECUTION_STATUSES, executionId, listExecutionsInput } from "@parley/contracts";
+import { z } from "zod";
+
+const { shape } = listExecutionsInput;
+
+/** Names that some clients of this wire filter by, beside the statuses themselves. */
+const ALIASES = { queued: "pending", running: "executing", cancelled: "stopped" } as const;
+const status = z
+  .enum([...EXECUTION_STATUSES, "queued", "running", "cancelled"])
+  .transform((name) => (name in ALIASES ? ALIASES[name as keyof typeof ALIASES] : name));
+
+/** Without a zone a time is UTC, as all times of this wire are. */
+const time = z.union([z.iso.datetime({ offset: true }), z.iso.date(), z.iso.datetime({ local: true }).transform((at) => `${at}Z`)], {
+  error: "Input should be a valid datetime",
+});
+const date = time.transform((at) => new Date(at));
+
+/** An empty value, as forms send it, is an absent one. */
+const orAbsent = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => (value === "" ? undefined : value), schema);
+const optional = <Schema extends z.ZodType>(schema: Schema) => orAbsent(schema.optional());
+
+const listQuery = z.object({
+  page: orAbsent(shape.page),
+  per_page: orAbsent(shape.perPage),
+  user_id: optional(z.string().max(200)),
+  agent_id: optional(agentId),
+  parent_task_id: optional(executionId),
+  triggering_agent_id: optional(z.string().max(200)),
+  status: optional(status),
+  internal_status: optional(z.string().max(255)),
+  from_date: optional(date),
+  to_date: optional(date),
+});
+
+/** The filters of a task list; pages count from 1. */
+export const listFilter = listQuery.transform(
+  (query): ListExecutions => ({
+    page: query.page,
+    perPage: query.per_page,
+    userId: query.user_id,
+    agentId: query.agent_id,
+    parentId: query.parent_task_id,
+    triggeringAgentId: query.triggering_agent_id,
+    status: query.status,
+    internalStatus: query.internal_status,
+    from: query.from_date,
+    to: query.to_date,
+  }),
+);

@@ -1,0 +1,111 @@
+import { GatewayError, LIMITS } from "@parley/contracts";
+import type { Gateway, Log } from "@parley/domain";
+import { credentialFrom } from "@parley/identity";
+import { authorize, ROUTES, type RouteName, routeRow } from "@parley/router";
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
+import { createAgentCheck } from "./agent-check.ts";
+import type { Door, Handler } from "./call.ts";
+import { cancelMessage, clearQueue, getConversation, getRunState, stopConversation } from "./conversation-handlers.ts";
+import { OpenStreams } from "./open-streams.ts";
+import { sendError, toGatewayError } from "./send-error.ts";
+import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
+import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
+import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";
+
+/** The routes of the registry that are below `/v1`. */
+type RestName = {
+  [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
+    ? Name extends `${"turn" | "conversation" | "execution"}.${string}`
+      ? Name
+      : never
+    : never;
+}[RouteName];
+
+const HANDLERS: Record<RestName, Handler> = {
+  "turn.submit": sendMessage,
+  "turn.invoke": invoke,
+  "turn.invokeAsync": invokeAsync,
+  "turn.stream": invokeStream,
+  "turn.follow": followEvents,
+  "conversation.get": getConversation,
+  "conversation.runState": getRunState,
+  "conversation.stop": stopConversation,
+  "conversation.cancelMessage": cancelMessage,
+  "conversation.clearQueue": clearQueue,
+  "conversation.drainStream": drainStream,
+  "execution.get": getTask,
+  "execution.list": listTasks,
+  "execution.thread": getThread,
+  "execution.fullThread": getFullThread,
+  "execution.stop": stopTask,
+  "execution.delete": deleteTask,
+};
+
+const METHODS = { GET: "get", POST: "post", PATCH: "patch", DELETE: "delete" } as const;
+
+export interface RestDependencies {
+  gateway: Gateway;
+  log: Log;
+  /** The request's key; null where none was sent. */
+  credentialOf?: (request: Request) => string | null;
+  /** Aborting it ends all streams; their clients go on elsewhere. */
+  closing?: AbortSignal;
+  /** Told whenever the number of open streams has changed. */
+  onStreams?: (open: number) => void;
+  /** A silent stream gets a comment this often. */
+  heartbeatMs?: number;
+  /** How long an invoke without a stream waits for its turn. */
+  syncWaitMs?: number;
+}
+
+/**
+ * The REST v1 door: every registry row below `/v1`, to be mounted at the root, before any body parser. It answers all
+ * of `/v1/agents` and `/v1/tasks`, errors included, as `{detail}`.
+ */
+export function restRoutes(dependencies: RestDependencies): Router {
+  const { gateway, log, closing, credentialOf = ({ headers }) => credentialFrom(headers), onStreams = () => {} } = dependencies;
+  const { heartbeatMs = 15_000, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
+  const streams = new OpenStreams({ heartbeatMs, authenticate: (credential) => gateway.authenticate(credential), onCount: onStreams });
+  closing?.addEventListener("abort", () => streams.close(), { once: true });
+  const door: Door = { gateway, log, streams, checkAgent: createAgentCheck(gateway), syncWaitMs };
+
+  async function serve(name: RestName, request: Request, response: Response): Promise<void> {
+    const credential = credentialOf(request);
+    const caller = await authorize({ gateway, credential }, routeRow(name));
+    await HANDLERS[name](door, { request, response, caller, credential: credential ?? "" });
+  }
+
+  const router = Router();
+  const methods = new Map<string, string[]>();
+  for (const name of Object.keys(HANDLERS) as RestName[]) {
+    const { rest = [], rateLimit } = routeRow(name);
+    for (const { method, path } of rest) {
+      methods.set(path, [...(methods.get(path) ?? []), method]);
+      // Express answers HEAD with the GET handler, and a stream without a body would never end.
+      if (rateLimit === "stream") router.head(path, refuseMethod([method]));
+      router[METHODS[method]](path, (request, response) => serve(name, request, response));
+    }
+  }
+  for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
+  router.all(["/v1/agents{/*rest}", "/v1/tasks{/*rest}"], () => {
+    throw new GatewayError("not_found");
+  });
+  router.use(answerErrors(log));
+  return router;
+}
+
+const refuseMethod =
+  (allowed: string[]): RequestHandler =>
+  (_request, response) => {
+    response.setHeader("allow", allowed.join(", "));
+    throw new GatewayError("method_not_allowed");
+  };
+
+/** Errors of this door's own paths; those of others go on. A client that has left is told nothing. */
+const answerErrors =
+  (log: Log): ErrorRequestHandler =>
+  (error: unknown, _request, response, _next) => {
+    const refusal = toGatewayError(error, log.child({ requestId: response.getHeader("x-request-id") }));
+    if (response.headersSent || response.destroyed) return;
+    sendError(response, refusal);
+  };

@@ -1,0 +1,136 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Log } from "@parley/domain";
+import express from "express";
+import { onTestFinished } from "vitest";
+import { type RestDependencies, restRoutes } from "../rest.ts";
+import { FakeGateway } from "./fake-gateway.ts";
+
+const nothing = () => {};
+const silent: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => silent };
+
+/** A frame as a client reads it. */
+export interface Frame {
+  id: string | undefined;
+  type: string;
+  task_id: string;
+  data: Record<string, unknown> & { id: string };
+}
+
+export interface Stream extends AsyncDisposable {
+  response: Response;
+  /** Reads on until a frame fits; resolves to it. */
+  until(fits: (frame: Frame) => boolean): Promise<Frame>;
+  /** Reads on to the end; resolves to every frame since the beginning. */
+  rest(): Promise<Frame[]>;
+  frames: Frame[];
+  comments: string[];
+  leave(): Promise<void>;
+}
+
+export interface DoorUnderTest {
+  fake: FakeGateway;
+  server: Server;
+  url: string;
+  base: string;
+  key: string;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; headers: Headers; body: any }>;
+  stream(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Stream>;
+}
+
+/** The door on a real server over a gateway in memory; closed when the test ends. */
+export async function startDoor(settings: Partial<RestDependencies> = {}): Promise<DoorUnderTest> {
+  const fake = new FakeGateway();
+  const key = fake.addKey("key");
+  const app = express().use(restRoutes({ gateway: fake.asGateway(), log: silent, ...settings }));
+  const server = createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const send = (method: string, path: string, body: unknown, headers: Record<string, string>, signal?: AbortSignal) =>
+    fetch(url + path, {
+      method,
+      headers: { "x-api-key": key, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" || body instanceof Uint8Array ? (body as string) : JSON.stringify(body) }),
+      ...(signal && { signal }),
+    });
+  return {
+    fake,
+    server,
+    url,
+    key,
+    base: `/v1/agents/${fake.agentId}/gateway`,
+    async call(method, path, body, headers = {}) {
+      const response = await send(method, path, body, headers);
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+    },
+    async stream(method, path, body, headers = {}) {
+      const leaving = new AbortController();
+      return readStream(await send(method, path, body, headers, leaving.signal), leaving);
+    },
+  };
+}
+
+function readStream(response: Response, leaving: AbortController): Stream {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const frames: Frame[] = [];
+  const comments: string[] = [];
+  let buffer = "";
+  let looked = 0;
+  async function pull(): Promise<boolean> {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    buffer += value ?? "";
+    for (let end = buffer.indexOf("\n\n"); end >= 0; end = buffer.indexOf("\n\n")) {
+      const text = buffer.slice(0, end);
+      buffer = buffer.slice(end + 2);
+      if (text.startsWith(":")) comments.push(text);
+      else frames.push(parseFrame(text));
+    }
+    return !done;
+  }
+  const leave = async () => {
+    leaving.abort();
+    await reader?.cancel().catch(nothing);
+  };
+  return {
+    response,
+    frames,
+    comments,
+    async until(fits) {
+      for (;;) {
+        for (; looked < frames.length; looked++) {
+          const frame = frames[looked];
+          if (frame && fits(frame)) {
+            looked++;
+            return frame;
+          }
+        }
+        if (!(await pull())) throw new Error(`the stream ended after ${frames.map(({ type }) => type).join(" ")}`);
+      }
+    },
+    async rest() {
+      while (await pull());
+      return frames;
+    },
+    leave,
+    [Symbol.asyncDispose]: leave,
+  };
+}
+
+function parseFrame(text: string): Frame {
+  const lines = text.split("\n");
+  const data = lines.filter((line) => line.startsWith("data: "));
+  if (data.length !== 1) throw new Error(`a frame has one data line, not ${data.length}`);
+  return { id: lines.find((line) => line.startsWith("id: "))?.slice(4), ...JSON.parse(data[0]?.slice(6) ?? "") };
+}

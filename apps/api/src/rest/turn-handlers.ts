@@ -1,0 +1,82 @@
+import { type Execution, isTerminal, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import type { Handler } from "./call.ts";
+import { onConversation } from "./call.ts";
+import { executionRow } from "./execution-row.ts";
+import { readInvoke } from "./invoke-input.ts";
+import { readJsonBody } from "./json-body.ts";
+import { onGone } from "./on-gone.ts";
+import { parse } from "./parse.ts";
+import { sendJson } from "./send-error.ts";
+import { idempotencyHeader, messageBody } from "./wire-input.ts";
+
+/** The execution as it is for a message that waits for its turn. */
+function waiting(execution: Execution, { text, files, user, options }: SubmitInput, { turnId }: SubmitResult): Execution {
+  const fresh = {
+    status: "pending",
+    result: null,
+    reason: null,
+    usage: NO_USAGE,
+    startedAt: null,
+    finishedAt: null,
+    stoppedByUser: false,
+  } as const;
+  return { ...execution, ...fresh, input: { text, files }, user: user ?? execution.user, options, turnId };
+}
+
+/** Waits for the turn's end or pause, at most the door's bound; a turn that takes longer is answered as `pending`. */
+export const invoke: Handler = async (door, call) => {
+  const { caller, input } = await readInvoke(call);
+  const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invoke", invoke: true });
+  const gone = new AbortController();
+  onGone(call.response, () => gone.abort());
+  const { conversationId, turnId } = submitted;
+  const execution = await door.gateway.awaitTurn(caller, { conversationId, turnId, waitMs: door.syncWaitMs, signal: gone.signal });
+  const isSettled = execution.turnId === turnId && (isTerminal(execution.status) || execution.status === "paused");
+  sendJson(call.response, 200, executionRow(isSettled ? execution : waiting(execution, input, submitted)));
+};
+
+/** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */
+export const invokeAsync: Handler = async (door, call) => {
+  const { caller, input } = await readInvoke(call);
+  const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invokeAsync", invoke: true });
+  const execution = await door.gateway.getExecution(caller, submitted.conversationId);
+  sendJson(call.response, 200, executionRow(waiting(execution, input, submitted)));
+};
+
+/**
+ * Hands a message to a conversation. With `auto` on an idle one nothing is kept: clients of this route run the turn
+ * themselves with an invoke; `run: true` starts it here instead.
+ */
+export const sendMessage: Handler = async (door, call) => {
+  const { agentId, conversationId, caller } = onConversation(call);
+  const { "idempotency-key": key } = parse(idempotencyHeader, call.request.headers, "header");
+  const body = parse(messageBody, await readJsonBody(call.request, call.response), "body");
+  const { text, files, user, mode, run, idempotency_key } = body;
+  const keepNothingWhenIdle = run !== true && (mode ?? "auto") === "auto";
+  const result = await door.gateway.submitMessage(
+    caller,
+    {
+      agentId,
+      conversationId,
+      text,
+      files,
+      user: user ?? undefined,
+      mode: mode ?? "auto",
+      options: {},
+      idempotencyKey: key ?? idempotency_key ?? undefined,
+    },
+    // A key in the body counts within its conversation, as clients of this wire use it; a header's counts for the whole route.
+    { route: key === undefined && idempotency_key ? `turn.submit/${conversationId}` : "turn.submit", keepNothingWhenIdle },
+  );
+  const isKept = !(keepNothingWhenIdle && result.action === "started");
+  sendJson(call.response, 200, {
+    action: result.action,
+    message_id: isKept ? result.messageId : null,
+    queue_depth: result.queueDepth,
+    steer_target: null,
+    mode: result.mode,
+    position: result.position,
+    turn_id: isKept ? result.turnId : null,
+    conversation_id: result.conversationId,
+  });
+};

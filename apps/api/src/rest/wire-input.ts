@@ -1,0 +1,147 @@
+import type { EndUser, SubmitInput, TurnOptions } from "@parley/contracts";
+import {
+  agentVersion,
+  conversationId,
+  dispatchMode,
+  endUser,
+  messageInput,
+  messageMode,
+  outputFormat,
+  reasoningEffort,
+  turnId,
+  turnOptions,
+} from "@parley/contracts";
+import { z } from "zod";
+
+const { shape: option } = turnOptions;
+
+/** Null and absent mean the same on this wire. */
+const text = messageInput.shape.text.nullish().transform((value) => value ?? "");
+const files = messageInput.shape.files.nullish().transform((value) => value ?? []);
+const string = z.string().nullish();
+const boolean = z.boolean().nullish();
+const idempotencyKey = z.string().min(1).max(255);
+
+/** A claimed `role` or `is_super_admin` is an unknown field like any other. */
+const user = z
+  .object({
+    email: endUser.shape.email,
+    display_name: endUser.shape.displayName,
+    id: endUser.shape.id,
+    first_name: endUser.shape.firstName,
+    last_name: endUser.shape.lastName,
+    additional_attributes: endUser.shape.additionalAttributes,
+    timezone: endUser.shape.timezone,
+  })
+  .transform(
+    (wire): EndUser => ({
+      email: wire.email,
+      displayName: wire.display_name,
+      id: wire.id,
+      firstName: wire.first_name,
+      lastName: wire.last_name,
+      additionalAttributes: wire.additional_attributes,
+      timezone: wire.timezone,
+    }),
+  )
+  .nullish();
+
+const saysSomething = (input: { text: string; files: string[] }): boolean => input.text !== "" || input.files.length > 0;
+const saysNothing = { message: "Text or files are needed.", path: ["text"] };
+
+const SURFACES = ["workbench", "sdk", "task", "assistant", "webhook", "mcp", "a2a", "telegram", "slack"] as const;
+const surface = z.string().transform((name) => SURFACES.find((known) => known === name) ?? "sdk");
+
+/** Members that we keep nothing for are checked for their type and dropped, the user's secrets among them. */
+export const invokeBody = z.object({
+  input: z.object({ text, files, user }).refine(saysSomething, saysNothing),
+  id: conversationId.nullish(),
+  on_running: z.enum(["queue", "reject"]).nullish(),
+  idempotency_key: idempotencyKey.nullish(),
+  payload_extension: option.payloadExtension.nullish(),
+  parent_execution_id: string,
+  worker_id: option.workerId.nullish(),
+  source: option.source.nullish(),
+  source_node_type: surface.nullish(),
+  output_format: outputFormat.nullish(),
+  output_schema: option.outputSchema.nullish(),
+  run_locally: boolean,
+  additional_context: option.additionalContext.nullish(),
+  instructions_override: option.instructionsOverride.nullish(),
+  test_run_node_id: string,
+  expected_output: option.expectedOutput.nullish(),
+  events_streaming: boolean,
+  mcp_servers: z.array(z.record(z.string(), z.unknown())).nullish(),
+  triggering_agent_id: option.triggeringAgentId.nullish(),
+  title: option.title.nullish(),
+  think_mode: option.thinkMode.nullish(),
+  disable_attachment_injection: boolean,
+  user_tokens: z.record(z.string(), z.unknown()).nullish(),
+  user_oidc_token: string,
+  return_metrics: boolean,
+  llm_model_provider: z.string().max(100).nullish(),
+  llm_model_name: z.string().min(1).max(100).nullish(),
+  llm_reasoning_effort: reasoningEffort.nullish(),
+});
+export type InvokeBody = z.output<typeof invokeBody>;
+
+const version = z.union([z.literal("latest").transform(() => undefined), agentVersion], {
+  error: "Input should be 'draft', 'latest' or a version's number",
+});
+export const runQuery = z.object({ version: version.optional(), sub_tasks: dispatchMode.optional() });
+export type RunQuery = z.output<typeof runQuery>;
+
+export const idempotencyHeader = z.object({ "idempotency-key": idempotencyKey.optional() });
+
+export const messageBody = z
+  .object({ text, files, user, mode: messageMode.nullish(), run: boolean, idempotency_key: idempotencyKey.nullish() })
+  .refine(saysSomething, saysNothing);
+
+export const stopBody = z.object({ clear_queue: boolean, turn_id: turnId.nullish() });
+
+interface Invoke {
+  agentId: SubmitInput["agentId"];
+  body: InvokeBody;
+  query: RunQuery;
+  /** The header's key; it wins over the body's. */
+  key: string | undefined;
+}
+
+/** What an invoke means to the domain. An absent user stays absent: a conversation keeps the one it has. */
+export function toSubmitInput({ agentId, body, query, key }: Invoke): SubmitInput {
+  return {
+    agentId,
+    conversationId: body.id ?? undefined,
+    version: query.version,
+    mode: body.on_running === "reject" ? "reject" : "auto",
+    text: body.input.text,
+    files: body.input.files,
+    user: body.input.user ?? undefined,
+    options: toOptions(body, query),
+    idempotencyKey: key ?? body.idempotency_key ?? undefined,
+  };
+}
+
+const toOptions = (body: InvokeBody, query: RunQuery): TurnOptions => ({
+  instructionsOverride: body.instructions_override ?? undefined,
+  additionalContext: body.additional_context ?? undefined,
+  expectedOutput: body.expected_output ?? undefined,
+  outputFormat: body.output_format ?? undefined,
+  outputSchema: body.output_schema ?? undefined,
+  model: modelName(body),
+  reasoningEffort: body.llm_reasoning_effort ?? undefined,
+  subTasks: query.sub_tasks,
+  title: body.title ?? undefined,
+  source: body.source ?? undefined,
+  sourceNodeType: body.source_node_type ?? undefined,
+  workerId: body.worker_id ?? undefined,
+  triggeringAgentId: body.triggering_agent_id ?? undefined,
+  payloadExtension: body.payload_extension ?? undefined,
+  thinkMode: body.think_mode ?? undefined,
+});
+
+/** Without a name the agent's own model runs, whatever provider is given. */
+function modelName({ llm_model_provider: provider, llm_model_name: name }: InvokeBody): string | undefined {
+  if (!name) return undefined;
+  return provider ? `${provider}/${name}` : name;
+}
