@@ -7,7 +7,7 @@ interface World {
   keys: Map<string, KeyRecord>;
   reads: string[];
   nowMs: number;
-  revoke: (keyId: string) => void;
+  revoke: (hash: string) => void;
 }
 
 function makeWorld(options: { cacheMs?: number; absentMs?: number; entriesMax?: number } = {}) {
@@ -30,7 +30,7 @@ function makeWorld(options: { cacheMs?: number; absentMs?: number; entriesMax?: 
 function addKey(world: World, changes: Partial<KeyRecord> = {}): string {
   const apiKey = makeApiKey();
   const scopes: Scope[] = ["conversations:read"];
-  const record = { id: `key_${world.keys.size}`, organizationId: "o1", scopes, agentIds: null, expiresAtMs: null, revokedAtMs: null };
+  const record = { id: `key_${world.keys.size}`, organizationId: "o1", scopes, agentIds: null, expiresAt: null, revokedAt: null };
   world.keys.set(hashApiKey(apiKey), { ...record, ...changes });
   return apiKey;
 }
@@ -100,15 +100,15 @@ describe("authenticate", () => {
     const apiKey = addKey(world);
     await authenticate(apiKey);
     const record = world.keys.get(hashApiKey(apiKey));
-    if (record) record.revokedAtMs = world.nowMs;
-    world.revoke("key_0");
+    if (record) record.revokedAt = new Date(world.nowMs).toISOString();
+    world.revoke(hashApiKey(apiKey));
     await expect(authenticate(apiKey)).rejects.toMatchObject({ code: "unauthenticated" });
   });
 
   test("a revocation during a read is not hidden by what the read brings", async () => {
     let release: (key: KeyRecord | null) => void = () => {};
     let reads = 0;
-    let revoke: (keyId: string) => void = () => {};
+    let revoke: (hash: string) => void = () => {};
     const authenticate = createAuthenticator({
       now: () => 0,
       onRevoked: (listener) => {
@@ -122,20 +122,20 @@ describe("authenticate", () => {
       },
     });
     const apiKey = makeApiKey();
-    const key: KeyRecord = { id: "k", organizationId: "o", scopes: [], agentIds: null, expiresAtMs: null, revokedAtMs: null };
+    const key: KeyRecord = { id: "k", organizationId: "o", scopes: [], agentIds: null, expiresAt: null, revokedAt: null };
     const first = authenticate(apiKey);
-    revoke("k");
+    revoke(hashApiKey(apiKey));
     release(key);
     await first;
     const second = authenticate(apiKey);
-    release({ ...key, revokedAtMs: 0 });
+    release({ ...key, revokedAt: new Date(0).toISOString() });
     await expect(second).rejects.toMatchObject({ code: "unauthenticated" });
     expect(reads).toBe(2);
   });
 
   test("a key expires on time although its record is cached", async () => {
     const { world, authenticate } = makeWorld();
-    const apiKey = addKey(world, { expiresAtMs: world.nowMs + 100 });
+    const apiKey = addKey(world, { expiresAt: new Date(world.nowMs + 100).toISOString() });
     await authenticate(apiKey);
     world.nowMs += 100;
     await expect(authenticate(apiKey)).rejects.toMatchObject({ code: "unauthenticated" });
@@ -147,7 +147,7 @@ describe("authenticate", () => {
     await expect(authenticate(apiKey)).rejects.toMatchObject({ code: "unauthenticated" });
     await expect(authenticate(apiKey)).rejects.toMatchObject({ code: "unauthenticated" });
     expect(world.reads).toHaveLength(1);
-    world.keys.set(hashApiKey(apiKey), { id: "k", organizationId: "o", scopes: [], agentIds: null, expiresAtMs: null, revokedAtMs: null });
+    world.keys.set(hashApiKey(apiKey), { id: "k", organizationId: "o", scopes: [], agentIds: null, expiresAt: null, revokedAt: null });
     world.nowMs += 1_000;
     await expect(authenticate(apiKey)).resolves.toMatchObject({ principalId: "k" });
   });

@@ -8,9 +8,9 @@ export interface KeyRecord {
   organizationId: string;
   scopes: readonly Scope[];
   agentIds: readonly string[] | null;
-  /** ms since 1970. */
-  expiresAtMs: number | null;
-  revokedAtMs: number | null;
+  /** ISO 8601. */
+  expiresAt: string | null;
+  revokedAt: string | null;
 }
 
 export interface AuthenticatorOptions {
@@ -18,8 +18,8 @@ export interface AuthenticatorOptions {
   findKeyByHash(hash: string): Promise<KeyRecord | null>;
   /** ms since 1970. */
   now(): number;
-  /** Calls back with a key's id as soon as this process learns that it was revoked. */
-  onRevoked?(listener: (keyId: string) => void): void;
+  /** Calls back with a key's hash as soon as this process learns that it was revoked. */
+  onRevoked?(listener: (hash: string) => void): void;
   /** How long an answer of the store is believed. */
   cacheMs?: number;
   /** How long the store's "no such key" is believed. */
@@ -33,8 +33,10 @@ const ABSENT_MS = 1_000;
 const ENTRIES_MAX = 10_000;
 
 interface Entry {
-  key: KeyRecord | null;
+  /** Null where there is no such key. */
   caller: Caller | null;
+  /** From here on the key is no longer good, whatever the cache believes. */
+  goodUntilMs: number;
   freshUntilMs: number;
 }
 
@@ -45,8 +47,8 @@ const callerOf = (key: KeyRecord): Caller => ({
   agentIds: key.agentIds && new Set(key.agentIds),
 });
 
-const isUsable = (key: KeyRecord, nowMs: number): boolean =>
-  (key.revokedAtMs === null || key.revokedAtMs > nowMs) && (key.expiresAtMs === null || key.expiresAtMs > nowMs);
+const goodUntil = ({ expiresAt, revokedAt }: KeyRecord): number =>
+  Math.min(...[expiresAt, revokedAt].map((at) => (at === null ? Number.POSITIVE_INFINITY : Date.parse(at))));
 
 /**
  * Turns a key into its caller, or throws `unauthenticated`: for a malformed, unknown, expired and revoked key alike.
@@ -58,9 +60,9 @@ export function createAuthenticator(options: AuthenticatorOptions): (credential:
   const reads = new Map<string, Promise<Entry>>();
   let revocations = 0;
 
-  onRevoked?.((keyId) => {
+  onRevoked?.((hash) => {
     revocations++;
-    for (const [hash, entry] of entries) if (entry.key?.id === keyId) entries.delete(hash);
+    entries.delete(hash);
   });
 
   /** The map keeps the order of use: the first is the one that was not used for longest. */
@@ -74,7 +76,11 @@ export function createAuthenticator(options: AuthenticatorOptions): (credential:
   async function read(hash: string): Promise<Entry> {
     const atStart = revocations;
     const key = await findKeyByHash(hash);
-    const entry: Entry = { key, caller: key && callerOf(key), freshUntilMs: now() + (key ? cacheMs : absentMs) };
+    const entry: Entry = {
+      caller: key && callerOf(key),
+      goodUntilMs: key ? goodUntil(key) : 0,
+      freshUntilMs: now() + (key ? cacheMs : absentMs),
+    };
     // What was read before a revocation may already be wrong: it serves who waits for it and is not kept.
     if (revocations === atStart) keep(hash, entry);
     return entry;
@@ -94,7 +100,7 @@ export function createAuthenticator(options: AuthenticatorOptions): (credential:
     let entry = entries.get(hash);
     if (!entry || entry.freshUntilMs <= now()) entry = await readOnce(hash);
     else keep(hash, entry);
-    if (!entry.key || !entry.caller || !isUsable(entry.key, now())) throw new GatewayError("unauthenticated");
+    if (!entry.caller || entry.goodUntilMs <= now()) throw new GatewayError("unauthenticated");
     return entry.caller;
   };
 }

@@ -1,0 +1,82 @@
+import { type ApiKey, agentId, createKeyInput, GatewayError, keyId, organizationId, scope } from "@parley/contracts";
+import type { Gateway } from "@parley/domain";
+import { hasAdminSecret } from "@parley/identity";
+import { issuesOf } from "@parley/router";
+import { type RequestHandler, Router } from "express";
+import { z } from "zod";
+import { readJsonBody } from "./rest/json-body.ts";
+
+export interface AdminDependencies {
+  gateway: Gateway;
+  /** Null: nobody may use these routes. */
+  adminSecret: string | null;
+}
+
+const organizationBody = z.object({ name: z.string().trim().min(1).max(120) });
+const keyBody = z.object({
+  organization_id: organizationId,
+  name: createKeyInput.shape.name,
+  /** An empty list grants nothing. */
+  scopes: z.array(scope).default([]),
+  agent_ids: z.array(agentId).min(1).max(200).nullish(),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+});
+const ofOrganization = z.object({ organization_id: organizationId });
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new GatewayError("invalid_input", { issues: issuesOf(result.error) });
+  return result.data;
+}
+
+const keyOnWire = (key: ApiKey) => ({
+  id: key.id,
+  organization_id: key.organizationId,
+  name: key.name,
+  prefix: key.prefix,
+  scopes: key.scopes,
+  agent_ids: key.agentIds,
+  expires_at: key.expiresAt,
+  revoked_at: key.revokedAt,
+  created_at: key.createdAt,
+});
+
+/** The operator's routes, with the admin secret: organizations and their keys. */
+export function adminRoutes({ gateway, adminSecret }: AdminDependencies): Router {
+  const requireSecret: RequestHandler = (request, response, next) => {
+    if (adminSecret === null) throw new GatewayError("admin_not_configured");
+    if (!hasAdminSecret(request.headers, adminSecret)) {
+      response.setHeader("www-authenticate", "AdminSecret");
+      throw new GatewayError("unauthenticated");
+    }
+    next();
+  };
+  return Router()
+    .use("/admin", requireSecret)
+    .post("/admin/organizations", async (request, response) => {
+      const { name } = parse(organizationBody, await readJsonBody(request, response));
+      response.status(201).json(await gateway.createOrganization({ name }));
+    })
+    .post("/admin/api-keys", async (request, response) => {
+      const body = parse(keyBody, await readJsonBody(request, response));
+      const { apiKey, ...key } = await gateway.createKey(body.organization_id, {
+        name: body.name,
+        scopes: body.scopes,
+        ...(body.agent_ids && { agentIds: body.agent_ids }),
+        ...(body.expires_at && { expiresAt: new Date(body.expires_at) }),
+      });
+      response.status(201).json({ ...keyOnWire(key), api_key: apiKey });
+    })
+    .get("/admin/api-keys", async (request, response) => {
+      const keys = await gateway.listKeys(parse(ofOrganization, request.query).organization_id);
+      response.json({ api_keys: keys.map(keyOnWire), total: keys.length });
+    })
+    .delete("/admin/api-keys/:id", async (request, response) => {
+      // What cannot be the id of a key is no key.
+      const id = keyId.safeParse(request.params.id);
+      const { organization_id } = parse(ofOrganization, request.query);
+      if (!id.success) throw new GatewayError("not_found");
+      await gateway.revokeKey(organization_id, id.data);
+      response.json({ id: id.data, revoked: true });
+    });
+}

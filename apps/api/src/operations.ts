@@ -1,0 +1,27 @@
+import type { Gateway } from "@parley/domain";
+import { type RequestHandler, Router } from "express";
+
+export interface OperationsDependencies {
+  gateway: Gateway;
+  metrics: { contentType: string; text(): Promise<string> };
+  /** True from the moment that the process is told to stop: balancers should send nothing more. */
+  isStopping(): boolean;
+}
+
+/** For balancers and scrapers, without a credential: `/health` and `/healthz`, `/ready`, `/metrics`. */
+export function operationsRoutes({ gateway, metrics, isStopping }: OperationsDependencies): Router {
+  const health: RequestHandler = (_request, response) => {
+    response.json({ status: "ok" });
+  };
+  return Router()
+    .get("/health", health)
+    .get("/healthz", health)
+    .get("/ready", async (_request, response) => {
+      const parts = { ...(await gateway.checkReady()), accepting: !isStopping() };
+      const ready = Object.values(parts).every(Boolean);
+      response.status(ready ? 200 : 503).json({ status: ready ? "ready" : "not_ready", parts });
+    })
+    .get("/metrics", async (_request, response) => {
+      response.type(metrics.contentType).send(await metrics.text());
+    });
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from "node:crypto";
+import type { NextFunction, Request, RequestHandler, Response } from "express";
+
+/** A request whose answer is over: the route as registered, and how long it took. An event stream takes as long as its reader stays. */
+export interface AnsweredRequest {
+  route: string;
+  method: string;
+  status: number;
+  seconds: number;
+  isStream: boolean;
+}
+
+const OWN_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+const HEADERS = new Headers({
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+});
+
+/** Names the answer's route in the metrics where Express does not know it. */
+export const setRoute = (response: Response, route: string): void => {
+  response.locals.route = route;
+};
+
+function routeOf(request: Request, response: Response): string {
+  const named: unknown = response.locals.route ?? request.route?.path;
+  return typeof named === "string" ? named : "unmatched";
+}
+
+/**
+ * The first handler of every request: its id (the caller's own, where it is a plain word) and the headers that every
+ * answer bears. An answer's time ends with its last byte, or when the caller leaves.
+ */
+export function requestStart(onRequest: (request: AnsweredRequest) => void): RequestHandler {
+  function report(this: Response): void {
+    const seconds = (performance.now() - Number(this.locals.startedMs)) / 1_000;
+    const isStream = String(this.getHeader("content-type")).startsWith("text/event-stream");
+    onRequest({ route: routeOf(this.req, this), method: this.req.method, status: this.statusCode, seconds, isStream });
+  }
+  return (request: Request, response: Response, next: NextFunction) => {
+    const sent = request.headers["x-request-id"];
+    response.setHeader("x-request-id", typeof sent === "string" && OWN_ID.test(sent) ? sent : randomUUID());
+    response.setHeaders(HEADERS);
+    response.locals.startedMs = performance.now();
+    response.once("close", report);
+    next();
+  };
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+interface Listening {
+  /** Where it can be reached; the port as given by the system where 0 was asked for. */
+  url: string;
+  /** Stops accepting, waits for the requests under way at most `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+interface ServerOptions {
+  app: RequestListener;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  host: string;
+  /** 0 asks the system for a free one. */
+  port: number;
+  /** Further connections wait in the kernel, or are refused. */
+  connectionsMax: number;
+}
+
+/** Slow clients: 10 s for the head, 30 s for the body. Answers may take as long as they like. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+/** Longer than balancers keep an idle connection, so that it is they who close it. */
+const KEEP_ALIVE_MS = 75_000;
+
+const REFUSALS: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** What cannot be parsed reaches no handler; it is answered here, in the same shape, and the connection ends. */
+function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const id = randomUUID();
+  const body = JSON.stringify({ error: { code: "bad_request", message: "The request is malformed.", request_id: id } });
+  const head = `HTTP/1.1 ${REFUSALS[error.code ?? ""] ?? "400 Bad Request"}\r\nx-request-id: ${id}\r\ncontent-type: application/json\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** Starts listening. Rejects where the address cannot be had. */
+export function listen({ app, upgrade, host, port, connectionsMax }: ServerOptions): Promise<Listening> {
+  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  server.maxConnections = connectionsMax;
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("clientError", refuseUnparsable);
+  server.on("upgrade", upgrade);
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const { address, family, port } = server.address() as AddressInfo;
+      const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+      resolve({ url, close: (graceMs) => close(server, sockets, graceMs) });
+    });
+  });
+}

@@ -1,0 +1,55 @@
+import { randomUUID } from "node:crypto";
+import type { Log } from "@parley/domain";
+import { credentialFrom } from "@parley/identity";
+import { createAttachments } from "../attachments.ts";
+import { createHttp } from "../http.ts";
+import type { AnsweredRequest } from "../request-start.ts";
+import { listen } from "../server.ts";
+import { createWebSocketDoor } from "../ws.ts";
+import { createTestGateway, testCaller } from "./test-gateway.ts";
+
+/** A log that keeps what is worth a look. */
+function createTestLog(): Log & { lines: { fields: Record<string, unknown>; message: string }[] } {
+  const lines: { fields: Record<string, unknown>; message: string }[] = [];
+  const keep = (fields: Record<string, unknown>, message: string) => void lines.push({ fields, message });
+  const log = { lines, debug() {}, info() {}, warn: keep, error: keep, child: () => log };
+  return log;
+}
+
+/** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
+export async function startTestApi({ lookEveryMs = 50, port = 0 } = {}) {
+  const gateway = createTestGateway();
+  const log = createTestLog();
+  const key = `key-${randomUUID()}`;
+  gateway.callers.set(key, testCaller());
+  const requests: AnsweredRequest[] = [];
+  const connections = { open: 0 };
+  const closing = new AbortController();
+  const attachments = createAttachments({
+    authenticate: (credential) => gateway.authenticate(credential),
+    onCount: (open) => {
+      connections.open = open;
+    },
+    lookEveryMs,
+  });
+  const trpc = { gateway, log, attachments, credentialOf: credentialFrom };
+  const metrics = {
+    contentType: "text/plain",
+    text: async () => "parley_up 1\n",
+    onRequest: (request: AnsweredRequest) => void requests.push(request),
+  };
+  const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
+  const sockets = createWebSocketDoor(trpc);
+  const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port, connectionsMax: 1_000 });
+  return {
+    ...{ gateway, log, key, requests, connections, url: server.url },
+    async close() {
+      closing.abort();
+      sockets.close();
+      attachments.close();
+      await server.close(500);
+    },
+  };
+}
+
+export type TestApi = Awaited<ReturnType<typeof startTestApi>>;

@@ -1,0 +1,54 @@
+import type { Gateway, Log } from "@parley/domain";
+import { appRouter, type Context, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
+import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
+import type { Request, RequestHandler } from "express";
+import type { Attachments } from "../attachments.ts";
+import { setRoute } from "../request-start.ts";
+import { readInput } from "./read-input.ts";
+import { serveSubscription } from "./serve-subscription.ts";
+
+export interface TrpcDependencies {
+  gateway: Gateway;
+  log: Log;
+  attachments: Attachments;
+  credentialOf(headers: Request["headers"]): string | null;
+}
+
+/** Calls in one request; each may be a query of its own. */
+export const BATCH_MAX = 20;
+
+const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path);
+const isSubscription = (path: string): path is ProcedureName => isRoute(path) && ROUTES[path].kind === "subscription";
+
+/** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
+export function trpcRoutes({ gateway, log, attachments, credentialOf }: TrpcDependencies): RequestHandler {
+  const contextOf = (request: Request): Context => ({ gateway, log, credential: credentialOf(request.headers) });
+
+  return async (request, response) => {
+    const path = request.path.slice(1);
+    setRoute(response, isRoute(path) ? `/trpc/${path}` : path.includes(",") ? "/trpc/batch" : "/trpc/unmatched");
+    const ctx = contextOf(request);
+    if (isSubscription(path) && (request.method === "GET" || request.method === "POST")) {
+      await serveSubscription(request, response, { path, ctx, attachments });
+      return;
+    }
+    const body = request.method === "POST" ? await readInput(request, response) : null;
+    if (response.destroyed) return;
+    await nodeHTTPRequestHandler({
+      router: appRouter,
+      req: request,
+      res: response,
+      path,
+      maxBatchSize: BATCH_MAX,
+      createContext: () => ctx,
+      middleware: (req, _res, next) => {
+        try {
+          if (body) req.body = body();
+          next();
+        } catch (error) {
+          next(error);
+        }
+      },
+    });
+  };
+}

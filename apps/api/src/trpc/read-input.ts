@@ -1,0 +1,35 @@
+import { GatewayError } from "@parley/contracts";
+import type { Request, Response } from "express";
+import { readJsonBody } from "../rest/json-body.ts";
+
+/** Reads a body to its end. What is wrong with it is thrown where its value is asked for, so that it reaches the caller typed. */
+export async function readInput(request: Request, response: Response): Promise<() => unknown> {
+  try {
+    const body = await readJsonBody(request, response);
+    return () => body;
+  } catch (error) {
+    const refusal = asRefusal(error);
+    return () => {
+      throw refusal;
+    };
+  }
+}
+
+/** The body reader's own errors bear the HTTP status that they stand for. */
+function asRefusal(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof GatewayError || !("status" in error)) return error;
+  if (error.status === 413) return new GatewayError("body_too_large", { cause: error });
+  if (error.status === 415) return new GatewayError("unsupported_media_type", { cause: error });
+  return new GatewayError("bad_request", { cause: error });
+}
+
+/** The input in the address, as tRPC's clients write it. Throws `bad_request`. */
+export function parseQueryInput(request: Request): unknown {
+  const text = request.query.input;
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(String(text));
+  } catch (cause) {
+    throw new GatewayError("bad_request", { text: "The input is not JSON.", cause });
+  }
+}

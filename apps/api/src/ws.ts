@@ -1,0 +1,83 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { GatewayError, LIMITS } from "@parley/contracts";
+import { appRouter, type Context } from "@parley/router";
+import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
+import { type WebSocket, WebSocketServer } from "ws";
+import { isDeeperThan } from "./json-depth.ts";
+import { BATCH_MAX, type TrpcDependencies } from "./trpc/http.ts";
+
+export interface WebSocketDoor {
+  /** Takes over a connection that asks to become a WebSocket; any path but `/trpc` is refused. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Asks every client to go on elsewhere, and closes. */
+  close(): void;
+}
+
+const PING_MS = 25_000;
+const PONG_WAIT_MS = 10_000;
+/** What may wait for a client that does not read; beyond it the socket is cut and the client resumes. */
+const BUFFERED_BYTES_MAX = 4_194_304;
+
+/** Close codes: the second says that the credential is no longer good; a client comes back with a fresh one. */
+const GOING_AWAY = 1001;
+const UNAUTHENTICATED = 4401;
+
+const jsonText: Encoder = {
+  encode: (data) => JSON.stringify(data),
+  decode: (data) => {
+    if (typeof data !== "string") throw new GatewayError("bad_request", { text: "Frames must be text." });
+    const value: unknown = JSON.parse(data);
+    if (isDeeperThan(value, LIMITS.jsonDepthMax)) throw new GatewayError("bad_request", { text: "The JSON is nested too deeply." });
+    return value;
+  },
+};
+
+/** The key of a connection: its first message names it as `apiKey`; a client that can set headers may do that instead. */
+const credentialOf = (request: IncomingMessage, named: string | undefined, fromHeaders: TrpcDependencies["credentialOf"]) =>
+  fromHeaders(named === undefined ? request.headers : { "x-api-key": named });
+
+/** tRPC over WebSocket. */
+export function createWebSocketDoor(dependencies: TrpcDependencies): WebSocketDoor {
+  const { gateway, log, attachments } = dependencies;
+  const server = new WebSocketServer({ noServer: true, maxPayload: LIMITS.bodyBytesMax, perMessageDeflate: false });
+
+  function attach(socket: WebSocket, credential: string | null): void {
+    const forget = attachments.add({
+      credential,
+      beat: () => {
+        if (socket.bufferedAmount > BUFFERED_BYTES_MAX) socket.terminate();
+      },
+      refuse: ({ code }) => socket.close(code === "unauthenticated" ? UNAUTHENTICATED : GOING_AWAY),
+    });
+    socket.once("close", forget);
+  }
+
+  const handler = applyWSSHandler({
+    wss: server,
+    router: appRouter,
+    maxBatchSize: BATCH_MAX,
+    keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
+    experimental_encoder: jsonText,
+    createContext: ({ req, res, info }): Context => {
+      const credential = credentialOf(req, info.connectionParams?.apiKey, dependencies.credentialOf);
+      attach(res, credential);
+      return { gateway, log, credential };
+    },
+  });
+
+  return {
+    upgrade(request, socket, head) {
+      const path = request.url?.split("?", 1)[0];
+      if (path !== "/trpc") {
+        socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        return;
+      }
+      server.handleUpgrade(request, socket, head, (client) => server.emit("connection", client, request));
+    },
+    close() {
+      handler.broadcastReconnectNotification();
+      server.close();
+    },
+  };
+}
