@@ -28,8 +28,11 @@ export interface EventData {
   "turn.delta": { step: number; offset: number; text: string };
   /** The whole text so far; replaces what was folded from deltas. */
   "turn.snapshot": { texts: TextSoFar[] };
-  /** Another attempt takes over; what the turn said from `discardFrom` on no longer counts. */
-  "attempt.superseded": { attempt: number; nextAttempt: number; discardFrom: Cursor; reason: "lease_lost" | "shutdown" };
+  /**
+   * The unfinished step starts again: under another worker, or because the model broke off (`upstream`; then the attempt
+   * stays the same and only this execution's text is void). Unfinished text from `discardFrom` on no longer counts.
+   */
+  "attempt.superseded": { attempt: number; nextAttempt: number; discardFrom: Cursor; reason: "lease_lost" | "shutdown" | "upstream" };
   /** The model's whole response of one step. */
   "step.completed": { step: number; text: string; calls: CallRecord[]; model: string; finishReason: string };
   "tool.called": { step: number; callId: string; tool: string; arguments: unknown };

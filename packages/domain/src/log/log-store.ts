@@ -1,4 +1,4 @@
-import type { Cursor, LogEvent, TextSoFar } from "@parley/contracts";
+import type { Cursor, Execution, LogEvent, TextSoFar } from "@parley/contracts";
 
 /** Where a running turn's text stood at its last checkpoint. */
 export interface Checkpoint {
@@ -11,15 +11,21 @@ export interface LogPage {
   events: LogEvent[];
   /** Whether there is more after the last of `events`. */
   more: boolean;
+  /** The newest epoch, and whether its holder is at work: its deltas have cursors beyond `head`. */
+  epoch: number;
+  running: boolean;
+  /** The root execution as of `head`. */
+  execution: Execution;
   /** The newest durable event's cursor. */
   head: Cursor;
   /** The running turn's checkpoint, if one was written. */
   checkpoint: Checkpoint | null;
 }
 
-/** Reads the durable log. A conversation of another organization reads as not found. */
+/** Reads the durable log. */
 export interface LogStore {
-  read(input: { organizationId: string; conversationId: string; after: Cursor; limit: number }): Promise<LogPage>;
+  /** Null where the organization has no such conversation. */
+  read(input: { organizationId: string; conversationId: string; after: Cursor; limit: number }): Promise<LogPage | null>;
   /** The durable heads of many conversations, across organizations, in one statement. */
   heads(conversations: { organizationId: string; conversationId: string }[]): Promise<Map<string, Cursor>>;
 }

@@ -1,0 +1,76 @@
+import type { Agent } from "@parley/contracts";
+import type { AgentStore } from "@parley/domain";
+import { and, asc, eq, sql } from "drizzle-orm";
+import type { InOrganization, Transaction } from "./database.ts";
+import { agentVersions } from "./schema/agent-versions.ts";
+import { agents } from "./schema/agents.ts";
+
+/** The version number under which what is not deployed yet is kept. */
+const DRAFT = 0;
+
+export function createAgentStore(inOrganization: InOrganization): AgentStore {
+  return {
+    find: (organizationId, agentId, version) =>
+      inOrganization(organizationId, async (tx) => {
+        const found = await select(tx, and(eq(agents.id, agentId), eq(agentVersions.version, version ?? agents.version)));
+        if (found.length > 0 || version !== DRAFT) return found[0] ?? null;
+        const [deployed] = await select(tx, and(eq(agents.id, agentId), eq(agentVersions.version, agents.version)));
+        return deployed ?? null;
+      }),
+
+    list: (organizationId) => inOrganization(organizationId, (tx) => select(tx, eq(agentVersions.version, agents.version))),
+
+    create: (organizationId, { id, name, description, config }) =>
+      inOrganization(organizationId, async (tx) => {
+        await tx.insert(agents).values({ id, organizationId });
+        const [row] = await tx
+          .insert(agentVersions)
+          .values({ organizationId, agentId: id, version: 1, name, description, config })
+          .returning();
+        const createdAt = (row?.createdAt ?? new Date()).toISOString();
+        return { id, organizationId, name, description, version: 1, config, createdAt };
+      }),
+
+    saveDraft: (organizationId, agentId, agent) =>
+      inOrganization(organizationId, async (tx) => {
+        await tx
+          .insert(agentVersions)
+          .values({ organizationId, agentId, version: DRAFT, ...agent })
+          .onConflictDoUpdate({ target: [agentVersions.agentId, agentVersions.version], set: { ...agent, createdAt: sql`now()` } });
+      }),
+
+    deploy: (organizationId, agentId) =>
+      inOrganization(organizationId, async (tx) => {
+        const [agent] = await tx.select({ version: agents.version }).from(agents).where(eq(agents.id, agentId)).for("update");
+        if (agent === undefined) return false;
+        const next = agent.version + 1;
+        const moved = await tx
+          .update(agentVersions)
+          .set({ version: next })
+          .where(and(eq(agentVersions.agentId, agentId), eq(agentVersions.version, DRAFT)))
+          .returning({ version: agentVersions.version });
+        if (moved.length === 0) return false;
+        await tx.update(agents).set({ version: next }).where(eq(agents.id, agentId));
+        return true;
+      }),
+  };
+}
+
+async function select(tx: Transaction, where: Parameters<ReturnType<typeof from>["where"]>[0]): Promise<Agent[]> {
+  const rows = await from(tx).where(where).orderBy(asc(agents.createdAt), asc(agents.id));
+  return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
+}
+
+const from = (tx: Transaction) =>
+  tx
+    .select({
+      id: agents.id,
+      organizationId: agents.organizationId,
+      name: agentVersions.name,
+      description: agentVersions.description,
+      version: agentVersions.version,
+      config: agentVersions.config,
+      createdAt: agents.createdAt,
+    })
+    .from(agents)
+    .innerJoin(agentVersions, eq(agentVersions.agentId, agents.id));

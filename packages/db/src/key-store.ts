@@ -1,0 +1,58 @@
+import type { ApiKey } from "@parley/contracts";
+import type { KeyRecord, KeyStore, OrganizationStore } from "@parley/domain";
+import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import { first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
+import type { InOrganization } from "./database.ts";
+import { apiKeys } from "./schema/api-keys.ts";
+import { organizations } from "./schema/organizations.ts";
+
+export function createKeyStore(client: Sql, inOrganization: InOrganization): KeyStore {
+  return {
+    async findByHash(hash) {
+      const rows = await guarded(client<{ answer: KeyRecord | null }[]>`select find_api_key(${Buffer.from(hash, "hex")}) as answer`);
+      return first(rows).answer;
+    },
+
+    create: ({ hash, expiresAt, ...key }) =>
+      inOrganization(key.organizationId, async (tx) => {
+        const values = { ...key, hash, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
+        return shown(first(await tx.insert(apiKeys).values(values).returning()));
+      }),
+
+    list: (organizationId) =>
+      inOrganization(organizationId, async (tx) => (await tx.select().from(apiKeys).orderBy(asc(apiKeys.createdAt))).map(shown)),
+
+    revoke: (organizationId, keyId) =>
+      inOrganization(organizationId, async (tx) => {
+        const [row] = await tx.select({ hash: apiKeys.hash }).from(apiKeys).where(eq(apiKeys.id, keyId));
+        if (row === undefined) return null;
+        await tx
+          .update(apiKeys)
+          .set({ revokedAt: sql`now()` })
+          .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+        return row.hash;
+      }),
+  };
+}
+
+function shown({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {
+  return {
+    ...row,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    revokedAt: row.revokedAt?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+  };
+}
+
+export const createOrganizationStore = (inOrganization: InOrganization): OrganizationStore => ({
+  create: (organization) =>
+    inOrganization(organization.id, async (tx) => {
+      await tx.insert(organizations).values(organization);
+    }),
+  exists: (organizationId) =>
+    inOrganization(
+      organizationId,
+      async (tx) => (await tx.select({ id: organizations.id }).from(organizations).where(eq(organizations.id, organizationId))).length > 0,
+    ),
+});

@@ -1,0 +1,53 @@
+import type { AgentStore, ConversationStore, ExecutionStore, KeyStore, LogStore, OrganizationStore, TurnStore } from "@parley/domain";
+import { createAgentStore } from "./agent-store.ts";
+import { type ConnectOptions, connect, guarded } from "./connect.ts";
+import { createConversationStore } from "./conversation-store.ts";
+import { inOrganization } from "./database.ts";
+import { createExecutionStore } from "./execution-store.ts";
+import { createKeyStore, createOrganizationStore } from "./key-store.ts";
+import { createLogStore } from "./log-store.ts";
+import { createSweepStore } from "./sweep-store.ts";
+import { createTurnStore } from "./turn-store.ts";
+
+export interface Database {
+  agents: AgentStore;
+  conversations: ConversationStore;
+  executions: ExecutionStore;
+  keys: KeyStore;
+  logs: LogStore;
+  organizations: OrganizationStore;
+  turns: TurnStore;
+  /** Whether Postgres answers. */
+  ping(): Promise<boolean>;
+  /** Lets running statements end, at most a few seconds. */
+  close(): Promise<void>;
+}
+
+const CLOSE_SECONDS = 5;
+
+/** Every store, over one pool of the application's role. Connects at the first statement. */
+export function openDatabase(options: ConnectOptions): Database {
+  const sql = connect(options);
+  const within = inOrganization(sql);
+  return {
+    agents: createAgentStore(within),
+    conversations: createConversationStore(sql),
+    executions: createExecutionStore(within),
+    keys: createKeyStore(sql, within),
+    logs: createLogStore(sql),
+    organizations: createOrganizationStore(within),
+    turns: createTurnStore(sql),
+    ping: () =>
+      guarded(sql`select 1`).then(
+        () => true,
+        () => false,
+      ),
+    close: () => sql.end({ timeout: CLOSE_SECONDS }),
+  };
+}
+
+/** The sweep's store, over a connection of its own role. */
+export function openSweepStore(options: Omit<ConnectOptions, "pool">) {
+  const sql = connect({ ...options, pool: 1 });
+  return { store: createSweepStore(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
+}

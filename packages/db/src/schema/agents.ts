@@ -1,0 +1,9 @@
+import { integer, pgTable, timestamp, uuid } from "drizzle-orm/pg-core";
+
+export const agents = pgTable("agents", {
+  id: uuid().primaryKey(),
+  organizationId: uuid("organization_id").notNull(),
+  /** The newest deployed version; version 0 is the draft. */
+  version: integer().notNull().default(1),
+  createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
+});

@@ -1,0 +1,22 @@
+import type { Scope } from "@parley/contracts";
+import { customType, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+
+/** Bytes in the table, lower-case hex in the program. */
+const hexBytes = customType<{ data: string; driverData: Buffer }>({
+  dataType: () => "bytea",
+  toDriver: (hex) => Buffer.from(hex, "hex"),
+  fromDriver: (bytes) => bytes.toString("hex"),
+});
+
+export const apiKeys = pgTable("api_keys", {
+  id: text().primaryKey(),
+  organizationId: uuid("organization_id").notNull(),
+  name: text().notNull(),
+  prefix: text().notNull(),
+  hash: hexBytes().notNull(),
+  scopes: text().array().$type<Scope[]>().notNull(),
+  agentIds: uuid("agent_ids").array(),
+  expiresAt: timestamp("expires_at", { withTimezone: true }),
+  revokedAt: timestamp("revoked_at", { withTimezone: true }),
+  createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
+});

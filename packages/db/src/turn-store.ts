@@ -1,0 +1,41 @@
+import type { ClaimedTurn, CommitResult, PostedElsewhere, Renewal, TurnStore } from "@parley/domain";
+import { call, first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
+
+type Claim = ({ outcome: "claimed" } & Omit<ClaimedTurn, "organizationId" | "conversationId">) | { outcome: "busy" | "gone" };
+type Posted = Omit<PostedElsewhere, "conversationId" | "nudge"> & { nudge?: string | null };
+
+export const createTurnStore = (sql: Sql): TurnStore => ({
+  async claim(key, options) {
+    const claim = await call<Claim>(sql, "claim_turn", { ...key, ...options });
+    return claim.outcome === "claimed" ? { ...claim, ...key } : null;
+  },
+
+  commit: (fence, { events = [], journal = [], children = [], usage = [], step = null, pause = null, finish = null }, leaseMs) =>
+    call<CommitResult>(sql, "commit_turn", { ...fence, leaseMs, events, journal, children, usage, step, pause, finish }),
+
+  renew: (turns, leaseMs) => (turns.length === 0 ? Promise.resolve([]) : call<Renewal[]>(sql, "renew_turns", { leaseMs, turns })),
+
+  async giveBack(fence, usage) {
+    const { outcome } = await call<{ outcome: "ok" | "stale" }>(sql, "give_back_turn", { ...fence, usage });
+    return outcome === "ok";
+  },
+
+  async recordUsage({ organizationId, conversationId, month }, usage) {
+    await call(sql, "record_usage_facts", { organizationId, conversationId, month, usage });
+  },
+
+  async release({ organizationId, conversationId }, ordered) {
+    const rows = await guarded(
+      sql<{ answer: Posted }[]>`select release_queue(${organizationId}, ${conversationId}, ${ordered}) as answer`,
+    );
+    return elsewhere(conversationId, first(rows).answer);
+  },
+
+  async repair({ organizationId, conversationId }) {
+    const rows = await guarded(sql<{ answer: Posted }[]>`select repair_conversation(${organizationId}, ${conversationId}) as answer`);
+    return elsewhere(conversationId, first(rows).answer);
+  },
+});
+
+const elsewhere = (conversationId: string, posted: Posted): PostedElsewhere => ({ nudge: null, ...posted, conversationId });

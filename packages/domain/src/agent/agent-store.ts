@@ -1,0 +1,11 @@
+import type { Agent, AgentConfig } from "@parley/contracts";
+
+export interface AgentStore {
+  /** `version` null: the deployed one; 0: the draft, or the deployed one where nothing was drafted since. */
+  find(organizationId: string, agentId: string, version: number | null): Promise<Agent | null>;
+  list(organizationId: string): Promise<Agent[]>;
+  create(organizationId: string, agent: { id: string; name: string; description: string; config: AgentConfig }): Promise<Agent>;
+  saveDraft(organizationId: string, agentId: string, agent: { name: string; description: string; config: AgentConfig }): Promise<void>;
+  /** Makes the draft the next version. False when there is none. */
+  deploy(organizationId: string, agentId: string): Promise<boolean>;
+}

@@ -1,0 +1,67 @@
+import type {
+  Cursor,
+  DrainResult,
+  EndUser,
+  Execution,
+  ListExecutions,
+  MessageMode,
+  Page,
+  RunState,
+  SubmitResult,
+  TurnOptions,
+} from "@parley/contracts";
+import type { ConversationKey, PostedElsewhere } from "../turn/turn-store.ts";
+
+/** A message on its way in, every choice already made. */
+export interface NewMessage extends ConversationKey {
+  principalId: string;
+  route: string;
+  /** Whether an unknown conversation id starts a conversation. */
+  mayCreate: boolean;
+  agentId: string;
+  agentVersion: number;
+  messageId: string;
+  turnId: string;
+  text: string;
+  files: string[];
+  user: EndUser | null;
+  options: TurnOptions;
+  mode: MessageMode;
+  /** On an idle queue: run before what waits. */
+  invoke: boolean;
+  keepNothingWhenIdle: boolean;
+  idempotencyKey: string | null;
+  /** SHA-256 of the body in hex; what the idempotency key stands for. */
+  bodyHash: string | null;
+  queueMax: number;
+  /** How long a `queue` message may wait on an idle conversation before the sweep starts it. */
+  graceMs: number;
+  wantsExecution: boolean;
+}
+
+export type Posted = Omit<PostedElsewhere, "conversationId">;
+export type Submitted = SubmitResult & Posted & { execution: Execution | null };
+
+/** Writes of the front door: each one transaction, refused with a `GatewayError` and then without a trace. */
+export interface ConversationStore {
+  submit(message: NewMessage): Promise<Submitted>;
+  stop(
+    key: ConversationKey,
+    options: { turnId: string | null; clearQueue: boolean },
+  ): Promise<Posted & { stopped: boolean; turnId: string | null; queueCleared: number; queueDepth: number }>;
+  cancel(key: ConversationKey, messageId: string): Promise<Posted & { cancelled: number; queueDepth: number }>;
+  clear(key: ConversationKey): Promise<Posted & { cancelled: number; queueDepth: number }>;
+  orderDrain(key: ConversationKey): Promise<{ action: DrainResult["action"]; queueDepth: number; cursor: Cursor; execution: Execution }>;
+  runState(key: ConversationKey): Promise<RunState | null>;
+}
+
+
+/** Reads of executions; null where the organization has none such. */
+export interface ExecutionStore {
+  find(organizationId: string, executionId: string): Promise<Execution | null>;
+  /** Every execution below this one, children of children included, oldest first. */
+  descendants(organizationId: string, executionId: string): Promise<Execution[]>;
+  list(organizationId: string, filter: ListExecutions & { agentIds: string[] | null }): Promise<Page<Execution>>;
+  /** False while it or something below it runs. */
+  delete(organizationId: string, conversationId: string): Promise<boolean>;
+}

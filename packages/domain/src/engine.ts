@@ -1,0 +1,103 @@
+import { createAgentCatalog } from "./agent/agent-catalog.ts";
+import type { AgentStore } from "./agent/agent-store.ts";
+import { meterModel } from "./billing/meter-model.ts";
+import type { Clock } from "./clock.ts";
+import type { JobQueue } from "./job-queue.ts";
+import type { LiveTail } from "./log/live-tail.ts";
+import type { Log } from "./logger.ts";
+import type { Model } from "./model/model.ts";
+import { runSweep } from "./sweep/run-sweep.ts";
+import { announce } from "./turn/kick.ts";
+import { runTurn } from "./turn/run-turn.ts";
+import { TurnAbort } from "./turn/turn-abort.ts";
+import { createTurnHolder } from "./turn/turn-holder.ts";
+import type { ConversationKey, SweepStore, TurnStore } from "./turn/turn-store.ts";
+
+export interface EnginePorts {
+  turns: TurnStore;
+  agents: AgentStore;
+  /** Absent: this process never sweeps. */
+  sweep?: SweepStore;
+  tail: LiveTail;
+  queue: JobQueue;
+  model: Model;
+  clock: Clock;
+  log: Log;
+  random: () => number;
+}
+
+export interface EngineSettings {
+  /** This process, unique among all workers. */
+  workerId: string;
+  leaseMs: number;
+  heartbeatMs: number;
+}
+
+/** The use cases of a worker. Each is safe to run twice. */
+export interface Engine {
+  runTurn(key: ConversationKey): Promise<void>;
+  /** Starts the queue of an idle conversation; also where it is held. */
+  drainQueue(key: ConversationKey): Promise<void>;
+  /** Does what a conversation found by the sweep needs. */
+  reapTurn(key: ConversationKey): Promise<void>;
+  /** Starts heartbeat, sweep and nudges. */
+  start(): Promise<void>;
+  /**
+   * Takes nothing new; turns end or reach a step boundary within `graceMs`, then give their leases back. Resolves when
+   * no turn is left.
+   */
+  drain(graceMs: number): Promise<void>;
+  /** Turns that run here now. */
+  activeTurns(): number;
+}
+
+export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatMs }: EngineSettings): Engine {
+  const { turns, tail, queue, clock, log } = ports;
+  const holder = createTurnHolder({ store: turns, tail, clock, log }, { leaseMs, heartbeatMs });
+  const background = new AbortController();
+  const loops: Promise<unknown>[] = [];
+  let draining = false;
+  let unsubscribe: (() => Promise<void>) | undefined;
+  const turnPorts = {
+    store: turns,
+    tail,
+    queue,
+    model: meterModel(ports.model),
+    findAgent: createAgentCatalog(ports.agents, clock).find,
+    holder,
+    clock,
+    log,
+    random: ports.random,
+    workerId,
+    leaseMs,
+    isDraining: () => draining,
+  };
+
+  return {
+    runTurn: (key) => runTurn(turnPorts, key),
+    async drainQueue(key) {
+      await announce(turnPorts, key.organizationId, await turns.release(key, true));
+    },
+    async reapTurn(key) {
+      await announce(turnPorts, key.organizationId, await turns.repair(key));
+    },
+    async start() {
+      unsubscribe = await tail.onNudge(workerId, holder.nudged);
+      loops.push(holder.beat(background.signal));
+      if (ports.sweep !== undefined) loops.push(runSweep({ ...turnPorts, store: ports.sweep }, background.signal));
+    },
+    async drain(graceMs) {
+      draining = true;
+      const left = () => holder.active().length > 0;
+      const deadlineMs = clock.monotonicMs() + graceMs;
+      while (left() && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
+      for (const turn of holder.active()) turn.abort(new TurnAbort("shutdown"));
+      const lastMs = clock.monotonicMs() + leaseMs;
+      while (left() && clock.monotonicMs() < lastMs) await clock.sleep(20);
+      background.abort();
+      await Promise.all(loops);
+      await unsubscribe?.();
+    },
+    activeTurns: () => holder.active().length,
+  };
+}

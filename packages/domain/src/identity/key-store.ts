@@ -1,0 +1,26 @@
+import type { ApiKey, Scope } from "@parley/contracts";
+
+/** A key as the authenticator sees it. */
+export interface KeyRecord {
+  id: string;
+  organizationId: string;
+  /** SHA-256 of the key, hex. */
+  hash: string;
+  scopes: Scope[];
+  agentIds: string[] | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+}
+
+export interface KeyStore {
+  findByHash(hash: string): Promise<KeyRecord | null>;
+  create(key: Omit<ApiKey, "createdAt" | "revokedAt"> & { hash: string }): Promise<ApiKey>;
+  list(organizationId: string): Promise<ApiKey[]>;
+  /** The revoked key's hash, or null when there was no such key. */
+  revoke(organizationId: string, keyId: string): Promise<string | null>;
+}
+
+export interface OrganizationStore {
+  create(organization: { id: string; name: string }): Promise<void>;
+  exists(organizationId: string): Promise<boolean>;
+}

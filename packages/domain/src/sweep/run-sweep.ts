@@ -1,0 +1,50 @@
+import type { Clock } from "../clock.ts";
+import type { JobQueue } from "../job-queue.ts";
+import type { Log } from "../logger.ts";
+import { jobPayload } from "../turn/kick.ts";
+import type { SweepStore } from "../turn/turn-store.ts";
+
+const TICK_MS = 1_000;
+const OFFICE = "sweep";
+/** Another worker takes the sweep over when its holder is silent this long. */
+const OFFICE_MS = 3_000;
+const REPAIRS_MAX = 500;
+const HOUSEKEEPING_MS = 3_600_000;
+
+interface SweepPorts {
+  store: SweepStore;
+  queue: JobQueue;
+  clock: Clock;
+  log: Log;
+  workerId: string;
+  leaseMs: number;
+}
+
+/**
+ * Every second the elected worker looks for conversations that need somebody and gives one repair order for each.
+ * A sweep that missed its own ticks for more than half a lease (paused, or Postgres was away) first waits one whole
+ * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
+ */
+export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
+  let lastTickMs = clock.monotonicMs();
+  let takeoversFromMs = lastTickMs;
+  let housekeepingAtMs = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    await clock.sleep(TICK_MS, signal);
+    if (signal.aborted) return;
+    if (clock.monotonicMs() - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = clock.monotonicMs() + leaseMs;
+    try {
+      const elected = await store.holdOffice(OFFICE, workerId, OFFICE_MS);
+      lastTickMs = clock.monotonicMs();
+      if (!elected) continue;
+      const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
+      for (const key of found) await queue.enqueue("turn.reap", jobPayload(key));
+      if (lastTickMs - housekeepingAtMs > HOUSEKEEPING_MS) {
+        housekeepingAtMs = lastTickMs;
+        await store.keepHouse();
+      }
+    } catch (error) {
+      log.warn({ err: error }, "sweep failed");
+    }
+  }
+}

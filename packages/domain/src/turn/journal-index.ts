@@ -1,0 +1,39 @@
+import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./turn-store.ts";
+
+/** What earlier attempts of this turn have written down, by execution, step and call. */
+export interface JournalIndex {
+  response(executionId: string, step: number): ResponseRecord | undefined;
+  /** In the order of the response's calls. */
+  intents(executionId: string, step: number): IntentRecord[];
+  result(executionId: string, step: number, callIndex: number): ResultRecord | undefined;
+  /** Children started so far. */
+  children(): number;
+}
+
+export function indexJournal(lines: JournalLine[]): JournalIndex {
+  const byKey = new Map<string, JournalLine>();
+  for (const line of lines) byKey.set(keyOf(line.kind, line.executionId, line.step, line.callIndex), line);
+
+  return {
+    response(executionId, step) {
+      const line = byKey.get(keyOf("response", executionId, step, 0));
+      return line?.kind === "response" ? line.payload : undefined;
+    },
+    intents(executionId, step) {
+      const found: IntentRecord[] = [];
+      for (let callIndex = 0; ; callIndex += 1) {
+        const line = byKey.get(keyOf("intent", executionId, step, callIndex));
+        if (line?.kind !== "intent") return found;
+        found.push(line.payload);
+      }
+    },
+    result(executionId, step, callIndex) {
+      const line = byKey.get(keyOf("result", executionId, step, callIndex));
+      return line?.kind === "result" ? line.payload : undefined;
+    },
+    children: () => lines.filter((line) => line.kind === "intent" && line.payload.act === "dispatch").length,
+  };
+}
+
+const keyOf = (kind: JournalLine["kind"], executionId: string, step: number, callIndex: number): string =>
+  `${kind} ${executionId} ${step} ${callIndex}`;

@@ -1,0 +1,61 @@
+import { type Agent, askUserQuestions, type DispatchMode } from "@parley/contracts";
+import { z } from "zod";
+import type { ToolDefinition } from "../model/model.ts";
+
+export const ASK_TOOL = "ask_user_questions";
+
+/** A downstream agent behind a tool. `mode` is `auto` where the model may choose. */
+export interface DispatchTool {
+  agent: Agent;
+  mode: DispatchMode;
+}
+
+export interface RouterTools {
+  definitions: ToolDefinition[];
+  /** By tool name; names are looked up here, never taken apart. */
+  dispatch: Map<string, DispatchTool>;
+}
+
+const ASK_DEFINITION: ToolDefinition = {
+  name: ASK_TOOL,
+  description: "Ask the user questions and wait for the answers. Use it only when you cannot go on without them.",
+  parameters: z.toJSONSchema(askUserQuestions, { io: "input", target: "draft-7" }),
+};
+
+/** One tool per downstream agent, and the one that asks the user. */
+export function routerTools(agents: DispatchTool[], mayAsk: boolean): RouterTools {
+  const dispatch = new Map<string, DispatchTool>();
+  for (const target of agents) dispatch.set(freeName(target.agent.name, dispatch), target);
+  const definitions = [...dispatch].map(([name, target]) => dispatchDefinition(name, target));
+  return { definitions: mayAsk ? [...definitions, ASK_DEFINITION] : definitions, dispatch };
+}
+
+function dispatchDefinition(name: string, { agent, mode }: DispatchTool): ToolDefinition {
+  const query = { type: "string", description: `What ${agent.name} should do, with all that it needs to know.` };
+  const background = { type: "boolean", description: "True: do not wait; the result comes later." };
+  return {
+    name,
+    description: agent.description === "" ? `Hands work to the agent ${agent.name}.` : `${agent.name}: ${agent.description}`,
+    parameters: {
+      type: "object",
+      properties: mode === "auto" ? { query, background } : { query },
+      required: ["query"],
+      additionalProperties: false,
+    },
+  };
+}
+
+/** Providers take names of letters, digits, `_` and `-`, up to 64 characters. */
+function freeName(name: string, taken: Map<string, DispatchTool>): string {
+  const base =
+    name
+      .normalize("NFKD")
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "_")
+      .replace(/^_+|_+$/g, "")
+      .slice(0, 56) || "agent";
+  const first = base === ASK_TOOL ? `agent_${base}` : base;
+  let candidate = first;
+  for (let number = 2; taken.has(candidate); number += 1) candidate = `${first}_${number}`;
+  return candidate;
+}

@@ -1,0 +1,135 @@
+import { LIMITS, type NewEvent, type Usage } from "@parley/contracts";
+import { actOnCalls } from "./act-on-calls.ts";
+import { callModel } from "./call-model.ts";
+import { planCall } from "./plan-call.ts";
+import { recordStep } from "./record-step.ts";
+import { type DispatchTool, type RouterTools, routerTools } from "./router-tools.ts";
+import { TurnAbort } from "./turn-abort.ts";
+import type { ExecutionEnd, RunningExecution, TurnRun } from "./turn-run.ts";
+import type { IntentRecord, ResponseRecord } from "./turn-store.ts";
+
+/** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
+export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {
+  const tools = await loadTools(run, execution);
+  for (let step = 1; step <= execution.agent.config.stepsMax; step += 1) {
+    execution.signal.throwIfAborted();
+    const { response, intents } = await takeStep(run, execution, tools, step);
+    if (intents.length === 0) return { kind: "answer", step, response };
+    execution.messages.push({
+      role: "assistant",
+      content: response.text,
+      toolCalls: response.calls.map((call) => ({ id: call.callId, name: call.name, arguments: call.arguments })),
+    });
+    const { results, asks } = await actOnCalls(run, execution, step, response.calls, intents);
+    if (asks.length > 0) return { kind: "paused", step, asks };
+    for (const [index, call] of response.calls.entries()) {
+      execution.messages.push({ role: "tool", toolCallId: call.callId, content: results[index]?.text ?? "" });
+    }
+    if (run.isDraining()) throw new TurnAbort("shutdown");
+  }
+  throw new TurnAbort("steps_exhausted");
+}
+
+/** The recorded step, or a new one: asked of the model and, where it has calls, written down before any is acted on. */
+async function takeStep(
+  run: TurnRun,
+  execution: RunningExecution,
+  tools: RouterTools,
+  step: number,
+): Promise<{ response: ResponseRecord; intents: IntentRecord[] }> {
+  const recorded = run.journal.response(execution.id, step);
+  if (recorded !== undefined) {
+    run.usage.count(execution.id, recorded.usage);
+    return { response: recorded, intents: run.journal.intents(execution.id, step) };
+  }
+  const response = await askModel(run, execution, tools, step);
+  if (response.calls.length === 0) return { response, intents: [] };
+  const intents = response.calls.map((call, index) => {
+    const facts = {
+      tools,
+      mayAsk: mayAsk(execution),
+      forcedMode: run.active.claim.subTasks,
+      childrenRefused: childrenRefused(run, execution, index),
+    };
+    const intent = planCall({ id: call.callId, name: call.name, arguments: call.arguments }, facts);
+    if (intent.act === "dispatch") run.childrenStarted += 1;
+    return intent;
+  });
+  await recordStep(run, execution, step, response, intents);
+  return { response, intents };
+}
+
+async function askModel(run: TurnRun, execution: RunningExecution, tools: RouterTools, step: number): Promise<ResponseRecord> {
+  const { config } = execution.agent;
+  const { log, claim, ensureFresh } = run.active;
+  const { options } = claim.turn;
+  const isRoot = execution.depth === 0;
+  let used: Usage | undefined;
+  const response = await callModel(
+    {
+      request: {
+        messages: execution.messages,
+        tools: tools.definitions,
+        ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
+        ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
+        ...effort(isRoot ? (options.reasoningEffort ?? config.reasoningEffort) : config.reasoningEffort),
+        ...(isRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
+      },
+      models: isRoot && options.model !== undefined ? [options.model] : [config.model, ...config.fallbackModels],
+      signal: execution.signal,
+      executionId: execution.id,
+      turnId: claim.turn.id,
+    },
+    {
+      model: run.model,
+      clock: run.clock,
+      ensureFresh,
+      random: run.random,
+      onText: (text) => log.delta(execution.id, step, text),
+      retract: async (events) => {
+        const discardFrom = log.discard(execution.id);
+        const superseded: NewEvent[] =
+          discardFrom === null
+            ? []
+            : [
+                {
+                  type: "attempt.superseded",
+                  executionId: execution.id,
+                  turnId: claim.turn.id,
+                  data: { attempt: claim.turn.attempt, nextAttempt: claim.turn.attempt, discardFrom, reason: "upstream" },
+                },
+              ];
+        await log.commit({ events: [...superseded, ...events] });
+      },
+      meter: (reading, tryNumber) => {
+        run.usage.add(execution.id, step, tryNumber, reading);
+        used = reading;
+      },
+    },
+  );
+  const calls = response.toolCalls.map((call) => ({ callId: call.id, name: call.name, arguments: call.arguments }));
+  return { text: response.text, calls, model: response.model, finishReason: response.finishReason, usage: used ?? run.usage.of("") };
+}
+
+const effort = (reasoningEffort: string | undefined) => (reasoningEffort === undefined ? {} : { reasoningEffort });
+
+/** A child never pauses the turn it runs in: only the root may ask. */
+const mayAsk = (execution: RunningExecution): boolean => execution.depth === 0 && execution.agent.config.mayAsk;
+
+function childrenRefused(run: TurnRun, execution: RunningExecution, callIndex: number): string | null {
+  if (execution.depth >= LIMITS.childDepthMax) return `Agents may hand work on ${LIMITS.childDepthMax} levels deep; this is the last.`;
+  if (callIndex >= LIMITS.callsPerStepMax) return `At most ${LIMITS.callsPerStepMax} calls may be made at once.`;
+  if (run.childrenStarted >= LIMITS.childrenPerTurnMax) return `A turn may start at most ${LIMITS.childrenPerTurnMax} children.`;
+  return null;
+}
+
+async function loadTools(run: TurnRun, execution: RunningExecution): Promise<RouterTools> {
+  const { organizationId } = run.active.claim;
+  const found = await Promise.all(
+    execution.agent.config.subAgents.map(async ({ agentId, mode }): Promise<DispatchTool[]> => {
+      const agent = await run.findAgent(organizationId, agentId, null);
+      return agent === null ? [] : [{ agent, mode }];
+    }),
+  );
+  return routerTools(found.flat(), mayAsk(execution));
+}

@@ -1,0 +1,73 @@
+import { isGatewayError, LIMITS } from "@parley/contracts";
+import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
+import { indexJournal } from "./journal-index.ts";
+import { jobPayload } from "./kick.ts";
+import { runExecution } from "./run-execution.ts";
+import { settleTurn } from "./settle-turn.ts";
+import { TurnAbort } from "./turn-abort.ts";
+import type { ActiveTurn } from "./turn-holder.ts";
+import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
+import type { ClaimedTurn, ConversationKey } from "./turn-store.ts";
+import { UsageSheet } from "./usage-sheet.ts";
+
+/**
+ * Runs the conversation's current turn to its end, if it is ready or its worker has died; safe to call twice and at the
+ * wrong time. Resolves when the turn has ended, paused, passed on, or there was nothing to do.
+ */
+export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promise<void> {
+  if (ports.isDraining()) return handOn(ports, key);
+  const { store, tail, holder, workerId, leaseMs } = ports;
+  const claim = await store.claim(key, { worker: workerId, leaseMs, historyTurnsMax: LIMITS.historyTurnsMax });
+  if (claim === null) return;
+  tail.publish({ conversationId: claim.conversationId, events: claim.events });
+  const active = holder.hold(claim);
+  const run = makeRun(ports, active);
+  const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, LIMITS.turnMs - claim.turn.ageMs));
+  try {
+    await settleTurn(ports, run, () => answer(run, claim));
+  } finally {
+    clearTimeout(timer);
+    holder.letGo(active);
+    tail.expireDeltas(claim.conversationId);
+  }
+}
+
+function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
+  const { turn, journal } = active.claim;
+  const index = indexJournal(journal);
+  return {
+    active,
+    model: ports.model,
+    findAgent: ports.findAgent,
+    clock: ports.clock,
+    random: ports.random,
+    isDraining: ports.isDraining,
+    journal: index,
+    usage: new UsageSheet(turn.id, turn.attempt),
+    childrenStarted: index.children(),
+    execute: runExecution,
+  };
+}
+
+async function answer(run: TurnRun, claim: ClaimedTurn) {
+  const { turn, agent, history } = claim;
+  if (claim.stopped) throw new TurnAbort("user_stop");
+  if (turn.attempt - turn.giveBacks > LIMITS.attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
+  if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
+  const root: RunningExecution = {
+    id: claim.conversationId,
+    agent,
+    depth: 0,
+    messages: [...systemMessages(agent, turn.options), ...historyMessages(history), userMessage(turn.text, turn.files)],
+    signal: run.active.signal,
+  };
+  return runExecution(run, root);
+}
+
+/** A worker that shuts down takes nothing new: the order goes to another one. */
+async function handOn(ports: RunTurnPorts, key: ConversationKey): Promise<void> {
+  await ports.queue.enqueue("turn.run", jobPayload(key)).catch((error: unknown) => {
+    if (!isGatewayError(error, "storage_unavailable")) throw error;
+  });
+}
+

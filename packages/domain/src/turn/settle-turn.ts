@@ -1,0 +1,100 @@
+import { isGatewayError, type Usage } from "@parley/contracts";
+import { announce, kick } from "./kick.ts";
+import { TurnAbort } from "./turn-abort.ts";
+import type { Committed } from "./turn-log.ts";
+import type { ExecutionEnd, RunTurnPorts, TurnRun } from "./turn-run.ts";
+import type { TurnChanges, TurnOutcome } from "./turn-store.ts";
+
+/** Runs the work and writes down how it ended: exactly one end per turn, whatever happens on the way. */
+export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => Promise<ExecutionEnd>): Promise<void> {
+  try {
+    await writeEnd(ports, run, await work());
+  } catch (error) {
+    await settleAbort(ports, run, toAbort(ports, run, error));
+  }
+}
+
+async function writeEnd(ports: RunTurnPorts, run: TurnRun, end: ExecutionEnd): Promise<void> {
+  const rootId = run.active.claim.conversationId;
+  if (end.kind === "answer") {
+    const usage = totalUsage(run);
+    await write(ports, run, { finish: { status: "completed", reason: null, text: null, result: end.response.text, usage } });
+    return;
+  }
+  const cards = end.asks.map(({ callIndex, intent }) => ({
+    id: intent.cardId,
+    executionId: rootId,
+    step: end.step,
+    callIndex,
+    questions: intent.questions,
+  }));
+  const about = { executionId: rootId, turnId: run.active.claim.turn.id };
+  await write(ports, run, {
+    pause: { cards },
+    events: [
+      ...cards.map((card) => ({ ...about, type: "card.opened" as const, data: { cardId: card.id, questions: card.questions } })),
+      { ...about, type: "turn.paused", data: { cardIds: cards.map((card) => card.id) } },
+    ],
+  });
+}
+
+async function settleAbort(ports: RunTurnPorts, run: TurnRun, abort: TurnAbort): Promise<void> {
+  const { claim, log } = run.active;
+  // Whatever still runs for this turn ends now; its sockets are closed by the signal.
+  run.active.abort(abort);
+  await log.settled();
+  if (abort.reason === "lease_lost") return saveUsage(ports, run);
+  if (abort.reason === "shutdown") {
+    const given = await ports.store.giveBack(log.fence, run.usage.unsaved());
+    if (given) await kick(ports, claim, { epoch: claim.epoch, isChild: claim.isChild });
+    return given ? undefined : saveUsage(ports, run);
+  }
+  try {
+    await write(ports, run, { finish: outcomeOf(run, abort) });
+  } catch (error) {
+    if (!(error instanceof TurnAbort)) throw error;
+    // The user's stop came in between and is told instead; or somebody else has taken over.
+    if (error.reason === "lease_lost") return saveUsage(ports, run);
+    await write(ports, run, { finish: outcomeOf(run, error) });
+  }
+}
+
+function outcomeOf(run: TurnRun, abort: TurnAbort): TurnOutcome {
+  const said = run.active.log.textOf(run.active.claim.conversationId);
+  const result = said === "" ? null : said;
+  const usage = totalUsage(run);
+  const { reason, text } = abort;
+  if (reason === "user_stop" || reason === "superseded") return { status: "stopped", reason, text: null, result, usage };
+  const status = reason === "internal" || reason === "model_unavailable" || reason === "attempts_exhausted" ? "error" : "failed";
+  return { status, reason, text, result, usage };
+}
+
+async function write(ports: RunTurnPorts, run: TurnRun, changes: TurnChanges): Promise<Committed> {
+  const usage = run.usage.unsaved();
+  const done = await run.active.log.commit({ ...changes, usage });
+  run.usage.saved(usage);
+  const { claim } = run.active;
+  if (done.parent !== null) await announce(ports, claim.organizationId, done.parent);
+  if (done.kick) await kick(ports, claim, { epoch: done.epoch, isChild: claim.isChild });
+  return done;
+}
+
+/** The root's own use. A conversation's total adds its children's. */
+const totalUsage = (run: TurnRun): Usage => run.usage.of(run.active.claim.conversationId);
+
+function toAbort(ports: RunTurnPorts, run: TurnRun, error: unknown): TurnAbort {
+  if (error instanceof TurnAbort) return error;
+  const { reason } = run.active.signal;
+  if (run.active.signal.aborted && reason instanceof TurnAbort) return reason;
+  ports.log.error({ err: error, conversationId: run.active.claim.conversationId }, "turn failed");
+  return new TurnAbort("internal");
+}
+
+async function saveUsage(ports: RunTurnPorts, run: TurnRun): Promise<void> {
+  const lines = run.usage.unsaved();
+  if (lines.length === 0) return;
+  await ports.store.recordUsage(run.active.claim, lines).catch((error: unknown) => {
+    if (!isGatewayError(error, "storage_unavailable")) throw error;
+    ports.log.error({ err: error, conversationId: run.active.claim.conversationId, lines }, "usage not recorded");
+  });
+}

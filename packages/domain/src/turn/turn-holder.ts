@@ -1,0 +1,116 @@
+import type { Clock } from "../clock.ts";
+import type { LiveTail } from "../log/live-tail.ts";
+import type { Log } from "../logger.ts";
+import { TurnAbort } from "./turn-abort.ts";
+import { TurnLog } from "./turn-log.ts";
+import type { ClaimedTurn, TurnStore } from "./turn-store.ts";
+
+export interface HolderSettings {
+  /** How long a dead worker's turn waits before another may take it. */
+  leaseMs: number;
+  /** How often leases are renewed and texts kept. */
+  heartbeatMs: number;
+}
+
+interface Ports {
+  store: TurnStore;
+  tail: LiveTail;
+  clock: Clock;
+  log: Log;
+}
+
+/** A turn that this worker runs. */
+export interface ActiveTurn {
+  claim: ClaimedTurn;
+  log: TurnLog;
+  /** Aborted with a `TurnAbort`. */
+  signal: AbortSignal;
+  abort(reason: TurnAbort): void;
+  /** Resolves when the lease is surely ours for long enough to start an effect outside; throws `TurnAbort` when it is not. */
+  ensureFresh(): Promise<void>;
+}
+
+/**
+ * All turns of one worker process: renews their leases and keeps their texts in one statement, folds their inboxes,
+ * and aborts those that were stopped or have passed on.
+ */
+export interface TurnHolder {
+  hold(claim: ClaimedTurn): ActiveTurn;
+  letGo(turn: ActiveTurn): void;
+  active(): ActiveTurn[];
+  /** Something happened to a conversation from outside: look at its inbox now. */
+  nudged(conversationId: string): void;
+  /** Starts the heartbeat; ends when the signal aborts. */
+  beat(signal: AbortSignal): Promise<void>;
+}
+
+export function createTurnHolder({ store, tail, clock, log }: Ports, settings: HolderSettings): TurnHolder {
+  const turns = new Map<string, ActiveTurn>();
+  /** An effect outside may take a while to start: renewals older than this are not good enough. */
+  const freshMs = settings.leaseMs * 0.6;
+
+  function hold(claim: ClaimedTurn): ActiveTurn {
+    const controller = new AbortController();
+    const abort = (reason: TurnAbort) => controller.abort(reason);
+    const turnLog = new TurnLog(claim, { store, tail, clock, leaseMs: settings.leaseMs, onAbort: abort });
+    const turn: ActiveTurn = {
+      claim,
+      log: turnLog,
+      signal: controller.signal,
+      abort,
+      async ensureFresh() {
+        controller.signal.throwIfAborted();
+        if (clock.monotonicMs() - turnLog.renewedAtMs < freshMs) return;
+        await renew([turn]);
+        controller.signal.throwIfAborted();
+        if (clock.monotonicMs() - turnLog.renewedAtMs >= freshMs) throw new TurnAbort("lease_lost");
+      },
+    };
+    turns.set(claim.conversationId, turn);
+    return turn;
+  }
+
+  async function renew(chosen: ActiveTurn[]): Promise<void> {
+    if (chosen.length === 0) return;
+    const askedAtMs = clock.monotonicMs();
+    const asked = chosen.map((turn) => ({ ...turn.log.fence, texts: turn.log.takeCheckpoint() }));
+    for (const renewal of await store.renew(asked, settings.leaseMs)) {
+      const turn = turns.get(renewal.conversationId);
+      if (turn === undefined || turn.claim.epoch !== renewal.epoch) continue;
+      if (!renewal.alive) {
+        turn.abort(new TurnAbort("lease_lost"));
+        continue;
+      }
+      turn.log.renewedAtMs = Math.max(turn.log.renewedAtMs, askedAtMs);
+      if (renewal.stopped) turn.abort(new TurnAbort("user_stop"));
+      else if (renewal.inbox) foldInbox(turn);
+    }
+  }
+
+  /** An empty write takes the inbox along; a stop shows itself as the write's refusal. */
+  function foldInbox(turn: ActiveTurn): void {
+    turn.log.commit({}).catch((error: unknown) => {
+      if (!(error instanceof TurnAbort)) log.warn({ err: error, conversationId: turn.claim.conversationId }, "inbox not folded");
+    });
+  }
+
+  return {
+    hold,
+    letGo(turn) {
+      turn.log.close();
+      if (turns.get(turn.claim.conversationId) === turn) turns.delete(turn.claim.conversationId);
+    },
+    active: () => [...turns.values()],
+    nudged(conversationId) {
+      const turn = turns.get(conversationId);
+      if (turn !== undefined) foldInbox(turn);
+    },
+    async beat(signal) {
+      while (!signal.aborted) {
+        await clock.sleep(settings.heartbeatMs, signal);
+        // A finished claim may still be here for a moment; the store's fence sorts that out.
+        await renew([...turns.values()]).catch((error: unknown) => log.warn({ err: error }, "heartbeat failed"));
+      }
+    },
+  };
+}

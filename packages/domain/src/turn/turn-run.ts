@@ -1,0 +1,60 @@
+import type { FindAgent } from "../agent/agent-catalog.ts";
+import type { MeteredModel } from "../billing/meter-model.ts";
+import type { Clock } from "../clock.ts";
+import type { JobQueue } from "../job-queue.ts";
+import type { LiveTail } from "../log/live-tail.ts";
+import type { Log } from "../logger.ts";
+import type { ModelMessage } from "../model/model.ts";
+import type { JournalIndex } from "./journal-index.ts";
+import type { ActiveTurn, TurnHolder } from "./turn-holder.ts";
+import type { IntentRecord, ResponseRecord, TurnAgent, TurnStore } from "./turn-store.ts";
+import type { UsageSheet } from "./usage-sheet.ts";
+
+export interface RunTurnPorts {
+  store: TurnStore;
+  tail: LiveTail;
+  queue: JobQueue;
+  model: MeteredModel;
+  findAgent: FindAgent;
+  holder: TurnHolder;
+  clock: Clock;
+  log: Log;
+  random: () => number;
+  /** This process, unique among all workers. */
+  workerId: string;
+  leaseMs: number;
+  isDraining: () => boolean;
+}
+
+/** What all executions of one running turn share. */
+export interface TurnRun {
+  active: ActiveTurn;
+  model: MeteredModel;
+  findAgent: FindAgent;
+  clock: Clock;
+  journal: JournalIndex;
+  usage: UsageSheet;
+  random: () => number;
+  /** Children started in this turn, over all attempts. */
+  childrenStarted: number;
+  /** The worker shuts down: end at the next step boundary. */
+  isDraining: () => boolean;
+  /** `runExecution`, for children: the knot of the recursion. */
+  execute: (run: TurnRun, execution: RunningExecution) => Promise<ExecutionEnd>;
+}
+
+/** The root of a turn, or a child that runs within it. */
+export interface RunningExecution {
+  id: string;
+  agent: TurnAgent;
+  /** 0 is the root. */
+  depth: number;
+  /** The conversation with the model so far; grows with every step. */
+  messages: ModelMessage[];
+  signal: AbortSignal;
+}
+
+/** `answer`: the last response, not yet written anywhere. `paused`: cards are open. */
+export type ExecutionEnd =
+  | { kind: "answer"; step: number; response: ResponseRecord }
+  | { kind: "paused"; step: number; asks: { callIndex: number; intent: Extract<IntentRecord, { act: "ask" }> }[] };
