@@ -1,0 +1,79 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { type Child, lastWords, type OnStarted, startChild } from "../services/child.ts";
+import { freePort, isPortFree } from "../services/free-port.ts";
+import { StartFailure } from "../services/start-failure.ts";
+import { waitUntil } from "../services/wait-until.ts";
+import { type Folders, freshLog } from "./folders.ts";
+
+const DEFAULT_PORT = 4766;
+const PORTS_TRIED_MAX = 50;
+const READY_MS = 60_000;
+
+export interface AppOptions {
+  folders: Folders;
+  environment: NodeJS.ProcessEnv;
+  onStarted: OnStarted;
+  /** Starts it again whenever one of its files changes. */
+  watch: boolean;
+}
+
+/** The port that was asked for, which must be free; else 4766 or the next free one above it. */
+export async function chosenPort(asked: string | undefined, host: string): Promise<number> {
+  if (asked !== undefined && asked !== "") {
+    const port = Number(asked);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new StartFailure(`PORT is not a port: ${asked}`);
+    if (port === 0) return freePort(host);
+    if (await isPortFree(port, host)) return port;
+    throw new StartFailure(`Port ${port} on ${host} is taken: stop what listens there, or start with another PORT.`);
+  }
+  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED_MAX; port++) {
+    if (await isPortFree(port, host)) return port;
+  }
+  throw new StartFailure(`No port from ${DEFAULT_PORT} on is free on ${host}: start with PORT set.`);
+}
+
+/** Starts the api and waits until it says that it and what it needs are ready. */
+export async function startApi(options: AppOptions & { url: string }): Promise<Child> {
+  const child = await startApp("api", options);
+  const isReady = () => answers(`${options.url}/ready`);
+  return ready(child, isReady);
+}
+
+/** Starts the worker and waits for its first words, which it says when it takes work. */
+export async function startWorker(options: AppOptions): Promise<Child> {
+  const child = await startApp("worker", options);
+  return ready(child, () => Promise.resolve(statSync(child.logFile).size > 0));
+}
+
+function startApp(name: "api" | "worker", { folders, environment, onStarted, watch }: AppOptions): Promise<Child> {
+  return startChild({
+    name,
+    command: process.execPath,
+    args: [...(watch ? ["--watch", "--watch-preserve-output"] : []), join(folders.root, "apps", name, "src", "main.ts")],
+    logFile: freshLog(folders, name),
+    cwd: folders.root,
+    env: environment,
+    // A worker finishes the step at hand first.
+    stopMs: 30_000,
+    onStarted,
+  });
+}
+
+async function ready(child: Child, isReady: () => Promise<boolean>): Promise<Child> {
+  const isSettled = async () => child.hasExited() || (await isReady());
+  const hasSettled = await waitUntil(isSettled, READY_MS);
+  if (child.hasExited()) throw new StartFailure(`The ${child.name} did not start: ${lastWords(child.logFile)} (${child.logFile})`);
+  if (!hasSettled) throw new StartFailure(`The ${child.name} is not ready after ${READY_MS / 1000} s (${child.logFile})`);
+  return child;
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,26 @@
+const NARROW = 24;
+
+/** Seconds with one decimal, as a person reads them. */
+const seconds = (fromMs: number): string => `${((performance.now() - fromMs) / 1000).toFixed(1)} s`;
+
+export interface Progress {
+  /** Does one step, then prints its line: what it is, how it ended, how long it took. */
+  step<Result>(name: string, work: () => Promise<Result>, told?: (result: Result) => string): Promise<Result>;
+  /** A line that belongs to the step at hand. */
+  note(text: string): void;
+  /** Since the command was given. */
+  elapsed(): string;
+}
+
+export function createProgress(print: (line: string) => void, startedMs: number): Progress {
+  return {
+    async step(name, work, told) {
+      const fromMs = performance.now();
+      const result = await work();
+      print(`  ${name.padEnd(NARROW)} ${(told?.(result) ?? "ready").padEnd(44)} ${seconds(fromMs)}`);
+      return result;
+    },
+    note: (text) => print(`  ${text}`),
+    elapsed: () => seconds(startedMs),
+  };
+}

@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { lastWords } from "../services/child.ts";
+import { StartFailure } from "../services/start-failure.ts";
+import { chosenPort, startApi, startWorker } from "./apps.ts";
+import { converse } from "./converse.ts";
+import { asRole, startDatabases } from "./databases.ts";
+import { chosenModel } from "./example-agents.ts";
+import { type Folders, preparedFolders } from "./folders.ts";
+import { nextSteps } from "./next-steps.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { claimCheckout } from "./run-record.ts";
+import { keptSecrets } from "./secrets.ts";
+import { type Local, seeded } from "./seed.ts";
+import { createSupervisor, type Supervisor } from "./supervisor.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+await main();
+
+async function main(): Promise<void> {
+  const progress = createProgress(print, performance.now() - process.uptime() * 1_000);
+  try {
+    const folders = preparedFolders(root);
+    const supervisor = createSupervisor(await claimCheckout(join(folders.state, "run.json"), progress.note));
+    // A reader that went away, as in `npm start | head`, ends nothing.
+    for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(supervisor, 0));
+    await startAll({ folders, progress, supervisor }).catch(async (error: unknown) => {
+      if (!supervisor.isStopping()) tell(error);
+      await end(supervisor, 1);
+    });
+  } catch (error) {
+    tell(error);
+    process.exit(1);
+  }
+}
+
+async function startAll({
+  folders,
+  progress,
+  supervisor,
+}: {
+  folders: Folders;
+  progress: Progress;
+  supervisor: Supervisor;
+}): Promise<void> {
+  const { onStarted } = supervisor;
+  const watch = process.argv.includes("--watch");
+  const host = process.env["HOST"] || "127.0.0.1";
+  const port = await chosenPort(process.env["PORT"], host);
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+  const secrets = keptSecrets(join(folders.state, "secrets.json"));
+  const appPassword = process.env["DATABASE_APP_PASSWORD"] || secrets.app;
+  const sweepPassword = process.env["DATABASE_SWEEP_PASSWORD"] || secrets.sweep;
+  const adminSecret = process.env["ADMIN_SECRET"] || secrets.admin;
+
+  const { ownerUrl, redisUrl } = await startDatabases({ folders, secrets, progress, onStarted });
+  await progress.step("Migrations", async () => {
+    const { migrate } = await import("@parley/db");
+    await migrate({ ownerUrl, appPassword, sweepPassword });
+  });
+
+  const environment = {
+    ...process.env,
+    NODE_ENV: process.env["NODE_ENV"] || "production",
+    DATABASE_URL: asRole(ownerUrl, "parley_app", appPassword),
+    DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", sweepPassword),
+    REDIS_URL: redisUrl,
+    HOST: host,
+    PORT: String(port),
+    ADMIN_SECRET: adminSecret,
+  };
+  const app = { folders, environment, onStarted, watch };
+  await Promise.all([
+    progress.step(
+      "Gateway (api)",
+      () => startApi({ ...app, url }),
+      () => `on ${url}`,
+    ),
+    progress.step(
+      "Worker",
+      () => startWorker(app),
+      () => "takes work",
+    ),
+  ]);
+  supervisor.watch((child, end_) => void lost(supervisor, child.name, end_, child.logFile));
+
+  const model = chosenModel(process.env);
+  const { local, names } = await progress.step(
+    "Key and example agents",
+    () => seeded({ state: folders.state, url, adminSecret, model }),
+    ({ isNew }) => `${isNew ? "made" : "kept"}, with the model ${model}`,
+  );
+  await showConversation(local, names);
+  if (!supervisor.isStopping()) print(nextSteps(local, progress.elapsed()));
+}
+
+/** The gateway works without it, so a model that cannot be reached now ends nothing. */
+async function showConversation(local: Local, names: Record<string, string>): Promise<void> {
+  try {
+    await converse(local, names, (text) => process.stdout.write(text));
+  } catch (error) {
+    print(`\n  The example conversation did not work: ${(error as Error).message}\n`);
+  }
+}
+
+async function lost(supervisor: Supervisor, name: string, end_: string, logFile: string): Promise<void> {
+  process.stderr.write(`\n${name} ended by itself (${end_}): ${lastWords(logFile)} (${logFile})\n`);
+  await end(supervisor, 1);
+}
+
+async function end(supervisor: Supervisor, code: number): Promise<void> {
+  if (code === 0 && !supervisor.isStopping()) print("\n  Stopping what was started.");
+  await supervisor.stop();
+  process.exit(code);
+}
+
+function tell(error: unknown): void {
+  const text =
+    error instanceof StartFailure ? error.message : `Parley did not start: ${error instanceof Error ? error.message : String(error)}`;
+  process.stderr.write(`${text.replaceAll("\n", " ")}\n`);
+}

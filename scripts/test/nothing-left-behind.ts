@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll } from "vitest";
+
+/** What keeps a process alive when it was forgotten: connections, servers, timers, children, workers. */
+const KINDS = ["TCPSocketWrap", "TCPServerWrap", "PipeWrap", "ProcessWrap", "Timeout", "MessagePort", "Worker"];
+const GRACE_MS = 2_000;
+
+const before = counted();
+
+// Registered before any test of the file, so it runs after all of its own hooks.
+afterAll(async () => {
+  const end = performance.now() + GRACE_MS;
+  let left = leftBehind();
+  while (left.length > 0 && performance.now() < end) {
+    await sleep(20);
+    left = leftBehind();
+  }
+  if (left.length > 0) throw new Error(`these tests leave open what they opened: ${left.join(", ")}`);
+});
+
+function leftBehind(): string[] {
+  const now = counted();
+  return KINDS.filter((kind) => (now.get(kind) ?? 0) > (before.get(kind) ?? 0)).map(
+    (kind) => `${(now.get(kind) ?? 0) - (before.get(kind) ?? 0)} ${kind}`,
+  );
+}
+
+function counted(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}

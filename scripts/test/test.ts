@@ -1,0 +1,34 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { countsOf } from "./counts.ts";
+import { runChecks } from "./run-checks.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const reportFile = join(root, "reports", "vitest.json");
+const args = process.argv.slice(2);
+const isUnitOnly = args[0] === "unit";
+const vitestArgs = isUnitOnly ? ["--project", "unit", ...args.slice(1)] : args;
+
+const isChecked = isUnitOnly || (await runChecks(root));
+rmSync(reportFile, { force: true });
+mkdirSync(join(root, "reports"), { recursive: true });
+const exitCode = await runVitest(vitestArgs);
+
+const counts = countsOf(reportFile, exitCode);
+const failed = counts.failed + (isChecked ? 0 : 1);
+if (!isChecked) process.stdout.write("The checks before the tests failed, and count as one failure.\n");
+process.exitCode = failed === 0 ? 0 : 1;
+process.stdout.write(`${counts.passed} passed, ${failed} failed\n`);
+
+function runVitest(extra: string[]): Promise<number | null> {
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [vitest, "run", ...reporters, ...extra], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    // The runner stops its servers when it is told to end; we wait for that.
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+    child.once("error", () => resolve(null));
+    child.once("exit", (code) => resolve(code));
+  });
+}
