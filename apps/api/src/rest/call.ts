@@ -10,7 +10,7 @@ import {
 import { type Caller, type Gateway, type Log, mayUseAgent } from "@parley/domain";
 import type { Request, Response } from "express";
 import { z } from "zod";
-import type { OpenStreams } from "./open-streams.ts";
+import type { Attachments } from "../attachments.ts";
 import { parse } from "./parse.ts";
 
 /** One authorised request of this door. */
@@ -18,14 +18,14 @@ export interface Call {
   request: Request;
   response: Response;
   caller: Caller;
-  credential: string;
+  credential: string | null;
 }
 
 /** What all handlers share. */
 export interface Door {
   gateway: Gateway;
   log: Log;
-  streams: OpenStreams;
+  attachments: Attachments;
   /** Throws `not_found` unless the agent exists; answers from a short memory. */
   checkAgent: (caller: Caller, agentId: string) => Promise<void>;
   syncWaitMs: number;

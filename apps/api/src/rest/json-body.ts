@@ -1,6 +1,7 @@
 import { GatewayError, LIMITS } from "@parley/contracts";
 import type { Request, RequestHandler, Response } from "express";
 import express from "express";
+import { isDeeperThan } from "../json-depth.ts";
 
 const raw: RequestHandler = express.raw({ type: () => true, limit: LIMITS.bodyBytesMax, inflate: false });
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
@@ -39,10 +40,4 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch (cause) {
     throw new GatewayError("bad_request", { text: "The body is not JSON.", cause });
   }
-}
-
-/** Goes no deeper than `levels`, so that it may recurse. */
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
 }

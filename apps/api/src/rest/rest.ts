@@ -3,10 +3,10 @@ import type { Gateway, Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
 import { authorize, ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
+import type { Attachments } from "../attachments.ts";
 import { createAgentCheck } from "./agent-check.ts";
 import type { Door, Handler } from "./call.ts";
 import { cancelMessage, clearQueue, getConversation, getRunState, stopConversation } from "./conversation-handlers.ts";
-import { OpenStreams } from "./open-streams.ts";
 import { sendError, toGatewayError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
 import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
@@ -46,14 +46,10 @@ const METHODS = { GET: "get", POST: "post", PATCH: "patch", DELETE: "delete" } a
 export interface RestDependencies {
   gateway: Gateway;
   log: Log;
-  /** The request's key; null where none was sent. */
-  credentialOf?: (request: Request) => string | null;
-  /** Aborting it ends all streams; their clients go on elsewhere. */
-  closing?: AbortSignal;
-  /** Told whenever the number of open streams has changed. */
-  onStreams?: (open: number) => void;
-  /** A silent stream gets a comment this often. */
-  heartbeatMs?: number;
+  /** Looks after all streams of the process. */
+  attachments: Attachments;
+  /** The key as it was sent; null where none was. */
+  credentialOf?(headers: Request["headers"]): string | null;
   /** How long an invoke without a stream waits for its turn. */
   syncWaitMs?: number;
 }
@@ -63,16 +59,13 @@ export interface RestDependencies {
  * of `/v1/agents` and `/v1/tasks`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
-  const { gateway, log, closing, credentialOf = ({ headers }) => credentialFrom(headers), onStreams = () => {} } = dependencies;
-  const { heartbeatMs = 15_000, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
-  const streams = new OpenStreams({ heartbeatMs, authenticate: (credential) => gateway.authenticate(credential), onCount: onStreams });
-  closing?.addEventListener("abort", () => streams.close(), { once: true });
-  const door: Door = { gateway, log, streams, checkAgent: createAgentCheck(gateway), syncWaitMs };
+  const { gateway, log, attachments, credentialOf = credentialFrom, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
+  const door: Door = { gateway, log, attachments, checkAgent: createAgentCheck(gateway), syncWaitMs };
 
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
-    const credential = credentialOf(request);
+    const credential = credentialOf(request.headers);
     const caller = await authorize({ gateway, credential }, routeRow(name));
-    await HANDLERS[name](door, { request, response, caller, credential: credential ?? "" });
+    await HANDLERS[name](door, { request, response, caller, credential });
   }
 
   const router = Router();

@@ -1,5 +1,6 @@
 import { ERRORS, type GatewayError } from "@parley/contracts";
 import type { Response } from "express";
+import type { Attachment, Attachments } from "../attachments.ts";
 import { onGone } from "./on-gone.ts";
 
 const HEAD = {
@@ -9,9 +10,13 @@ const HEAD = {
   "x-accel-buffering": "no",
 } as const;
 
+const HEARTBEAT_MS = 15_000;
+/** A client that takes nothing for this long is cut off; it may come back and resume. */
+const STALLED_MS = 60_000;
+
 interface Opening {
   response: Response;
-  credential: string;
+  credential: string | null;
   organizationId: string;
   /** The conversation, where the request names one. */
   conversationId?: string | undefined;
@@ -22,17 +27,16 @@ const frame = (data: unknown, id?: string): string => `${id === undefined ? "" :
 
 /**
  * One open event stream. It owns nothing but the connection: when the client leaves, `signal` aborts and whoever
- * writes stops reading the log; the turn goes on. It has no timer of its own, see `OpenStreams`.
+ * writes stops reading the log; the turn goes on. It has no timer of its own, see `Attachments`.
  */
-export class SseStream {
-  readonly credential: string;
-  /** When something was last written, on the monotonic clock, in ms. */
-  lastWriteMs = performance.now();
+export class SseStream implements Attachment {
+  readonly credential: string | null;
   readonly #response: Response;
   readonly #organizationId: string;
   readonly #gone = new AbortController();
   #taskId: string;
   #lastId: string | undefined;
+  #lastWriteMs = 0;
   #resume: (() => void) | undefined;
 
   constructor({ response, credential, organizationId, conversationId }: Opening) {
@@ -44,14 +48,15 @@ export class SseStream {
     response.on("drain", () => this.#resume?.());
   }
 
-  /** Sends head and `connected` in one write. Nothing else may be sent before. */
-  connect(): void {
+  /** Sends head and `connected` in one write, and is looked after from then on. Nothing may be sent before. */
+  connect(attachments: Attachments): void {
     if (this.isOver) return;
     this.#response.socket?.setNoDelay(true);
     this.#response.writeHead(200, HEAD);
     this.#write(frame(this.#own("connected", this.#taskId === "" ? {} : { conversation_id: this.#taskId })));
     // Node gathers the writes of one tick; this one leaves before anything else is begun.
     this.#response.socket?.uncork();
+    this.signal.addEventListener("abort", attachments.add(this), { once: true });
   }
 
   /** Aborts when the connection is closed, by either side. */
@@ -80,9 +85,10 @@ export class SseStream {
     this.#taskId = conversationId;
   }
 
-  /** A comment, for proxies and for clients that watch for silence. */
-  ping(): void {
-    this.#write(": ping\n\n");
+  beat(nowMs: number): void {
+    const silentMs = nowMs - this.#lastWriteMs;
+    if (!this.isFull && silentMs >= HEARTBEAT_MS) this.#write(": ping\n\n");
+    else if (this.isFull && silentMs >= STALLED_MS) this.#response.destroy();
   }
 
   /** Resolves when the client has taken what was written, or has left. */
@@ -107,18 +113,13 @@ export class SseStream {
     this.end();
   }
 
-  /** Cuts the connection without waiting for the client. */
-  cut(): void {
-    this.#response.destroy();
-  }
-
   #own(type: string, data: unknown) {
     return { type, task_id: this.#taskId, organization_id: this.#organizationId, time: new Date().toISOString(), data };
   }
 
   #write(text: string): void {
     if (this.isOver) return;
-    this.lastWriteMs = performance.now();
+    this.#lastWriteMs = performance.now();
     this.#response.write(text);
   }
 

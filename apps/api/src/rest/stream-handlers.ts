@@ -14,7 +14,7 @@ const streamOf = ({ response, credential, caller }: Call, conversationId: string
 
 /** Sends `connected`, then runs `tell`; what goes wrong from here on is the stream's typed last event. */
 async function run(door: Door, stream: SseStream, tell: () => Promise<void>): Promise<void> {
-  door.streams.connect(stream);
+  stream.connect(door.attachments);
   try {
     await tell();
     stream.end();

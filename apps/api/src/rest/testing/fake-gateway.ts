@@ -50,6 +50,7 @@ export class FakeGateway {
   /** Rejects the next admission. */
   refusal: Error | undefined;
   following = 0;
+  attached = 0;
   agentReads = 0;
 
   addKey(key: string, facts: Partial<Caller> & { scopes?: ReadonlySet<Scope> } = {}): string {

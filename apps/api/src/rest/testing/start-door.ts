@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Log } from "@parley/domain";
 import express from "express";
 import { onTestFinished } from "vitest";
+import { type Attachments, createAttachments } from "../../attachments.ts";
 import { type RestDependencies, restRoutes } from "../rest.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 
@@ -28,18 +29,20 @@ export interface Stream extends AsyncDisposable {
   leave(): Promise<void>;
 }
 
+interface Answer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
 export interface DoorUnderTest {
   fake: FakeGateway;
+  attachments: Attachments;
   server: Server;
   url: string;
   base: string;
   key: string;
-  call(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<{ status: number; headers: Headers; body: any }>;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   stream(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Stream>;
 }
 
@@ -47,11 +50,18 @@ export interface DoorUnderTest {
 export async function startDoor(settings: Partial<RestDependencies> = {}): Promise<DoorUnderTest> {
   const fake = new FakeGateway();
   const key = fake.addKey("key");
-  const app = express().use(restRoutes({ gateway: fake.asGateway(), log: silent, ...settings }));
+  const gateway = fake.asGateway();
+  const attachments = createAttachments({
+    authenticate: gateway.authenticate,
+    onCount: (count) => (fake.attached = count),
+    lookEveryMs: 20,
+  });
+  const app = express().use(restRoutes({ gateway, log: silent, attachments, ...settings }));
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   onTestFinished(async () => {
+    attachments.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
@@ -66,6 +76,7 @@ export async function startDoor(settings: Partial<RestDependencies> = {}): Promi
     });
   return {
     fake,
+    attachments,
     server,
     url,
     key,

@@ -1,0 +1,156 @@
+import { type LogEvent, NO_USAGE } from "@parley/contracts";
+import { expect, test } from "vitest";
+import { translate, type WireEvent } from "./events.ts";
+import { fact, ROOT_ID, root } from "./testing/facts.ts";
+
+const usage = { ...NO_USAGE, inputTokens: 5, outputTokens: 7 };
+
+function tell(...events: LogEvent[]): WireEvent[] {
+  const state = { root: root(), children: new Map() };
+  return events.flatMap((event) => translate(state, event));
+}
+
+const created = fact(1, "turn.created", {
+  messageId: "m",
+  turnId: "turn-1",
+  input: { text: "Hello", files: [] },
+  user: null,
+  options: {},
+  mode: "auto",
+});
+const started = fact(2, "turn.started", { turnNumber: 1, attempt: 1, agentVersion: 1 });
+const completed = fact(9, "turn.completed", { turnNumber: 1, result: "Hi", usage, more: false });
+const born = fact(3, "child.created", { childId: "k", agentId: "b", agentVersion: 4, agentName: "Joker", mode: "async", query: "A joke" });
+const finished = fact(4, "child.finished", {
+  childId: "k",
+  agentId: "b",
+  mode: "async",
+  status: "completed",
+  result: "Ha",
+  reason: null,
+  usage,
+});
+
+test("a turn is told in the contract's order", () => {
+  const events = tell(created, started, fact(3, "turn.delta", { step: 0, offset: 0, text: "Hi" }), completed);
+  expect(events.map(({ type }) => type)).toEqual([
+    "task_created",
+    "task_updated",
+    "turn_started",
+    "chunk",
+    "task_finished",
+    "turn_finished",
+  ]);
+  expect(events.find(({ type }) => type === "chunk")).toEqual({
+    type: "chunk",
+    task_id: ROOT_ID,
+    organization_id: "organization",
+    time: "2026-01-01T00:00:03.000Z",
+    data: "Hi",
+  });
+  expect(events.find(({ type }) => type === "turn_started")?.data).toEqual({ turn_id: "turn-1", turn_number: 1, attempt: 1 });
+});
+
+test("task events carry whole rows that follow the turn", () => {
+  const rows = tell(created, started, completed).filter(({ type }) => type.startsWith("task_"));
+  expect(rows.map(({ data }) => data)).toMatchObject([
+    { id: ROOT_ID, status: "pending", input: { text: "Hello" }, tokens: null, is_gateway: true, user_tokens: null },
+    { id: ROOT_ID, status: "executing", started_at: started.at },
+    { id: ROOT_ID, status: "completed", result: "Hi", finished_at: completed.at, duration: 7, tokens: { total_tokens: 12 } },
+  ]);
+});
+
+test("a failed turn says its reason in the row's result", () => {
+  const failed = fact(3, "turn.failed", {
+    turnNumber: 1,
+    status: "failed",
+    reason: "steps_exhausted",
+    text: "Too many steps.",
+    result: null,
+    usage,
+    more: false,
+  });
+  const [row, turn] = tell(created, failed);
+  expect([row?.type, turn?.type]).toEqual(["task_created", "task_finished"]);
+  expect(turn?.data).toMatchObject({ status: "failed", result: "steps_exhausted" });
+});
+
+test("a child's rows are born, and finished with what was known at birth", () => {
+  const events = tell(born, finished);
+  expect(events.map(({ type, task_id }) => [type, task_id])).toEqual([
+    ["sub_agent_trigger", ROOT_ID],
+    ["sub_task_created", "k"],
+    ["sub_task_finished", "k"],
+  ]);
+  expect(events[2]?.data).toMatchObject({
+    id: "k",
+    agent_id: "b",
+    agent_version: "4",
+    parent_execution: ROOT_ID,
+    is_background: true,
+    input: { text: "A joke" },
+    status: "completed",
+    result: "Ha",
+    created_at: born.at,
+    finished_at: finished.at,
+  });
+});
+
+test("a child that was born before the stream still finishes with its result", () => {
+  expect(tell(finished)[0]).toMatchObject({
+    type: "sub_task_finished",
+    data: { id: "k", status: "completed", result: "Ha", parent_execution: ROOT_ID },
+  });
+});
+
+test("a forwarded child's text and calls bear the child's id and end no turn", () => {
+  const inChild = { executionId: "k" };
+  const events = tell(
+    fact(1, "turn.started", { turnNumber: 1, attempt: 1, agentVersion: 1 }, inChild),
+    fact(2, "turn.delta", { step: 0, offset: 0, text: "Ha" }, inChild),
+    fact(3, "tool.called", { step: 0, callId: "c", tool: "look", arguments: { a: 1 } }, inChild),
+    fact(4, "tool.returned", { step: 0, callId: "c", tool: "look", result: "found", isError: false }, inChild),
+    fact(5, "turn.completed", { turnNumber: 1, result: "Ha", usage, more: false }, inChild),
+  );
+  expect(events.map(({ type, task_id }) => `${type} ${task_id}`)).toEqual(["chunk k", "tool_call_request k", "tool_call_result k"]);
+  expect(events[1]?.data).toMatchObject({ request_id: "c", operation_id: "look", tool_name: "look", payload: { a: 1 } });
+  expect(events[2]?.data).toMatchObject({ request_id: "c", result: "found", is_error: false });
+});
+
+test("an attempt that takes over says from where the reader discards, and a snapshot says what is kept", () => {
+  const superseded = fact(4, "attempt.superseded", { attempt: 1, nextAttempt: 2, discardFrom: started.cursor, reason: "lease_lost" });
+  const snapshot = fact(5, "turn.snapshot", { texts: [{ executionId: ROOT_ID, step: 1, text: "So far" }] });
+  expect(tell(superseded, snapshot).map(({ type, data }) => ({ type, data }))).toEqual([
+    {
+      type: "attempt_superseded",
+      data: { turn_id: "turn-1", attempt: 1, next_attempt: 2, discard_from: started.cursor, reason: "lease_lost" },
+    },
+    { type: "snapshot", data: { turn_id: "turn-1", texts: [{ task_id: ROOT_ID, step: 1, text: "So far" }] } },
+  ]);
+});
+
+test("the queue's changes name the action and the depth", () => {
+  expect(tell(fact(1, "queue.updated", { action: "drain", messageId: "m", queueDepth: 2 }))[0]).toMatchObject({
+    type: "gateway_queue_updated",
+    data: { conversation_id: ROOT_ID, last_action: "drain", message_id: "m", queue_depth: 2 },
+  });
+});
+
+test("a card and a pause are told, and the row is paused", () => {
+  const question = { id: "q", text: "Which?", multiSelect: false, allowFreeText: true, required: true, options: [] };
+  const events = tell(created, fact(2, "card.opened", { cardId: "d", questions: [question] }), fact(3, "turn.paused", { cardIds: ["d"] }));
+  expect(events[1]).toMatchObject({
+    type: "ask_user_questions",
+    data: { id: "d", status: "pending", questions: [{ id: "q", multi_select: false }] },
+  });
+  expect(events[2]).toMatchObject({ type: "task_updated", data: { status: "paused", paused_at: "2026-01-01T00:00:03.000Z" } });
+});
+
+test("retries and other models are told, a finished step is not told twice", () => {
+  const types = tell(
+    fact(1, "model.retried", { model: "a/b", retry: 1, delayMs: 200, error: "503" }),
+    fact(2, "model.fell_back", { from: "a/b", to: "c/d", error: "503" }),
+    fact(3, "step.completed", { step: 0, text: "Hi", calls: [], model: "c/d", finishReason: "stop" }),
+  ).map(({ type }) => type);
+  expect(types).toEqual(["model_retried", "model_fell_back"]);
+});
