@@ -1,0 +1,3 @@
+export * from "./models.ts";
+export * from "./provider.ts";
+export * from "./settings.ts";

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { Provider } from "./provider.ts";
+
+/** An empty variable is one that is not set. */
+const blankIsUnset = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (value === "" ? undefined : value), schema.optional());
+
+const key = blankIsUnset(z.string().trim().min(1).max(4_096));
+const url = blankIsUnset(z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, "")));
+
+/** Which model providers there are. Each one that has a key, or a base URL of its own, can be used as `<provider>/<model>`. */
+export const modelSettings = z.object({
+  OPENROUTER_API_KEY: key,
+  OPENROUTER_BASE_URL: url,
+  OPENAI_API_KEY: key,
+  OPENAI_BASE_URL: url,
+  ANTHROPIC_API_KEY: key,
+  ANTHROPIC_BASE_URL: url,
+  GOOGLE_API_KEY: key,
+  GOOGLE_BASE_URL: url,
+  /** Any other OpenAI-compatible service, as provider `custom`. On a private address it needs its place in EGRESS_ALLOW too. */
+  MODEL_BASE_URL: url,
+  MODEL_API_KEY: key,
+});
+export type ModelSettings = z.infer<typeof modelSettings>;
+
+const KNOWN_URLS = {
+  OPENROUTER: "https://openrouter.ai/api/v1",
+  OPENAI: "https://api.openai.com/v1",
+  ANTHROPIC: "https://api.anthropic.com/v1",
+  GOOGLE: "https://generativelanguage.googleapis.com/v1beta/openai",
+} as const;
+
+const KNOWN_NAMES = Object.keys(KNOWN_URLS) as (keyof typeof KNOWN_URLS)[];
+
+/** The providers that the settings switch on. */
+export const modelProviders = (settings: ModelSettings): Provider[] => {
+  const known = KNOWN_NAMES.flatMap((name): Provider[] => {
+    const apiKey = settings[`${name}_API_KEY`] ?? null;
+    const ownUrl = settings[`${name}_BASE_URL`];
+    if (apiKey === null && ownUrl === undefined) return [];
+    const outputLimit = name === "OPENAI" ? "max_completion_tokens" : "max_tokens";
+    return [{ name: name.toLowerCase(), baseUrl: ownUrl ?? KNOWN_URLS[name], apiKey, outputLimit }];
+  });
+  if (settings.MODEL_BASE_URL === undefined) return known;
+  return [
+    ...known,
+    { name: "custom", baseUrl: settings.MODEL_BASE_URL, apiKey: settings.MODEL_API_KEY ?? null, outputLimit: "max_tokens" },
+  ];
+};
