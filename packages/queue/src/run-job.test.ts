@@ -1,0 +1,54 @@
+import type { Log } from "@parley/domain";
+import { type Job, UnrecoverableError } from "bullmq";
+import { expect, test } from "vitest";
+import { createProcessor } from "./run-job.ts";
+import { createRunningJobs } from "./running-jobs.ts";
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const ID = "0199f3c2-0000-7000-8000-000000000001";
+const job = (name = "turn.run"): Job =>
+  ({
+    id: "1",
+    name,
+    data: { organizationId: ID, conversationId: ID },
+    attemptsMade: 0,
+    opts: { attempts: 3 },
+    timestamp: 0,
+  }) as unknown as Job;
+
+function processor(handle: (signal: AbortSignal) => Promise<void>) {
+  const runs = createRunningJobs({ abandonMs: 1_000 });
+  const handlers = { "turn.run": (_payload: unknown, { signal }: { signal: AbortSignal }) => handle(signal) };
+  return { runs, process: createProcessor({ queue: "turns", handlers, runs, timeoutMs: 60_000, log: silent, metrics: undefined }) };
+}
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+
+test("the function given to BullMQ names three parameters, without which BullMQ makes no signal", () => {
+  expect(processor(async () => undefined).process).toHaveLength(3);
+});
+
+test("an abort by BullMQ reaches the handler", async () => {
+  const controller = new AbortController();
+  const { process } = processor(untilAborted);
+  const running = process(job(), "token", controller.signal);
+  controller.abort("lock lost");
+  await expect(running).rejects.toThrow("lease_lost");
+});
+
+test("a job that comes a second time leaves its first run alone, and both are waited for", async () => {
+  const { process, runs } = processor(untilAborted);
+  const both = Promise.allSettled([process(job(), "token", undefined), process(job(), "token", undefined)]);
+  let idle = false;
+  const waited = runs.idle().then(() => (idle = true));
+  await Promise.resolve();
+  expect(idle).toBe(false);
+  runs.abort("turns/1", "timeout");
+  expect(await both).toMatchObject([{ reason: { name: "AbortError", message: "timeout" } }, { reason: { message: "timeout" } }]);
+  await waited;
+});
+
+test("a job of an unknown name fails for good", async () => {
+  const { process } = processor(async () => undefined);
+  await expect(process(job("toString"), "token", undefined)).rejects.toBeInstanceOf(UnrecoverableError);
+});
