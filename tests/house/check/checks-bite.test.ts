@@ -1,0 +1,109 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createSmallHouse } from "./small-house.ts";
+import { BOUNDARIES, LINT } from "./violations.ts";
+
+const house = createSmallHouse();
+afterAll(() => house.remove());
+
+const lint = () => house.run("eslint/bin/eslint.js", ["."]);
+const cruise = () =>
+  house.run("dependency-cruiser/bin/dependency-cruiser.mjs", ["apps", "packages", "tests", "--config", ".dependency-cruiser.mjs"]);
+const format = () => house.run("@biomejs/biome/bin/biome", ["check", "--vcs-enabled=false", "--colors=off", "."]);
+const types = () => house.run("typescript-7/bin/tsc", ["-p", "."]);
+const knip = () => house.run("knip/bin/knip.js", ["--no-config-hints"]);
+
+/** Plants what breaks the rules, and removes it whatever happens. */
+function planted<Result>(files: Record<string, string>, look: () => Result): Result {
+  const remove = house.plant(files);
+  try {
+    return look();
+  } finally {
+    remove();
+  }
+}
+
+describe("a house that keeps the rules passes", () => {
+  test.each([
+    ["formatter", format],
+    ["linter", lint],
+    ["types", types],
+    ["boundaries", cruise],
+  ])("%s", (_, run) => {
+    const { status, output } = run();
+    expect(output).not.toMatch(/error/i);
+    expect(status).toBe(0);
+  });
+});
+
+test("every lint rule refuses the file that breaks it", () => {
+  const files = Object.assign({}, ...LINT.map((one) => one.files)) as Record<string, string>;
+  const { status, output } = planted(files, lint);
+  expect(status).toBe(1);
+  for (const { rule, files: broken } of LINT) {
+    for (const path of Object.keys(broken)) expect(partAbout(path, output), `${rule} in ${path}`).toContain(rule);
+  }
+});
+
+test("the environment may be read by an app's config.ts and by tests", () => {
+  const reads = 'export const home = process.env["HOME"];\n';
+  const { status, output } = planted({ "apps/api/src/config.ts": reads, "packages/domain/src/home.test.ts": reads }, lint);
+  expect(output).toBe("");
+  expect(status).toBe(0);
+});
+
+test("every direction rule refuses the import that breaks it", () => {
+  const files = Object.assign({}, ...BOUNDARIES.map((one) => one.files)) as Record<string, string>;
+  const { status, output } = planted(files, cruise);
+  expect(status).not.toBe(0);
+  for (const { rule, files: broken } of BOUNDARIES) {
+    const [path = ""] = Object.keys(broken);
+    expect(output, `${rule} in ${path}`).toContain(`error ${rule}: ${path}`);
+  }
+});
+
+test.each([
+  ["a file in other clothes", { "packages/domain/src/spaces.ts": "export const  a = 'b'\n" }, "format"],
+  [
+    "imports in disorder",
+    {
+      "packages/domain/src/order.ts": 'import "./b.ts";\n\nimport { z } from "./z.ts";\nimport { a } from "./a.ts";\n\nexport { a, z };\n',
+    },
+    "organizeImports",
+  ],
+  ["a file name that is not kebab-case", { "packages/domain/src/camelCase.ts": "export const a = 1;\n" }, "useFilenamingConvention"],
+])("the formatter refuses %s", (_, files, rule) => {
+  const { status, output } = planted(files, format);
+  expect(output).toContain(rule);
+  expect(status).toBe(1);
+});
+
+test.each([
+  ["a wrong type", "export const count: number = 'three';\n", "TS2322"],
+  ["an absent element taken for present", "export const first = (list: string[]): string => list[0];\n", "TS2322"],
+  ["a type imported as a value", 'import { PathLike } from "node:fs";\nexport type Place = PathLike;\n', "TS1484"],
+  ["syntax that cannot be stripped", "export enum Colour {\n  Red,\n}\n", "TS1294"],
+])("the compiler refuses %s", (_, text, code) => {
+  const { status, output } = planted({ "packages/domain/src/wrong.ts": text }, types);
+  expect(output).toContain(code);
+  expect(status).not.toBe(0);
+});
+
+test("knip refuses a file, an export and a dependency that nobody uses", () => {
+  const files = {
+    "packages/domain/src/nobody.ts": "export const alone = 1;\n",
+    "packages/domain/src/half.ts": "export const used = 1;\nexport const unused = 2;\n",
+    "packages/domain/src/index.ts": 'import { used } from "./half.ts";\n\nexport const room = used;\n',
+    "packages/queue/package.json":
+      '{ "name": "@parley/queue", "type": "module", "exports": { ".": "./src/index.ts" }, "dependencies": { "bullmq": "6.7.0" } }\n',
+  };
+  const { status, output } = planted(files, knip);
+  expect(output).toMatch(/Unused files[\s\S]*nobody\.ts/);
+  expect(output).toMatch(/Unused exports[\s\S]*unused/);
+  expect(output).toMatch(/Unused dependencies[\s\S]*bullmq/);
+  expect(status).toBe(1);
+});
+
+/** The linter's lines below a file's name, up to the next file. */
+function partAbout(path: string, output: string): string {
+  return output.split(/\n(?=\/)/).find((part) => part.split("\n")[0]?.endsWith(path)) ?? "";
+}
