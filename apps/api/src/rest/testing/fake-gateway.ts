@@ -49,8 +49,13 @@ export class FakeGateway {
   readonly answers = new Map<string, { body: string; result: SubmitResult }>();
   /** Rejects the next admission. */
   refusal: Error | undefined;
+  readonly #over = new Set<string>();
   following = 0;
   attached = 0;
+  /** Events that followers have taken. */
+  pulled = 0;
+  /** Awaited before each streamed admission. */
+  beforeSubmit: () => Promise<void> = () => Promise.resolve();
   agentReads = 0;
 
   addKey(key: string, facts: Partial<Caller> & { scopes?: ReadonlySet<Scope> } = {}): string {
@@ -84,6 +89,12 @@ export class FakeGateway {
     return event;
   }
 
+  /** The lifetime of all streams of the conversation is over. */
+  endFollowing(conversationId: string): void {
+    this.#over.add(conversationId);
+    for (const wake of this.#of(conversationId).wake) wake();
+  }
+
   start(conversationId: string): void {
     this.happen(conversationId, "turn.started", { turnNumber: 1, attempt: 1, agentVersion: 1 });
   }
@@ -105,6 +116,7 @@ export class FakeGateway {
       },
       submitMessage: async (caller, input, facts) => this.#submit(caller, input, facts),
       submitAndFollow: async (caller, input, facts) => {
+        await this.beforeSubmit();
         const submitted = this.#submit(caller, input, facts);
         return { submitted, ...this.#follow(submitted.conversationId, submitted.cursor as Cursor, facts.signal) };
       },
@@ -376,12 +388,13 @@ export class FakeGateway {
     const { log } = this.#of(conversationId);
     this.following++;
     try {
-      for (let next = from; !signal.aborted; ) {
+      for (let next = from; !signal.aborted && !this.#over.has(conversationId); ) {
         const event = log[next];
         if (event) {
           next++;
+          this.pulled++;
           yield event;
-        } else await this.#until(conversationId, () => log.length > next, signal);
+        } else await this.#until(conversationId, () => log.length > next || this.#over.has(conversationId), signal);
       }
     } finally {
       this.following--;

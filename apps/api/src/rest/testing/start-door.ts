@@ -38,6 +38,8 @@ interface Answer {
 export interface DoorUnderTest {
   fake: FakeGateway;
   attachments: Attachments;
+  /** The timer's call to every stream, at a time of the test's choice. */
+  beat(nowMs: number): void;
   server: Server;
   url: string;
   base: string;
@@ -56,7 +58,15 @@ export async function startDoor(settings: Partial<RestDependencies> = {}): Promi
     onCount: (count) => (fake.attached = count),
     lookEveryMs: 20,
   });
-  const app = express().use(restRoutes({ gateway, log: silent, attachments, ...settings }));
+  const beats = new Set<(nowMs: number) => void>();
+  const observed: Attachments = {
+    ...attachments,
+    add: (attachment) => {
+      beats.add((nowMs) => attachment.beat(nowMs));
+      return attachments.add(attachment);
+    },
+  };
+  const app = express().use(restRoutes({ gateway, log: silent, attachments: observed, ...settings }));
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -77,6 +87,7 @@ export async function startDoor(settings: Partial<RestDependencies> = {}): Promi
   return {
     fake,
     attachments,
+    beat: (nowMs) => beats.forEach((beat) => beat(nowMs)),
     server,
     url,
     key,

@@ -1,0 +1,311 @@
+import { newId, type SubmitInput } from "@parley/contracts";
+import { ROUTES, type RouteName, routeRow } from "@parley/router";
+import { expect, test } from "vitest";
+import { startDoor } from "./testing/start-door.ts";
+
+const hello = { input: { text: "Hello" } };
+
+/** An execution's members as the contract lists them. */
+const ROW =
+  `id agent_id organization_id input created_at status internal_status last_executed_node_id agent_version started_at paused_at finished_at result
+  parent_execution sub_executions finished_sub_executions should_update_parent is_manually_stopped is_background payload_extension hitl_request pending_eca_request
+  source worker_id additional_context instructions_override expected_output test_run_node_id is_orchestration is_gateway output_format voice_id output_schema
+  events_streaming used_mutating_tools is_continuous mcp_servers triggering_agent_id title think_mode disable_attachment_injection user_tokens user_oidc_token
+  deep_planning execution_attempts return_metrics tokens used_tools duration llm_model_provider llm_model_name llm_reasoning_effort conversation_kind`.split(
+    /\s+/,
+  );
+
+async function startConversation(door: Awaited<ReturnType<typeof startDoor>>): Promise<string> {
+  const { body } = await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke/async`, hello);
+  return String(body.id);
+}
+
+test("an invoke answers the finished execution, whole", async () => {
+  const door = await startDoor();
+  const answer = door.call("POST", `${door.base}/invoke`, hello);
+  await expect.poll(() => door.fake.conversations.size).toBe(1);
+  const [id = ""] = door.fake.conversations.keys();
+  door.fake.start(id);
+  door.fake.finish(id, "Hi");
+  const { status, body } = await answer;
+  expect(status).toBe(200);
+  expect(Object.keys(body)).toEqual(expect.arrayContaining(ROW));
+  expect(body).toMatchObject({ id, status: "completed", result: "Hi", is_gateway: true });
+});
+
+test("an invoke of a turn that pauses answers `paused`", async () => {
+  const door = await startDoor();
+  const answer = door.call("POST", `${door.base}/invoke`, hello);
+  await expect.poll(() => door.fake.conversations.size).toBe(1);
+  const [id = ""] = door.fake.conversations.keys();
+  door.fake.happen(id, "turn.paused", { cardIds: [] });
+  expect((await answer).body).toMatchObject({ id, status: "paused" });
+});
+
+test("an invoke never hangs: after its bound a turn that still runs or waits is `pending`", async () => {
+  const door = await startDoor({ syncWaitMs: 20 });
+  const first = await door.call("POST", `${door.base}/invoke`, hello);
+  expect(first.body).toMatchObject({ status: "pending", result: null });
+  const second = await door.call("POST", `${door.base}/invoke`, { id: first.body.id, input: { text: "And then?" } });
+  expect(second.body).toMatchObject({ id: first.body.id, status: "pending", input: { text: "And then?" } });
+  expect(second.body.turn_id).not.toBe(first.body.turn_id);
+});
+
+test("invoke/async answers `pending` at once", async () => {
+  const door = await startDoor();
+  const { status, body } = await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke/async`, hello);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ status: "pending", input: { text: "Hello", files: [] }, result: null });
+});
+
+test("an invoke reaches the domain with every option, without secrets and claimed roles", async () => {
+  const door = await startDoor({ syncWaitMs: 0 });
+  const id = newId();
+  const user = { email: "a@example.org", display_name: "A", role: "admin", is_super_admin: true, timezone: "Europe/Berlin" };
+  await door.call("POST", `${door.base}/invoke?version=draft&sub_tasks=async`, {
+    id,
+    input: { text: "Hello", files: ["https://example.org/a.pdf"], user },
+    title: "T",
+    think_mode: "harder",
+    output_format: "json",
+    output_schema: { type: "object" },
+    llm_model_provider: "openrouter",
+    llm_model_name: "meta-llama/llama",
+    llm_reasoning_effort: "high",
+    source_node_type: "elsewhere",
+    payload_extension: { a: [1, { b: null }] },
+    user_tokens: { secret: "s3cret" },
+    user_oidc_token: "s3cret",
+    instructions_override: null,
+    surprising: "ignored",
+  });
+  const { input, facts } = door.fake.calls[0] ?? {};
+  expect(facts).toEqual({ route: "turn.invoke", invoke: true });
+  expect(JSON.parse(JSON.stringify(input))).toEqual({
+    agentId: door.fake.agentId,
+    conversationId: id,
+    version: "draft",
+    mode: "auto",
+    text: "Hello",
+    files: ["https://example.org/a.pdf"],
+    user: { email: "a@example.org", displayName: "A", timezone: "Europe/Berlin" },
+    options: {
+      title: "T",
+      thinkMode: "harder",
+      outputFormat: "json",
+      outputSchema: { type: "object" },
+      model: "openrouter/meta-llama/llama",
+      reasoningEffort: "high",
+      subTasks: "async",
+      sourceNodeType: "sdk",
+      payloadExtension: { a: [1, { b: null }] },
+    },
+  });
+});
+
+test("an absent user stays absent, so that a conversation keeps the one it has", async () => {
+  const door = await startDoor();
+  await startConversation(door);
+  expect((door.fake.calls[0]?.input as SubmitInput).user).toBeUndefined();
+});
+
+test("`on_running: reject` refuses while a turn runs", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const { status, body } = await door.call("POST", `${door.base}/invoke`, { ...hello, id, on_running: "reject" });
+  expect(status).toBe(409);
+  expect(body).toEqual({ detail: "This conversation is still answering." });
+});
+
+test("auto while idle answers started with depth 0, keeps nothing, and nothing runs until invoke", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  door.fake.finish(id, "done");
+  const events = door.fake.conversations.get(id)?.log.length;
+  const { body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More" });
+  expect(body).toMatchObject({ action: "started", message_id: null, turn_id: null, queue_depth: 0, mode: "auto", position: 0 });
+  expect(door.fake.conversations.get(id)?.log.length).toBe(events);
+  const started = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", run: true });
+  expect(started.body).toMatchObject({ action: "started", message_id: expect.any(String), turn_id: expect.any(String) });
+  expect(door.fake.execution(id)).toMatchObject({ status: "pending", input: { text: "More" } });
+});
+
+test("a message for a running conversation is queued, and says where it stands", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const { status, body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", mode: "queue" });
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ action: "queued", mode: "queue", position: 1, queue_depth: 1, steer_target: null, conversation_id: id });
+  const state = await door.call("GET", `${door.base}/conversations/${id}/run-state`);
+  expect(state.body).toMatchObject({
+    conversation_id: id,
+    is_running: true,
+    queue_depth: 1,
+    is_steerable: false,
+    steer_target: "none",
+    conversation_state: "regular",
+  });
+  expect(state.body.queued_messages).toMatchObject([
+    { id: body.message_id, text: "More", position: 1, turn_id: body.turn_id, idempotency_key: null },
+  ]);
+});
+
+test.each(["steer", "interrupt", "collect", "nonsense"])("mode %s is refused with the field's path and keeps nothing", async (mode) => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const { status, body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", mode });
+  expect(status).toBe(422);
+  expect(body).toMatchObject({ detail: [{ loc: ["body", "mode"], type: "enum" }] });
+  expect(door.fake.conversations.get(id)?.queue).toEqual([]);
+});
+
+test("the same idempotency key twice is one queued message, in the header as in the body", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const path = `${door.base}/conversations/${id}/messages`;
+  const inBody = () => door.call("POST", path, { text: "More", idempotency_key: "k" });
+  expect((await inBody()).body.message_id).toBe((await inBody()).body.message_id);
+  const inHeader = (text: string) => door.call("POST", path, { text }, { "idempotency-key": "h" });
+  expect((await inHeader("Even more")).body.message_id).toBe((await inHeader("Even more")).body.message_id);
+  expect(door.fake.conversations.get(id)?.queue.length).toBe(2);
+  expect((await inHeader("Other")).status).toBe(409);
+});
+
+test("a message key in the body counts within its conversation only", async () => {
+  const door = await startDoor();
+  const ids = [await startConversation(door), await startConversation(door)];
+  const send = (id?: string) => door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", idempotency_key: "k" });
+  const [first, second] = [await send(ids[0]), await send(ids[1])];
+  expect([first.status, second.status]).toEqual([200, 200]);
+  expect(first.body.message_id).not.toBe(second.body.message_id);
+});
+
+test("stop takes an empty body and leaves the queue; clear_queue empties it; a foreign turn is not hit", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More" });
+  const turnId = door.fake.execution(id).turnId;
+  const stop = (body?: unknown) => door.call("POST", `${door.base}/conversations/${id}/stop`, body);
+  expect((await stop({ turn_id: newId() })).body).toMatchObject({ stopped: false, turn_id: null, queue_depth: 1 });
+  expect((await stop()).body).toEqual({ conversation_id: id, stopped: true, turn_id: turnId, queue_cleared: 0, queue_depth: 1 });
+  expect((await stop({ clear_queue: true })).body).toMatchObject({ stopped: false, queue_cleared: 1, queue_depth: 0 });
+  expect((await door.call("GET", `/v1/tasks/${id}`)).body).toMatchObject({ status: "stopped", is_manually_stopped: true });
+});
+
+test("one message can be cancelled while it waits, all can be cleared, a popped one is a 409 without effect", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const conversation = `${door.base}/conversations/${id}`;
+  const { body } = await door.call("POST", `${conversation}/messages`, { text: "One" });
+  const cancel = () => door.call("DELETE", `${conversation}/queue/${body.message_id}`);
+  expect((await cancel()).body).toEqual({ conversation_id: id, message_id: body.message_id, cancelled: 1, queue_depth: 0 });
+  expect((await cancel()).status).toBe(409);
+  await door.call("POST", `${conversation}/messages`, { text: "Two" });
+  expect((await door.call("DELETE", `${conversation}/queue`)).body).toEqual({ conversation_id: id, cancelled: 1, queue_depth: 0 });
+});
+
+test("a conversation is shown whole, with the usage of all its parts", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  const { body } = await door.call("GET", `${door.base}/conversations/${id}`);
+  expect(body).toMatchObject({
+    conversation_id: id,
+    version: 1,
+    execution: { id },
+    activity: { id, messages: [{ kind: "message", role: "user", content: { text: "Hello", files: [] } }] },
+    usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },
+    sub_executions: [],
+  });
+});
+
+test("tasks are read, listed in pages, stopped and deleted", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  expect((await door.call("GET", `/v1/tasks/${id}`)).body).toMatchObject({ id, agent_id: door.fake.agentId });
+  expect((await door.call("GET", `/v1/tasks/${id}/thread`)).body).toMatchObject([
+    { id: "m1", role: "user", content: "Hello", created_at: 1_767_225_601 },
+  ]);
+  expect((await door.call("GET", `/v1/tasks/${id}/thread/full`)).body).toMatchObject({ root: [] });
+  const page = await door.call("GET", `/v1/tasks?page=2&per_page=20&status=running&from_date=2026-01-01&user_id=`);
+  expect(page.body).toMatchObject({ items: [{ id, parent_task_id: null }], total: 41, page: 2, per_page: 20, total_pages: 3 });
+  expect(door.fake.calls.at(-1)?.input).toMatchObject({
+    page: 2,
+    perPage: 20,
+    status: "executing",
+    from: new Date("2026-01-01"),
+    userId: undefined,
+  });
+  await door.call("GET", `/v1/agents/${door.fake.agentId}/tasks?agent_id=${door.fake.otherAgentId}`);
+  expect(door.fake.calls.at(-1)?.input).toMatchObject({ agentId: door.fake.agentId });
+  expect((await door.call("POST", `/v1/tasks/${id}/stop`)).body).toMatchObject({ id });
+  expect((await door.call("DELETE", `/v1/tasks/${id}`)).body).toEqual({ id, deleted: true });
+  expect((await door.call("GET", `/v1/tasks/${id}`)).status).toBe(404);
+});
+
+test("second-generation paths are the same routes", async () => {
+  const door = await startDoor({ syncWaitMs: 0 });
+  const agent = `/v1/agents/${door.fake.agentId}`;
+  const { body } = await door.call("POST", `${agent}/conversations/invoke`, hello);
+  const conversation = `${agent}/conversations/${body.id}`;
+  expect((await door.call("GET", conversation)).body).toMatchObject({ conversation_id: body.id });
+  expect((await door.call("POST", `${conversation}/messages`, { text: "More" })).body).toMatchObject({ action: "queued" });
+  expect((await door.call("GET", `${conversation}/run-state`)).body).toMatchObject({ queue_depth: 1 });
+  expect((await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke`, hello)).body).toMatchObject({ status: "pending" });
+});
+
+test("every route of the registry is served here, to callers with its scope only", async () => {
+  const door = await startDoor();
+  door.fake.addKey("no-scope", { scopes: new Set() });
+  const rows = (Object.keys(ROUTES) as RouteName[]).flatMap((name) =>
+    (routeRow(name).rest ?? []).filter(({ path }) => path.startsWith("/v1/")),
+  );
+  expect(rows.length).toBeGreaterThan(25);
+  for (const { method, path } of rows) {
+    const concrete = path.replace(":agentId", door.fake.agentId).replace(/:\w+/g, () => newId());
+    expect([path, (await door.call(method, concrete, undefined, { "x-api-key": "" })).status]).toEqual([path, 401]);
+    expect([path, (await door.call(method, concrete, undefined, { "x-api-key": "no-scope" })).status]).toEqual([path, 403]);
+  }
+});
+
+test("a foreign organization's key, a narrower key and another agent's path all find nothing", async () => {
+  const door = await startDoor({ syncWaitMs: 0 });
+  const id = await startConversation(door);
+  door.fake.addKey("foreign", { organizationId: newId() });
+  door.fake.addKey("narrow", { agentIds: new Set([door.fake.otherAgentId]) });
+  const conversation = (agentId: string) => `/v1/agents/${agentId}/gateway/conversations/${id}`;
+  const own = conversation(door.fake.agentId);
+  const routes: [method: string, path: string, body?: unknown][] = [
+    ["GET", own],
+    ["GET", `${own}/run-state`],
+    ["GET", `${own}/events`],
+    ["POST", `${own}/messages`, { text: "Hi" }],
+    ["POST", `${own}/drain/stream`],
+    ["POST", `${own}/stop`],
+    ["DELETE", `${own}/queue`],
+    ["DELETE", `${own}/queue/${newId()}`],
+    ["GET", `/v1/tasks/${id}`],
+    ["GET", `/v1/tasks/${id}/thread`],
+    ["GET", `/v1/tasks/${id}/thread/full`],
+    ["POST", `/v1/tasks/${id}/stop`],
+    ["DELETE", `/v1/tasks/${id}`],
+    ["POST", `${door.base}/invoke`, { ...hello, id }],
+  ];
+  for (const [method, path, body] of routes) {
+    for (const key of ["foreign", "narrow"]) {
+      const answer = await door.call(method, path, body, { "x-api-key": key });
+      expect([key, method, path, answer.status, answer.body]).toEqual([key, method, path, 404, { detail: "Not found." }]);
+    }
+  }
+  const onOther = conversation(door.fake.otherAgentId);
+  for (const [method, tail] of [
+    ["GET", ""],
+    ["GET", "/run-state"],
+    ["GET", "/events"],
+    ["POST", "/stop"],
+    ["POST", "/drain/stream"],
+    ["DELETE", "/queue"],
+  ] as const) {
+    expect([method, tail, (await door.call(method, onOther + tail)).status]).toEqual([method, tail, 404]);
+  }
+  expect(door.fake.execution(id).status).toBe("pending");
+});
