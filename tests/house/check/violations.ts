@@ -59,6 +59,13 @@ export const BOUNDARIES: Violation[] = [
   { rule: "packages-know-no-app", files: { "packages/db/src/looks-out.ts": imports("../../../apps/api/src/main.ts") } },
   { rule: "apps-apart", files: { "apps/worker/src/looks-over.ts": imports("../../api/src/main.ts") } },
   { rule: "testkit-in-tests-only", files: { "packages/queue/src/pretends.ts": imports("@parley/testkit") } },
+  {
+    rule: "testing-in-tests-only",
+    files: {
+      "packages/queue/src/rehearses.ts": imports("./testing/fake.ts"),
+      "packages/queue/src/testing/fake.ts": "export const fake = 1;\n",
+    },
+  },
   { rule: "product-knows-no-scripts", files: { "apps/api/src/plays.ts": imports("../../../tests/by-path.ts") } },
   { rule: "vendor-at-home-bullmq", files: { "apps/worker/src/queues.ts": imports("bullmq") } },
   { rule: "vendor-at-home-postgres", files: { "packages/queue/src/queries.ts": imports("postgres") } },
