@@ -61,7 +61,7 @@ end $$;
 -- empty then, and the holder wants a nudge); otherwise the writer takes the next epoch for this transaction.
 create function post_events(inout c conversations, in facts jsonb, out appended jsonb) language plpgsql as $$
 declare
-  step record;
+  did record;
 begin
   appended := '[]';
   if c.state = 'running' then
@@ -70,9 +70,9 @@ begin
     return;
   end if;
   c.epoch := c.epoch + 1;
-  select * into step from append_events(c, facts);
-  c := step.c;
-  appended := step.appended;
+  select * into did from append_events(c, facts);
+  c := did.c;
+  appended := did.appended;
 end $$;
 
 create function take_inbox(conversation uuid) returns jsonb language sql as $$

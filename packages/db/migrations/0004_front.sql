@@ -52,19 +52,19 @@ declare
   wanted text := p->>'mode';
   c conversations;
   m messages;
-  step record;
+  did record;
   facts jsonb;
   before text;
-  answer jsonb;
+  reply jsonb;
   busy boolean;
   runs boolean;
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
   if p->>'idempotencyKey' is not null then
-    answer := replay(p);
-    if answer is not null then
-      return answer || jsonb_build_object('events', '[]'::jsonb, 'kick', false, 'execution', (
-        select execution_json(e) from executions e where e.id = (answer->>'conversationId')::uuid));
+    reply := replay(p);
+    if reply is not null then
+      return reply || jsonb_build_object('events', '[]'::jsonb, 'kick', false, 'execution', (
+        select execution_json(e) from executions e where e.id = (reply->>'conversationId')::uuid));
     end if;
   end if;
   select * into c from conversations where id = conversation for update;
@@ -99,9 +99,9 @@ begin
   c.next_seq := c.next_seq + 1;
 
   if runs then
-    select * into step from begin_turn(c, m);
-    c := step.c;
-    facts := step.facts;
+    select * into did from begin_turn(c, m);
+    c := did.c;
+    facts := did.facts;
   else
     -- A conversation that starts with a waiting message is there to be looked at, too.
     insert into executions (id, organization_id, conversation_id, agent_id, agent_version, mode, input, end_user, options, title)
@@ -113,27 +113,27 @@ begin
     if not busy and wanted = 'queue' and not c.held then
       c.due_at := coalesce(c.due_at, clock_timestamp() + (p->>'graceMs')::int * interval '1 millisecond');
     elsif not busy and wanted <> 'queue' then
-      select * into step from begin_next_turn(c);
-      c := step.c;
-      facts := facts || step.facts;
+      select * into did from begin_next_turn(c);
+      c := did.c;
+      facts := facts || did.facts;
     end if;
   end if;
-  select * into step from post_events(c, facts);
-  c := step.c;
+  select * into did from post_events(c, facts);
+  c := did.c;
   perform save_conversation(c);
 
-  answer := jsonb_build_object('action', case when runs then 'started' else 'queued' end, 'mode', wanted, 'conversationId', c.id,
+  reply := jsonb_build_object('action', case when runs then 'started' else 'queued' end, 'mode', wanted, 'conversationId', c.id,
     'messageId', m.id, 'turnId', m.turn_id, 'position', case when runs then 0 else c.queue_depth end, 'queueDepth', c.queue_depth,
     'cursor', before, 'replayed', false);
   if p->>'idempotencyKey' is not null then
-    update idempotency_keys set answer = submit_message.answer where organization_id = organization
+    update idempotency_keys set answer = reply where organization_id = organization
       and principal_id = p->>'principalId' and route = p->>'route' and key = p->>'idempotencyKey';
   end if;
-  answer := answer || posted(c, step.appended) || jsonb_build_object('kick', not busy and c.state = 'ready');
+  reply := reply || posted(c, did.appended) || jsonb_build_object('kick', not busy and c.state = 'ready');
   if (p->>'wantsExecution')::boolean then
-    answer := answer || jsonb_build_object('execution', (select execution_json(e) from executions e where e.id = c.id));
+    reply := reply || jsonb_build_object('execution', (select execution_json(e) from executions e where e.id = c.id));
   end if;
-  return answer;
+  return reply;
 end $$;
 
 -- Ends the current turn by the user's word. Takes the turn meant, or null for whichever is current.
@@ -144,7 +144,7 @@ declare
   stopped_turn uuid;
   cleared int := 0;
   said text;
-  step record;
+  did record;
   facts jsonb := '[]';
   nothing jsonb := '{"inputTokens":0,"outputTokens":0,"cachedTokens":0,"reasoningTokens":0,"modelCalls":0,"estimated":false}';
 begin
@@ -164,15 +164,15 @@ begin
     -- Nobody runs it: ready or paused. Its end is written here.
     select coalesce((select string_agg(part->>'text', '') from jsonb_array_elements(k.texts) part where part->>'executionId' = c.id::text), null)
     into said from checkpoints k where k.turn_id = stopped_turn;
-    select * into step from end_turn(c, jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said, 'usage', nothing));
-    c := step.c;
-    facts := facts || step.facts;
+    select * into did from end_turn(c, jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said, 'usage', nothing));
+    c := did.c;
+    facts := facts || did.facts;
   end if;
   if stopped_turn is not null then c.held := true; end if;
-  select * into step from post_events(c, facts);
-  c := step.c;
+  select * into did from post_events(c, facts);
+  c := did.c;
   perform save_conversation(c);
-  return posted(c, step.appended) || jsonb_build_object('stopped', stopped_turn is not null, 'turnId', stopped_turn,
+  return posted(c, did.appended) || jsonb_build_object('stopped', stopped_turn is not null, 'turnId', stopped_turn,
     'queueCleared', cleared, 'queueDepth', c.queue_depth, 'nudge', c.lease_owner, 'kick', false);
 end $$;
 
@@ -180,7 +180,7 @@ create function cancel_message(organization uuid, conversation uuid, message uui
 declare
   c conversations := lock_conversation(organization, conversation);
   was text;
-  step record;
+  did record;
 begin
   if c.id is null then perform refuse('not_found'); end if;
   select state into was from messages where id = message and conversation_id = c.id;
@@ -189,27 +189,27 @@ begin
   update messages set state = 'cancelled' where id = message;
   c.queue_depth := c.queue_depth - 1;
   if c.queue_depth = 0 then c.due_at := null; end if;
-  select * into step from post_events(c, jsonb_build_array(queue_event(c, 'cancel', message)));
-  c := step.c;
+  select * into did from post_events(c, jsonb_build_array(queue_event(c, 'cancel', message)));
+  c := did.c;
   perform save_conversation(c);
-  return posted(c, step.appended) || jsonb_build_object('cancelled', 1, 'queueDepth', c.queue_depth, 'kick', false);
+  return posted(c, did.appended) || jsonb_build_object('cancelled', 1, 'queueDepth', c.queue_depth, 'kick', false);
 end $$;
 
 create function clear_queue(organization uuid, conversation uuid) returns jsonb language plpgsql as $$
 declare
   c conversations := lock_conversation(organization, conversation);
   cleared int;
-  step record;
+  did record;
 begin
   if c.id is null then perform refuse('not_found'); end if;
   update messages set state = 'cancelled' where conversation_id = c.id and state = 'queued';
   get diagnostics cleared = row_count;
   c.queue_depth := 0;
   c.due_at := null;
-  select * into step from post_events(c, case when cleared = 0 then '[]' else jsonb_build_array(queue_event(c, 'clear', null)) end);
-  c := step.c;
+  select * into did from post_events(c, case when cleared = 0 then '[]' else jsonb_build_array(queue_event(c, 'clear', null)) end);
+  c := did.c;
   perform save_conversation(c);
-  return posted(c, step.appended) || jsonb_build_object('cancelled', cleared, 'queueDepth', 0, 'kick', false);
+  return posted(c, did.appended) || jsonb_build_object('cancelled', cleared, 'queueDepth', 0, 'kick', false);
 end $$;
 
 -- Orders a drain: a row, so that the order outlives Redis. Running, paused and empty conversations need none.

@@ -4,19 +4,19 @@
 create function release_queue(organization uuid, conversation uuid, ordered boolean) returns jsonb language plpgsql as $$
 declare
   c conversations := lock_conversation(organization, conversation);
-  step record;
+  did record;
 begin
   if c.id is null or c.state <> 'idle' or c.queue_depth = 0 or (c.held and not ordered) then
     update conversations set drain_at = null where id = c.id and drain_at is not null and state <> 'paused';
     return jsonb_build_object('events', '[]'::jsonb, 'kick', coalesce(c.state = 'ready', false), 'epoch', coalesce(c.epoch, 0), 'isChild', false);
   end if;
-  select * into step from begin_next_turn(c);
-  c := step.c;
+  select * into did from begin_next_turn(c);
+  c := did.c;
   c.drain_at := null;
-  select * into step from post_events(c, step.facts);
-  c := step.c;
+  select * into did from post_events(c, did.facts);
+  c := did.c;
   perform save_conversation(c);
-  return posted(c, step.appended);
+  return posted(c, did.appended);
 end $$;
 
 -- Agents as a turn needs them: the one that answers, and those it may dispatch to.
@@ -33,7 +33,7 @@ declare
   c conversations := lock_conversation((p->>'organizationId')::uuid, (p->>'conversationId')::uuid);
   t turns;
   facts jsonb;
-  step record;
+  did record;
   was_paused boolean;
 begin
   if c.id is null then return '{"outcome": "gone"}'; end if;
@@ -55,8 +55,8 @@ begin
   t.attempt := t.attempt + 1;
   facts := facts || jsonb_build_array(make_event('turn.started', c.id, t.id, jsonb_build_object('turnNumber', t.number,
     'attempt', t.attempt, 'agentVersion', t.agent_version)));
-  select * into step from append_events(c, facts);
-  c := step.c;
+  select * into did from append_events(c, facts);
+  c := did.c;
   c.state := 'running';
   c.lease_owner := p->>'worker';
   c.lease_until := clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond';
@@ -69,7 +69,7 @@ begin
   where id = c.id;
   return jsonb_build_object(
     'outcome', 'claimed', 'epoch', c.epoch, 'n', c.head_n, 'month', c.month, 'agentId', c.agent_id, 'stopped', is_stopped(c),
-    'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'events', step.appended,
+    'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'events', did.appended,
     'rootConversationId', coalesce(c.root_conversation_id, c.id), 'rootTurnNumber', coalesce(c.root_turn_number, c.turn_number),
     'turn', jsonb_build_object('id', t.id, 'number', t.number, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
       'files', t.files, 'user', t.end_user, 'options', t.options, 'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint),
@@ -108,7 +108,7 @@ declare
   child jsonb;
   born conversations;
   m messages;
-  step record;
+  did record;
 begin
   for child in select * from jsonb_array_elements(children) loop
     if child->>'change' = 'end' then
@@ -134,11 +134,11 @@ begin
       values ((child->>'messageId')::uuid, c.organization_id, born.id, (child->>'turnId')::uuid, 1, 'auto', 'running', child->>'text', '[]',
         '{}', (child->>'agentVersion')::int, 'execution:' || (child->>'parentId'))
       returning * into m;
-      select * into step from begin_turn(born, m);
-      born := step.c;
+      select * into did from begin_turn(born, m);
+      born := did.c;
       update executions set mode = 'async', parent_id = (child->>'parentId')::uuid, turn_id = c.turn_id where id = born.id;
-      select * into step from post_events(born, step.facts);
-      perform save_conversation(step.c);
+      select * into did from post_events(born, did.facts);
+      perform save_conversation(did.c);
     end if;
   end loop;
 end $$;
@@ -148,7 +148,7 @@ create function tell_parent(c conversations, outcome jsonb) returns jsonb langua
 declare
   parent conversations;
   parent_execution uuid;
-  step record;
+  did record;
   m messages;
   facts jsonb;
   woken boolean := false;
@@ -169,16 +169,16 @@ begin
     parent.queue_depth := parent.queue_depth + 1;
     facts := facts || jsonb_build_array(queue_event(parent, 'enqueue', m.id));
     if parent.state = 'idle' and not parent.held then
-      select * into step from begin_next_turn(parent);
-      parent := step.c;
-      facts := facts || step.facts;
+      select * into did from begin_next_turn(parent);
+      parent := did.c;
+      facts := facts || did.facts;
       woken := true;
     end if;
   end if;
-  select * into step from post_events(parent, facts);
-  parent := step.c;
+  select * into did from post_events(parent, facts);
+  parent := did.c;
   perform save_conversation(parent);
-  return posted(parent, step.appended) || jsonb_build_object('conversationId', parent.id, 'kick', woken);
+  return posted(parent, did.appended) || jsonb_build_object('conversationId', parent.id, 'kick', woken);
 end $$;
 
 -- The holder's write: events, journal, children, usage, and perhaps the turn's pause or end, all behind the fence.
@@ -189,7 +189,7 @@ create function commit_turn(p jsonb) returns jsonb language plpgsql as $$
 declare
   c conversations := lock_conversation((p->>'organizationId')::uuid, (p->>'conversationId')::uuid);
   facts jsonb;
-  step record;
+  did record;
   parent jsonb;
   ended boolean := p->'finish' is not null and p->'finish' <> 'null';
 begin
@@ -214,9 +214,9 @@ begin
   if jsonb_array_length(p->'usage') > 0 then perform record_usage(c.organization_id, c.id, c.month, p->'usage'); end if;
 
   if ended then
-    select * into step from end_turn(c, p->'finish');
-    c := step.c;
-    facts := facts || step.facts;
+    select * into did from end_turn(c, p->'finish');
+    c := did.c;
+    facts := facts || did.facts;
     if c.parent_conversation_id is not null then parent := tell_parent(c, p->'finish'); end if;
   elsif p->'pause' is not null and p->'pause' <> 'null' then
     insert into cards (id, organization_id, conversation_id, turn_id, execution_id, step, call_index, kind, body)
@@ -232,13 +232,13 @@ begin
   else
     c.lease_until := clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond';
   end if;
-  select * into step from append_events(c, facts);
-  c := step.c;
+  select * into did from append_events(c, facts);
+  c := did.c;
   perform save_conversation(c);
   if not ended and p->'step' is not null and p->'step' <> 'null' then
     update turns set step = (p->>'step')::int, step_epoch = c.epoch, step_n = c.head_n + 1 where id = (p->>'turnId')::uuid;
   end if;
-  return jsonb_build_object('outcome', 'ok', 'events', step.appended, 'n', c.head_n, 'epoch', c.epoch, 'kick', c.state = 'ready',
+  return jsonb_build_object('outcome', 'ok', 'events', did.appended, 'n', c.head_n, 'epoch', c.epoch, 'kick', c.state = 'ready',
     'parent', parent);
 end $$;
 

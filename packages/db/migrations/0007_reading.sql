@@ -75,3 +75,17 @@ begin
   delete from conversations where id = any (logs);
   return true;
 end $$;
+
+-- The root execution as it was in one of its turns. Null where the conversation has no such turn begun.
+create function read_turn(organization uuid, conversation uuid, turn uuid) returns jsonb language plpgsql as $$
+begin
+  perform set_config('parley.organizations', '{' || organization || '}', true);
+  return (
+    select execution_json(e) || jsonb_build_object('turnId', t.id, 'turnNumber', t.number, 'result', t.result, 'reason', t.reason,
+      'usage', t.usage, 'attempt', t.attempt, 'input', jsonb_build_object('text', t.text, 'files', t.files), 'user', t.end_user,
+      'options', t.options, 'startedAt', iso(t.started_at), 'finishedAt', iso(t.finished_at),
+      'stoppedByUser', t.status = 'stopped' and t.reason = 'user_stop',
+      'status', case t.status when 'running' then 'executing' else t.status end)
+    from turns t join executions e on e.id = t.conversation_id
+    where t.id = turn and t.conversation_id = conversation);
+end $$;

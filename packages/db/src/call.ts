@@ -1,9 +1,9 @@
-import type { JSONValue } from "postgres";
 import { guarded, type Sql } from "./connect.ts";
 
 /** Calls one of the engine's functions that take and return JSON: one round trip, one commit. */
 export async function call<Answer>(sql: Sql, name: string, input: object): Promise<Answer> {
-  const rows = await guarded(sql<{ answer: Answer }[]>`select ${sql(name)}(${sql.json(input as JSONValue)}) as answer`);
+  // Sent as text: the query builder that shares this client switches the driver's own JSON encoding off.
+  const rows = await guarded(sql<{ answer: Answer }[]>`select ${sql(name)}(${JSON.stringify(input)}::text::jsonb) as answer`);
   return first(rows).answer;
 }
 

@@ -2,14 +2,23 @@ import type { ListExecutions } from "@parley/contracts";
 import type { ExecutionStore } from "@parley/domain";
 import { and, count, desc, eq, gte, inArray, isNull, lte, type SQL, sql } from "drizzle-orm";
 import { first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
 import type { InOrganization } from "./database.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
 import { executions } from "./schema/executions.ts";
 
 const json = sql<StoredExecution>`execution_json(executions)`;
 
-export function createExecutionStore(inOrganization: InOrganization): ExecutionStore {
+export function createExecutionStore(client: Sql, inOrganization: InOrganization): ExecutionStore {
   return {
+    async findTurn(organizationId, conversationId, turnId) {
+      const rows = await guarded(
+        client<{ answer: StoredExecution | null }[]>`select read_turn(${organizationId}, ${conversationId}, ${turnId}) as answer`,
+      );
+      const { answer } = first(rows);
+      return answer === null ? null : toExecution(answer);
+    },
+
     find: (organizationId, executionId) =>
       inOrganization(organizationId, async (tx) => {
         const [row] = await tx.select({ json }).from(executions).where(eq(executions.id, executionId));

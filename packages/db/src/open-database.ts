@@ -32,7 +32,7 @@ export function openDatabase(options: ConnectOptions): Database {
   return {
     agents: createAgentStore(within),
     conversations: createConversationStore(sql),
-    executions: createExecutionStore(within),
+    executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
     organizations: createOrganizationStore(within),

@@ -59,6 +59,8 @@ export interface ConversationStore {
 /** Reads of executions; null where the organization has none such. */
 export interface ExecutionStore {
   find(organizationId: string, executionId: string): Promise<Execution | null>;
+  /** The root execution as it was, or is, in one of its turns; null while that turn has not begun. */
+  findTurn(organizationId: string, conversationId: string, turnId: string): Promise<Execution | null>;
   /** Every execution below this one, children of children included, oldest first. */
   descendants(organizationId: string, executionId: string): Promise<Execution[]>;
   list(organizationId: string, filter: ListExecutions & { agentIds: string[] | null }): Promise<Page<Execution>>;

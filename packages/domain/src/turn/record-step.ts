@@ -50,6 +50,7 @@ export async function recordStep(
   const isRoot = execution.depth === 0;
   await log.commit({ events, journal, children, usage, ...(isRoot ? { step } : {}) }, [execution.id]);
   run.usage.saved(usage);
+  for (const child of children) if (child.change === "start" && child.mode === "async") run.kickChild(child.id);
 }
 
 /** The result of a call that is done by being written down. */

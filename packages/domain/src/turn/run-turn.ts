@@ -1,7 +1,7 @@
 import { isGatewayError, LIMITS } from "@parley/contracts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import { indexJournal } from "./journal-index.ts";
-import { jobPayload } from "./kick.ts";
+import { jobPayload, kick } from "./kick.ts";
 import { runExecution } from "./run-execution.ts";
 import { settleTurn } from "./settle-turn.ts";
 import { TurnAbort } from "./turn-abort.ts";
@@ -9,6 +9,9 @@ import type { ActiveTurn } from "./turn-holder.ts";
 import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
 import type { ClaimedTurn, ConversationKey } from "./turn-store.ts";
 import { UsageSheet } from "./usage-sheet.ts";
+
+/** A new conversation's first write takes this epoch. */
+const FIRST_EPOCH = 1;
 
 /**
  * Runs the conversation's current turn to its end, if it is ready or its worker has died; safe to call twice and at the
@@ -45,6 +48,10 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     journal: index,
     usage: new UsageSheet(turn.id, turn.attempt),
     childrenStarted: index.children(),
+    kickChild: (childId) => {
+      const { organizationId } = active.claim;
+      void kick(ports, { organizationId, conversationId: childId }, { epoch: FIRST_EPOCH, isChild: true });
+    },
     execute: runExecution,
   };
 }

@@ -39,6 +39,8 @@ export interface TurnRun {
   childrenStarted: number;
   /** The worker shuts down: end at the next step boundary. */
   isDraining: () => boolean;
+  /** Orders an async child, which its commit has made ready, to be run. */
+  kickChild: (childId: string) => void;
   /** `runExecution`, for children: the knot of the recursion. */
   execute: (run: TurnRun, execution: RunningExecution) => Promise<ExecutionEnd>;
 }

@@ -1,0 +1,141 @@
+import {
+  type ConversationId,
+  type Cursor,
+  type EndUser,
+  GatewayError,
+  LIMITS,
+  type MessageId,
+  newId,
+  type SubmitInput,
+  type SubmitResult,
+  type TurnId,
+} from "@parley/contracts";
+import { findAgent } from "../agent/find-agent.ts";
+import type { Following, FollowOptions, SubmitFacts } from "../gateway.ts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { Caller } from "../identity/caller.ts";
+import { followLog } from "../log/follow-log.ts";
+import { announce } from "../turn/kick.ts";
+import type { NewMessage, Submitted } from "./conversation-store.ts";
+
+/** How long a `queue` message waits on an idle conversation before the sweep starts it. */
+const IDLE_QUEUE_GRACE_MS = 5_000;
+
+/** Accepts a message: when this resolves it is committed, and its turn runs or waits. */
+export async function submitMessage(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult> {
+  const submitted = await admit(context, caller, await prepare(context, caller, input, facts));
+  return resultOf(submitted);
+}
+
+/** Accepts a message and follows from just before it: the tail is attached first, so nothing is read in between. */
+export async function submitAndFollow(
+  context: GatewayContext,
+  caller: Caller,
+  input: SubmitInput,
+  facts: SubmitFacts & FollowOptions,
+): Promise<Following & { submitted: SubmitResult }> {
+  const message = await prepare(context, caller, input, facts);
+  const wanted = { ...message, wantsExecution: true };
+  const follower = await context.followers.open(message, START_UNKNOWN, facts.signal);
+  try {
+    const submitted = await admit(context, caller, wanted);
+    const { execution, conversationId } = submitted;
+    if (execution === null) throw new GatewayError("internal", { detail: "an admission without its execution" });
+    if (conversationId !== message.conversationId) {
+      // A repeated call that had started a conversation: its first answer names it.
+      follower.close();
+      return { ...(await attachAgain(context, caller, submitted, facts.signal)), execution, submitted: resultOf(submitted) };
+    }
+    follower.position = submitted.cursor as Cursor;
+    follower.push(submitted.replayed || submitted.events.length === 0 ? null : submitted.events);
+    return { execution, cursor: follower.position, events: followLog(context, follower), submitted: resultOf(submitted) };
+  } catch (error) {
+    follower.close();
+    throw error;
+  }
+}
+
+/** Beyond every real cursor: what the tail brings before the admission's own cursor is known is not handed on. */
+const START_UNKNOWN = `${Number.MAX_SAFE_INTEGER}-0` as Cursor;
+
+async function attachAgain(context: GatewayContext, caller: Caller, submitted: Submitted, signal: AbortSignal) {
+  const cursor = submitted.cursor as Cursor;
+  const key = { organizationId: caller.organizationId, conversationId: submitted.conversationId };
+  const follower = await context.followers.open(key, cursor, signal);
+  follower.push(null);
+  return { cursor, events: followLog(context, follower) };
+}
+
+async function admit(context: GatewayContext, caller: Caller, message: NewMessage): Promise<Submitted> {
+  const submitted = await context.conversations.submit(message);
+  // The row is the truth and is committed; the answer does not wait for those who are told.
+  void announce(context, caller.organizationId, submitted);
+  return submitted;
+}
+
+async function prepare(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
+  const agent = await findAgent(context, caller, input.agentId, input.version);
+  const invoke = facts.invoke ?? false;
+  const conversationId = input.conversationId ?? newId<ConversationId>();
+  return {
+    organizationId: caller.organizationId,
+    principalId: caller.principalId,
+    route: facts.route,
+    conversationId,
+    mayCreate: input.conversationId === undefined || invoke,
+    agentId: input.agentId,
+    agentVersion: agent.version,
+    messageId: newId<MessageId>(),
+    turnId: newId<TurnId>(),
+    text: input.text,
+    files: input.files,
+    user: input.user === undefined ? null : knownUser(input.user),
+    options: input.options,
+    mode: input.mode,
+    invoke,
+    keepNothingWhenIdle: facts.keepNothingWhenIdle ?? false,
+    idempotencyKey: input.idempotencyKey ?? null,
+    bodyHash: input.idempotencyKey === undefined ? null : bodyHash(context, input),
+    queueMax: LIMITS.queueMax,
+    graceMs: IDLE_QUEUE_GRACE_MS,
+    wantsExecution: false,
+  };
+}
+
+function bodyHash({ hashBody }: GatewayContext, { idempotencyKey: _, ...body }: SubmitInput): string {
+  return hashBody(JSON.stringify(body, Object.keys(flatKeys(body)).sort()));
+}
+
+/** Every key at any depth, so that the hash does not depend on the order in which a caller writes fields. */
+function flatKeys(value: unknown, keys: Record<string, true> = {}): Record<string, true> {
+  if (typeof value !== "object" || value === null) return keys;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) keys[key] = true;
+    flatKeys(inner, keys);
+  }
+  return keys;
+}
+
+/** The fields we know and no others: a claimed role or privilege is not kept. */
+const knownUser = ({ email, displayName, id, firstName, lastName, timezone, additionalAttributes }: EndUser): EndUser => ({
+  email,
+  displayName,
+  id,
+  firstName,
+  lastName,
+  timezone,
+  additionalAttributes,
+});
+
+const resultOf = ({ action, mode, conversationId, messageId, turnId, position, queueDepth, cursor, replayed }: Submitted): SubmitResult => ({
+  action,
+  mode,
+  conversationId,
+  messageId,
+  turnId,
+  position,
+  queueDepth,
+  cursor,
+  replayed,
+});
+

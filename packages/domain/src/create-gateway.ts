@@ -1,0 +1,41 @@
+import { createAgentCatalog } from "./agent/agent-catalog.ts";
+import { manageAgents } from "./agent/manage-agents.ts";
+import { controlConversation } from "./conversation/control-conversation.ts";
+import { awaitTurn, followConversation } from "./conversation/follow-conversation.ts";
+import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
+import { readExecutions } from "./execution/read-executions.ts";
+import type { Gateway } from "./gateway.ts";
+import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
+import { manageKeys } from "./identity/manage-keys.ts";
+import { createFollowers } from "./log/followers.ts";
+
+/** The front door's use cases, and the loop that keeps its readers whole. */
+export interface FrontDoor {
+  gateway: Gateway;
+  /** Looks after the attached readers until the signal aborts. */
+  watch(signal: AbortSignal): Promise<void>;
+  /** Readers attached to this process. */
+  attached(): number;
+}
+
+/** Binds every use case of the front door to its ports. */
+export function createGateway(ports: GatewayPorts): FrontDoor {
+  const followers = createFollowers(ports);
+  const context: GatewayContext = { ...ports, followers, catalog: createAgentCatalog(ports.agents, ports.clock) };
+  return {
+    gateway: {
+      authenticate: ports.authenticate,
+      submitMessage: (caller, input, facts) => submitMessage(context, caller, input, facts),
+      submitAndFollow: (caller, input, facts) => submitAndFollow(context, caller, input, facts),
+      followConversation: (caller, input) => followConversation(context, caller, input),
+      awaitTurn: (caller, input) => awaitTurn(context, caller, input),
+      checkReady: ports.checkReady,
+      ...controlConversation(context),
+      ...readExecutions(context),
+      ...manageAgents(context),
+      ...manageKeys(context),
+    },
+    watch: followers.watch,
+    attached: followers.count,
+  };
+}

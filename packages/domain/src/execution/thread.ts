@@ -1,0 +1,90 @@
+import type { Execution, LogEvent, ThreadEntry, ThreadMessage } from "@parley/contracts";
+
+/** All that was said and done in one execution, oldest first, from the log that its facts are in. */
+export function threadEntries(execution: Execution, events: LogEvent[]): ThreadEntry[] {
+  const entries: ThreadEntry[] = [];
+  const calls = new Map<string, Extract<ThreadEntry, { kind: "tool_call" }>>();
+  const cards = new Map<string, Extract<ThreadEntry, { kind: "questions" }>>();
+  const isInLog = execution.mode !== "sync";
+  if (!isInLog) entries.push(asked(execution));
+
+  for (const event of events) {
+    if (event.executionId !== execution.id) continue;
+    const { cursor: id, at } = event;
+    const turnId = event.turnId ?? "";
+    switch (event.type) {
+      case "turn.created": {
+        const { input, user } = event.data;
+        entries.push({ kind: "user", id: event.data.messageId, at, text: input.text, files: input.files, user, turnId });
+        break;
+      }
+      case "tool.called": {
+        const { tool, arguments: given, callId } = event.data;
+        const entry = { kind: "tool_call" as const, id, at, tool, arguments: given, result: null, isError: false, turnId };
+        calls.set(`${turnId} ${event.data.step} ${callId}`, entry);
+        entries.push(entry);
+        break;
+      }
+      case "tool.returned": {
+        const entry = calls.get(`${turnId} ${event.data.step} ${event.data.callId}`);
+        if (entry !== undefined) Object.assign(entry, { result: event.data.result, isError: event.data.isError });
+        break;
+      }
+      case "child.created":
+        entries.push({ kind: "child", id, at, childId: event.data.childId, agentId: event.data.agentId, query: event.data.query, turnId });
+        break;
+      case "card.opened": {
+        const { cardId, questions } = event.data;
+        const entry = { kind: "questions" as const, id: cardId, at, cardId, questions, status: "open", turnId };
+        cards.set(cardId, entry);
+        entries.push(entry);
+        break;
+      }
+      case "card.closed": {
+        const entry = cards.get(event.data.cardId);
+        if (entry !== undefined) entry.status = event.data.outcome;
+        break;
+      }
+      case "turn.completed":
+        entries.push({ kind: "agent", id, at, text: event.data.result, turnId, status: "completed" });
+        break;
+      case "turn.failed":
+        entries.push({ kind: "agent", id, at, text: event.data.result ?? event.data.text, turnId, status: event.data.status });
+        break;
+      case "turn.stopped":
+        entries.push({ kind: "agent", id, at, text: event.data.result ?? "", turnId, status: "stopped" });
+        break;
+      default:
+        // The other facts are about how it came about, not about what was said or done.
+        break;
+    }
+  }
+  if (!isInLog && execution.finishedAt !== null) entries.push(answered(execution, execution.finishedAt));
+  return entries;
+}
+
+/** What the user and the agent said, without calls. */
+export function threadMessages(execution: Execution, events: LogEvent[]): ThreadMessage[] {
+  const messages: ThreadMessage[] = [];
+  let turns = 0;
+  for (const entry of threadEntries(execution, events)) {
+    if (entry.kind === "user") {
+      turns += 1;
+      messages.push({ id: `${execution.id}_user_${turns}`, role: "user", content: entry.text, files: entry.files, at: entry.at });
+    } else if (entry.kind === "agent") {
+      messages.push({ id: `${execution.id}_agent_${turns}`, role: "assistant", content: entry.text, files: [], at: entry.at });
+    }
+  }
+  return messages;
+}
+
+/** A sync child has no message of its own: it was asked by its parent's call. */
+function asked(execution: Execution): ThreadEntry {
+  const { id, createdAt: at, input, user, turnId } = execution;
+  return { kind: "user", id: `${id}-query`, at, text: input.text, files: input.files, user, turnId: turnId ?? "" };
+}
+
+function answered(execution: Execution, at: string): ThreadEntry {
+  const { id, result, status, turnId } = execution;
+  return { kind: "agent", id: `${id}-answer`, at, text: result ?? "", turnId: turnId ?? "", status };
+}

@@ -1,0 +1,37 @@
+import type { AgentCatalog } from "./agent/agent-catalog.ts";
+import type { AgentStore } from "./agent/agent-store.ts";
+import type { Clock } from "./clock.ts";
+import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
+import type { Caller } from "./identity/caller.ts";
+import type { KeyStore, OrganizationStore } from "./identity/key-store.ts";
+import type { JobQueue } from "./job-queue.ts";
+import type { Followers } from "./log/followers.ts";
+import type { LiveTail } from "./log/live-tail.ts";
+import type { LogStore } from "./log/log-store.ts";
+import type { Log } from "./logger.ts";
+
+/** What the front door's use cases are made of. */
+export interface GatewayPorts {
+  agents: AgentStore;
+  conversations: ConversationStore;
+  executions: ExecutionStore;
+  keys: KeyStore;
+  logs: LogStore;
+  organizations: OrganizationStore;
+  tail: LiveTail;
+  queue: JobQueue;
+  clock: Clock;
+  log: Log;
+  authenticate: (credential: string) => Promise<Caller>;
+  /** A new key: the secret, how to recognise it, and what is stored instead (SHA-256, hex). */
+  makeKey: () => { apiKey: string; prefix: string; hash: string };
+  /** SHA-256 in hex. */
+  hashBody: (body: string) => string;
+  checkReady: () => Promise<{ postgres: boolean; redis: boolean }>;
+}
+
+/** The ports, and what the use cases share. */
+export interface GatewayContext extends GatewayPorts {
+  catalog: AgentCatalog;
+  followers: Followers;
+}

@@ -1,0 +1,42 @@
+import { GatewayError, newId, newKeyId, type OrganizationId } from "@parley/contracts";
+import type { Gateway } from "../gateway.ts";
+import type { GatewayContext } from "../gateway-ports.ts";
+
+type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "revokeKey" | "createOrganization">;
+
+/** Organizations and their keys. Whether the caller may is the route's scope; the organization is always named. */
+export function manageKeys({ keys, organizations, makeKey }: GatewayContext): ManageKeys {
+  async function checkOrganization(organizationId: string): Promise<void> {
+    if (!(await organizations.exists(organizationId))) throw new GatewayError("not_found");
+  }
+
+  return {
+    async createOrganization({ name }) {
+      const id = newId<OrganizationId>();
+      await organizations.create({ id, name });
+      return { id, name };
+    },
+    async createKey(organizationId, { name, scopes, agentIds, expiresAt }) {
+      await checkOrganization(organizationId);
+      const { apiKey, prefix, hash } = makeKey();
+      const key = await keys.create({
+        id: newKeyId(),
+        organizationId,
+        name,
+        prefix,
+        hash,
+        scopes,
+        agentIds: agentIds ?? null,
+        expiresAt: expiresAt?.toISOString() ?? null,
+      });
+      return { ...key, apiKey };
+    },
+    async listKeys(organizationId) {
+      await checkOrganization(organizationId);
+      return keys.list(organizationId);
+    },
+    async revokeKey(organizationId, keyId) {
+      if ((await keys.revoke(organizationId, keyId)) === null) throw new GatewayError("not_found");
+    },
+  };
+}

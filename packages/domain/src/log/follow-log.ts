@@ -1,0 +1,72 @@
+import { compareCursors, GatewayError, type LogEvent } from "@parley/contracts";
+import type { Clock } from "../clock.ts";
+import type { Follower } from "./follower.ts";
+import type { LiveTail } from "./live-tail.ts";
+import type { LogStore } from "./log-store.ts";
+import { follows, mergeReplay } from "./merge-replay.ts";
+
+const PAGE_MAX = 500;
+/** How often a reader that waits for lost deltas looks for a checkpoint. */
+const HOLE_RETRY_MS = 500;
+const HOLE_PAUSE_MS = 150;
+
+export interface FollowPorts {
+  logs: LogStore;
+  tail: LiveTail;
+  clock: Clock;
+}
+
+/**
+ * Every event after the follower's position, once and in order, for ever: first what is kept, then what happens. Durable
+ * facts never lack; of the deltas none is given whose predecessor is missing. Ends when the follower is closed.
+ */
+export async function* followLog(ports: FollowPorts, follower: Follower): AsyncGenerator<LogEvent, void, undefined> {
+  let hole = false;
+  try {
+    for (;;) {
+      const woken = await follower.wait(hole ? HOLE_RETRY_MS : undefined);
+      if (woken === "closed") return;
+      const live = follower.take();
+      if (woken === "events" && !hole) {
+        const missed = yield* handOn(follower, live);
+        if (!missed) continue;
+      }
+      hole = yield* replay(ports, follower);
+      // Not again at every piece of a text that cannot be shown yet.
+      if (hole) await ports.clock.sleep(HOLE_PAUSE_MS);
+    }
+  } finally {
+    follower.close();
+  }
+}
+
+/** Hands live events on as long as they follow one another. True when something is missing before one of them. */
+async function* handOn(follower: Follower, events: LogEvent[]): AsyncGenerator<LogEvent, boolean, undefined> {
+  for (const event of events) {
+    if (compareCursors(event.cursor, follower.position) <= 0) continue;
+    if (!follows(follower.position, event)) return true;
+    follower.position = event.cursor;
+    yield event;
+  }
+  return false;
+}
+
+/** Catches up from the log. True when deltas are still missing at its end. */
+async function* replay({ logs, tail }: FollowPorts, follower: Follower): AsyncGenerator<LogEvent, boolean, undefined> {
+  const { organizationId, conversationId } = follower;
+  for (;;) {
+    const after = follower.position;
+    // Deltas first: what is appended between the two reads is then in the log or still to come.
+    const deltas = await tail.deltasAfter(conversationId, after);
+    const page = await logs.read({ organizationId, conversationId, after, limit: PAGE_MAX });
+    if (page === null) throw new GatewayError("not_found");
+    const { events, hole } = page.more
+      ? { events: page.events, hole: false }
+      : mergeReplay(after, page.events, page.running ? deltas : [], page.checkpoint);
+    for (const event of events) {
+      follower.position = event.cursor;
+      yield event;
+    }
+    if (!page.more) return hole;
+  }
+}
