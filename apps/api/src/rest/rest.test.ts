@@ -1,9 +1,6 @@
 import { newId, type SubmitInput } from "@parley/contracts";
-import { ROUTES, type RouteName, routeRow } from "@parley/router";
 import { expect, test } from "vitest";
-import { startDoor } from "./testing/start-door.ts";
-
-const hello = { input: { text: "Hello" } };
+import { hello, startConversation, startDoor } from "./testing/start-door.ts";
 
 /** An execution's members as the contract lists them. */
 const ROW =
@@ -15,18 +12,13 @@ const ROW =
     /\s+/,
   );
 
-async function startConversation(door: Awaited<ReturnType<typeof startDoor>>): Promise<string> {
-  const { body } = await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke/async`, hello);
-  return String(body.id);
-}
-
 test("an invoke answers the finished execution, whole", async () => {
   const door = await startDoor();
   const answer = door.call("POST", `${door.base}/invoke`, hello);
   await expect.poll(() => door.fake.conversations.size).toBe(1);
   const [id = ""] = door.fake.conversations.keys();
-  door.fake.start(id);
-  door.fake.finish(id, "Hi");
+  door.fake.conversation(id).start();
+  door.fake.conversation(id).finish("Hi");
   const { status, body } = await answer;
   expect(status).toBe(200);
   expect(Object.keys(body)).toEqual(expect.arrayContaining(ROW));
@@ -38,7 +30,7 @@ test("an invoke of a turn that pauses answers `paused`", async () => {
   const answer = door.call("POST", `${door.base}/invoke`, hello);
   await expect.poll(() => door.fake.conversations.size).toBe(1);
   const [id = ""] = door.fake.conversations.keys();
-  door.fake.happen(id, "turn.paused", { cardIds: [] });
+  door.fake.conversation(id).happen("turn.paused", { cardIds: [] });
   expect((await answer).body).toMatchObject({ id, status: "paused" });
 });
 
@@ -120,14 +112,14 @@ test("`on_running: reject` refuses while a turn runs", async () => {
 test("auto while idle answers started with depth 0, keeps nothing, and nothing runs until invoke", async () => {
   const door = await startDoor();
   const id = await startConversation(door);
-  door.fake.finish(id, "done");
-  const events = door.fake.conversations.get(id)?.log.length;
+  door.fake.conversation(id).finish("done");
+  const events = door.fake.conversation(id).log.length;
   const { body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More" });
   expect(body).toMatchObject({ action: "started", message_id: null, turn_id: null, queue_depth: 0, mode: "auto", position: 0 });
-  expect(door.fake.conversations.get(id)?.log.length).toBe(events);
+  expect(door.fake.conversation(id).log.length).toBe(events);
   const started = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", run: true });
   expect(started.body).toMatchObject({ action: "started", message_id: expect.any(String), turn_id: expect.any(String) });
-  expect(door.fake.execution(id)).toMatchObject({ status: "pending", input: { text: "More" } });
+  expect(door.fake.conversation(id).execution).toMatchObject({ status: "pending", input: { text: "More" } });
 });
 
 test("a message for a running conversation is queued, and says where it stands", async () => {
@@ -156,7 +148,7 @@ test.each(["steer", "interrupt", "collect", "nonsense"])("mode %s is refused wit
   const { status, body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More", mode });
   expect(status).toBe(422);
   expect(body).toMatchObject({ detail: [{ loc: ["body", "mode"], type: "enum" }] });
-  expect(door.fake.conversations.get(id)?.queue).toEqual([]);
+  expect(door.fake.conversation(id).queue).toEqual([]);
 });
 
 test("the same idempotency key twice is one queued message, in the header as in the body", async () => {
@@ -167,7 +159,7 @@ test("the same idempotency key twice is one queued message, in the header as in 
   expect((await inBody()).body.message_id).toBe((await inBody()).body.message_id);
   const inHeader = (text: string) => door.call("POST", path, { text }, { "idempotency-key": "h" });
   expect((await inHeader("Even more")).body.message_id).toBe((await inHeader("Even more")).body.message_id);
-  expect(door.fake.conversations.get(id)?.queue.length).toBe(2);
+  expect(door.fake.conversation(id).queue.length).toBe(2);
   expect((await inHeader("Other")).status).toBe(409);
 });
 
@@ -184,7 +176,7 @@ test("stop takes an empty body and leaves the queue; clear_queue empties it; a f
   const door = await startDoor();
   const id = await startConversation(door);
   await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "More" });
-  const turnId = door.fake.execution(id).turnId;
+  const turnId = door.fake.conversation(id).execution.turnId;
   const stop = (body?: unknown) => door.call("POST", `${door.base}/conversations/${id}/stop`, body);
   expect((await stop({ turn_id: newId() })).body).toMatchObject({ stopped: false, turn_id: null, queue_depth: 1 });
   expect((await stop()).body).toEqual({ conversation_id: id, stopped: true, turn_id: turnId, queue_cleared: 0, queue_depth: 1 });
@@ -251,61 +243,4 @@ test("second-generation paths are the same routes", async () => {
   expect((await door.call("POST", `${conversation}/messages`, { text: "More" })).body).toMatchObject({ action: "queued" });
   expect((await door.call("GET", `${conversation}/run-state`)).body).toMatchObject({ queue_depth: 1 });
   expect((await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke`, hello)).body).toMatchObject({ status: "pending" });
-});
-
-test("every route of the registry is served here, to callers with its scope only", async () => {
-  const door = await startDoor();
-  door.fake.addKey("no-scope", { scopes: new Set() });
-  const rows = (Object.keys(ROUTES) as RouteName[]).flatMap((name) =>
-    (routeRow(name).rest ?? []).filter(({ path }) => path.startsWith("/v1/")),
-  );
-  expect(rows.length).toBeGreaterThan(25);
-  for (const { method, path } of rows) {
-    const concrete = path.replace(":agentId", door.fake.agentId).replace(/:\w+/g, () => newId());
-    expect([path, (await door.call(method, concrete, undefined, { "x-api-key": "" })).status]).toEqual([path, 401]);
-    expect([path, (await door.call(method, concrete, undefined, { "x-api-key": "no-scope" })).status]).toEqual([path, 403]);
-  }
-});
-
-test("a foreign organization's key, a narrower key and another agent's path all find nothing", async () => {
-  const door = await startDoor({ syncWaitMs: 0 });
-  const id = await startConversation(door);
-  door.fake.addKey("foreign", { organizationId: newId() });
-  door.fake.addKey("narrow", { agentIds: new Set([door.fake.otherAgentId]) });
-  const conversation = (agentId: string) => `/v1/agents/${agentId}/gateway/conversations/${id}`;
-  const own = conversation(door.fake.agentId);
-  const routes: [method: string, path: string, body?: unknown][] = [
-    ["GET", own],
-    ["GET", `${own}/run-state`],
-    ["GET", `${own}/events`],
-    ["POST", `${own}/messages`, { text: "Hi" }],
-    ["POST", `${own}/drain/stream`],
-    ["POST", `${own}/stop`],
-    ["DELETE", `${own}/queue`],
-    ["DELETE", `${own}/queue/${newId()}`],
-    ["GET", `/v1/tasks/${id}`],
-    ["GET", `/v1/tasks/${id}/thread`],
-    ["GET", `/v1/tasks/${id}/thread/full`],
-    ["POST", `/v1/tasks/${id}/stop`],
-    ["DELETE", `/v1/tasks/${id}`],
-    ["POST", `${door.base}/invoke`, { ...hello, id }],
-  ];
-  for (const [method, path, body] of routes) {
-    for (const key of ["foreign", "narrow"]) {
-      const answer = await door.call(method, path, body, { "x-api-key": key });
-      expect([key, method, path, answer.status, answer.body]).toEqual([key, method, path, 404, { detail: "Not found." }]);
-    }
-  }
-  const onOther = conversation(door.fake.otherAgentId);
-  for (const [method, tail] of [
-    ["GET", ""],
-    ["GET", "/run-state"],
-    ["GET", "/events"],
-    ["POST", "/stop"],
-    ["POST", "/drain/stream"],
-    ["DELETE", "/queue"],
-  ] as const) {
-    expect([method, tail, (await door.call(method, onOther + tail)).status]).toEqual([method, tail, 404]);
-  }
-  expect(door.fake.execution(id).status).toBe("pending");
 });

@@ -1,7 +1,7 @@
 import { GatewayError, LIMITS } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
-import { authorize, ROUTES, type RouteName, routeRow } from "@parley/router";
+import { authorize, type ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
 import { createAgentCheck } from "./agent-check.ts";

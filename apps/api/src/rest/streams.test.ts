@@ -1,26 +1,17 @@
 import { connect } from "node:net";
 import { makeCursor, NO_USAGE, newId } from "@parley/contracts";
 import { expect, test } from "vitest";
-import { type DoorUnderTest, startDoor } from "./testing/start-door.ts";
+import { hello, openTurn, startDoor, types } from "./testing/start-door.ts";
 
-const hello = { input: { text: "Hello" } };
-const types = (frames: { type: string }[]) => frames.map(({ type }) => type);
 const delta = (text: string) => ({ step: 0, offset: 0, text });
-
-/** Opens a turn's stream and reads to its beginning. */
-async function openTurn(door: DoorUnderTest, body: object = hello, headers?: Record<string, string>) {
-  const stream = await door.stream("POST", `${door.base}/invoke/stream`, body, headers);
-  const created = await stream.until(({ type }) => type === "task_created");
-  return { stream, id: created.task_id };
-}
 
 test("a turn streams from `connected` to `turn_finished`, every later frame under a cursor", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
   expect(stream.response.headers.get("content-type")).toContain("text/event-stream");
-  door.fake.start(id);
-  for (const text of ["Hel", "lo"]) door.fake.happen(id, "turn.delta", delta(text));
-  door.fake.finish(id, "Hello");
+  door.fake.conversation(id).start();
+  for (const text of ["Hel", "lo"]) door.fake.conversation(id).happen("turn.delta", delta(text));
+  door.fake.conversation(id).finish("Hello");
   const frames = await stream.rest();
   expect(types(frames)).toEqual([
     "connected",
@@ -59,9 +50,9 @@ test("queued messages run on the same stream, each pop announced, and it ends wi
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
   const { body } = await door.call("POST", `${door.base}/conversations/${id}/messages`, { text: "And more" });
-  door.fake.finish(id, "one");
+  door.fake.conversation(id).finish("one");
   await stream.until(({ data }) => data.last_action === "drain");
-  door.fake.finish(id, "two");
+  door.fake.conversation(id).finish("two");
   const frames = await stream.rest();
   const queue = frames
     .filter(({ type }) => type === "gateway_queue_updated")
@@ -86,9 +77,9 @@ test("an invoke on a running conversation queues, and its stream tells both turn
   const queued = await second.until(({ type }) => type === "gateway_queue_updated");
   expect(queued.data).toMatchObject({ last_action: "enqueue", queue_depth: 1 });
   expect(second.frames[0]).toMatchObject({ type: "connected", task_id: first.id, data: { conversation_id: first.id } });
-  door.fake.finish(first.id, "one");
+  door.fake.conversation(first.id).finish("one");
   await second.until(({ type }) => type === "task_created");
-  door.fake.finish(first.id, "two");
+  door.fake.conversation(first.id).finish("two");
   for (const stream of [first.stream, second]) {
     const results = (await stream.rest()).filter(({ type }) => type === "turn_finished").map(({ data }) => data.result);
     expect(results).toEqual(["one", "two"]);
@@ -107,18 +98,18 @@ test("stop reaches the open stream as its terminal event, with the row stopped",
 test("a turn that pauses ends its stream", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
-  door.fake.happen(id, "turn.paused", { cardIds: [] });
+  door.fake.conversation(id).happen("turn.paused", { cardIds: [] });
   expect((await stream.rest()).at(-1)).toMatchObject({ type: "task_updated", data: { status: "paused" } });
 });
 
 test("a client that leaves detaches: nothing is stopped, nothing goes on being followed, the result is kept", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
-  await expect.poll(() => door.fake.following).toBe(1);
+  await expect.poll(() => door.fake.conversation(id).following).toBe(1);
   await stream.leave();
-  await expect.poll(() => door.fake.following).toBe(0);
+  await expect.poll(() => door.fake.conversation(id).following).toBe(0);
   await expect.poll(() => door.fake.attached).toBe(0);
-  door.fake.finish(id, "Still here");
+  door.fake.conversation(id).finish("Still here");
   expect(door.fake.calls.some(({ name }) => name === "stopConversation")).toBe(false);
   expect((await door.call("GET", `${door.base}/conversations/${id}`)).body).toMatchObject({
     execution: { status: "completed", result: "Still here" },
@@ -140,7 +131,7 @@ test("a refused admission is the stream's one typed last event", async () => {
 test("what goes wrong while following ends the stream with an event under the last cursor", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
-  door.fake.endFollowing(id);
+  door.fake.conversation(id).endFollowing();
   const last = (await stream.rest()).at(-1);
   expect(last).toMatchObject({ type: "error", id: "1-1", task_id: id, data: { code: "stream_ended", retry: true } });
 });
@@ -159,88 +150,10 @@ test("an agent that was seen is not read again for the next streams", async () =
   expect(door.fake.agentReads).toBe(1);
 });
 
-test("attaching tells the log after the cursor, then what happens, and outlives the turn's end", async () => {
-  const door = await startDoor();
-  const { stream, id } = await openTurn(door);
-  door.fake.start(id);
-  const path = `${door.base}/conversations/${id}/events`;
-  await using whole = await door.stream("GET", path);
-  await using rest = await door.stream("GET", path, undefined, { "last-event-id": "1-1" });
-  await using after = await door.stream("GET", `${path}?after=1-2`);
-  door.fake.finish(id, "done");
-  await stream.rest();
-  door.fake.happen(id, "queue.updated", { action: "clear", messageId: null, queueDepth: 0 });
-  for (const attached of [whole, rest, after]) await attached.until(({ type }) => type === "gateway_queue_updated");
-  const end = ["task_finished", "turn_finished", "gateway_queue_updated"];
-  expect(types(whole.frames)).toEqual(["connected", "task_created", "task_updated", "turn_started", ...end]);
-  expect(types(rest.frames)).toEqual(["connected", "task_updated", "turn_started", ...end]);
-  expect(types(after.frames)).toEqual(["connected", ...end]);
-});
-
-test("a resumed reader is told whole rows: what came before its cursor is in them", async () => {
-  const door = await startDoor();
-  const { stream, id } = await openTurn(door);
-  door.fake.start(id);
-  await using attached = await door.stream("GET", `${door.base}/conversations/${id}/events`, undefined, { "last-event-id": "1-2" });
-  door.fake.finish(id, "done");
-  const finished = await attached.until(({ type }) => type === "task_finished");
-  expect(finished.data).toMatchObject({ input: { text: "Hello" }, status: "completed", started_at: expect.any(String), turn_number: 1 });
-  await stream.leave();
-});
-
-test.each(["nonsense", "1-99", "1_2"])("the cursor %s is a plain 400", async (cursor) => {
-  const door = await startDoor();
-  const { stream, id } = await openTurn(door);
-  const answer = await door.call("GET", `${door.base}/conversations/${id}/events`, undefined, { "last-event-id": cursor });
-  expect(answer).toMatchObject({ status: 400, body: { detail: "The cursor is not one of this conversation." } });
-  await stream.leave();
-});
-
-test("a streaming POST that comes back with Last-Event-ID goes on where it was cut and starts nothing", async () => {
-  const door = await startDoor();
-  const { stream, id } = await openTurn(door);
-  await stream.leave();
-  door.fake.start(id);
-  const again = await door.stream("POST", `${door.base}/invoke/stream`, { ...hello, id }, { "last-event-id": "1-1" });
-  await again.until(({ type }) => type === "turn_started");
-  door.fake.finish(id, "done");
-  expect(types(await again.rest())).toEqual(["connected", "task_updated", "turn_started", "task_finished", "turn_finished"]);
-  const late = await door.stream("POST", `${door.base}/conversations/${id}/drain/stream`, undefined, { "last-event-id": "1-2" });
-  expect(types(await late.rest())).toEqual(["connected", "task_finished", "turn_finished"]);
-  const done = await door.stream("POST", `${door.base}/invoke/stream`, { ...hello, id }, { "last-event-id": "1-3" });
-  expect(types(await done.rest())).toEqual(["connected"]);
-  expect(door.fake.calls.filter(({ name }) => name === "submitMessage").length).toBe(1);
-  expect(door.fake.calls.some(({ name }) => name === "drainConversation")).toBe(false);
-});
-
-test("without an id the idempotency key finds the stream again; without either nothing is started", async () => {
-  const door = await startDoor();
-  const key = { "idempotency-key": "k" };
-  const { stream, id } = await openTurn(door, hello, key);
-  await stream.leave();
-  door.fake.start(id);
-  door.fake.finish(id, "done");
-  const again = await door.stream("POST", `${door.base}/invoke/stream`, hello, { ...key, "last-event-id": "1-2" });
-  expect(types(await again.rest())).toEqual(["connected", "task_finished", "turn_finished"]);
-  const whole = await door.stream("POST", `${door.base}/invoke/stream`, hello, key);
-  expect(types(await whole.rest())).toEqual([
-    "connected",
-    "task_created",
-    "task_updated",
-    "turn_started",
-    "task_finished",
-    "turn_finished",
-  ]);
-  expect(door.fake.conversations.size).toBe(1);
-  const neither = await door.call("POST", `${door.base}/invoke/stream`, hello, { "last-event-id": "1-2" });
-  expect(neither).toMatchObject({ status: 422, body: { detail: [{ loc: ["body", "id"] }] } });
-  expect(door.fake.conversations.size).toBe(1);
-});
-
 test("draining an idle conversation is `connected`, then the end", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
-  door.fake.finish(id, "done");
+  door.fake.conversation(id).finish("done");
   await stream.rest();
   const drained = await door.stream("POST", `${door.base}/conversations/${id}/drain/stream`);
   expect(types(await drained.rest())).toEqual(["connected"]);
@@ -255,7 +168,7 @@ test("draining a held queue runs it in order, one turn each", async () => {
   const drained = await door.stream("POST", `${door.base}/conversations/${id}/drain/stream`);
   for (const text of ["Two", "Three"]) {
     await drained.until(({ type, data }) => type === "task_created" && (data.input as { text?: string } | undefined)?.text === text);
-    door.fake.finish(id, text);
+    door.fake.conversation(id).finish(text);
   }
   const results = (await drained.rest()).filter(({ type }) => type === "task_finished").map(({ data }) => data.result);
   expect(results).toEqual(["Two", "Three"]);
@@ -265,8 +178,8 @@ test("draining while a turn runs only attaches to it", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
   const drained = await door.stream("POST", `${door.base}/conversations/${id}/drain/stream`);
-  await expect.poll(() => door.fake.following).toBe(2);
-  door.fake.finish(id, "done");
+  await expect.poll(() => door.fake.conversation(id).following).toBe(2);
+  door.fake.conversation(id).finish("done");
   expect(types(await drained.rest())).toEqual(["connected", "task_finished", "turn_finished"]);
   await stream.rest();
 });
@@ -276,10 +189,10 @@ test("a child that finishes after its parent is told on a live stream", async ()
   const { stream, id } = await openTurn(door);
   await using attached = await door.stream("GET", `${door.base}/conversations/${id}/events`);
   const child = { childId: newId(), agentId: door.fake.otherAgentId, mode: "async" } as const;
-  door.fake.happen(id, "child.created", { ...child, agentVersion: 1, agentName: "Joker", query: "A joke" });
-  door.fake.finish(id, "It is being done.");
+  door.fake.conversation(id).happen("child.created", { ...child, agentVersion: 1, agentName: "Joker", query: "A joke" });
+  door.fake.conversation(id).finish("It is being done.");
   expect((await stream.rest()).findLast(({ type }) => type === "task_finished")?.data).toMatchObject({ sub_executions: [child.childId] });
-  door.fake.happen(id, "child.finished", { ...child, status: "completed", result: "Ha", reason: null, usage: NO_USAGE });
+  door.fake.conversation(id).happen("child.finished", { ...child, status: "completed", result: "Ha", reason: null, usage: NO_USAGE });
   expect(await attached.until(({ type }) => type === "sub_task_finished")).toMatchObject({
     task_id: child.childId,
     data: { status: "completed", result: "Ha" },
@@ -291,42 +204,29 @@ test("a reader that takes nothing is not pulled for, and gets everything once it
   const { stream, id } = await openTurn(door);
   await stream.leave();
   const text = "x".repeat(100_000);
-  for (let n = 0; n < 200; n++) door.fake.happen(id, "turn.delta", delta(text));
-  door.fake.finish(id, "done");
+  for (let n = 0; n < 200; n++) door.fake.conversation(id).happen("turn.delta", delta(text));
+  door.fake.conversation(id).finish("done");
   await using slow = await door.stream("GET", `${door.base}/conversations/${id}/events`);
   await slow.until(({ type }) => type === "connected");
   let before = -1;
   // Pulling comes to a standstill while nothing is read, far from the end.
-  await expect.poll(() => door.fake.pulled === before || void (before = door.fake.pulled), { interval: 100, timeout: 8_000 }).toBe(true);
-  expect(door.fake.pulled).toBeLessThan(190);
+  await expect
+    .poll(() => door.fake.conversation(id).pulled === before || void (before = door.fake.conversation(id).pulled), {
+      interval: 100,
+      timeout: 8_000,
+    })
+    .toBe(true);
+  expect(door.fake.conversation(id).pulled).toBeLessThan(190);
   const last = await slow.until(({ type }) => type === "turn_finished");
   expect(last.id).toBe(makeCursor({ epoch: 1, n: 202 }));
   expect(slow.frames.filter(({ type }) => type === "chunk").length).toBe(200);
-});
-
-test("a key that is revoked ends its open streams, typed", async () => {
-  const door = await startDoor();
-  const { stream } = await openTurn(door);
-  door.fake.callers.delete(door.key);
-  expect((await stream.rest()).at(-1)).toMatchObject({
-    type: "error",
-    id: "1-1",
-    data: { code: "unauthenticated", status: 401, retry: false },
-  });
-});
-
-test("a process that shuts down ends its streams so that clients come back", async () => {
-  const door = await startDoor();
-  const { stream } = await openTurn(door);
-  door.attachments.close();
-  expect((await stream.rest()).at(-1)).toMatchObject({ type: "error", id: "1-1", data: { code: "stream_ended", retry: true } });
 });
 
 test("a silent stream gets a comment now and then", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);
   door.beat(performance.now() + 16_000);
-  door.fake.finish(id, "done");
+  door.fake.conversation(id).finish("done");
   await stream.rest();
   expect(stream.comments).toEqual([": ping"]);
 });

@@ -156,3 +156,20 @@ function parseFrame(text: string): Frame {
   if (data.length !== 1) throw new Error(`a frame has one data line, not ${data.length}`);
   return { id: lines.find((line) => line.startsWith("id: "))?.slice(4), ...JSON.parse(data[0]?.slice(6) ?? "") };
 }
+
+export const hello = { input: { text: "Hello" } };
+
+export const types = (frames: Frame[]): string[] => frames.map(({ type }) => type);
+
+/** Opens a turn's stream and reads to its beginning. */
+export async function openTurn(door: DoorUnderTest, body: object = hello, headers?: Record<string, string>) {
+  const stream = await door.stream("POST", `${door.base}/invoke/stream`, body, headers);
+  const created = await stream.until(({ type }) => type === "task_created");
+  return { stream, id: created.task_id };
+}
+
+/** Starts a turn that nobody watches. */
+export async function startConversation(door: DoorUnderTest): Promise<string> {
+  const { body } = await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke/async`, hello);
+  return String(body.id);
+}
