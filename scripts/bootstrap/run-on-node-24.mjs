@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import module from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { onOrphaned } from "./on-orphaned.mjs";
 
 const MAJOR_VERSION_MIN = 24;
 
@@ -28,6 +29,7 @@ export async function runOnNode24(root, file) {
   const child = spawn(node, [script, ...process.argv.slice(2)], { stdio: "inherit" });
   // At a terminal both get the signal; sent to us alone, it is for the child. Either way we end when it has ended.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal === "SIGINT" ? "SIGTERM" : signal));
+  onOrphaned(() => child.kill("SIGTERM"));
   child.once("error", (error) => {
     process.stderr.write(`Node ${MAJOR_VERSION_MIN} cannot be run from ${node}: ${error.message}\n`);
     process.exit(1);

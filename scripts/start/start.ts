@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { onOrphaned } from "../bootstrap/on-orphaned.mjs";
 import { lastWords } from "../services/child.ts";
 import { StartFailure } from "../services/start-failure.ts";
 import { chosenPort, startApi, startWorker } from "./apps.ts";
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     // A reader that went away, as in `npm start | head`, ends nothing.
     for (const output of [process.stdout, process.stderr]) output.on("error", () => {});
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(supervisor, 0));
+    onOrphaned(() => void end(supervisor, 0));
     await startAll({ folders, progress, supervisor }).catch(async (error: unknown) => {
       if (!supervisor.isStopping()) tell(error);
       await end(supervisor, 1);
@@ -85,7 +87,7 @@ async function startAll({
       () => "takes work",
     ),
   ]);
-  supervisor.watch((child, end_) => void lost(supervisor, child.name, end_, child.logFile));
+  supervisor.watch((child, how) => void lost(supervisor, child.name, how, child.logFile));
 
   const model = chosenModel(process.env);
   const { local, names } = await progress.step(
@@ -106,8 +108,10 @@ async function showConversation(local: Local, names: Record<string, string>): Pr
   }
 }
 
-async function lost(supervisor: Supervisor, name: string, end_: string, logFile: string): Promise<void> {
-  process.stderr.write(`\n${name} ended by itself (${end_}): ${lastWords(logFile)} (${logFile})\n`);
+async function lost(supervisor: Supervisor, name: string, how: string, logFile: string): Promise<void> {
+  // Killed from outside it had no time for last words.
+  const words = how.startsWith("signal") ? "" : `: ${lastWords(logFile)}`;
+  process.stderr.write(`\n${name} ended by itself (${how})${words} (${logFile})\n`);
   await end(supervisor, 1);
 }
 

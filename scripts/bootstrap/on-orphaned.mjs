@@ -1,0 +1,16 @@
+const CHECK_MS = 500;
+
+/**
+ * npm passes a signal on to the shell it runs a script with, and the shell dies of it alone. Calls back once when that
+ * happened; never outside of npm, where a program may well outlive the shell that started it.
+ */
+export function onOrphaned(callback) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    callback();
+  }, CHECK_MS);
+  timer.unref();
+}
