@@ -1,5 +1,5 @@
 import type { Log } from "@parley/domain";
-import { type Job, UnrecoverableError } from "bullmq";
+import { type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { expect, test } from "vitest";
 import { createProcessor } from "./run-job.ts";
 import { createRunningJobs } from "./running-jobs.ts";
@@ -51,4 +51,13 @@ test("a job that comes a second time leaves its first run alone, and both are wa
 test("a job of an unknown name fails for good", async () => {
   const { process } = processor(async () => undefined);
   await expect(process(job("toString"), "token", undefined)).rejects.toBeInstanceOf(UnrecoverableError);
+});
+
+test("a job that comes when the worker closes is never begun, even where it cannot be given back", async () => {
+  let begun = false;
+  const { process, runs } = processor(async () => void (begun = true));
+  runs.refuse();
+  const late = { ...job(), moveToWait: () => Promise.reject(new Error("Redis is away.")) } as unknown as Job;
+  await expect(process(late, "token", undefined)).rejects.toBeInstanceOf(WaitingError);
+  expect(begun).toBe(false);
 });

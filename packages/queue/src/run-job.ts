@@ -20,7 +20,10 @@ export function createProcessor({ queue, handlers, runs, timeoutMs, log, metrics
   // BullMQ makes a signal only for a function that names all three parameters.
   return async (job, token, signal) => {
     // A read that was under way when the worker began to close may still bring a job.
-    if (runs.isRefusing() && (await giveBack(job, token))) throw new WaitingError();
+    if (runs.isRefusing()) {
+      await giveBack(job, token);
+      throw new WaitingError();
+    }
     const started = performance.now();
     const run = runs.start(`${queue}/${job.id}`);
     const onAbort = (): void => run.abort("lease_lost");
