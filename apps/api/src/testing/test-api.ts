@@ -17,8 +17,7 @@ function createTestLog(): Log & { lines: { fields: Record<string, unknown>; mess
 }
 
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
-export async function startTestApi({ lookEveryMs = 50, port = 0 } = {}) {
-  const gateway = createTestGateway();
+export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway() } = {}) {
   const log = createTestLog();
   const key = `key-${randomUUID()}`;
   gateway.callers.set(key, testCaller());
@@ -40,7 +39,7 @@ export async function startTestApi({ lookEveryMs = 50, port = 0 } = {}) {
   };
   const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
   const sockets = createWebSocketDoor(trpc);
-  const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port, connectionsMax: 1_000 });
+  const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port: 0, connectionsMax: 1_000 });
   return {
     ...{ gateway, log, key, requests, connections, url: server.url },
     async close() {

@@ -1,3 +1,4 @@
+import { GatewayError } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { appRouter, type Context, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
@@ -17,6 +18,8 @@ export interface TrpcDependencies {
 /** Calls in one request; each may be a query of its own. */
 export const BATCH_MAX = 20;
 
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST"]);
+
 const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path);
 const isSubscription = (path: string): path is ProcedureName => isRoute(path) && ROUTES[path].kind === "subscription";
 
@@ -27,8 +30,12 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf }: TrpcDepe
   return async (request, response) => {
     const path = request.path.slice(1);
     setRoute(response, isRoute(path) ? `/trpc/${path}` : path.includes(",") ? "/trpc/batch" : "/trpc/unmatched");
+    if (!METHODS.has(request.method)) {
+      response.setHeader("allow", [...METHODS].join(", "));
+      throw new GatewayError("method_not_allowed");
+    }
     const ctx = contextOf(request);
-    if (isSubscription(path) && (request.method === "GET" || request.method === "POST")) {
+    if (isSubscription(path) && request.method !== "HEAD") {
       await serveSubscription(request, response, { path, ctx, attachments });
       return;
     }

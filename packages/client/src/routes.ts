@@ -1,0 +1,700 @@
+/*
+ * Made from the router's types by `npm run generate`. Do not edit.
+ * It is what lets the published client do without any of the server's code or declarations.
+ */
+
+export type Agent = {
+  id: string;
+  organizationId: string;
+  name: string;
+  description: string;
+  version: number;
+  config: AgentConfig;
+  createdAt: string;
+};
+
+export type AgentConfig = {
+  instructions: string;
+  model: string;
+  fallbackModels: string[];
+  subAgents: { agentId: string; mode: DispatchMode }[];
+  mayAsk: boolean;
+  wakeOnAsyncResult: boolean;
+  stepsMax: number;
+  temperature?: number | undefined;
+  maxOutputTokens?: number | undefined;
+  reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+};
+
+export type ApiKey = {
+  id: string;
+  organizationId: string;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  agentIds: string[] | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  createdAt: string;
+};
+
+export type CallRecord = { callId: string; name: string; arguments: string };
+
+export type ConversationState = "running" | "idle" | "ready" | "paused";
+
+export type ConversationView = { conversationId: string; version: number; root: ExecutionView; children: ExecutionView[]; usage: Usage };
+
+export type DispatchMode = "sync" | "async" | "auto";
+
+export type DrainItem = { type: "draining"; cursor: string; data: DrainResult } | LogEvent;
+
+export type DrainResult = {
+  conversationId: string;
+  action: "running" | "paused" | "draining" | "empty";
+  queueDepth: number;
+  cursor: string;
+};
+
+export type EndUser = {
+  email: string;
+  displayName?: string | null | undefined;
+  id?: string | null | undefined;
+  firstName?: string | null | undefined;
+  lastName?: string | null | undefined;
+  timezone?: string | null | undefined;
+  additionalAttributes?: { [key: string]: JSONType } | null | undefined;
+};
+
+export type ErrorCode =
+  | "bad_request"
+  | "invalid_input"
+  | "invalid_cursor"
+  | "unauthenticated"
+  | "admin_not_configured"
+  | "missing_scope"
+  | "not_found"
+  | "method_not_allowed"
+  | "turn_in_progress"
+  | "nothing_to_steer"
+  | "message_not_waiting"
+  | "idempotency_mismatch"
+  | "body_too_large"
+  | "message_too_large"
+  | "unsupported_media_type"
+  | "queue_full"
+  | "model_rejected"
+  | "model_unavailable"
+  | "egress_refused"
+  | "egress_failed"
+  | "storage_unavailable"
+  | "stream_ended"
+  | "stale_epoch"
+  | "internal";
+
+export type ErrorData = {
+  code: ErrorCode;
+  httpStatus: number;
+  retry: boolean;
+  retryAfterSeconds?: number | undefined;
+  issues?: ErrorIssue[] | undefined;
+  logId?: string | undefined;
+};
+
+export type ErrorIssue = { path: (string | number)[]; message: string; code: string };
+
+export type Execution = {
+  id: string;
+  organizationId: string;
+  conversationId: string;
+  agentId: string;
+  agentVersion: number;
+  parentId: string | null;
+  mode: ExecutionMode;
+  status: "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+  input: { text: string; files: string[] };
+  user: {
+    email: string;
+    displayName?: string | null | undefined;
+    id?: string | null | undefined;
+    firstName?: string | null | undefined;
+    lastName?: string | null | undefined;
+    timezone?: string | null | undefined;
+    additionalAttributes?: { [key: string]: JSONType } | null | undefined;
+  } | null;
+  options: {
+    instructionsOverride?: string | undefined;
+    additionalContext?: string | undefined;
+    expectedOutput?: string | undefined;
+    outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+    outputSchema?: { [key: string]: JSONType } | undefined;
+    model?: string | undefined;
+    reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+    subTasks?: "sync" | "async" | "auto" | undefined;
+    title?: string | undefined;
+    source?: string | undefined;
+    sourceNodeType?: string | undefined;
+    workerId?: string | undefined;
+    triggeringAgentId?: string | undefined;
+    payloadExtension?: { [key: string]: JSONType } | undefined;
+    thinkMode?: "default" | "harder" | undefined;
+  };
+  result: string | null;
+  reason: TurnEndReason | null;
+  title: string | null;
+  turnId: string | null;
+  turnNumber: number;
+  attempt: number;
+  stoppedByUser: boolean;
+  usage: Usage;
+  childIds: string[];
+  finishedChildIds: string[];
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  updatedAt: string;
+};
+
+export type ExecutionMode = "sync" | "async" | "root";
+
+export type ExecutionStatus = "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+
+export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; usage: Usage };
+
+export type JSONType = string | number | JSONType[] | { [key: string]: JSONType } | boolean | null;
+
+export type LogEvent =
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.created";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { messageId: string; turnId: string; input: MessageInput; user: EndUser | null; options: TurnOptions; mode: MessageMode };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.started";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { turnNumber: number; attempt: number; agentVersion: number };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.delta";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { step: number; offset: number; text: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.snapshot";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { texts: TextSoFar[] };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "attempt.superseded";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { attempt: number; nextAttempt: number; discardFrom: string; reason: "shutdown" | "lease_lost" | "upstream" };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "step.completed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { step: number; text: string; calls: CallRecord[]; model: string; finishReason: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "tool.called";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { step: number; callId: string; tool: string; arguments?: unknown };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "tool.returned";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { step: number; callId: string; tool: string; result: string; isError: boolean };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "child.created";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { childId: string; agentId: string; agentVersion: number; agentName: string; mode: "sync" | "async"; query: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "child.finished";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: {
+        childId: string;
+        agentId: string;
+        mode: "sync" | "async";
+        status: ExecutionStatus;
+        result: string | null;
+        reason: TurnEndReason | null;
+        usage: Usage;
+      };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "model.retried";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { model: string; retry: number; delayMs: number; error: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "model.fell_back";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { from: string; to: string; error: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "queue.updated";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { action: QueueAction; messageId: string | null; queueDepth: number };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "card.opened";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { cardId: string; questions: Question[] };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "card.closed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { cardId: string; outcome: "cancelled" | "expired" | "superseded" | "answered" | "approved" | "denied" };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.paused";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { cardIds: string[] };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.resumed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { cardId: string };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.completed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { turnNumber: number; result: string; usage: Usage; more: boolean };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.failed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: {
+        turnNumber: number;
+        status: "error" | "failed";
+        reason: TurnEndReason;
+        text: string;
+        result: string | null;
+        usage: Usage;
+        more: boolean;
+      };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "turn.stopped";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
+    };
+
+export type MessageInput = { text: string; files: string[] };
+
+export type MessageMode = "auto" | "queue" | "reject" | "collect" | "steer" | "interrupt";
+
+export type NewApiKey = {
+  apiKey: string;
+  id: string;
+  organizationId: string;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  agentIds: string[] | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  createdAt: string;
+};
+
+export type Question = {
+  id: string;
+  text: string;
+  multiSelect: boolean;
+  allowFreeText: boolean;
+  required: boolean;
+  options: { id: string; label: string; description?: string | undefined }[];
+  header?: string | undefined;
+};
+
+export type QueueAction = "drain" | "enqueue" | "cancel" | "clear" | "reorder";
+
+export type QueueResult = { conversationId: string; cancelled: number; queueDepth: number };
+
+export type QueuedMessage = {
+  id: string;
+  turnId: string;
+  text: string;
+  files: string[];
+  user: {
+    email: string;
+    displayName?: string | null | undefined;
+    id?: string | null | undefined;
+    firstName?: string | null | undefined;
+    lastName?: string | null | undefined;
+    timezone?: string | null | undefined;
+    additionalAttributes?: { [key: string]: JSONType } | null | undefined;
+  } | null;
+  mode: MessageMode;
+  position: number;
+  idempotencyKey: string | null;
+  enqueuedAt: string;
+};
+
+export type Routes = {
+  agent: {
+    create: {
+      kind: "mutation";
+      input: {
+        name: string;
+        description?: string | undefined;
+        config?:
+          | {
+              instructions?: string | undefined;
+              model?: string | undefined;
+              fallbackModels?: string[] | undefined;
+              temperature?: number | undefined;
+              maxOutputTokens?: number | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subAgents?: { agentId: string; mode?: "sync" | "async" | "auto" | undefined }[] | undefined;
+              mayAsk?: boolean | undefined;
+              wakeOnAsyncResult?: boolean | undefined;
+              stepsMax?: number | undefined;
+            }
+          | undefined;
+      };
+      output: Agent;
+    };
+    update: {
+      kind: "mutation";
+      input: {
+        agentId: string;
+        name?: string | undefined;
+        description?: string | undefined;
+        config?:
+          | {
+              instructions?: string | undefined;
+              model?: string | undefined;
+              fallbackModels?: string[] | undefined;
+              temperature?: number | undefined;
+              maxOutputTokens?: number | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subAgents?: { agentId: string; mode?: "sync" | "async" | "auto" | undefined }[] | undefined;
+              mayAsk?: boolean | undefined;
+              wakeOnAsyncResult?: boolean | undefined;
+              stepsMax?: number | undefined;
+            }
+          | undefined;
+      };
+      output: Agent;
+    };
+    deploy: { kind: "mutation"; input: { agentId: string }; output: Agent };
+    get: { kind: "query"; input: { agentId: string; version?: unknown }; output: Agent };
+    list: { kind: "query"; input: void; output: Agent[] };
+  };
+  conversation: {
+    get: { kind: "query"; input: { conversationId: string }; output: ConversationView };
+    runState: { kind: "query"; input: { conversationId: string }; output: RunState };
+    stop: {
+      kind: "mutation";
+      input: { conversationId: string; turnId?: string | undefined; clearQueue?: boolean | undefined };
+      output: StopResult;
+    };
+    cancelMessage: { kind: "mutation"; input: { conversationId: string; messageId: string }; output: QueueResult };
+    clearQueue: { kind: "mutation"; input: { conversationId: string }; output: QueueResult };
+    drain: { kind: "mutation"; input: { conversationId: string }; output: DrainResult };
+    drainStream: { kind: "subscription"; input: { conversationId: string; lastEventId?: string | null | undefined }; output: DrainItem };
+  };
+  execution: {
+    get: { kind: "query"; input: { executionId: string }; output: Execution };
+    list: {
+      kind: "query";
+      input:
+        | {
+            page?: unknown;
+            perPage?: unknown;
+            agentId?: string | undefined;
+            userId?: string | undefined;
+            parentId?: string | undefined;
+            triggeringAgentId?: string | undefined;
+            status?: string | undefined;
+            internalStatus?: string | undefined;
+            from?: unknown;
+            to?: unknown;
+          }
+        | undefined;
+      output: { items: Execution[]; total: number; page: number; perPage: number };
+    };
+    thread: { kind: "query"; input: { executionId: string }; output: ThreadMessage[] };
+    fullThread: { kind: "query"; input: { executionId: string }; output: { [key: string]: ThreadMessage[] } };
+    stop: { kind: "mutation"; input: { executionId: string }; output: Execution };
+    delete: { kind: "mutation"; input: { executionId: string }; output: { deleted: true } };
+  };
+  key: {
+    create: {
+      kind: "mutation";
+      input: { name: string; scopes: Scope[]; agentIds?: string[] | undefined; expiresAt?: unknown };
+      output: NewApiKey;
+    };
+    list: { kind: "query"; input: void; output: ApiKey[] };
+    revoke: { kind: "mutation"; input: { keyId: string }; output: { revoked: true } };
+  };
+  system: {
+    whoami: {
+      kind: "query";
+      input: void;
+      output: { organizationId: string; principalId: string; scopes: Scope[]; agentIds: string[] | null };
+    };
+    health: { kind: "query"; input: void; output: { status: "ok" } };
+  };
+  turn: {
+    submit: {
+      kind: "mutation";
+      input: {
+        agentId: string;
+        conversationId?: string | undefined;
+        version?: unknown;
+        mode?: "auto" | "queue" | "reject" | undefined;
+        user?: EndUser | undefined;
+        options?: TurnOptions | undefined;
+        idempotencyKey?: string | undefined;
+        text?: string | undefined;
+        files?: string[] | undefined;
+      };
+      output: SubmitResult;
+    };
+    stream: {
+      kind: "subscription";
+      input: {
+        agentId: string;
+        idempotencyKey: string;
+        conversationId?: string | undefined;
+        version?: unknown;
+        mode?: "auto" | "queue" | "reject" | undefined;
+        user?: EndUser | undefined;
+        options?: TurnOptions | undefined;
+        text?: string | undefined;
+        files?: string[] | undefined;
+        lastEventId?: string | null | undefined;
+      };
+      output: StreamItem;
+    };
+    follow: {
+      kind: "subscription";
+      input: { conversationId: string; after?: string | undefined; lastEventId?: string | null | undefined };
+      output: LogEvent;
+    };
+    await: { kind: "query"; input: { conversationId: string; turnId: string; waitMs?: number | undefined }; output: Execution };
+  };
+};
+
+export type RunState = {
+  conversationId: string;
+  agentId: string;
+  state: ConversationState;
+  held: boolean;
+  status: ExecutionStatus;
+  turnId: string | null;
+  turnNumber: number;
+  activeChildId: string | null;
+  queueDepth: number;
+  queue: QueuedMessage[];
+  cardsOpen: number;
+  cursor: string;
+  version: number;
+};
+
+export type Scope = "conversations:write" | "conversations:read" | "agents:read" | "agents:write" | "approvals" | "admin";
+
+export type StopResult = { conversationId: string; stopped: boolean; turnId: string | null; queueCleared: number; queueDepth: number };
+
+export type StreamItem = LogEvent | { type: "submitted"; cursor: string; data: SubmitResult };
+
+export type SubmitResult = {
+  action: "queued" | "started";
+  mode: MessageMode;
+  conversationId: string;
+  messageId: string;
+  turnId: string;
+  position: number;
+  queueDepth: number;
+  cursor: string;
+  replayed: boolean;
+};
+
+export type TextSoFar = { executionId: string; step: number; text: string };
+
+export type ThreadEntry =
+  | {
+      kind: "user";
+      id: string;
+      at: string;
+      text: string;
+      files: string[];
+      user: {
+        email: string;
+        displayName?: string | null | undefined;
+        id?: string | null | undefined;
+        firstName?: string | null | undefined;
+        lastName?: string | null | undefined;
+        timezone?: string | null | undefined;
+        additionalAttributes?: { [key: string]: JSONType } | null | undefined;
+      } | null;
+      turnId: string;
+    }
+  | {
+      kind: "agent";
+      id: string;
+      at: string;
+      text: string;
+      turnId: string;
+      status: "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+    }
+  | {
+      kind: "tool_call";
+      id: string;
+      at: string;
+      tool: string;
+      arguments?: unknown;
+      result: string | null;
+      isError: boolean;
+      turnId: string;
+    }
+  | { kind: "child"; id: string; at: string; childId: string; agentId: string; query: string; turnId: string }
+  | {
+      kind: "questions";
+      id: string;
+      at: string;
+      cardId: string;
+      questions: {
+        id: string;
+        text: string;
+        multiSelect: boolean;
+        allowFreeText: boolean;
+        required: boolean;
+        options: { id: string; label: string; description?: string | undefined }[];
+        header?: string | undefined;
+      }[];
+      status: string;
+      turnId: string;
+    };
+
+export type ThreadMessage = {
+  id: string;
+  role: "user" | "assistant";
+  content: string;
+  files: string[];
+  at: string;
+  usage?: Usage | undefined;
+};
+
+export type TurnEndReason =
+  | "model_rejected"
+  | "model_unavailable"
+  | "internal"
+  | "user_stop"
+  | "shutdown"
+  | "lease_lost"
+  | "budget"
+  | "timeout"
+  | "superseded"
+  | "steps_exhausted"
+  | "attempts_exhausted"
+  | "answer_too_long";
+
+export type TurnOptions = {
+  instructionsOverride?: string | undefined;
+  additionalContext?: string | undefined;
+  expectedOutput?: string | undefined;
+  outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+  outputSchema?: { [key: string]: JSONType } | undefined;
+  model?: string | undefined;
+  reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+  subTasks?: "sync" | "async" | "auto" | undefined;
+  title?: string | undefined;
+  source?: string | undefined;
+  sourceNodeType?: string | undefined;
+  workerId?: string | undefined;
+  triggeringAgentId?: string | undefined;
+  payloadExtension?: { [key: string]: JSONType } | undefined;
+  thinkMode?: "default" | "harder" | undefined;
+};
+
+export type Usage = {
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  modelCalls: number;
+  estimated: boolean;
+};
