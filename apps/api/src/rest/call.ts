@@ -26,8 +26,6 @@ export interface Door {
   gateway: Gateway;
   log: Log;
   attachments: Attachments;
-  /** Throws `not_found` unless the agent exists; answers from a short memory. */
-  checkAgent: (caller: Caller, agentId: string) => Promise<void>;
   syncWaitMs: number;
 }
 

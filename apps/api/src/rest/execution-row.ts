@@ -87,7 +87,7 @@ export function executionRow(execution: Execution) {
     user_tokens: null,
     user_oidc_token: null,
     deep_planning: { enabled: false, enforce: false, started: false, question_raised: false, tasks: [] },
-    execution_attempts: execution.attempt,
+    execution_attempts: Math.max(execution.attempt, 1),
     return_metrics: false,
     tokens: isTerminal(execution.status) ? tokensRow(execution.usage) : null,
     used_tools: [],

@@ -19,7 +19,7 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
         result: null,
         reason: null,
         stoppedByUser: false,
-        attempt: 1,
+        attempt: 0,
         usage: NO_USAGE,
         startedAt: null,
         finishedAt: null,

@@ -4,7 +4,6 @@ import { credentialFrom } from "@parley/identity";
 import { authorize, type ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
-import { createAgentCheck } from "./agent-check.ts";
 import type { Door, Handler } from "./call.ts";
 import { cancelMessage, clearQueue, getConversation, getRunState, stopConversation } from "./conversation-handlers.ts";
 import { sendError, toGatewayError } from "./send-error.ts";
@@ -60,7 +59,7 @@ export interface RestDependencies {
  */
 export function restRoutes(dependencies: RestDependencies): Router {
   const { gateway, log, attachments, credentialOf = credentialFrom, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
-  const door: Door = { gateway, log, attachments, checkAgent: createAgentCheck(gateway), syncWaitMs };
+  const door: Door = { gateway, log, attachments, syncWaitMs };
 
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
     const credential = credentialOf(request.headers);

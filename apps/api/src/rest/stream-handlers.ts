@@ -33,7 +33,8 @@ export const invokeStream: Handler = async (door, call) => {
   const { conversationId } = input;
   if (seen !== undefined && conversationId !== undefined) return comeBack(door, call, { caller, conversationId, after: seen });
   if (seen !== undefined && input.idempotencyKey === undefined) throw needsId();
-  await door.checkAgent(caller, input.agentId);
+  // Agents are remembered for a few seconds: as a rule this is no read.
+  await door.gateway.getAgent(caller, input.agentId, input.version);
   if (input.mode === "reject" && conversationId !== undefined) await refuseWhileBusy(door, caller, conversationId);
   const stream = streamOf(call, conversationId);
   await run(door, stream, () => tellTurn(door, stream, { caller, input, seen }));

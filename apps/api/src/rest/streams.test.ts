@@ -144,12 +144,6 @@ test("an unknown agent, and a reject on a busy conversation, are plain statuses 
   await stream.leave();
 });
 
-test("an agent that was seen is not read again for the next streams", async () => {
-  const door = await startDoor();
-  for (let count = 0; count < 3; count++) await (await openTurn(door)).stream.leave();
-  expect(door.fake.agentReads).toBe(1);
-});
-
 test("draining an idle conversation is `connected`, then the end", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);

@@ -29,7 +29,6 @@ export class FakeGateway {
   /** Awaited before each streamed admission. */
   beforeSubmit: () => Promise<void> = () => Promise.resolve();
   attached = 0;
-  agentReads = 0;
   readonly #answers = new Map<string, { body: string; result: SubmitResult }>();
 
   addKey(key: string, facts: Partial<Caller> = {}): string {
@@ -74,7 +73,6 @@ export class FakeGateway {
       ...this.#conversationUseCases(),
       ...this.#executionUseCases(),
       getAgent: async (caller, id) => {
-        this.agentReads++;
         if (caller.organizationId !== this.organizationId || ![this.agentId, this.otherAgentId].includes(id)) {
           throw new GatewayError("not_found");
         }
