@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { openDatabase, openSweepStore } from "@parley/db";
+import { createEngine, type Log, systemClock } from "@parley/domain";
+import { createEgress, egressOptions } from "@parley/egress";
+import { createLiveTail } from "@parley/events";
+import { createModels, modelProviders, modelSecrets } from "@parley/model";
+import { createJobQueue, createJobWorker } from "@parley/queue";
+import type { Metrics } from "@parley/telemetry";
+import type { Config } from "./config.ts";
+import { handlers } from "./handlers.ts";
+
+export interface Worker {
+  start(): Promise<void>;
+  /** Takes nothing new, lets turns end or reach a step boundary within the grace, gives the rest back, closes everything. */
+  close(): Promise<void>;
+}
+
+/** Builds the engine room from its settings. Nothing runs before `start`. */
+export function compose(config: Config, log: Log, metrics: Metrics): Worker {
+  const workerId = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, sentinelName: config.REDIS_SENTINEL_NAME };
+  const prefix = config.REDIS_PREFIX;
+  const connection = { prepare: config.DATABASE_PREPARE, applicationName: `parley-worker` };
+
+  const database = openDatabase({ ...connection, url: config.DATABASE_URL, pool: config.DATABASE_POOL });
+  const sweep = config.WORKER_SWEEPS ? openSweepStore({ ...connection, url: config.DATABASE_SWEEP_URL }) : undefined;
+  const tail = createLiveTail({ ...redis, prefix, log, onLost: () => metrics.publishLost() });
+  const queue = createJobQueue({ ...redis, prefix, log });
+  const providers = modelProviders(config);
+  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
+  const engine = createEngine(
+    {
+      turns: database.turns,
+      agents: database.agents,
+      ...(sweep === undefined ? {} : { sweep: sweep.store }),
+      tail,
+      queue,
+      model: createModels({ providers, fetch: egress.fetch }),
+      clock: systemClock,
+      log,
+      random: Math.random,
+    },
+    { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS },
+  );
+  const jobs = createJobWorker({
+    ...redis,
+    prefix,
+    log,
+    metrics,
+    queues: config.WORKER_QUEUES,
+    concurrency: config.WORKER_CONCURRENCY,
+    handlers: handlers(engine),
+    // The right to run a turn is its lease in Postgres; BullMQ's lock only says who was told about it.
+    abortOnLostLock: false,
+  });
+
+  return {
+    async start() {
+      await engine.start();
+      jobs.start();
+    },
+    async close() {
+      await Promise.all([jobs.close(config.WORKER_GRACE_MS + config.LEASE_MS), engine.drain(config.WORKER_GRACE_MS)]);
+      await Promise.all([queue.close(), tail.close(), egress.close()]);
+      await Promise.all([database.close(), sweep?.close()]);
+    },
+  };
+}

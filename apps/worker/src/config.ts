@@ -1,0 +1,43 @@
+import { databaseSettings, sweepSettings } from "@parley/db";
+import { egressSettings } from "@parley/egress";
+import { eventsSettings } from "@parley/events";
+import { modelSettings } from "@parley/model";
+import { queueSettings, workerSettings } from "@parley/queue";
+import { telemetrySettings } from "@parley/telemetry";
+import { z } from "zod";
+
+const ownSettings = z
+  .object({
+    /** How long a dead worker's turn waits before another worker may take it. */
+    LEASE_MS: z.coerce.number().int().min(500).max(600_000).default(10_000),
+    /** How often leases are renewed and the texts of running turns kept. At most a third of the lease. */
+    HEARTBEAT_MS: z.coerce.number().int().min(50).max(60_000).default(2_000),
+    /** Whether this process may be elected to sweep. */
+    WORKER_SWEEPS: z.stringbool().default(true),
+    /** Where `/health` and `/metrics` are served; 0 takes a free port, absent serves none. */
+    WORKER_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+    HOST: z.string().min(1).default("127.0.0.1"),
+  })
+  .refine(({ LEASE_MS, HEARTBEAT_MS }) => HEARTBEAT_MS * 3 <= LEASE_MS, {
+    message: "Must be at most a third of LEASE_MS.",
+    path: ["HEARTBEAT_MS"],
+  });
+
+const schema = databaseSettings
+  .extend(sweepSettings.shape)
+  .extend(egressSettings.shape)
+  .extend(eventsSettings.shape)
+  .extend(modelSettings.shape)
+  .extend(queueSettings.shape)
+  .extend(workerSettings.shape)
+  .extend(telemetrySettings.shape)
+  .and(ownSettings);
+export type Config = z.infer<typeof schema>;
+
+/** Reads the environment; throws one error that lists everything that is wrong with it. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = schema.safeParse(environment);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+}

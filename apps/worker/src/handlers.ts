@@ -1,0 +1,15 @@
+import type { JobName } from "@parley/contracts";
+import type { Engine } from "@parley/domain";
+import type { JobHandlers } from "@parley/queue";
+import { drainConversation } from "./handlers/drain-conversation.ts";
+import { reapTurn } from "./handlers/reap-turn.ts";
+import { runSubtask } from "./handlers/run-subtask.ts";
+import { runTurn } from "./handlers/run-turn.ts";
+
+/** One handler for every order there is; it does not compile with one missing. */
+export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName, unknown> => ({
+  "turn.run": runTurn(engine),
+  "subtask.run": runSubtask(engine),
+  "conversation.drain": drainConversation(engine),
+  "turn.reap": reapTurn(engine),
+});

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { type Agent, agentConfig, type AgentConfig, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
+import { openDatabase, openSweepStore } from "@parley/db";
+import { type Caller, createEngine, createGateway, type Engine, type FrontDoor, systemClock } from "@parley/domain";
+import { createEgress } from "@parley/egress";
+import { createLiveTail } from "@parley/events";
+import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
+import { createModels } from "@parley/model";
+import { createJobQueue, createJobWorker } from "@parley/queue";
+import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { freshDatabase, freshRedis } from "./fresh-database.ts";
+import { quietLog } from "./quiet-log.ts";
+
+export interface WorldOptions {
+  /** Engines with a BullMQ worker each. Default 1. */
+  workers?: number;
+  leaseMs?: number;
+  heartbeatMs?: number;
+  concurrency?: number;
+}
+
+type Gateway = FrontDoor["gateway"];
+
+export interface World {
+  gateway: Gateway;
+  /** A second front door over the same database and Redis, as another replica would be. */
+  otherGateway: Gateway;
+  engines: Engine[];
+  model: ModelServer;
+  /** May do everything in the world's organization. */
+  caller: Caller;
+  /** The same, in another organization. */
+  stranger: Caller;
+  database: ReturnType<typeof openDatabase>;
+  ownerUrl: string;
+  appUrl: string;
+  /** An agent on the scripted model. */
+  agent(config?: Partial<AgentConfig> & { name?: string; description?: string }): Promise<Agent>;
+  input(agent: { id: string }, text: string, more?: Partial<SubmitInput>): SubmitInput;
+  close(): Promise<void>;
+}
+
+/** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model over real HTTP. */
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
+  const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50 } = options;
+  const [fresh, model] = await Promise.all([freshDatabase(), startModelServer()]);
+  const { redisUrl: url, redisPrefix: prefix } = freshRedis();
+  const log = quietLog();
+  const shared = { prepare: true, applicationName: "test" };
+  const database = openDatabase({ ...shared, url: fresh.url, pool: 10 });
+  const egress = createEgress({ allow: [model.host] });
+  const models = createModels({
+    providers: [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" }],
+    fetch: egress.fetch,
+  });
+  const tail = createLiveTail({ url, prefix, log });
+  const queue = createJobQueue({ url, prefix, log });
+  const background = new AbortController();
+
+  const frontDoor = () =>
+    createGateway({
+      ...database,
+      tail,
+      queue,
+      clock: systemClock,
+      log,
+      authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }),
+      makeKey: () => {
+        const apiKey = makeApiKey();
+        return { apiKey, prefix: apiKey.slice(0, 12), hash: hashApiKey(apiKey) };
+      },
+      hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+      checkReady: async () => ({ postgres: await database.ping(), redis: await tail.ping() }),
+    });
+  const doors = [frontDoor(), frontDoor()] as const;
+  const watching = doors.map((door) => door.watch(background.signal));
+
+  const rooms = Array.from({ length: workers }, (_, index) => {
+    const sweep = openSweepStore({ ...shared, url: fresh.sweepUrl });
+    const engine = createEngine(
+      { turns: database.turns, agents: database.agents, sweep: sweep.store, tail, queue, model: models, clock: systemClock, log, random: Math.random },
+      { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs },
+    );
+    const jobs = createJobWorker({
+      url,
+      prefix,
+      log,
+      queues: ["turns", "subtasks", "drains", "reaper"],
+      concurrency,
+      abortOnLostLock: false,
+      handlers: {
+        "turn.run": (key) => engine.runTurn(key),
+        "subtask.run": (key) => engine.runTurn(key),
+        "conversation.drain": (key) => engine.drainQueue(key),
+        "turn.reap": (key) => engine.reapTurn(key),
+      },
+    });
+    return { engine, jobs, sweep };
+  });
+  for (const { engine, jobs } of rooms) {
+    await engine.start();
+    jobs.start();
+  }
+
+  const [ours, theirs] = await Promise.all([doors[0].gateway.createOrganization({ name: "ours" }), doors[0].gateway.createOrganization({ name: "theirs" })]);
+  const callerOf = (organizationId: string): Caller => ({ organizationId, principalId: `key_${organizationId}`, scopes: new Set(SCOPES), agentIds: null });
+  const caller = callerOf(ours.id);
+
+  return {
+    gateway: doors[0].gateway,
+    otherGateway: doors[1].gateway,
+    engines: rooms.map((room) => room.engine),
+    model,
+    caller,
+    stranger: callerOf(theirs.id),
+    database,
+    ownerUrl: fresh.ownerUrl,
+    appUrl: fresh.url,
+    agent: ({ name = "Agent", description = "", ...config } = {}) =>
+      doors[0].gateway.createAgent(caller, { name, description, config: agentConfig.parse({ model: "test/scripted", ...config }) }),
+    input: (agent, text, more = {}) => submitInput.parse({ agentId: agent.id, text, ...more }),
+    async close() {
+      background.abort();
+      await Promise.all(watching);
+      await Promise.all(rooms.map(({ engine, jobs }) => Promise.all([engine.drain(0), jobs.close(1_000)])));
+      await Promise.all([queue.close(), tail.close(), egress.close(), model.close()]);
+      await Promise.all([database.close(), ...rooms.map(({ sweep }) => sweep.close())]);
+      await fresh.drop();
+    },
+  };
+}
