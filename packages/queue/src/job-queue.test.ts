@@ -1,5 +1,6 @@
 import { GatewayError, type JobPayload, newId } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JobHandlers, JobOutcome } from "./job-handlers.ts";
 import { createJobQueue, type RedisJobQueue } from "./job-queue.ts";
@@ -315,6 +316,25 @@ describe("a worker", () => {
     finish.resolve();
     await until(() => expect(outcomes).toEqual(["completed", "completed"]));
     expect(signals[0]?.aborted).toBe(false);
+  });
+
+  test("serves new orders after a FLUSHALL, and a job that was running is not disturbed", async () => {
+    const finish = Promise.withResolvers<void>();
+    let runs = 0;
+    const { outcomes } = serve(async () => {
+      runs += 1;
+      if (runs === 1) await finish.promise;
+    });
+    const queue = await orders();
+    await queue.enqueue("turn.run", payload(), { once: "same" });
+    await until(() => expect(runs).toBe(1));
+    const admin = new Redis(redis.url);
+    await admin.flushall();
+    admin.disconnect();
+    await queue.enqueue("turn.run", payload(), { once: "same" });
+    await until(() => expect(outcomes).toEqual(["completed"]));
+    finish.resolve();
+    await until(() => expect(outcomes).toEqual(["completed", "completed"]));
   });
 
   test("that stays without Redis is replaced, and the new one works", async () => {

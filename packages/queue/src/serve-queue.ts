@@ -2,7 +2,7 @@ import type { QueueName } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import { Worker } from "bullmq";
 import type { JobMetrics } from "./job-handlers.ts";
-import { connectRedis, endConnection, isLive, queuePrefix, type RedisAddress, type RedisClient } from "./redis-address.ts";
+import { connectRedis, endConnection, isLive, queuePrefix, type RedisAddress } from "./redis-address.ts";
 import type { Processor } from "./run-job.ts";
 import { watchConnection } from "./watch-connection.ts";
 
@@ -32,7 +32,6 @@ interface ServeQueueOptions {
 
 interface Serving {
   worker: Worker;
-  connection: RedisClient;
   isHealthy(): boolean;
   /** Ends the connections, whatever still runs. */
   disconnect(): void;
@@ -119,7 +118,6 @@ export function serveQueue({
     };
     return {
       worker,
-      connection,
       isHealthy: () => isLive(connection) && blocking !== undefined && isLive(blocking),
       disconnect,
       async discard() {
