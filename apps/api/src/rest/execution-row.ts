@@ -13,7 +13,7 @@ export const userRow = (user: EndUser | null) =>
     timezone: user.timezone ?? null,
   };
 
-export const tokensRow = (usage: Usage) => ({
+const tokensRow = (usage: Usage) => ({
   completion_tokens: usage.outputTokens,
   prompt_tokens: usage.inputTokens,
   total_tokens: usage.inputTokens + usage.outputTokens,
@@ -102,7 +102,7 @@ export function executionRow(execution: Execution) {
   };
 }
 
-export const taskItem = (execution: Execution) => ({
+const taskItem = (execution: Execution) => ({
   id: execution.id,
   agent_id: execution.agentId,
   user_id: execution.user?.id ?? null,

@@ -67,7 +67,7 @@ export class FakeGateway {
           const { turnId: current, status } = conversation.execution;
           return current === turnId && (isTerminal(status) || status === "paused");
         };
-        await Promise.race([conversation.until(isSettled, signal), new Promise((resolve) => setTimeout(resolve, waitMs))]);
+        await conversation.until(isSettled, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
         return conversation.execution;
       },
       ...this.#conversationUseCases(),
