@@ -40,6 +40,7 @@ export function compose(config: Config, log: Log, metrics: Metrics): Worker {
       clock: systemClock,
       log,
       random: Math.random,
+      metrics,
     },
     { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS },
   );

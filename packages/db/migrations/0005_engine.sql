@@ -72,7 +72,8 @@ begin
     'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'events', did.appended,
     'rootConversationId', coalesce(c.root_conversation_id, c.id), 'rootTurnNumber', coalesce(c.root_turn_number, c.turn_number),
     'turn', jsonb_build_object('id', t.id, 'number', t.number, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
-      'files', t.files, 'user', t.end_user, 'options', t.options, 'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint),
+      'files', t.files, 'user', t.end_user, 'options', t.options, 'waitedMs', (extract(epoch from clock_timestamp() - t.created_at) * 1000)::bigint,
+      'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint),
     'agent', agent_json(c.agent_id, t.agent_version),
     'history', (select coalesce(jsonb_agg(jsonb_build_object('text', past.text, 'files', past.files, 'result', past.result,
         'status', past.status, 'reason', past.reason, 'children', past.children) order by past.number), '[]')

@@ -2,6 +2,7 @@ import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import { meterModel } from "./billing/meter-model.ts";
 import type { Clock } from "./clock.ts";
+import type { EngineMetrics } from "./engine-metrics.ts";
 import type { JobQueue } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
@@ -24,6 +25,7 @@ export interface EnginePorts {
   clock: Clock;
   log: Log;
   random: () => number;
+  metrics: EngineMetrics;
 }
 
 export interface EngineSettings {
@@ -68,6 +70,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     clock,
     log,
     random: ports.random,
+    metrics: ports.metrics,
     workerId,
     leaseMs,
     isDraining: () => draining,

@@ -3,6 +3,7 @@ export * from "./clock.ts";
 export * from "./conversation/conversation-store.ts";
 export * from "./create-gateway.ts";
 export * from "./engine.ts";
+export * from "./engine-metrics.ts";
 export * from "./gateway.ts";
 export * from "./gateway-ports.ts";
 export * from "./identity/caller.ts";

@@ -23,7 +23,11 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
   const claim = await store.claim(key, { worker: workerId, leaseMs, historyTurnsMax: LIMITS.historyTurnsMax });
   if (claim === null) return;
   tail.publish({ conversationId: claim.conversationId, events: claim.events });
-  const active = holder.hold(claim);
+  if (claim.events.some((event) => event.type === "attempt.superseded" && event.data.reason === "lease_lost")) ports.metrics.leaseTakenOver();
+  const claimedAtMs = ports.clock.monotonicMs();
+  const active = holder.hold(claim, () => {
+    ports.metrics.firstToken({ durationMs: claim.turn.waitedMs + ports.clock.monotonicMs() - claimedAtMs });
+  });
   const run = makeRun(ports, active);
   const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, LIMITS.turnMs - claim.turn.ageMs));
   try {

@@ -73,6 +73,7 @@ async function write(ports: RunTurnPorts, run: TurnRun, changes: TurnChanges): P
   const usage = run.usage.unsaved();
   const done = await run.active.log.commit({ ...changes, usage });
   run.usage.saved(usage);
+  if (changes.finish !== undefined) ports.metrics.turnEnded({ end: changes.finish.status, reason: changes.finish.reason });
   const { claim } = run.active;
   if (done.parent !== null) await announce(ports, claim.organizationId, done.parent);
   if (done.kick) await kick(ports, claim, { epoch: done.epoch, isChild: claim.isChild });

@@ -35,7 +35,8 @@ export interface ActiveTurn {
  * and aborts those that were stopped or have passed on.
  */
 export interface TurnHolder {
-  hold(claim: ClaimedTurn): ActiveTurn;
+  /** `onFirstText` is called when the turn's first text is there. */
+  hold(claim: ClaimedTurn, onFirstText: () => void): ActiveTurn;
   letGo(turn: ActiveTurn): void;
   active(): ActiveTurn[];
   /** Something happened to a conversation from outside: look at its inbox now. */
@@ -49,10 +50,10 @@ export function createTurnHolder({ store, tail, clock, log }: Ports, settings: H
   /** An effect outside may take a while to start: renewals older than this are not good enough. */
   const freshMs = settings.leaseMs * 0.6;
 
-  function hold(claim: ClaimedTurn): ActiveTurn {
+  function hold(claim: ClaimedTurn, onFirstText: () => void): ActiveTurn {
     const controller = new AbortController();
     const abort = (reason: TurnAbort) => controller.abort(reason);
-    const turnLog = new TurnLog(claim, { store, tail, clock, leaseMs: settings.leaseMs, onAbort: abort });
+    const turnLog = new TurnLog(claim, { store, tail, clock, leaseMs: settings.leaseMs, onAbort: abort, onFirstText });
     const turn: ActiveTurn = {
       claim,
       log: turnLog,

@@ -19,6 +19,7 @@ interface Ports {
   leaseMs: number;
   /** Called once when a write shows that the turn is no longer ours, or must stop. */
   onAbort: (abort: TurnAbort) => void;
+  onFirstText: () => void;
 }
 
 interface OpenText {
@@ -50,6 +51,7 @@ export class TurnLog {
   #firstDeltas = true;
   #lostAtMs = Number.NEGATIVE_INFINITY;
   #textChanged = false;
+  #anyText = false;
   #closed = false;
 
   constructor(claim: ClaimedTurn, ports: Ports) {
@@ -62,6 +64,8 @@ export class TurnLog {
   /** Adds to an execution's text of its current step; published soon, never awaited. */
   delta(executionId: string, step: number, text: string): void {
     if (this.#closed || text === "") return;
+    if (!this.#anyText) this.#ports.onFirstText();
+    this.#anyText = true;
     let open = this.#texts.get(executionId);
     if (open === undefined || open.step !== step) {
       open = { step, text: "", sent: 0, from: null };

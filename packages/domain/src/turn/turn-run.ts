@@ -1,6 +1,7 @@
 import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
+import type { EngineMetrics } from "../engine-metrics.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
@@ -20,6 +21,7 @@ export interface RunTurnPorts {
   clock: Clock;
   log: Log;
   random: () => number;
+  metrics: EngineMetrics;
   /** This process, unique among all workers. */
   workerId: string;
   leaseMs: number;

@@ -84,7 +84,10 @@ export interface ClaimedTurn extends ConversationKey {
     files: string[];
     user: EndUser | null;
     options: TurnOptions;
+    /** Since the first attempt began. */
     ageMs: number;
+    /** Since the turn was created. */
+    waitedMs: number;
   };
   agent: TurnAgent | null;
   history: PastTurn[];

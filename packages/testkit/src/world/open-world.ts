@@ -40,6 +40,8 @@ export interface World {
   close(): Promise<void>;
 }
 
+const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
+
 /** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model over real HTTP. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50 } = options;
@@ -78,7 +80,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const rooms = Array.from({ length: workers }, (_, index) => {
     const sweep = openSweepStore({ ...shared, url: fresh.sweepUrl });
     const engine = createEngine(
-      { turns: database.turns, agents: database.agents, sweep: sweep.store, tail, queue, model: models, clock: systemClock, log, random: Math.random },
+      { turns: database.turns, agents: database.agents, sweep: sweep.store, tail, queue, model: models, clock: systemClock, log, random: Math.random, metrics: UNMEASURED },
       { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs },
     );
     const jobs = createJobWorker({
