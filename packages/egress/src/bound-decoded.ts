@@ -1,14 +1,21 @@
 import { GatewayError } from "@parley/contracts";
 
+const FORMATS: Record<string, "gzip" | "deflate"> = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate" };
+
 /**
- * Bounds what a compressed body unpacks to; the bytes on the wire are bounded by the connection already. Only for a
- * server that compresses, as the extra stream costs time per chunk.
+ * Unpacks the body of a server that compresses though it was asked not to, and bounds what comes out; the bytes on the
+ * wire are bounded by the connection already.
  */
 export const boundDecoded = (response: Response, bytesMax: number): Response => {
-  const encoding = response.headers.get("content-encoding") ?? "identity";
-  if (response.body === null || encoding === "identity") return response;
+  const encoding = response.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (response.body === null || encoding === "identity" || encoding === "") return response;
+  const format = Object.hasOwn(FORMATS, encoding) ? FORMATS[encoding] : undefined;
+  if (format === undefined) {
+    void response.body.cancel();
+    throw new GatewayError("egress_failed", { detail: `the response is packed as ${encoding.slice(0, 40)}, which was not asked for` });
+  }
   let bytes = 0;
-  const counted = response.body.pipeThrough(
+  const counted = response.body.pipeThrough<Uint8Array>(new DecompressionStream(format)).pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform: (chunk, controller) => {
         bytes += chunk.byteLength;
@@ -17,6 +24,8 @@ export const boundDecoded = (response: Response, bytesMax: number): Response => 
       },
     }),
   );
-  const bounded = new Response(counted, { status: response.status, statusText: response.statusText, headers: [...response.headers] });
+  const headers = new Headers(response.headers);
+  for (const name of ["content-encoding", "content-length"]) headers.delete(name);
+  const bounded = new Response(counted, { status: response.status, headers });
   return Object.defineProperty(bounded, "url", { value: response.url });
 };

@@ -71,6 +71,33 @@ describe("bounds", () => {
     await vi.waitFor(() => expect(closed).toBe(true));
   });
 
+  it("a reader who does not read holds the server back, and loses nothing", async () => {
+    const total = 40_000_000;
+    let written = 0;
+    let waits = false;
+    const server = await serve((_, response) => {
+      const write = () => {
+        waits = false;
+        while (written < total && !waits) {
+          written += 50_000;
+          waits = !response.write("x".repeat(50_000));
+        }
+        if (written >= total) response.end();
+      };
+      response.on("drain", write);
+      write();
+    });
+    const response = await egress({ allow: [server.host] }).fetch(server.url);
+    const writtenAt = async () => {
+      const before = written;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return written - before;
+    };
+    await vi.waitFor(async () => expect([await writtenAt(), waits]).toEqual([0, true]), { timeout: 5_000 });
+    expect(written).toBeLessThan(total);
+    expect((await response.arrayBuffer()).byteLength).toBe(total);
+  });
+
   it("connections are used again", async () => {
     const server = await serve((_, response) => response.end("a"));
     const { fetch } = egress({ allow: [server.host] });

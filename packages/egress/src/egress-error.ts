@@ -23,8 +23,6 @@ export const toEgressError = (error: unknown, origin: string): GatewayError => {
   const known = errors.find((cause) => isGatewayError(cause));
   if (known !== undefined) return known;
   const root = errors.at(-1);
-  // The few ports of other protocols (mail, X11) that fetch never talks to.
-  if (root?.message === "bad port") return new GatewayError("egress_refused", { detail: `${origin}: the port is not for HTTP` });
   return new GatewayError("egress_failed", {
     detail: `${origin}: ${root === undefined ? "unknown failure" : describe(root)}`,
     cause: error,

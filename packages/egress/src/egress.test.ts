@@ -32,7 +32,6 @@ describe("where a request may go", () => {
     "file:///etc/passwd",
     "data:text/plain,hello",
     "http://user:password@example.com/",
-    "http://example.com:25/",
     "nonsense",
   ])("%s is refused without a connection", async (address) => {
     const server = await serve((_, response) => response.end());

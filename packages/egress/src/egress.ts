@@ -1,9 +1,11 @@
 import { GatewayError } from "@parley/contracts";
-import { Agent, type Dispatcher, FormData as UndiciFormData, type RequestInit as UndiciInit, fetch as undiciFetch } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { boundDecoded } from "./bound-decoded.ts";
+import { dispatchFetch } from "./dispatch-fetch.ts";
 import { toEgressError } from "./egress-error.ts";
 import { createGuardedConnector, type Lookup, systemLookup } from "./guarded-connector.ts";
 import { type Hop, nextHop } from "./hop.ts";
+import { outgoingBody } from "./outgoing-body.ts";
 import { createSecrets, type EgressSecret } from "./secrets.ts";
 
 const REDIRECTS_MAX = 3;
@@ -32,9 +34,9 @@ export type EgressFetch = (input: string | URL | Request, init?: EgressInit) => 
 
 export interface Egress {
   /**
-   * `fetch` with our bounds. Throws `egress_refused` (will never work), `egress_failed` (may work later) or, once aborted,
+   * `fetch` with our bounds; of the init it takes method, headers, body, signal and redirect. Throws `egress_refused` (will never work), `egress_failed` (may work later) or, once aborted,
    * the signal's reason. What reading the body throws is translated by `toEgressError`. Redirects are followed at most
-   * three times, each checked like a first request.
+   * three times, each checked like a first request. A large body that nobody wants must be cancelled, as it holds its connection.
    */
   fetch: EgressFetch;
   /** The guarded connections themselves, for WebSockets and SDKs that take a dispatcher. Secrets are not attached here. */
@@ -43,7 +45,7 @@ export interface Egress {
   close(): Promise<void>;
 }
 
-const firstHop = (input: string | URL | Request, init: RequestInit): Hop => {
+const firstHop = async (input: string | URL | Request, init: RequestInit): Promise<Hop> => {
   const request = typeof input === "object" && "url" in input ? input : null;
   const address = request?.url ?? String(input);
   if (!URL.canParse(address)) throw new GatewayError("egress_refused", { detail: "the address is malformed" });
@@ -51,9 +53,12 @@ const firstHop = (input: string | URL | Request, init: RequestInit): Hop => {
   // The host header would choose the TLS name and the virtual host apart from the address that is checked.
   headers.delete("host");
   // Token streams must not sit in a compressor's buffer.
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  headers.set("accept-encoding", "identity");
+  if (!headers.has("accept")) headers.set("accept", "*/*");
+  if (!headers.has("user-agent")) headers.set("user-agent", "parley");
   const method = (init.method ?? request?.method ?? "GET").toUpperCase();
-  return { url: new URL(address), method, headers, body: init.body ?? request?.body, home: true };
+  const body = await outgoingBody(init.body ?? request?.body, headers);
+  return { url: new URL(address), method, headers, body, home: true };
 };
 
 const checkUrl = (url: URL): void => {
@@ -63,14 +68,6 @@ const checkUrl = (url: URL): void => {
   if (url.username !== "" || url.password !== "") {
     throw new GatewayError("egress_refused", { detail: `the address at ${url.host} carries credentials` });
   }
-};
-
-/** The runtime's own FormData is a foreign class to the undici package, which would send it as text. */
-const toUndiciBody = (body: Hop["body"]): UndiciInit["body"] => {
-  if (!(body instanceof FormData)) return body as UndiciInit["body"];
-  const form = new UndiciFormData();
-  for (const [name, value] of body) form.append(name, value);
-  return form;
 };
 
 /** The one way out of the gateway: every outbound connection goes to a checked address within its bounds. */
@@ -94,36 +91,26 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   });
 
-  const send = async (hop: Hop, init: RequestInit, secret: string | undefined): Promise<Response> => {
+  const send = async (hop: Hop, signal: AbortSignal | null, secret: string | undefined): Promise<Response> => {
     checkUrl(hop.url);
     const headers = new Headers(hop.headers);
     if (secret !== undefined && hop.home) {
       const header = secretFor(secret, hop.url);
       headers.set(header.name, header.value);
     }
-    const request = {
-      ...init,
-      method: hop.method,
-      headers: [...headers],
-      body: toUndiciBody(hop.body),
-      redirect: "manual",
-      duplex: "half",
-      dispatcher,
-    } as UndiciInit;
     try {
-      return boundDecoded((await undiciFetch(hop.url, request)) as unknown as Response, responseBytesMax);
+      return boundDecoded(await dispatchFetch(dispatcher, { ...hop, headers, signal }), responseBytesMax);
     } catch (error) {
-      if (init.signal?.aborted) throw init.signal.reason;
+      if (signal?.aborted) throw signal.reason;
       throw toEgressError(error, hop.url.origin);
     }
   };
 
-  const egressFetch: EgressFetch = async (input, { secret, ...given } = {}) => {
-    const signal = given.signal ?? (typeof input === "object" && "url" in input ? input.signal : null);
-    const init = { ...given, signal };
-    let hop = firstHop(input, init);
+  const egressFetch: EgressFetch = async (input, init = {}) => {
+    const signal = init.signal ?? (typeof input === "object" && "url" in input ? input.signal : null);
+    let hop = await firstHop(input, init);
     for (let redirects = 0; ; redirects += 1) {
-      const response = await send(hop, init, secret);
+      const response = await send(hop, signal, init.secret);
       const next = init.redirect === "manual" ? null : nextHop(hop, response);
       if (next === null) return response;
       await response.body?.cancel();

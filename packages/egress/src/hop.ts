@@ -1,4 +1,5 @@
 import { GatewayError } from "@parley/contracts";
+import type { OutgoingBody } from "./dispatch-fetch.ts";
 
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
 
@@ -10,13 +11,10 @@ export interface Hop {
   url: URL;
   method: string;
   headers: Headers;
-  body: RequestInit["body"];
+  body: OutgoingBody;
   /** Whether the chain never left the origin it started at; a secret does not come back once it has. */
   home: boolean;
 }
-
-const isReplayable = (body: Hop["body"]): boolean =>
-  body === undefined || body === null || typeof body === "string" || body instanceof Uint8Array || body instanceof URLSearchParams;
 
 /** Where the response sends us, or null where it is no redirect. Throws `egress_refused` for one that cannot be followed safely. */
 export const nextHop = (hop: Hop, response: { status: number; headers: { get(name: string): string | null } }): Hop | null => {
@@ -28,7 +26,7 @@ export const nextHop = (hop: Hop, response: { status: number; headers: { get(nam
   const sameOrigin = url.origin === hop.url.origin;
   const headers = new Headers([...hop.headers].filter(([name]) => sameOrigin || HARMLESS_HEADERS.has(name)));
   const becomesGet = response.status === 303 ? hop.method !== "HEAD" : response.status < 303 && hop.method === "POST";
-  if (!becomesGet && !isReplayable(hop.body)) {
+  if (!becomesGet && hop.body instanceof ReadableStream) {
     throw new GatewayError("egress_refused", { detail: `${hop.url.origin} redirects a streamed body` });
   }
   if (becomesGet) for (const name of ["content-type", "content-language", "content-length"]) headers.delete(name);

@@ -1,10 +1,10 @@
 import { createEgress } from "@parley/egress";
-import { tokenText } from "@parley/testkit/model-server";
+import { startModelServer, tokenText } from "@parley/testkit/model-server";
 import { describe, expect, it, vi } from "vitest";
 import { createModels } from "./models.ts";
 import { modelSecrets } from "./provider.ts";
 import { modelProviders, modelSettings } from "./settings.ts";
-import { readAll, requestFor, startModels } from "./test-models.ts";
+import { readAll, requestFor, startModelsAt } from "./test-models.ts";
 
 const TOOL = {
   name: "lookup",
@@ -15,7 +15,7 @@ const REMOTE = ["openrouter/a/b", "openai/gpt", "anthropic/claude", "google/gemi
 
 describe.each([...REMOTE, "local/chat"])("%s", (model) => {
   it("streams text in pieces and finishes with usage", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ tokens: 20, delayMs: 1 });
     const { chunks, text, finish, error } = await readAll(models.stream(requestFor(model)));
     expect(error).toBeNull();
@@ -26,14 +26,14 @@ describe.each([...REMOTE, "local/chat"])("%s", (model) => {
   });
 
   it("calls a tool that is demanded, with arguments as JSON", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ toolCalls: [{ name: "lookup", arguments: { word: "hello" } }] });
     const { finish } = await readAll(models.stream(requestFor(model, { tools: [TOOL], toolChoice: "required" })));
     expect(finish).toMatchObject({ reason: "tool_calls", toolCalls: [{ name: "lookup", arguments: '{"word":"hello"}' }] });
   });
 
   it("throws the signal's reason, before it starts and in the middle", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ tokens: 1_000, delayMs: 5 });
     const reason = new Error("stopped");
     const early = await readAll(models.stream(requestFor(model, { signal: AbortSignal.abort(reason) })));
@@ -49,7 +49,7 @@ describe.each([...REMOTE, "local/chat"])("%s", (model) => {
 
 describe.each(REMOTE)("%s", (model) => {
   it("is asked by the name without its provider, with its own key, once", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     await readAll(models.stream(requestFor(model)));
     expect(server.journal).toHaveLength(1);
     expect(server.journal[0]?.body.model).toBe(model.slice(model.indexOf("/") + 1));
@@ -59,7 +59,7 @@ describe.each(REMOTE)("%s", (model) => {
 
 describe("names", () => {
   it.each(["chat", "nowhere/model", "local/other", "", "/x"])("%j is rejected with a text that says what there is", async (model) => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     const { error } = await readAll(models.stream(requestFor(model)));
     expect(error).toMatchObject({ code: "model_rejected", message: expect.stringMatching(/local|provider/) });
     const embedded = models.embed({ model, texts: ["a"], signal: new AbortController().signal });

@@ -1,6 +1,5 @@
 import type { ModelChunk, ModelRequest } from "@parley/domain";
 import { createEgress } from "@parley/egress";
-import { type ModelServer, startModelServer } from "@parley/testkit/model-server";
 import { afterEach } from "vitest";
 import { createModels } from "./models.ts";
 import { modelSecrets } from "./provider.ts";
@@ -11,11 +10,17 @@ afterEach(async () => {
   for (const thing of opened.splice(0).reverse()) await thing.close();
 });
 
-export const KEY = "sk-test-key";
+const KEY = "sk-test-key";
+
+interface Server {
+  url: string;
+  host: string;
+  close(): Promise<unknown>;
+}
 
 /** All five providers, each at the same scripted server, reached through the real egress. */
-export const startModels = async () => {
-  const server: ModelServer = await startModelServer({ apiKey: KEY });
+export const startModelsAt = async <Scripted extends Server>(start: (options: { apiKey: string }) => Promise<Scripted>) => {
+  const server = await start({ apiKey: KEY });
   const names = ["OPENROUTER", "OPENAI", "ANTHROPIC", "GOOGLE", "MODEL"];
   const environment = Object.fromEntries(
     names.flatMap((name) => [

@@ -1,12 +1,12 @@
-import { scriptedVector } from "@parley/testkit/model-server";
+import { scriptedVector, startModelServer } from "@parley/testkit/model-server";
 import { describe, expect, it } from "vitest";
-import { startModels } from "../test-models.ts";
+import { startModelsAt } from "../test-models.ts";
 
 const signal = new AbortController().signal;
 
 describe("embed", () => {
   it("gives one vector per text, in the order of the texts, with usage", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     const { vectors, usage } = await models.embed({ model: "openai/embed", texts: ["one", "two", "three"], signal });
     expect(vectors).toEqual(["one", "two", "three"].map(scriptedVector));
     expect(usage).toMatchObject({ inputTokens: 3, modelCalls: 1, estimated: false });
@@ -14,7 +14,7 @@ describe("embed", () => {
   });
 
   it("estimates a usage that is missing and says so, and asks nothing for no texts", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ usage: null });
     expect((await models.embed({ model: "custom/e", texts: ["12345678"], signal })).usage).toMatchObject({
       inputTokens: 2,
@@ -25,7 +25,7 @@ describe("embed", () => {
   });
 
   it("fails as a stream does", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ status: 429, retryAfter: "3" }, { status: 400 }, { hang: true });
     const ask = (given: AbortSignal = signal) => models.embed({ model: "openai/e", texts: ["a"], signal: given });
     await expect(ask()).rejects.toMatchObject({ code: "model_unavailable", retryAfterSeconds: 3 });

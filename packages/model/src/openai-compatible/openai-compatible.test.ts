@@ -1,11 +1,11 @@
-import { type Reply, tokenText } from "@parley/testkit/model-server";
+import { type Reply, startModelServer, tokenText } from "@parley/testkit/model-server";
 import { describe, expect, it, vi } from "vitest";
-import { readAll, requestFor, startModels } from "../test-models.ts";
+import { readAll, requestFor, startModelsAt } from "../test-models.ts";
 
 const MODEL = "openai/gpt";
 
 const streamed = async (reply: Reply, more: Parameters<typeof requestFor>[1] = {}) => {
-  const { models, server } = await startModels();
+  const { models, server } = await startModelsAt(startModelServer);
   server.script(reply);
   return { ...(await readAll(models.stream(requestFor(MODEL, more)))), server, models };
 };
@@ -174,7 +174,7 @@ describe("a refusal", () => {
   });
 
   it("of a server that is gone is model_unavailable", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     await server.close();
     expect((await readAll(models.stream(requestFor(MODEL)))).error).toMatchObject(unavailable);
   });
@@ -187,7 +187,7 @@ describe("an abort", () => {
     ["between two tokens", { tokens: 1_000, delayMs: 5 }],
     ["while the stream hangs", { tokens: 3, breaks: { afterChunks: 2, how: "hang" as const } }],
   ])("%s closes the upstream socket, and no token is sent after it", async (_, reply: Reply) => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script(reply);
     const controller = new AbortController();
     const reason = new Error("stopped");
@@ -202,7 +202,7 @@ describe("an abort", () => {
   });
 
   it("by the reader who leaves the loop closes the upstream socket too", async () => {
-    const { models, server } = await startModels();
+    const { models, server } = await startModelsAt(startModelServer);
     server.script({ tokens: 1_000, delayMs: 5 });
     for await (const chunk of models.stream(requestFor(MODEL))) if (chunk.type === "text") break;
     await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
