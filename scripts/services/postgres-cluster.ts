@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -44,13 +46,15 @@ export function preparedCluster({ folder, password, programs, user }: ClusterOpt
 /** A folder below one that is closed to the user of Postgres becomes a link to one that is open to it. */
 function reachableFolder(folder: string, user: SystemUser | null): string {
   if (user === null || canEnter(dirname(folder), user)) return folder;
-  const name = createHash("sha256").update(folder).digest("hex").slice(0, 16);
-  const open = join(OPEN_FOLDER, `data-${name}`);
+  const link = lstatSync(folder, { throwIfNoEntry: false });
+  if (link?.isSymbolicLink()) return readlinkSync(folder);
+  if (link)
+    throw new StartFailure(`The data folder ${folder} cannot be entered by the user ${user.name}: open the way to it, or move it away.`);
+
+  // A name of its own each time: data whose link was deleted is not ours any more.
   mkdirSync(OPEN_FOLDER, { recursive: true, mode: 0o755 });
-  if (!existsSync(folder)) {
-    rmSync(folder, { force: true });
-    symlinkSync(open, folder);
-  }
+  const open = join(OPEN_FOLDER, `data-${randomBytes(8).toString("hex")}`);
+  symlinkSync(open, folder);
   return open;
 }
 
