@@ -9,9 +9,9 @@ const TRANSIENT_STATUSES = new Set([408, 409, 425, 429]);
 const isTransient = (status: number): boolean => status >= 500 || status < 400 || TRANSIENT_STATUSES.has(status);
 
 /** Retry-After as seconds, also where it comes as a date; undefined where it is missing or makes no sense. */
-export const retryAfterSecondsOf = (value: string | null | undefined, nowMs: number = Date.now()): number | undefined => {
+const retryAfterSecondsOf = (value: string | null | undefined): number | undefined => {
   if (!value) return undefined;
-  const seconds = /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : (Date.parse(value) - nowMs) / 1_000;
+  const seconds = /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : (Date.parse(value) - Date.now()) / 1_000;
   return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined;
 };
 
