@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { startedAt } from "../../../scripts/services/process-identity.ts";
+import { waitUntil } from "../../../scripts/services/wait-until.ts";
+
+const root = join(import.meta.dirname, "..", "..", "..");
+const READY_MS = 120_000;
+
+export interface Run {
+  /** All it wrote up to now. */
+  output(): string;
+  /** Rejects when it ends before the text comes. */
+  untilSays(text: string): Promise<void>;
+  /** What it exits with. */
+  ended: Promise<number | null>;
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface Checkout {
+  folder: string;
+  start(environment?: NodeJS.ProcessEnv): Run;
+  /** The processes that the running start has started. */
+  children(): { name: string; pid: number }[];
+  local(): { url: string; apiKey: string; adminSecret: string; agentId: string };
+  /** Ends what still runs, and removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** A checkout of its own with what is installed here: `npm start` without the installing. */
+export function createCheckout(): Checkout {
+  const folder = mkdtempSync(join(tmpdir(), "parley-checkout-"));
+  // Whoever runs Postgres has to pass through it.
+  chmodSync(folder, 0o755);
+  const isSource = (path: string) => !["node_modules", "dist", ".parley", ".turbo"].includes(basename(path));
+  for (const name of ["apps", "packages", "scripts", "package.json", "package-lock.json"]) {
+    cpSync(join(root, name), join(folder, name), { recursive: true, filter: isSource });
+  }
+  linkPackages(folder);
+
+  const runs: Run[] = [];
+  return {
+    folder,
+    start(environment = {}) {
+      const run = startIn(folder, environment);
+      runs.push(run);
+      return run;
+    },
+    children: () =>
+      (JSON.parse(readFileSync(join(folder, ".parley", "run.json"), "utf8")) as { children: { name: string; pid: number }[] }).children,
+    local: () => JSON.parse(readFileSync(join(folder, ".parley", "local.json"), "utf8")) as ReturnType<Checkout["local"]>,
+    async remove() {
+      for (const run of runs) {
+        run.signal("SIGTERM");
+        await run.ended;
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function linkPackages(folder: string): void {
+  const modules = join(folder, "node_modules");
+  mkdirSync(join(modules, "@parley"), { recursive: true });
+  for (const name of readdirSync(join(root, "node_modules"))) {
+    if (name !== "@parley") symlinkSync(join(root, "node_modules", name), join(modules, name));
+  }
+  for (const room of ["apps", "packages"]) {
+    for (const name of readdirSync(join(folder, room))) symlinkSync(join(folder, room, name), join(modules, "@parley", name));
+  }
+}
+
+function startIn(folder: string, extra: NodeJS.ProcessEnv): Run {
+  const { DATABASE_URL: _, REDIS_URL: __, PORT: ___, npm_lifecycle_event: ____, ...inherited } = process.env;
+  const environment = { ...inherited, PORT: "0", ...extra };
+  const child: ChildProcess = spawn(process.execPath, ["scripts/start.mjs"], {
+    cwd: folder,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+
+  let hasEnded = false;
+  const ended = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => {
+      hasEnded = true;
+      resolve(code);
+    });
+  });
+  return {
+    output: () => output,
+    async untilSays(text) {
+      await waitUntil(() => hasEnded || output.includes(text), READY_MS);
+      if (!output.includes(text)) throw new Error(`never said "${text}":\n${output}`);
+    },
+    ended,
+    signal: (signal) => void child.kill(signal),
+  };
+}
+
+export const isRunning = ({ pid }: { pid: number }): boolean => startedAt(pid) !== null;
+
+/** A folder with every program of PATH but those named. */
+export function pathWithout(names: string[], folder: string): string {
+  const programs = join(folder, "programs");
+  mkdirSync(programs, { recursive: true });
+  for (const place of (process.env["PATH"] ?? "").split(":")) {
+    if (!existsSync(place)) continue;
+    for (const name of readdirSync(place)) {
+      if (!names.includes(name) && !existsSync(join(programs, name))) symlinkSync(join(place, name), join(programs, name));
+    }
+  }
+  return programs;
+}

@@ -1,0 +1,108 @@
+import { renameSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, afterEach, expect, test } from "vitest";
+import { waitUntil } from "../../../scripts/services/wait-until.ts";
+import { createCheckout, isRunning, pathWithout, type Run } from "./checkout.ts";
+
+const START_MS = 180_000;
+const checkout = createCheckout();
+let running: Run | null = null;
+
+afterEach(async () => {
+  running?.signal("SIGTERM");
+  await running?.ended;
+  running = null;
+});
+afterAll(() => checkout.remove());
+
+async function startReady(): Promise<Run> {
+  running = checkout.start();
+  await running.untilSays("Parley is ready");
+  return running;
+}
+
+/** A start that must refuse: with that one line, a code that is not 0, and nothing left running. */
+async function expectRefusal(environment: NodeJS.ProcessEnv, line: RegExp): Promise<void> {
+  const run = checkout.start(environment);
+  expect(await run.ended).toBe(1);
+  expect(run.output().trim().split("\n").at(-1)).toMatch(line);
+  expect(run.output()).not.toMatch(/^\s+at /m);
+}
+
+test("a fresh checkout holds a conversation, tells how to go on, and serves until it is stopped", { timeout: START_MS }, async () => {
+  const run = await startReady();
+  for (const step of ["Postgres", "Redis", "Migrations", "Gateway (api)", "Worker", "Key and example agents"]) {
+    expect(run.output()).toMatch(new RegExp(`^ {2}${step.replace(/[()]/g, "\\$&")} .* \\d+\\.\\d s$`, "m"));
+  }
+  expect(run.output()).toMatch(/You +Tell me a joke\n +Parley +→ Joker\n +Joker +\S/);
+
+  const { url, apiKey, agentId, adminSecret } = checkout.local();
+  expect(statSync(join(checkout.folder, ".parley", "local.json")).mode & 0o777).toBe(0o600);
+  expect(adminSecret).not.toBe("");
+  for (const word of [url, apiKey, agentId]) expect(run.output()).toContain(word);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+
+  const children = checkout.children();
+  expect(children.map(({ name }) => name).sort()).toEqual(["Postgres", "Redis", "api", "worker"]);
+  run.signal("SIGINT");
+  expect(await run.ended).toBe(0);
+  expect(children.filter(isRunning)).toEqual([]);
+});
+
+test("a second start keeps key, agent and data", { timeout: START_MS }, async () => {
+  const before = checkout.local();
+  const run = await startReady();
+  expect(run.output()).toContain("kept");
+  const { apiKey, agentId, adminSecret } = checkout.local();
+  expect({ apiKey, agentId, adminSecret }).toEqual({ apiKey: before.apiKey, agentId: before.agentId, adminSecret: before.adminSecret });
+});
+
+test("a checkout runs once: another start is refused and the first goes on", { timeout: START_MS }, async () => {
+  await startReady();
+  await expectRefusal({}, /already runs in this checkout/);
+  expect((await fetch(`${checkout.local().url}/health`)).status).toBe(200);
+});
+
+test("what a killed start left running is stopped by the next one, which works", { timeout: START_MS }, async () => {
+  const killed = await startReady();
+  const left = checkout.children();
+  killed.signal("SIGKILL");
+  await killed.ended;
+  expect(left.filter(isRunning)).toHaveLength(4);
+
+  const run = await startReady();
+  expect(run.output()).toContain("stopping what a killed start left");
+  expect(left.filter(isRunning)).toEqual([]);
+});
+
+test("a part that dies is named, the others are stopped, the code is not 0", { timeout: START_MS }, async () => {
+  const run = await startReady();
+  const children = checkout.children();
+  const redis = children.find(({ name }) => name === "Redis");
+  process.kill(redis?.pid ?? 0, "SIGKILL");
+  expect(await run.ended).toBe(1);
+  expect(run.output()).toContain("Redis ended by itself (signal SIGKILL)");
+  expect(children.filter(isRunning)).toEqual([]);
+});
+
+test("a port that was asked for and is taken is one line", { timeout: START_MS }, async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await waitUntil(() => server.listening, 5_000);
+  const address = server.address();
+  const port = typeof address === "object" ? String(address?.port) : "";
+  await expectRefusal({ PORT: port }, new RegExp(`^Port ${port} .* is taken`));
+  server.close();
+});
+
+test("a broken data folder is one line", { timeout: START_MS }, async () => {
+  const version = join(checkout.folder, ".parley", "postgres", "PG_VERSION");
+  renameSync(version, `${version}.away`);
+  await expectRefusal({}, /^The data folder .* is broken/);
+  renameSync(`${version}.away`, version);
+});
+
+test("a missing Redis that may not be installed is one line that says what to do", { timeout: START_MS }, async () => {
+  const PATH = pathWithout(["redis-server", "valkey-server"], checkout.folder);
+  await expectRefusal({ PATH, PARLEY_NO_SYSTEM_INSTALL: "1" }, /^Redis is missing: install redis-server .* REDIS_URL/);
+});
