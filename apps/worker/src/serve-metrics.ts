@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Metrics } from "@parley/telemetry";
 
@@ -9,7 +9,7 @@ export interface MetricsServer {
 
 /** `/health` and `/metrics` of a process that serves nothing else. Rejects when the port is taken. */
 export async function serveMetrics({ host, port, metrics }: { host: string; port: number; metrics: Metrics }): Promise<MetricsServer> {
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url === "/health") {
       response.writeHead(200, { "content-type": "application/json" }).end('{"status":"ok"}');
     } else if (request.url === "/metrics") {
@@ -18,7 +18,8 @@ export async function serveMetrics({ host, port, metrics }: { host: string; port
     } else {
       response.writeHead(404).end();
     }
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);
