@@ -20,7 +20,7 @@ export interface Attachments {
 interface Settings {
   /** Throws `unauthenticated` when the credential is not good any more. */
   authenticate(credential: string): Promise<unknown>;
-  onCount(attached: number): void;
+  onCount?(attached: number): void;
   /** With the time a credential is believed, revocation ends a connection within 5 s. */
   lookEveryMs?: number;
 }
@@ -28,6 +28,19 @@ interface Settings {
 const LOOK_EVERY_MS = 2_000;
 /** Reads of credentials at a time, so that ten thousand of them are no burst on the database. */
 const ASKED_AT_ONCE = 20;
+
+/** The same attachments, counted for one door: `onAttach` gives what counts one out again. */
+export const countedAttachments = (attachments: Attachments, onAttach: () => () => void): Attachments => ({
+  add(attachment) {
+    const detach = onAttach();
+    const forget = attachments.add(attachment);
+    return () => {
+      forget();
+      detach();
+    };
+  },
+  close: () => attachments.close(),
+});
 
 /** One timer for all connections: an idle one costs its socket and little else. */
 export function createAttachments({ authenticate, onCount, lookEveryMs = LOOK_EVERY_MS }: Settings): Attachments {
@@ -37,7 +50,7 @@ export function createAttachments({ authenticate, onCount, lookEveryMs = LOOK_EV
   let closing = false;
 
   function changed(): void {
-    onCount(attached.size);
+    onCount?.(attached.size);
     if (attached.size > 0) timer ??= setInterval(() => void look(), lookEveryMs).unref();
     else {
       clearInterval(timer);

@@ -1,9 +1,10 @@
 import type { Gateway } from "@parley/domain";
+import type { Metrics } from "@parley/telemetry";
 import { type RequestHandler, Router } from "express";
 
 export interface OperationsDependencies {
   gateway: Gateway;
-  metrics: { contentType: string; text(): Promise<string> };
+  metrics: Pick<Metrics, "render">;
   /** True from the moment that the process is told to stop: balancers should send nothing more. */
   isStopping(): boolean;
 }
@@ -22,6 +23,7 @@ export function operationsRoutes({ gateway, metrics, isStopping }: OperationsDep
       response.status(ready ? 200 : 503).json({ status: ready ? "ready" : "not_ready", parts });
     })
     .get("/metrics", async (_request, response) => {
-      response.type(metrics.contentType).send(await metrics.text());
+      const { contentType, body } = await metrics.render();
+      response.type(contentType).send(body);
     });
 }

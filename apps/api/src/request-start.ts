@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
-import type { NextFunction, Request, RequestHandler, Response } from "express";
+import { ServerResponse } from "node:http";
+import type { Express, NextFunction, Request, RequestHandler, Response } from "express";
 
-/** A request whose answer is over: the route as registered, and how long it took. An event stream takes as long as its reader stays. */
+/** A request whose answer is over: the route as registered, and how long it took; of an event stream, until its head. */
 export interface AnsweredRequest {
   route: string;
   method: string;
   status: number;
-  seconds: number;
-  isStream: boolean;
+  durationMs: number;
 }
 
 const OWN_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -31,15 +31,25 @@ function routeOf(request: Request, response: Response): string {
   return typeof named === "string" ? named : "unmatched";
 }
 
+/** Notes when the head of each answer goes out. Done once for an app and not for each request. */
+export function noteHeads(app: Express): void {
+  const { writeHead } = ServerResponse.prototype;
+  app.response.writeHead = function (this: Response, ...parameters: Parameters<typeof writeHead>) {
+    this.locals.headMs = performance.now();
+    return writeHead.apply(this, parameters) as Response;
+  } as Response["writeHead"];
+}
+
 /**
  * The first handler of every request: its id (the caller's own, where it is a plain word) and the headers that every
  * answer bears. An answer's time ends with its last byte, or when the caller leaves.
  */
 export function requestStart(onRequest: (request: AnsweredRequest) => void): RequestHandler {
   function report(this: Response): void {
-    const seconds = (performance.now() - Number(this.locals.startedMs)) / 1_000;
+    const { startedMs, headMs } = this.locals;
     const isStream = String(this.getHeader("content-type")).startsWith("text/event-stream");
-    onRequest({ route: routeOf(this.req, this), method: this.req.method, status: this.statusCode, seconds, isStream });
+    const durationMs = (isStream ? Number(headMs) : performance.now()) - Number(startedMs);
+    onRequest({ route: routeOf(this.req, this), method: this.req.method, status: this.statusCode, durationMs });
   }
   return (request: Request, response: Response, next: NextFunction) => {
     const sent = request.headers["x-request-id"];

@@ -1,5 +1,5 @@
-import type { Cursor, LogEvent, SubmitInput, SubmitResult } from "@parley/contracts";
-import type { Caller, Following, Gateway } from "@parley/domain";
+import { type Cursor, compareCursors, type LogEvent, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import type { Caller, Gateway } from "@parley/domain";
 import { type TrackedEnvelope, tracked } from "@trpc/server";
 import { followLog } from "./follow-log.ts";
 import { turnEndDetector } from "./turn-end.ts";
@@ -17,21 +17,31 @@ interface Streaming {
   leaving: AbortSignal;
 }
 
+type Items = AsyncGenerator<TrackedEnvelope<StreamItem>, void>;
+
 const ROUTE = { route: "turn.stream" };
 
-async function resume({ gateway, caller, input, leaving }: Streaming, after: Cursor): Promise<Following & { submitted: SubmitResult }> {
-  const submitted = await gateway.submitMessage(caller, input, ROUTE);
-  const following = await gateway.followConversation(caller, { conversationId: submitted.conversationId, after, signal: leaving });
-  return { ...following, submitted };
+/** Submits a message and follows it until its own turn is over; or goes on with that after a cut. */
+export const streamTurn = (streaming: Streaming): Items =>
+  streaming.after === null ? begin(streaming) : goOn({ ...streaming, after: streaming.after });
+
+async function* begin({ gateway, caller, input, leaving }: Streaming): Items {
+  const following = await gateway.submitAndFollow(caller, input, { ...ROUTE, signal: leaving });
+  const { submitted } = following;
+  yield tracked(submitted.cursor, { type: "submitted", cursor: submitted.cursor, data: submitted });
+  yield* followLog({ following, endsWith: turnEndDetector(submitted), leaving });
 }
 
-/** Submits a message and follows it until its own turn is over; or goes on with that after a cut. */
-export async function* streamTurn(streaming: Streaming): AsyncGenerator<TrackedEnvelope<StreamItem>, void> {
-  const { gateway, caller, input, after, leaving } = streaming;
-  const following = after ? await resume(streaming, after) : await gateway.submitAndFollow(caller, input, { ...ROUTE, signal: leaving });
-  const { submitted } = following;
-  const turn = turnEndDetector(submitted, following.execution);
-  if (after === null) yield tracked(submitted.cursor, { type: "submitted", cursor: submitted.cursor, data: submitted });
-  else if (turn.wasOver) return;
-  yield* followLog({ following, endsWith: turn.endsWith, leaving });
+async function* goOn({ gateway, caller, input, after, leaving }: Streaming & { after: Cursor }): Items {
+  const submitted = await gateway.submitMessage(caller, input, ROUTE);
+  const { conversationId, messageId, turnId } = submitted;
+  const { state, turnId: current, queue, cursor } = await gateway.getRunState(caller, conversationId);
+  const mayEndLater = (current === turnId && (state === "ready" || state === "running")) || queue.some(({ id }) => id === messageId);
+  // A turn that is over ended at or before the head: there is nothing to wait for beyond it.
+  const head = mayEndLater ? null : (cursor as Cursor);
+  if (head !== null && compareCursors(after, head) >= 0) return;
+  const following = await gateway.followConversation(caller, { conversationId, after, signal: leaving });
+  const isLast = turnEndDetector(submitted);
+  const endsWith = (event: LogEvent): boolean => isLast(event) || (head !== null && compareCursors(event.cursor, head) >= 0);
+  yield* followLog({ following, endsWith, leaving });
 }

@@ -33,9 +33,9 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
   });
   const trpc = { gateway, log, attachments, credentialOf: credentialFrom };
   const metrics = {
-    contentType: "text/plain",
-    text: async () => "parley_up 1\n",
-    onRequest: (request: AnsweredRequest) => void requests.push(request),
+    render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
+    httpRequest: (request: AnsweredRequest) => void requests.push(request),
+    streamAttached: () => () => {},
   };
   const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
   const sockets = createWebSocketDoor(trpc);

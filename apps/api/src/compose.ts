@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { openDatabase } from "@parley/db";
+import { createGateway, type Gateway, type Log, systemClock } from "@parley/domain";
+import { createLiveTail } from "@parley/events";
+import { apiKeyPrefix, hashApiKey, makeApiKey } from "@parley/identity";
+import { createJobQueue } from "@parley/queue";
+import type { Metrics } from "@parley/telemetry";
+import type { Request } from "express";
+import { keyAuthentication, openAuthentication } from "./authentication.ts";
+import type { Config } from "./config.ts";
+
+interface FrontRoom {
+  gateway: Gateway;
+  credentialOf(headers: Request["headers"]): string | null;
+  /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
+  close(): Promise<void>;
+}
+
+/** A part that does not answer in this time is not ready. */
+const READY_MS = 2_000;
+
+/** Whether a part answers in time. */
+async function answers(asking: Promise<boolean>): Promise<boolean> {
+  const late = AbortSignal.timeout(READY_MS);
+  const timeout = new Promise<boolean>((resolve) => late.addEventListener("abort", () => resolve(false), { once: true }));
+  return Promise.race([asking, timeout]);
+}
+
+function makeKey() {
+  const apiKey = makeApiKey();
+  return { apiKey, prefix: apiKeyPrefix(apiKey), hash: hashApiKey(apiKey) };
+}
+
+/** Builds the gateway on its stores, queue and live tail. Everything connects when it is first used. */
+export function compose(config: Config, log: Log, metrics: Metrics): FrontRoom {
+  const redis = {
+    url: config.REDIS_URL,
+    cluster: config.REDIS_CLUSTER,
+    sentinelName: config.REDIS_SENTINEL_NAME,
+    prefix: config.REDIS_PREFIX,
+  };
+  const database = openDatabase({
+    url: config.DATABASE_URL,
+    pool: config.DATABASE_POOL,
+    prepare: config.DATABASE_PREPARE,
+    applicationName: "parley-api",
+  });
+  const tail = createLiveTail({ ...redis, log, onLost: () => metrics.publishLost() });
+  const queue = createJobQueue({ ...redis, log });
+  metrics.watchQueues(() => queue.counts());
+
+  const { DEFAULT_ORGANIZATION_ID: everyone } = config;
+  const { authenticate, credentialOf, keys } =
+    config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
+  const { agents, conversations, executions, logs, organizations } = database;
+  const { gateway, watch } = createGateway({
+    ...{ agents, conversations, executions, keys, logs, organizations, tail, queue, log, authenticate, makeKey },
+    clock: systemClock,
+    hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+    async checkReady() {
+      const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
+      return { postgres, redis };
+    },
+  });
+  const closing = new AbortController();
+  const watching = watch(closing.signal);
+
+  return {
+    gateway,
+    credentialOf,
+    async close() {
+      closing.abort();
+      await watching;
+      await Promise.all([queue.close(), tail.close()]);
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { isIP } from "node:net";
+import { organizationId } from "@parley/contracts";
+import { databaseSettings } from "@parley/db";
+import { eventsSettings } from "@parley/events";
+import { queueSettings } from "@parley/queue";
+import { telemetrySettings } from "@parley/telemetry";
+import { z } from "zod";
+
+/** Whether only this machine can reach the address. Names but `localhost` may lead anywhere. */
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+
+const ownSettings = z
+  .object({
+    HOST: z.string().min(1).default("127.0.0.1"),
+    /** 0 takes a free port. */
+    PORT: z.coerce.number().int().min(0).max(65_535).default(4_766),
+    /** Opens the operator's routes; without it they answer 503. */
+    ADMIN_SECRET: z.string().min(16).max(1_024).optional(),
+    /** Development only: everyone is let in with every scope, as the organization below. */
+    AUTH_DISABLED: z.stringbool().default(false),
+    DEFAULT_ORGANIZATION_ID: organizationId.optional(),
+    /** Open connections of one process, streams included. */
+    CONNECTIONS_MAX: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
+    /** How long requests under way may take when the process is told to stop. */
+    API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
+  })
+  .refine(({ AUTH_DISABLED, HOST }) => !AUTH_DISABLED || isLoopback(HOST), {
+    message: "Is for development and needs HOST to be a loopback address.",
+    path: ["AUTH_DISABLED"],
+  })
+  .refine(({ AUTH_DISABLED, DEFAULT_ORGANIZATION_ID }) => !AUTH_DISABLED || DEFAULT_ORGANIZATION_ID !== undefined, {
+    message: "Is needed with AUTH_DISABLED.",
+    path: ["DEFAULT_ORGANIZATION_ID"],
+  });
+
+const schema = databaseSettings.extend(eventsSettings.shape).extend(queueSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
+export type Config = z.infer<typeof schema>;
+
+/** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")));
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+}

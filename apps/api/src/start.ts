@@ -1,0 +1,42 @@
+import type { Log } from "@parley/domain";
+import type { Metrics } from "@parley/telemetry";
+import { createAttachments } from "./attachments.ts";
+import { compose } from "./compose.ts";
+import type { Config } from "./config.ts";
+import { createHttp } from "./http.ts";
+import { listen } from "./server.ts";
+import { createWebSocketDoor } from "./ws.ts";
+
+interface Api {
+  url: string;
+  /** Stops accepting, hands streams over, lets requests under way finish, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Starts the front door. Rejects where its address cannot be had; nothing is left running then. */
+export async function start(config: Config, log: Log, metrics: Metrics): Promise<Api> {
+  const { gateway, credentialOf, close } = compose(config, log, metrics);
+  const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
+  const closing = new AbortController();
+  const doors = { gateway, log, metrics, attachments, credentialOf, adminSecret: config.ADMIN_SECRET ?? null, closing: closing.signal };
+  const sockets = createWebSocketDoor(doors);
+  const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
+  try {
+    const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });
+    return {
+      url: server.url,
+      async stop() {
+        closing.abort();
+        const closed = server.close(config.API_GRACE_MS);
+        // Sockets are asked to go on elsewhere before they are closed, so that nothing they wait for is cut.
+        sockets.close();
+        attachments.close();
+        await closed;
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

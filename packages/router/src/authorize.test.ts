@@ -1,0 +1,67 @@
+import { GatewayError, SCOPES, type Scope } from "@parley/contracts";
+import type { Caller, Gateway, Log } from "@parley/domain";
+import { describe, expect, test } from "vitest";
+import { appRouter } from "./app-router.ts";
+import { toGatewayError } from "./error-shape.ts";
+import { createCallerFactory } from "./procedure.ts";
+import { ROUTES, type RouteName, routeRow } from "./registry.ts";
+
+const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+const callerWith = (scopes: Scope[]): Caller => ({ organizationId: "o", principalId: "p", scopes: new Set(scopes), agentIds: null });
+
+/** A gateway that knows one caller and must not be asked for anything else. */
+function gatewayOf(caller: Caller): { gateway: Gateway; asked: string[] } {
+  const asked: string[] = [];
+  const gateway = new Proxy({} as Gateway, {
+    get: (_target, name) => async (credential: string) => {
+      if (name !== "authenticate") asked.push(String(name));
+      else if (credential !== "good") throw new GatewayError("unauthenticated");
+      return caller;
+    },
+  });
+  return { gateway, asked };
+}
+
+type Anything = Record<string, Record<string, (input: unknown) => Promise<unknown>>>;
+
+async function codeOf(name: RouteName, credential: string | null, scopes: Scope[]) {
+  const { gateway, asked } = gatewayOf(callerWith(scopes));
+  const [namespace = "", own = ""] = name.split(".");
+  const procedures = createCallerFactory(appRouter)({ gateway, log, credential }) as unknown as Anything;
+  try {
+    await procedures[namespace]?.[own]?.({ nothing: "that fits" });
+    return { code: "ok", asked };
+  } catch (error) {
+    return { code: toGatewayError(error).code, asked };
+  }
+}
+
+const guarded = (Object.keys(ROUTES) as RouteName[]).filter((name) => routeRow(name).kind !== null && routeRow(name).scope !== "public");
+
+describe.each(guarded)("%s", (name) => {
+  const { scope } = routeRow(name);
+
+  test("is closed without a credential and with one that is not good", async () => {
+    expect(await codeOf(name, null, [...SCOPES])).toEqual({ code: "unauthenticated", asked: [] });
+    expect(await codeOf(name, "bad", [...SCOPES])).toEqual({ code: "unauthenticated", asked: [] });
+  });
+
+  test("is closed to a key that has every scope but its own, before its input is looked at", async () => {
+    const others = SCOPES.filter((other) => other !== scope);
+    const code = scope === "authenticated" ? "ok" : "missing_scope";
+    expect(await codeOf(name, "good", others)).toEqual({ code, asked: [] });
+  });
+
+  test("is open to a key with its scope alone", async () => {
+    const { code } = await codeOf(
+      name,
+      "good",
+      SCOPES.filter((own) => own === scope),
+    );
+    expect(["ok", "invalid_input"]).toContain(code);
+  });
+});
+
+test("health asks for no credential", async () => {
+  expect(await codeOf("system.health", null, [])).toEqual({ code: "ok", asked: [] });
+});

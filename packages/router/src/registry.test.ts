@@ -1,0 +1,37 @@
+import { SCOPES } from "@parley/contracts";
+import type { AnyTRPCProcedure } from "@trpc/server";
+import { describe, expect, test } from "vitest";
+import { appRouter } from "./app-router.ts";
+import { ROUTES, type RouteName, routeRow } from "./registry.ts";
+
+const names = Object.keys(ROUTES) as RouteName[];
+const rows = names.map((name) => [name, routeRow(name)] as const);
+
+describe("the registry", () => {
+  test("has a row for every procedure, of its kind and made from that row, and no procedure is missing", () => {
+    // Typed as a tree, and kept flat, by path.
+    const flat: object = appRouter._def.procedures;
+    const procedures = Object.entries(flat) as [string, AnyTRPCProcedure][];
+    expect(procedures.map(([path]) => path).sort()).toEqual(rows.flatMap(([name, { kind }]) => (kind === null ? [] : [name])).sort());
+    for (const [path, { _def }] of procedures) {
+      expect(_def.meta).toEqual({ route: path });
+      expect(_def.type).toBe(routeRow(path as RouteName).kind);
+    }
+  });
+
+  test("names each REST route once", () => {
+    const routes = rows.flatMap(([, { rest = [] }]) => rest.map(({ method, path }) => `${method} ${path}`));
+    expect(new Set(routes).size).toBe(routes.length);
+  });
+
+  test.each(rows)("%s says what a door must know", (_name, row) => {
+    expect([...SCOPES, "authenticated", "public", "admin_secret"]).toContain(row.scope);
+    expect(row.kind === null && row.rest === undefined).toBe(false);
+    if (row.kind === "mutation") expect(row.mutating).toBe(true);
+    if (row.kind === "query") expect(row.mutating).toBe(false);
+    if (!row.mutating) expect(row).toMatchObject({ idempotency: "natural", metering: "none" });
+    if (row.metering === "turn") expect(row.rateLimit).toBe("turn");
+    if (row.scope !== "public") expect(row.rateLimit).not.toBe("none");
+    if (row.mutating) expect(row.scope).not.toMatch(/:read$|^public$/);
+  });
+});
