@@ -45,7 +45,18 @@ try {
   const pair = (values: number[]) => (values.length === 0 ? "" : `${median(values).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)}`);
   const ratio = (value: number, base: number) => `${(value / base).toFixed(2)} ×`;
   printTable([
-    ["variant", "trips", "commits", "admit p50 / p99 ms", "claim", "finish", "turn", "turn p50, × (a)", `c${ROUND.concurrency} turns/s`, "turns/s, × (a)"],
+    [
+      "variant",
+      "trips",
+      "commits",
+      "admit p50 / p99 ms",
+      "claim",
+      "finish",
+      "turn",
+      "turn p50, × (a)",
+      `c${ROUND.concurrency} turns/s`,
+      "turns/s, × (a)",
+    ],
     ...variants.map(({ variant, samples }) => [
       variant.name,
       String(variant.roundTrips),
@@ -60,7 +71,8 @@ try {
     ]),
   ]);
   console.log(`\nPool of ${POOL_SIZE}, ${ROUNDS} interleaved rounds of ${ROUND.turns} sequential and ${ROUND.burst} concurrent turns.`);
-  for (const count of [1, 64, 256]) console.log(`One checkpoint statement for ${count} turns, 4 KiB each: ${(await measureCheckpoint(monthly, count)).toFixed(2)} ms`);
+  for (const count of [1, 64, 256])
+    console.log(`One checkpoint statement for ${count} turns, 4 KiB each: ${(await measureCheckpoint(monthly, count)).toFixed(2)} ms`);
   await Promise.all([flat.end(), monthly.end(), unprepared.end()]);
 } finally {
   await server.stop();

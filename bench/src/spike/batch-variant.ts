@@ -8,7 +8,12 @@ const IN_FLIGHT = { lanesMax: 2, sizeMax: 32 };
 export function batchVariant(sql: Sql, { name, durableClaim }: { name: string; durableClaim: boolean }): Variant {
   const admit = createBatcher(async (turns: SpikeTurn[]) => {
     const items = turns.map((turn) => ({
-      organization: turn.organizationId, conversation: turn.conversationId, agent: turn.agentId, message: turn.messageId, turn: turn.turnId, input: QUESTION,
+      organization: turn.organizationId,
+      conversation: turn.conversationId,
+      agent: turn.agentId,
+      message: turn.messageId,
+      turn: turn.turnId,
+      input: QUESTION,
     }));
     const [row] = await sql<{ results: boolean[] }[]>`select admit_batch(${sql.json(items)}) as results`;
     return row?.results ?? [];
@@ -21,7 +26,13 @@ export function batchVariant(sql: Sql, { name, durableClaim }: { name: string; d
   }, IN_FLIGHT);
   const finish = createBatcher(async (turns: { turn: SpikeTurn; epoch: number }[]) => {
     const items = turns.map(({ turn, epoch }) => ({
-      organization: turn.organizationId, conversation: turn.conversationId, epoch, turn: turn.turnId, answer: ANSWER, input: 12, output: 64,
+      organization: turn.organizationId,
+      conversation: turn.conversationId,
+      epoch,
+      turn: turn.turnId,
+      answer: ANSWER,
+      input: 12,
+      output: 64,
     }));
     const [row] = await sql<{ results: boolean[] }[]>`select finish_batch(${sql.json(items)}) as results`;
     return row?.results ?? [];

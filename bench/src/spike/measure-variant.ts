@@ -13,7 +13,11 @@ export interface Samples {
 export const noSamples = (): Samples => ({ admitMs: [], claimMs: [], finishMs: [], turnMs: [], turnsPerSecond: [] });
 
 /** One round of one variant: turns one after the other with the time of each part, then turns at the given concurrency. */
-export async function measureVariant(variant: Variant, samples: Samples, round: { turns: number; burst: number; concurrency: number }): Promise<void> {
+export async function measureVariant(
+  variant: Variant,
+  samples: Samples,
+  round: { turns: number; burst: number; concurrency: number },
+): Promise<void> {
   for (let index = 0; index < round.turns; index++) {
     const turn = newTurn(index);
     const startedAt = performance.now();

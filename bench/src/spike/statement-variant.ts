@@ -44,7 +44,8 @@ export const statementVariant = (sql: Sql): Variant => ({
   finish: async (turn, epoch) => {
     await within(sql, turn, async (tx) => {
       const { organizationId, conversationId, turnId } = turn;
-      const fenced = await tx`update conversations set lease_until = null, worker_id = null, head = head + 2, ready_at = case when depth > 0 then now() end
+      const fenced =
+        await tx`update conversations set lease_until = null, worker_id = null, head = head + 2, ready_at = case when depth > 0 then now() end
         where id = ${conversationId} and epoch = ${epoch} returning head`;
       if (fenced.length === 0) throw new Error("The lease is lost.");
       await tx`update turns set status = 'completed', result = ${ANSWER}, finished_at = now() where id = ${turnId} and status = 'executing'`;

@@ -1,0 +1,81 @@
+import type { StreamRequest } from "../harness/open-stream.ts";
+import { QUESTION, type Target } from "../harness/target.ts";
+import type { RunningProcess } from "../services/start-process.ts";
+import { type Script, scriptName } from "../upstream/script.ts";
+
+/** The product: two processes, and what only it has. */
+export interface Ours {
+  target: Target;
+  api: RunningProcess;
+  worker: RunningProcess;
+  /** A message to a conversation; runs at once, or waits its turn. */
+  message(script: Script, conversationId: string): StreamRequest;
+  /** Starts a turn and answers at once: the body's `id` is the conversation's. */
+  start(script: Script): StreamRequest;
+  /** A turn of a conversation that is there already. */
+  continued(script: Script, conversationId: string): StreamRequest;
+  /** Follows a conversation without starting anything. */
+  attach(script: Script, conversationId: string): StreamRequest;
+}
+
+interface Wiring {
+  origin: string;
+  apiKey: string;
+  /** An agent's id by its script's name. */
+  agents: ReadonlyMap<string, string>;
+  api: RunningProcess;
+  worker: RunningProcess;
+}
+
+interface WireEvent {
+  type: string;
+  data: unknown;
+}
+
+/** Speaks the REST v1 door. */
+export function createOurs({ origin, apiKey, agents, api, worker }: Wiring): Ours {
+  const path = (script: Script, tail: string) => {
+    const agentId = agents.get(scriptName(script));
+    if (agentId === undefined) throw new Error(`No agent plays ${scriptName(script)}.`);
+    return `/v1/agents/${agentId}${tail}`;
+  };
+  const headers = { "x-api-key": apiKey, "content-type": "application/json" };
+  const post = (script: Script, tail: string, body: object): StreamRequest => ({
+    method: "POST",
+    path: path(script, tail),
+    headers,
+    body: JSON.stringify(body),
+  });
+  const turn = (id?: string) => ({ input: { text: QUESTION }, ...(id === undefined ? {} : { id }) });
+  return {
+    target: {
+      name: "ours",
+      origin,
+      front: api,
+      takesCrowds: true,
+      streamed: (script) => post(script, "/gateway/invoke/stream", turn()),
+      plain: (script) => post(script, "/gateway/invoke", turn()),
+      readFrame: (data) => {
+        const { type, data: content } = JSON.parse(data) as WireEvent;
+        if (type === "chunk") return { kind: "text", text: String(content) };
+        if (type === "error") throw new Error(`The stream ended with an error: ${data}`);
+        return { kind: type === "task_finished" ? "end" : "other" };
+      },
+      readPlain: (body) => (JSON.parse(body) as { result: string | null }).result ?? body,
+    },
+    api,
+    worker,
+    message: (script, id) => post(script, `/gateway/conversations/${id}/messages`, { text: QUESTION, mode: "auto" }),
+    start: (script) => post(script, "/invoke/async", turn()),
+    continued: (script, id) => post(script, "/gateway/invoke/stream", turn(id)),
+    attach: (script, id) => ({
+      method: "GET",
+      path: path(script, `/gateway/conversations/${id}/events`),
+      headers: { "x-api-key": apiKey },
+      body: null,
+    }),
+  };
+}
+
+/** A frame's event, for those who read more than its text. */
+export const readEvent = (data: string): { type: string; task_id: string } => JSON.parse(data) as { type: string; task_id: string };

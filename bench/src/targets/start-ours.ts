@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { SCRIPTS } from "../harness/scripts.ts";
+import { freePort } from "../services/free-port.ts";
+import { startProcess } from "../services/start-process.ts";
+import { scriptName } from "../upstream/script.ts";
+import { createOurs, type Ours } from "./ours.ts";
+import { seedOurs } from "./seed-ours.ts";
+import type { Services } from "./started-target.ts";
+
+const APPS = new URL("../../../apps/", import.meta.url);
+const CONCURRENCY = "250";
+const APP_PASSWORD = "bench-app";
+const SWEEP_PASSWORD = "bench-sweep";
+
+const program = (app: string): string => fileURLToPath(new URL(`${app}/src/main.ts`, APPS));
+
+function asRole(ownerUrl: string, role: string, password: string): string {
+  const url = new URL(ownerUrl);
+  url.username = role;
+  url.password = password;
+  return url.href;
+}
+
+/** The product as it runs: migrated database, one api, one worker, a key, and an agent for every script. */
+export async function startOurs(services: Services): Promise<{ ours: Ours; stop(): Promise<void> }> {
+  const { migrate } = await import("@parley/db");
+  const ownerUrl = await services.newDatabase("ours");
+  await migrate({ ownerUrl, appPassword: APP_PASSWORD, sweepPassword: SWEEP_PASSWORD });
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const adminSecret = randomBytes(24).toString("hex");
+  const env = {
+    NODE_ENV: "production",
+    LOG_LEVEL: "warn",
+    DATABASE_URL: asRole(ownerUrl, "parley_app", APP_PASSWORD),
+    DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", SWEEP_PASSWORD),
+    REDIS_URL: services.redisUrl,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    ADMIN_SECRET: adminSecret,
+    EGRESS_ALLOW: new URL(services.upstreamUrl).host,
+    MODEL_BASE_URL: `${services.upstreamUrl}/v1`,
+    MODEL_API_KEY: "bench",
+    WORKER_CONCURRENCY: CONCURRENCY,
+  };
+  const api = await startProcess("The api", [program("api")], { env, ready: { port, check: () => answers(`${origin}/health`) } });
+  // The worker listens nowhere that matters here: it is ready when the first turn runs.
+  const worker = await startProcess("The worker", [program("worker")], { env, ready: { port: 0, check: () => Promise.resolve(true) } });
+  const stop = async () => {
+    await worker.stop();
+    await api.stop();
+  };
+  try {
+    const seed = await seedOurs(origin, adminSecret, Object.values(SCRIPTS).map(scriptName));
+    return { ours: createOurs({ origin, ...seed, api, worker }), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
