@@ -1,3 +1,4 @@
+import type { AgentId } from "@parley/contracts";
 import { collectUntil, openWorld, typesOf, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -48,7 +49,7 @@ test("messages sent while a turn runs wait in line and run one after the other",
 
 test("a sync child runs inside its parent's turn and its text is forwarded", async () => {
   const joker = await world.agent({ name: "Joker", description: "Tells jokes" });
-  const router = await world.agent({ name: "Router", subAgents: [{ agentId: joker.id, mode: "sync" }] });
+  const router = await world.agent({ name: "Router", subAgents: [{ agentId: joker.id as AgentId, mode: "sync" }] });
   world.model.script({ toolCalls: [{ name: "joker", arguments: { query: "one about cats" } }] }, { text: ["A cat ", "walks in."] }, { text: ["It said: A cat walks in."] });
   const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "joke"), { ...route, signal: leaving() });
   const seen = await untilRest(events);
@@ -69,7 +70,7 @@ test("a sync child runs inside its parent's turn and its text is forwarded", asy
 
 test("an async child answers at once with its id, and its result reaches the root's log later", async () => {
   const slow = await world.agent({ name: "Slow" });
-  const router = await world.agent({ name: "Router", subAgents: [{ agentId: slow.id, mode: "async" }] });
+  const router = await world.agent({ name: "Router", subAgents: [{ agentId: slow.id as AgentId, mode: "async" }] });
   world.model.when(({ lastUserText }) => lastUserText === "dig", { text: ["found it"], firstDelayMs: 150 });
   world.model.script({ toolCalls: [{ name: "slow", arguments: { query: "dig" } }] });
   const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "go"), { ...route, signal: leaving() });

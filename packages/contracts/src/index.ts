@@ -9,3 +9,4 @@ export * from "./ids.ts";
 export * from "./jobs.ts";
 export * from "./limits.ts";
 export * from "./question.ts";
+export * from "./tool-arguments.ts";

@@ -1,10 +1,15 @@
-import { askUserQuestions, type CardId, type DispatchMode, type ExecutionId, newId } from "@parley/contracts";
-import { z } from "zod";
+import {
+  askUserQuestions,
+  type CardId,
+  checkArguments,
+  type DispatchMode,
+  dispatchArguments,
+  type ExecutionId,
+  newId,
+} from "@parley/contracts";
 import type { ToolCall } from "../model/model.ts";
 import { ASK_TOOL, type RouterTools } from "./router-tools.ts";
 import type { IntentRecord } from "./turn-store.ts";
-
-const dispatchArguments = z.object({ query: z.string().min(1), background: z.boolean().nullish() });
 
 interface CallFacts {
   tools: RouterTools;
@@ -22,19 +27,19 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
   if (parsed === undefined) return refuse("The arguments are not valid JSON.");
 
   if (call.name === ASK_TOOL && facts.mayAsk) {
-    const asked = askUserQuestions.safeParse(parsed);
-    if (!asked.success) return refuse(`The questions do not fit the schema: ${z.prettifyError(asked.error)}`);
-    return { act: "ask", callId: call.id, cardId: newId<CardId>(), questions: asked.data.questions };
+    const asked = checkArguments(askUserQuestions, parsed);
+    if (!asked.ok) return refuse(`The questions do not fit the schema: ${asked.why}`);
+    return { act: "ask", callId: call.id, cardId: newId<CardId>(), questions: asked.value.questions };
   }
 
   const target = facts.tools.dispatch.get(call.name);
   if (target === undefined) return refuse(`There is no tool ${call.name}.`);
-  const input = dispatchArguments.safeParse(parsed);
-  if (!input.success) return refuse(`The arguments do not fit the schema: ${z.prettifyError(input.error)}`);
+  const input = checkArguments(dispatchArguments, parsed);
+  if (!input.ok) return refuse(`The arguments do not fit the schema: ${input.why}`);
   if (facts.childrenRefused !== null) return refuse(facts.childrenRefused);
-  const mode = chooseMode(facts.forcedMode ?? target.mode, input.data.background === true);
+  const mode = chooseMode(facts.forcedMode ?? target.mode, input.value.background === true);
   const { id: agentId, version: agentVersion } = target.agent;
-  return { act: "dispatch", callId: call.id, childId: newId<ExecutionId>(), agentId, agentVersion, mode, query: input.data.query };
+  return { act: "dispatch", callId: call.id, childId: newId<ExecutionId>(), agentId, agentVersion, mode, query: input.value.query };
 }
 
 function chooseMode(mode: DispatchMode, background: boolean): "sync" | "async" {

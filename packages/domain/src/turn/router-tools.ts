@@ -1,5 +1,4 @@
-import { type Agent, askUserQuestions, type DispatchMode } from "@parley/contracts";
-import { z } from "zod";
+import { type Agent, ASK_USER_QUESTIONS_SCHEMA, type DispatchMode } from "@parley/contracts";
 import type { ToolDefinition } from "../model/model.ts";
 
 export const ASK_TOOL = "ask_user_questions";
@@ -19,7 +18,7 @@ export interface RouterTools {
 const ASK_DEFINITION: ToolDefinition = {
   name: ASK_TOOL,
   description: "Ask the user questions and wait for the answers. Use it only when you cannot go on without them.",
-  parameters: z.toJSONSchema(askUserQuestions, { io: "input", target: "draft-7" }),
+  parameters: ASK_USER_QUESTIONS_SCHEMA,
 };
 
 /** One tool per downstream agent, and the one that asks the user. */
