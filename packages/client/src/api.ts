@@ -1,5 +1,7 @@
 import type { Routes } from "./routes.ts";
 
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
 export interface CallOptions {
   /** Ends the call, or the subscription. What it started on the gateway goes on. */
   signal?: AbortSignal;

@@ -1,10 +1,10 @@
 import type { AppRouter } from "@parley/router";
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, type TRPCClientError, type TRPCLink, wsLink } from "@trpc/client";
-import type { Api, CallOptions } from "./api.ts";
+import type { Api, CallOptions, Fetch } from "./api.ts";
 import { refusalOf } from "./refusal.ts";
 import { resumeLink } from "./resume-link.ts";
 import type { LogEvent, Routes, StreamItem } from "./routes.ts";
-import { type Fetch, sseLink } from "./sse-link.ts";
+import { sseLink } from "./sse-link.ts";
 
 /** `connecting` again and again while the gateway cannot be reached; `error` says why. */
 export interface ConnectionState {

@@ -1,9 +1,8 @@
 import type { AppRouter } from "@parley/router";
 import { TRPCClientError, type TRPCLink } from "@trpc/client";
 import { observable } from "@trpc/server/observable";
+import type { Fetch } from "./api.ts";
 import { type Frame, readEventStream } from "./read-event-stream.ts";
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 interface SseOptions {
   /** Without a slash at its end. */
