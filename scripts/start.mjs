@@ -4,6 +4,7 @@ import { installed } from "./bootstrap/install.mjs";
 import { runOnNode24 } from "./bootstrap/run-on-node-24.mjs";
 
 // Runs on any Node from 18 on, with nothing installed: a fresh checkout has neither Node 24 nor packages.
+process.env.PARLEY_COMMAND_GIVEN_AT ??= String(Date.now());
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 if (installed(root)) await runOnNode24(root, "scripts/start/start.ts");

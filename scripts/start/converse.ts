@@ -11,8 +11,8 @@ interface Frame {
   data: unknown;
 }
 
-/** Holds one conversation with the default agent before the user's eyes, as a client would. Rejects when it does not end well. */
-export async function converse(local: Local, names: Record<string, string>, write: (text: string) => void): Promise<void> {
+/** Holds one conversation with the default agent before the user's eyes, as a client would. Gives its id; rejects when it does not end well. */
+export async function converse(local: Local, names: Record<string, string>, write: (text: string) => void): Promise<string> {
   const response = await fetch(`${local.url}/v1/agents/${local.agentId}/gateway/invoke/stream`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-api-key": local.apiKey },
@@ -41,7 +41,7 @@ export async function converse(local: Local, names: Record<string, string>, writ
     }
     if (type === "task_finished") {
       write("\n\n");
-      if (execution["status"] === "completed") return;
+      if (execution["status"] === "completed") return taskId;
       throw new Error(`the turn ended as ${String(execution["status"])}: ${String(execution["result"])}`);
     }
   }

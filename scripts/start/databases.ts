@@ -35,7 +35,7 @@ export async function startDatabases(options: {
 }): Promise<Databases> {
   const { folders, secrets, progress, onStarted } = options;
   const givenOwnerUrl = postgresFromEnvironment(process.env);
-  const startOwn = async () => {
+  const startOwnPostgres = async () => {
     const folder = join(folders.state, "postgres");
     const logFile = freshLog(folders, "postgres");
     const own = await startPostgres({
@@ -48,23 +48,30 @@ export async function startDatabases(options: {
     });
     return own.url;
   };
-  const ownerUrl = givenOwnerUrl ?? (await progress.step("Postgres", startOwn, (url) => `on ${placeOf(url)}, data in .parley/postgres`));
-  if (givenOwnerUrl) progress.note(`Postgres                 yours, on ${placeOf(givenOwnerUrl)}`);
-
   const givenRedisUrl = process.env["REDIS_URL"];
   const startOwnRedis = async () => {
     const program = await redisProgram(progress.note);
-    const own = await startRedis({
-      program,
-      folder: join(folders.state, "redis"),
-      logFile: freshLog(folders, "redis"),
-      password: secrets.redis,
-      onStarted,
-    });
+    const folder = join(folders.state, "redis");
+    const own = await startRedis({ program, folder, logFile: freshLog(folders, "redis"), password: secrets.redis, onStarted });
     return own.url;
   };
-  const redisUrl = givenRedisUrl ?? (await progress.step("Redis", startOwnRedis, (url) => `on ${placeOf(url)}, data in .parley/redis`));
-  if (givenRedisUrl) progress.note(`Redis                    yours, on ${placeOf(givenRedisUrl)}`);
+
+  const [ownerUrl, redisUrl] = await Promise.all([
+    givenOwnerUrl
+      ? progress.step(
+          "Postgres",
+          () => Promise.resolve(givenOwnerUrl),
+          (url) => `yours, on ${placeOf(url)}`,
+        )
+      : progress.step("Postgres", startOwnPostgres, (url) => `on ${placeOf(url)}, data in .parley/postgres`),
+    givenRedisUrl
+      ? progress.step(
+          "Redis",
+          () => Promise.resolve(givenRedisUrl),
+          (url) => `yours, on ${placeOf(url)}`,
+        )
+      : progress.step("Redis", startOwnRedis, (url) => `on ${placeOf(url)}, data in .parley/redis`),
+  ]);
   return { ownerUrl, redisUrl };
 }
 

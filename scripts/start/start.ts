@@ -20,7 +20,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 await main();
 
 async function main(): Promise<void> {
-  const progress = createProgress(print, performance.now() - process.uptime() * 1_000);
+  const progress = createProgress(print, commandGivenMs());
   try {
     const folders = preparedFolders(root);
     const supervisor = createSupervisor(await claimCheckout(join(folders.state, "run.json"), progress.note));
@@ -58,9 +58,11 @@ async function startAll({
   const sweepPassword = process.env["DATABASE_SWEEP_PASSWORD"] || secrets.sweep;
   const adminSecret = process.env["ADMIN_SECRET"] || secrets.admin;
 
+  // Loaded while the databases start.
+  const loaded = import("@parley/db");
   const { ownerUrl, redisUrl } = await startDatabases({ folders, secrets, progress, onStarted });
   await progress.step("Migrations", async () => {
-    const { migrate } = await import("@parley/db");
+    const { migrate } = await loaded;
     await migrate({ ownerUrl, appPassword, sweepPassword });
   });
 
@@ -95,16 +97,17 @@ async function startAll({
     () => seeded({ state: folders.state, url, adminSecret, model }),
     ({ isNew }) => `${isNew ? "made" : "kept"}, with the model ${model}`,
   );
-  await showConversation(local, names);
-  if (!supervisor.isStopping()) print(nextSteps(local, progress.elapsed()));
+  const conversationId = await showConversation(local, names);
+  if (!supervisor.isStopping()) print(nextSteps({ local, conversationId, elapsed: progress.elapsed() }));
 }
 
 /** The gateway works without it, so a model that cannot be reached now ends nothing. */
-async function showConversation(local: Local, names: Record<string, string>): Promise<void> {
+async function showConversation(local: Local, names: Record<string, string>): Promise<string | null> {
   try {
-    await converse(local, names, (text) => process.stdout.write(text));
+    return await converse(local, names, (text) => process.stdout.write(text));
   } catch (error) {
     print(`\n  The example conversation did not work: ${(error as Error).message}\n`);
+    return null;
   }
 }
 
@@ -119,6 +122,12 @@ async function end(supervisor: Supervisor, code: number): Promise<void> {
   if (code === 0 && !supervisor.isStopping()) print("\n  Stopping what was started.");
   await supervisor.stop();
   process.exit(code);
+}
+
+/** On the clock of `performance.now`. Packages may have been installed before this process began. */
+function commandGivenMs(): number {
+  const given = Number(process.env["PARLEY_COMMAND_GIVEN_AT"]);
+  return Number.isFinite(given) && given > 0 ? given - performance.timeOrigin : 0;
 }
 
 function tell(error: unknown): void {
