@@ -3,7 +3,7 @@ import type { Caller } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
 import type { Context } from "./context.ts";
 import { formatError } from "./error-shape.ts";
-import { type ProcedureName, ROUTES, type RouteRow, routeRow } from "./registry.ts";
+import { type ProcedureName, type ROUTES, type RouteRow, routeRow } from "./registry.ts";
 
 interface Meta {
   route: ProcedureName;
