@@ -20,6 +20,8 @@ export interface Target {
   takesCrowds: boolean;
   /** The process that clients are connected to; null for the direct call. */
   front: RunningProcess | null;
+  /** Every process of its own, the front one among them; databases are not counted. */
+  processes: readonly RunningProcess[];
 }
 
 export const QUESTION = "Count for me, please.";

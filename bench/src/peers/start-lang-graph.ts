@@ -75,6 +75,7 @@ function target(front: RunningProcess): Target {
     name: "LangGraph",
     origin: `http://127.0.0.1:${front.port}`,
     front,
+    processes: [front],
     // Ten turns at a time: a crowd would wait for its workers, and not for what is measured.
     takesCrowds: false,
     streamed: request("/runs/stream"),

@@ -14,6 +14,7 @@ export function openAiTarget(name: string, origin: string, front: RunningProcess
     name,
     origin,
     front,
+    processes: front === null ? [] : [front],
     takesCrowds: true,
     streamed: (script) => request(script, true),
     plain: (script) => request(script, false),

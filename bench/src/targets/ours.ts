@@ -52,6 +52,7 @@ export function createOurs({ origin, apiKey, agents, api, worker }: Wiring): Our
       name: "ours",
       origin,
       front: api,
+      processes: [api, worker],
       takesCrowds: true,
       streamed: (script) => post(script, "/gateway/invoke/stream", turn()),
       plain: (script) => post(script, "/gateway/invoke", turn()),

@@ -22,6 +22,7 @@ export async function startFloor(services: Services): Promise<StartedTarget> {
     name: "floor",
     origin: `http://127.0.0.1:${api.port}`,
     front: api,
+    processes: [api, worker],
     takesCrowds: true,
     streamed: request("/turns/stream"),
     plain: request("/turns"),
