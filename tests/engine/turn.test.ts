@@ -30,14 +30,22 @@ test("a message becomes a turn whose every token reaches the follower, and the a
 
 test("messages sent while a turn runs wait in line and run one after the other", async () => {
   const agent = await world.agent();
-  world.model.when(({ lastUserText }) => lastUserText.startsWith("line "), ({ lastUserText }) => ({ text: [`answer to ${lastUserText}`], firstDelayMs: 50 }));
+  world.model.when(
+    ({ lastUserText }) => lastUserText.startsWith("line "),
+    ({ lastUserText }) => ({ text: [`answer to ${lastUserText}`], firstDelayMs: 50 }),
+  );
   const first = await world.gateway.submitAndFollow(world.caller, world.input(agent, "line 1"), { ...route, signal: leaving() });
   const { conversationId } = first.submitted;
   const more = [];
   for (const text of ["line 2", "line 3"]) {
-    more.push(await world.gateway.submitMessage(world.caller, world.input(agent, text, { conversationId: conversationId as never }), route));
+    more.push(
+      await world.gateway.submitMessage(world.caller, world.input(agent, text, { conversationId: conversationId as never }), route),
+    );
   }
-  expect(more).toMatchObject([{ action: "queued", position: 1 }, { action: "queued", position: 2 }]);
+  expect(more).toMatchObject([
+    { action: "queued", position: 1 },
+    { action: "queued", position: 2 },
+  ]);
   const seen = await untilRest(first.events);
   expect(seen.filter((event) => event.type === "turn.completed").map((event) => event.data.result)).toEqual([
     "answer to line 1",
@@ -50,8 +58,15 @@ test("messages sent while a turn runs wait in line and run one after the other",
 test("a sync child runs inside its parent's turn and its text is forwarded", async () => {
   const joker = await world.agent({ name: "Joker", description: "Tells jokes" });
   const router = await world.agent({ name: "Router", subAgents: [{ agentId: joker.id as AgentId, mode: "sync" }] });
-  world.model.script({ toolCalls: [{ name: "joker", arguments: { query: "one about cats" } }] }, { text: ["A cat ", "walks in."] }, { text: ["It said: A cat walks in."] });
-  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "joke"), { ...route, signal: leaving() });
+  world.model.script(
+    { toolCalls: [{ name: "joker", arguments: { query: "one about cats" } }] },
+    { text: ["A cat ", "walks in."] },
+    { text: ["It said: A cat walks in."] },
+  );
+  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "joke"), {
+    ...route,
+    signal: leaving(),
+  });
   const seen = await untilRest(events);
   expect(typesOf(seen).filter((type) => type !== "turn.delta")).toEqual([
     "turn.created",
@@ -64,7 +79,9 @@ test("a sync child runs inside its parent's turn and its text is forwarded", asy
     "turn.completed",
   ]);
   const view = await world.gateway.getConversation(world.caller, submitted.conversationId);
-  expect(view.children).toMatchObject([{ execution: { status: "completed", result: "A cat walks in.", mode: "sync", parentId: submitted.conversationId } }]);
+  expect(view.children).toMatchObject([
+    { execution: { status: "completed", result: "A cat walks in.", mode: "sync", parentId: submitted.conversationId } },
+  ]);
   expect(view.usage.modelCalls).toBe(3);
 });
 
@@ -73,7 +90,10 @@ test("an async child answers at once with its id, and its result reaches the roo
   const router = await world.agent({ name: "Router", subAgents: [{ agentId: slow.id as AgentId, mode: "async" }] });
   world.model.when(({ lastUserText }) => lastUserText === "dig", { text: ["found it"], firstDelayMs: 150 });
   world.model.script({ toolCalls: [{ name: "slow", arguments: { query: "dig" } }] });
-  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "go"), { ...route, signal: leaving() });
+  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(router, "go"), {
+    ...route,
+    signal: leaving(),
+  });
   const seen = await collectUntil(events, (event) => event.type === "child.finished");
   expect(typesOf(seen).indexOf("turn.completed")).toBeLessThan(typesOf(seen).indexOf("child.finished"));
   const view = await world.gateway.getConversation(world.caller, submitted.conversationId);
@@ -83,7 +103,10 @@ test("an async child answers at once with its id, and its result reaches the roo
 test("stop ends a running turn, keeps what was said and holds the queue", async () => {
   const agent = await world.agent();
   world.model.script({ tokens: 2_000, delayMs: 5 });
-  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(agent, "count"), { ...route, signal: leaving() });
+  const { events, submitted } = await world.gateway.submitAndFollow(world.caller, world.input(agent, "count"), {
+    ...route,
+    signal: leaving(),
+  });
   const { conversationId, turnId } = submitted;
   await world.gateway.submitMessage(world.caller, world.input(agent, "next", { conversationId: conversationId as never }), route);
   let stopped = false;
@@ -96,7 +119,12 @@ test("stop ends a running turn, keeps what was said and holds the queue", async 
   });
   const end = seen.at(-1);
   expect(end).toMatchObject({ type: "turn.stopped", data: { reason: "user_stop", more: false } });
-  expect(await world.gateway.getRunState(world.caller, conversationId)).toMatchObject({ state: "idle", held: true, queueDepth: 1, status: "stopped" });
+  expect(await world.gateway.getRunState(world.caller, conversationId)).toMatchObject({
+    state: "idle",
+    held: true,
+    queueDepth: 1,
+    status: "stopped",
+  });
   const call = world.model.journal.at(-1);
   await expect.poll(() => call?.socketClosedAtMs).not.toBeNull();
   expect(call?.tokensSent).toBeLessThan(2_000);

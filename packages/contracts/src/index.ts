@@ -5,6 +5,7 @@ export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./execution.ts";
+export * from "./fold-text.ts";
 export * from "./ids.ts";
 export * from "./jobs.ts";
 export * from "./limits.ts";

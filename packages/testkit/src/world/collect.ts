@@ -11,6 +11,7 @@ export async function collectUntil(events: AsyncIterable<LogEvent>, isLast: (eve
 }
 
 /** Until a turn has ended and no other follows it. */
-export const untilRest = (events: AsyncIterable<LogEvent>): Promise<LogEvent[]> => collectUntil(events, (event) => "more" in event.data && !event.data.more);
+export const untilRest = (events: AsyncIterable<LogEvent>): Promise<LogEvent[]> =>
+  collectUntil(events, (event) => "more" in event.data && !event.data.more);
 
 export const typesOf = (events: LogEvent[]): EventType[] => events.map((event) => event.type);

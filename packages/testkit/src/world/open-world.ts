@@ -1,13 +1,24 @@
 import { createHash } from "node:crypto";
-import { type Agent, agentConfig, type AgentConfig, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
+import { type Agent, type AgentConfig, agentConfig, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
-import { type Caller, createEngine, createGateway, type Engine, type FrontDoor, systemClock } from "@parley/domain";
+import {
+  type Caller,
+  createEngine,
+  createGateway,
+  type Engine,
+  type FrontDoor,
+  type JobQueue,
+  type LiveTail,
+  systemClock,
+} from "@parley/domain";
 import { createEgress } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
 import { createModels } from "@parley/model";
-import { createJobQueue, createJobWorker } from "@parley/queue";
+import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
+import postgres from "postgres";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { createFreezer } from "./freezer.ts";
 import { freshDatabase, freshRedis } from "./fresh-database.ts";
 import { quietLog } from "./quiet-log.ts";
 
@@ -17,6 +28,20 @@ export interface WorldOptions {
   leaseMs?: number;
   heartbeatMs?: number;
   concurrency?: number;
+  /** False: nothing is run or swept until `startWorkers`. Default true. */
+  started?: boolean;
+  /** Stands before the queue of every part: to lose an order on its way, or to count them. */
+  queue?: (queue: JobQueue) => JobQueue;
+}
+
+/** One worker process of the world. */
+export interface WorldWorker {
+  engine: Engine;
+  jobs: JobWorker;
+  /** Nothing of it reaches Postgres or Redis any more: for everyone else it is dead. */
+  freeze(): void;
+  /** It wakes and goes on where it was, as a zombie does. */
+  thaw(): void;
 }
 
 type Gateway = FrontDoor["gateway"];
@@ -26,14 +51,23 @@ export interface World {
   /** A second front door over the same database and Redis, as another replica would be. */
   otherGateway: Gateway;
   engines: Engine[];
+  workers: WorldWorker[];
+  startWorkers(): Promise<void>;
+  /** Readers attached to either front door. */
+  attached(): number;
+  /** Messages of what was warned about or went wrong. */
+  complaints: string[];
   model: ModelServer;
   /** May do everything in the world's organization. */
   caller: Caller;
   /** The same, in another organization. */
   stranger: Caller;
   database: ReturnType<typeof openDatabase>;
-  ownerUrl: string;
-  appUrl: string;
+  /** Around the application: as the superuser, and as the roles of application and sweep. */
+  sql: Record<"owner" | "app" | "sweep", postgres.Sql>;
+  redisUrl: string;
+  /** Starts every key of this world in Redis. */
+  redisPrefix: string;
   /** An agent on the scripted model. */
   agent(config?: Partial<AgentConfig> & { name?: string; description?: string }): Promise<Agent>;
   input(agent: { id: string }, text: string, more?: Partial<SubmitInput>): SubmitInput;
@@ -44,7 +78,7 @@ const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, le
 
 /** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model over real HTTP. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
-  const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50 } = options;
+  const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50, started = true } = options;
   const [fresh, model] = await Promise.all([freshDatabase(), startModelServer()]);
   const { redisUrl: url, redisPrefix: prefix } = freshRedis();
   const log = quietLog();
@@ -56,8 +90,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     fetch: egress.fetch,
   });
   const tail = createLiveTail({ url, prefix, log });
-  const queue = createJobQueue({ url, prefix, log });
+  const redisQueue = createJobQueue({ url, prefix, log });
+  const queue = options.queue?.(redisQueue) ?? redisQueue;
   const background = new AbortController();
+
+  const connect = (address: string) => postgres(address, { max: 2, onnotice: () => undefined });
+  const sql = { owner: connect(fresh.ownerUrl), app: connect(fresh.url), sweep: connect(fresh.sweepUrl) };
 
   const frontDoor = () =>
     createGateway({
@@ -79,8 +117,20 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   const rooms = Array.from({ length: workers }, (_, index) => {
     const sweep = openSweepStore({ ...shared, url: fresh.sweepUrl });
+    const { freeze, thaw, behind } = createFreezer();
     const engine = createEngine(
-      { turns: database.turns, agents: database.agents, sweep: sweep.store, tail, queue, model: models, clock: systemClock, log, random: Math.random, metrics: UNMEASURED },
+      {
+        turns: behind(database.turns),
+        agents: behind(database.agents),
+        sweep: behind(sweep.store),
+        tail: behind<LiveTail>(tail),
+        queue: behind(queue),
+        model: models,
+        clock: systemClock,
+        log,
+        random: Math.random,
+        metrics: UNMEASURED,
+      },
       { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs },
     );
     const jobs = createJobWorker({
@@ -97,36 +147,54 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "turn.reap": (key) => engine.reapTurn(key),
       },
     });
-    return { engine, jobs, sweep };
+    return { engine, jobs, sweep, freeze, thaw };
   });
-  for (const { engine, jobs } of rooms) {
-    await engine.start();
-    jobs.start();
-  }
+  const startWorkers = async () => {
+    for (const { engine, jobs } of rooms) {
+      await engine.start();
+      jobs.start();
+    }
+  };
+  if (started) await startWorkers();
 
-  const [ours, theirs] = await Promise.all([doors[0].gateway.createOrganization({ name: "ours" }), doors[0].gateway.createOrganization({ name: "theirs" })]);
-  const callerOf = (organizationId: string): Caller => ({ organizationId, principalId: `key_${organizationId}`, scopes: new Set(SCOPES), agentIds: null });
+  const [ours, theirs] = await Promise.all([
+    doors[0].gateway.createOrganization({ name: "ours" }),
+    doors[0].gateway.createOrganization({ name: "theirs" }),
+  ]);
+  const callerOf = (organizationId: string): Caller => ({
+    organizationId,
+    principalId: `key_${organizationId}`,
+    scopes: new Set(SCOPES),
+    agentIds: null,
+  });
   const caller = callerOf(ours.id);
 
   return {
     gateway: doors[0].gateway,
     otherGateway: doors[1].gateway,
     engines: rooms.map((room) => room.engine),
+    workers: rooms,
+    startWorkers,
+    attached: () => doors[0].attached() + doors[1].attached(),
+    complaints: log.complaints,
     model,
     caller,
     stranger: callerOf(theirs.id),
     database,
-    ownerUrl: fresh.ownerUrl,
-    appUrl: fresh.url,
+    sql,
+    redisUrl: url,
+    redisPrefix: prefix,
     agent: ({ name = "Agent", description = "", ...config } = {}) =>
       doors[0].gateway.createAgent(caller, { name, description, config: agentConfig.parse({ model: "test/scripted", ...config }) }),
     input: (agent, text, more = {}) => submitInput.parse({ agentId: agent.id, text, ...more }),
     async close() {
       background.abort();
+      for (const { thaw } of rooms) thaw();
       await Promise.all(watching);
       await Promise.all(rooms.map(({ engine, jobs }) => Promise.all([engine.drain(0), jobs.close(1_000)])));
-      await Promise.all([queue.close(), tail.close(), egress.close(), model.close()]);
+      await Promise.all([redisQueue.close(), tail.close(), egress.close(), model.close()]);
       await Promise.all([database.close(), ...rooms.map(({ sweep }) => sweep.close())]);
+      await Promise.all(Object.values(sql).map((one) => one.end()));
       await fresh.drop();
     },
   };
