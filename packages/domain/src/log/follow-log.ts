@@ -56,13 +56,12 @@ async function* replay({ logs, tail }: FollowPorts, follower: Follower): AsyncGe
   const { organizationId, conversationId } = follower;
   for (;;) {
     const after = follower.position;
-    // Deltas first: what is appended between the two reads is then in the log or still to come.
-    const deltas = await tail.deltasAfter(conversationId, after);
     const page = await logs.read({ organizationId, conversationId, after, limit: PAGE_MAX });
     if (page === null) throw new GatewayError("not_found");
-    const { events, hole } = page.more
-      ? { events: page.events, hole: false }
-      : mergeReplay(after, page.events, page.running ? deltas : [], page.checkpoint);
+    // Deltas second: every one before the page's head is then there, so none is skipped over by the fact after it. They are
+    // kept a while beyond their turn's end, for readers that come late.
+    const deltas = page.more ? [] : await tail.deltasAfter(conversationId, after);
+    const { events, hole } = page.more ? { events: page.events, hole: false } : mergeReplay(after, page.events, deltas, page.checkpoint);
     for (const event of events) {
       follower.position = event.cursor;
       yield event;
