@@ -45,7 +45,7 @@ export function readConfig(argv: string[]): BenchConfig {
     only: values.only === undefined ? null : new Set(values.only.split(",").map((goal) => goal.trim().toUpperCase())),
     withoutOurs: values["without-ours"],
     peers: values.peers,
-    rounds: count("rounds", values.rounds, values.quick ? 2 : 5),
+    rounds: count("rounds", values.rounds, values.quick ? 3 : 5),
     thinning: values.quick ? 3 : 1,
     idleStreams: count("idle-streams", values["idle-streams"], 1_000),
     silenceMs: count("silence-seconds", values["silence-seconds"], 10) * 1_000,
