@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { freshDatabase, freshRedis } from "../world/fresh-database.ts";
+import { openOwnerView } from "./owner-view.ts";
+import { type Replica, startReplica } from "./replica.ts";
+import { createRestClient, type RestClient } from "./rest-client.ts";
+import { createTenant, type Tenant } from "./tenant.ts";
+
+export interface SystemOptions {
+  /** Default 1. */
+  apis?: number;
+  /** Default 1. */
+  workers?: number;
+  leaseMs?: number;
+  heartbeatMs?: number;
+  /** Instead of the Redis that all tests share. */
+  redisUrl?: string;
+  /** Over what is set here, for every process. */
+  env?: Record<string, string>;
+}
+
+/** The product as it runs: real processes, a database and a Redis prefix of its own, a scripted model in the test's process. */
+export interface System {
+  apis: Replica[];
+  workers: Replica[];
+  model: ModelServer;
+  /** Whose key and agents the tests use. */
+  ours: Tenant;
+  adminSecret: string;
+  ownerUrl: string;
+  /** What a process of this system is started with. */
+  environment: Record<string, string>;
+  newTenant(name: string): Promise<Tenant>;
+  /** The api of this number with our key, or with another's, or with none. */
+  rest(api?: number, apiKey?: string | null): RestClient;
+  rowCounts(): Promise<Record<string, number>>;
+  /** The worker that runs the conversation's turn; null where none does, or a dead one did. */
+  workerOf(conversationId: string): Promise<Replica | null>;
+  close(): Promise<void>;
+}
+
+const many = (count: number, start: () => Promise<Replica>): Promise<Replica>[] => Array.from({ length: count }, start);
+
+/** Starts everything and waits until it serves; where something fails, what was started before is ended. */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { apis = 1, workers = 1, leaseMs = 10_000, heartbeatMs = 300, env = {} } = options;
+  const opened = new AsyncDisposableStack();
+  try {
+    const database = await freshDatabase();
+    opened.defer(() => database.drop());
+    const model = await startModelServer();
+    opened.defer(() => model.close());
+    const view = openOwnerView(database.ownerUrl);
+    opened.defer(() => view.close());
+    const { redisUrl, redisPrefix } = freshRedis();
+    const adminSecret = randomBytes(16).toString("hex");
+    const environment = {
+      DATABASE_URL: database.url,
+      DATABASE_SWEEP_URL: database.sweepUrl,
+      REDIS_URL: options.redisUrl ?? redisUrl,
+      REDIS_PREFIX: redisPrefix,
+      ADMIN_SECRET: adminSecret,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LEASE_MS: String(leaseMs),
+      HEARTBEAT_MS: String(heartbeatMs),
+      LOG_LEVEL: "info",
+      EGRESS_ALLOW: model.host,
+      MODEL_BASE_URL: model.url,
+      ...env,
+    };
+    const starting = [...many(apis, () => startReplica("api", environment)), ...many(workers, () => startReplica("worker", environment))];
+    opened.defer(async () => {
+      const started = await Promise.allSettled(starting);
+      await Promise.all(started.map((one) => (one.status === "fulfilled" ? one.value.close() : undefined)));
+    });
+    const replicas = await Promise.all(starting);
+    const doors = replicas.slice(0, apis);
+    const engines = replicas.slice(apis);
+    const urlOf = (api: number): string => doors[api]?.url ?? "";
+    const newTenant = (name: string): Promise<Tenant> => createTenant(urlOf(0), adminSecret, name);
+    const ours = await newTenant("ours");
+    const close = opened.move();
+    return {
+      apis: doors,
+      workers: engines,
+      model,
+      ours,
+      adminSecret,
+      ownerUrl: database.ownerUrl,
+      environment,
+      newTenant,
+      rest: (api = 0, apiKey = ours.apiKey) => createRestClient(urlOf(api), apiKey),
+      rowCounts: () => view.rowCounts(),
+      async workerOf(conversationId) {
+        const owner = await view.leaseOwner(conversationId);
+        return engines.find(({ process }) => !process.hasExited() && owner?.includes(`-${process.pid}-`)) ?? null;
+      },
+      close: () => close.disposeAsync(),
+    };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}

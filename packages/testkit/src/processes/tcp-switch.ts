@@ -1,0 +1,45 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A balancer between a client and the replicas: each new connection goes to the next of them. */
+export interface TcpSwitch {
+  url: string;
+  /** Connections made so far. */
+  connections(): number;
+  /** Breaks every connection of now, as a network does: without a word. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export function startTcpSwitch(targets: readonly string[]): Promise<TcpSwitch> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  const keep = (socket: Socket, other: Socket): void => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      sockets.delete(socket);
+      other.destroy();
+    });
+  };
+  const server = createServer((inward) => {
+    const { hostname, port } = new URL(targets[connections++ % targets.length] ?? "");
+    const outward = connect(Number(port), hostname);
+    keep(inward, outward);
+    keep(outward, inward);
+    inward.pipe(outward).pipe(inward);
+  });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      cut();
+    });
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      resolve({ url: `http://127.0.0.1:${port}`, connections: () => connections, cut, close });
+    });
+  });
+}
