@@ -60,8 +60,12 @@ async function* replay({ logs, tail }: FollowPorts, follower: Follower): AsyncGe
     if (page === null) throw new GatewayError("not_found");
     // Deltas second: every one before the page's head is then there, so none is skipped over by the fact after it. They are
     // kept a while beyond their turn's end, for readers that come late.
-    const deltas = page.more ? [] : await tail.deltasAfter(conversationId, after);
-    const { events, hole } = page.more ? { events: page.events, hole: false } : mergeReplay(after, page.events, deltas, page.checkpoint);
+    const deltas = await tail.deltasAfter(conversationId, after);
+    const last = page.events.at(-1)?.cursor;
+    // Those beyond a full page belong to the pages after it.
+    const due = page.more && last !== undefined ? deltas.filter((delta) => compareCursors(delta.cursor, last) < 0) : deltas;
+    const { events, broken, hole } = mergeReplay(follower, page.events, due, page.more ? null : page.checkpoint);
+    follower.broken = broken;
     for (const event of events) {
       follower.position = event.cursor;
       yield event;

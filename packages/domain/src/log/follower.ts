@@ -1,4 +1,4 @@
-import { compareCursors, type Cursor, LIMITS, type LogEvent } from "@parley/contracts";
+import { type Cursor, compareCursors, LIMITS, type LogEvent } from "@parley/contracts";
 
 /** What a follower waited for. `again`: something may have been missed, read the log. */
 export type Woken = "events" | "again" | "closed" | "timeout";
@@ -14,6 +14,8 @@ export class Follower {
   readonly endsAtMs: number;
   /** The last event that was handed on. */
   position: Cursor;
+  /** Deltas before the position were missed, and nothing has made up for them yet. */
+  broken = false;
   /** Called once, when the following is over. */
   onClose: (() => void) | undefined;
   #buffer: LogEvent[] = [];

@@ -1,8 +1,16 @@
-import { compareCursors, type Cursor, type EventType, type LogEvent, parseCursor } from "@parley/contracts";
+import { type Cursor, compareCursors, type EventType, type LogEvent, parseCursor } from "@parley/contracts";
 import type { Checkpoint } from "./log-store.ts";
+
+/** Where a reader stands. `broken`: deltas before it were missed, and nothing has made up for them yet. */
+interface Place {
+  position: Cursor;
+  broken: boolean;
+}
 
 interface Replay {
   events: LogEvent[];
+  /** As the place after `events` is. */
+  broken: boolean;
   /** Deltas are missing at the end: wait for a checkpoint, a snapshot, or the step's end. */
   hole: boolean;
 }
@@ -31,29 +39,38 @@ export function follows(position: Cursor, event: LogEvent): boolean {
  * Deltas behind a hole are held back, since text with a hole is wrong text; where a checkpoint reaches across the hole,
  * it stands in as a snapshot with its own cursor.
  */
-export function mergeReplay(position: Cursor, durable: LogEvent[], deltas: LogEvent[], checkpoint: Checkpoint | null): Replay {
-  const plain = walk(position, durable, deltas);
-  if (!plain.hole || checkpoint === null || compareCursors(checkpoint.cursor, position) <= 0) return plain;
+export function mergeReplay(from: Place, durable: LogEvent[], deltas: LogEvent[], checkpoint: Checkpoint | null): Replay {
+  const plain = walk(from, durable, deltas);
+  if (!plain.hole || checkpoint === null || compareCursors(checkpoint.cursor, from.position) <= 0) return plain;
   const last = durable.at(-1);
   // A durable fact beyond the checkpoint may already have ended the step that it is about.
   if (last !== undefined && compareCursors(last.cursor, checkpoint.cursor) > 0 && CLOSES_HOLE.has(last.type)) return plain;
-  return walk(position, [...durable, asSnapshot(checkpoint)], deltas);
+  return walk(from, [...durable, asSnapshot(checkpoint)], deltas);
 }
 
-function walk(position: Cursor, durable: LogEvent[], deltas: LogEvent[]): Replay {
+function walk(from: Place, durable: LogEvent[], deltas: LogEvent[]): Replay {
   const all = [...durable, ...deltas].sort((a, b) => compareCursors(a.cursor, b.cursor));
   const events: LogEvent[] = [];
-  let place = position;
-  let hole = false;
+  let place = from.position;
+  let { broken } = from;
+  let heldBack = false;
   for (const event of all) {
     if (compareCursors(event.cursor, place) <= 0) continue;
-    if (!follows(place, event)) hole = true;
-    if (CLOSES_HOLE.has(event.type)) hole = false;
-    if (event.type === "turn.delta" && hole) continue;
+    const isDense = follows(place, event);
+    if (event.type === "turn.delta" && (broken || !isDense)) {
+      heldBack = true;
+      continue;
+    }
+    if (CLOSES_HOLE.has(event.type)) {
+      broken = false;
+      heldBack = false;
+    } else if (!isDense) {
+      broken = true;
+    }
     events.push(event);
     place = event.cursor;
   }
-  return { events, hole };
+  return { events, broken, hole: broken || heldBack };
 }
 
 function asSnapshot({ turnId, cursor, texts }: Checkpoint): LogEvent {

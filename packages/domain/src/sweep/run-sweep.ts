@@ -32,10 +32,12 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
   while (!signal.aborted) {
     await clock.sleep(TICK_MS, signal);
     if (signal.aborted) return;
-    if (clock.monotonicMs() - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = clock.monotonicMs() + leaseMs;
     try {
       const elected = await store.holdOffice(OFFICE, workerId, OFFICE_MS);
-      lastTickMs = clock.monotonicMs();
+      // Measured after the answer: a Postgres that hangs holds the question back, and the workers' renewals with it.
+      const nowMs = clock.monotonicMs();
+      if (nowMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = nowMs + leaseMs;
+      lastTickMs = nowMs;
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
       for (const key of found) await queue.enqueue("turn.reap", jobPayload(key));

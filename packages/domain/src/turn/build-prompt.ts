@@ -30,7 +30,9 @@ export function historyMessages(history: PastTurn[]): ModelMessage[] {
 }
 
 function pastMessages(past: PastTurn): ModelMessage[] {
-  const background = (past.children ?? []).map((child) => `[background task ${child.id}, ${child.status}: ${child.result ?? "no result yet"}]`);
+  const background = (past.children ?? []).map(
+    (child) => `[background task ${child.id}, ${child.status}: ${child.result ?? "no result yet"}]`,
+  );
   const answer = [past.result ?? "", endNote(past), ...background].filter((part) => part !== "").join("\n");
   return [userMessage(past.text, past.files), { role: "assistant", content: answer }];
 }

@@ -23,7 +23,8 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
   const claim = await store.claim(key, { worker: workerId, leaseMs, historyTurnsMax: LIMITS.historyTurnsMax });
   if (claim === null) return;
   tail.publish({ conversationId: claim.conversationId, events: claim.events });
-  if (claim.events.some((event) => event.type === "attempt.superseded" && event.data.reason === "lease_lost")) ports.metrics.leaseTakenOver();
+  if (claim.events.some((event) => event.type === "attempt.superseded" && event.data.reason === "lease_lost"))
+    ports.metrics.leaseTakenOver();
   const claimedAtMs = ports.clock.monotonicMs();
   const active = holder.hold(claim, () => {
     ports.metrics.firstToken({ durationMs: claim.turn.waitedMs + ports.clock.monotonicMs() - claimedAtMs });
@@ -81,4 +82,3 @@ async function handOn(ports: RunTurnPorts, key: ConversationKey): Promise<void> 
     if (!isGatewayError(error, "storage_unavailable")) throw error;
   });
 }
-

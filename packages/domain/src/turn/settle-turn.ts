@@ -87,6 +87,11 @@ function toAbort(ports: RunTurnPorts, run: TurnRun, error: unknown): TurnAbort {
   if (error instanceof TurnAbort) return error;
   const { reason } = run.active.signal;
   if (run.active.signal.aborted && reason instanceof TurnAbort) return reason;
+  if (isGatewayError(error, "storage_unavailable")) {
+    // Not the turn's fault: it is let go as it stands, and whoever claims it when Postgres is back goes on from the journal.
+    ports.log.warn({ err: error, conversationId: run.active.claim.conversationId }, "turn let go");
+    return new TurnAbort("lease_lost");
+  }
   ports.log.error({ err: error, conversationId: run.active.claim.conversationId }, "turn failed");
   return new TurnAbort("internal");
 }

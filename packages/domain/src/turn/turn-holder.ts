@@ -1,9 +1,13 @@
+import { isGatewayError } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { ClaimedTurn, TurnStore } from "./turn-store.ts";
+
+/** How often a turn that needs its lease asks a Postgres that is away. */
+const STORE_RETRY_MS = 250;
 
 export interface HolderSettings {
   /** How long a dead worker's turn waits before another may take it. */
@@ -26,7 +30,10 @@ export interface ActiveTurn {
   /** Aborted with a `TurnAbort`. */
   signal: AbortSignal;
   abort(reason: TurnAbort): void;
-  /** Resolves when the lease is surely ours for long enough to start an effect outside; throws `TurnAbort` when it is not. */
+  /**
+   * Resolves when the lease is surely ours for long enough to start an effect outside; waits while Postgres is away.
+   * Throws `TurnAbort` when the lease has passed on or the turn must end.
+   */
   ensureFresh(): Promise<void>;
 }
 
@@ -61,12 +68,17 @@ export function createTurnHolder({ store, tail, clock, log }: Ports, settings: H
       abort,
       async ensureFresh() {
         controller.signal.throwIfAborted();
-        if (clock.monotonicMs() - turnLog.renewedAtMs < freshMs) return;
-        await renew([turn]);
-        controller.signal.throwIfAborted();
-        if (clock.monotonicMs() - turnLog.renewedAtMs >= freshMs) throw new TurnAbort("lease_lost");
+        while (clock.monotonicMs() - turnLog.renewedAtMs >= freshMs) {
+          await renew([turn]).catch(async (error: unknown) => {
+            if (!isGatewayError(error, "storage_unavailable")) throw error;
+            await clock.sleep(STORE_RETRY_MS, controller.signal);
+          });
+          controller.signal.throwIfAborted();
+        }
       },
     };
+    // Whoever is claimed again has lost the turn before, though nobody told it yet.
+    turns.get(claim.conversationId)?.abort(new TurnAbort("lease_lost"));
     turns.set(claim.conversationId, turn);
     return turn;
   }

@@ -192,8 +192,12 @@ export class TurnLog {
     this.#lostAtMs = now;
     this.#serially(async () => {
       if (this.#closed || this.#texts.size === 0) return;
-      // The snapshot carries all text there is: nothing of it is left to be sent as a delta.
-      for (const open of this.#texts.values()) open.sent = open.text.length;
+      // The snapshot carries all text there is: nothing of it is left to be sent as a delta, and all of it will have been seen.
+      const from = makeCursor({ epoch: this.#claim.epoch, n: this.#n + 1 });
+      for (const open of this.#texts.values()) {
+        open.sent = open.text.length;
+        open.from ??= from;
+      }
       const texts = [...this.#texts].map(([executionId, open]) => ({ executionId, step: open.step, text: open.text }));
       const { conversationId, turn } = this.#claim;
       await this.#write({ events: [{ type: "turn.snapshot", executionId: conversationId, turnId: turn.id, data: { texts } }] });

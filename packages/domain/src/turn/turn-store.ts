@@ -211,4 +211,3 @@ export interface SweepStore {
   /** Partitions of the coming months, and idempotency keys past their age. */
   keepHouse(): Promise<void>;
 }
-

@@ -18,6 +18,7 @@ import { createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import postgres from "postgres";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { forgetRedis } from "./forget-redis.ts";
 import { createFreezer } from "./freezer.ts";
 import { freshDatabase, freshRedis } from "./fresh-database.ts";
 import { quietLog } from "./quiet-log.ts";
@@ -65,9 +66,8 @@ export interface World {
   database: ReturnType<typeof openDatabase>;
   /** Around the application: as the superuser, and as the roles of application and sweep. */
   sql: Record<"owner" | "app" | "sweep", postgres.Sql>;
-  redisUrl: string;
-  /** Starts every key of this world in Redis. */
-  redisPrefix: string;
+  /** Deletes all that this world has in Redis, orders included. Returns how many keys there were. */
+  forgetRedis(): Promise<number>;
   /** An agent on the scripted model. */
   agent(config?: Partial<AgentConfig> & { name?: string; description?: string }): Promise<Agent>;
   input(agent: { id: string }, text: string, more?: Partial<SubmitInput>): SubmitInput;
@@ -182,8 +182,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     stranger: callerOf(theirs.id),
     database,
     sql,
-    redisUrl: url,
-    redisPrefix: prefix,
+    forgetRedis: () => forgetRedis(url, prefix),
     agent: ({ name = "Agent", description = "", ...config } = {}) =>
       doors[0].gateway.createAgent(caller, { name, description, config: agentConfig.parse({ model: "test/scripted", ...config }) }),
     input: (agent, text, more = {}) => submitInput.parse({ agentId: agent.id, text, ...more }),
