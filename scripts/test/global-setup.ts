@@ -1,11 +1,13 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrate } from "@parley/db";
 import type { TestProject } from "vitest/node";
 import type { Child } from "../services/child.ts";
 import { startPostgres } from "../services/postgres.ts";
+import { startedAt } from "../services/process-identity.ts";
 import { startRedis } from "../services/redis.ts";
 import { redisProgram } from "../services/redis-program.ts";
 
@@ -40,12 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = mkdtempSync(join(tmpdir(), "parley-test-"));
   // The user that Postgres runs as has to pass through it.
   chmodSync(folder, 0o711);
-  const children: Child[] = [];
-  const onStarted = (child: Child) => void children.push(child);
-  const stop = async () => {
-    for (const child of children.toReversed()) await child.stop();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const { onStarted, stop } = startGuard(folder);
 
   const [postgresPassword, redisPassword, appPassword, sweepPassword] = [password(), password(), password(), password()];
   try {
@@ -72,6 +69,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await stop();
     throw error;
   }
+}
+
+/** A process that ends the servers though this one may be killed. */
+function startGuard(folder: string): { onStarted: (child: Child) => void; stop: () => Promise<void> } {
+  const guard = spawn(process.execPath, [join(import.meta.dirname, "guard.ts"), folder], {
+    stdio: ["pipe", "ignore", "inherit"],
+    detached: true,
+  });
+  const ended = new Promise<void>((resolve) => guard.once("exit", () => resolve()));
+  return {
+    onStarted({ name, pid }) {
+      // Postgres waits for its sessions on SIGTERM, and ends them on SIGINT.
+      guard.stdin.write(`${pid} ${startedAt(pid)?.replaceAll(" ", "_")} ${name === "Postgres" ? "SIGINT" : "SIGTERM"}\n`);
+    },
+    async stop() {
+      guard.stdin.end();
+      await ended;
+    },
+  };
 }
 
 const password = (): string => randomBytes(16).toString("hex");
