@@ -1,7 +1,7 @@
 import type { Agent } from "@parley/contracts";
 import type { AgentStore } from "@parley/domain";
-import { and, asc, eq, sql } from "drizzle-orm";
 import type { InOrganization, Transaction } from "./database.ts";
+import { and, asc, eq, sql } from "./drizzle.ts";
 import { agentVersions } from "./schema/agent-versions.ts";
 import { agents } from "./schema/agents.ts";
 

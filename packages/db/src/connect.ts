@@ -1,4 +1,4 @@
-import { type ErrorCode, ERRORS, GatewayError } from "@parley/contracts";
+import { ERRORS, type ErrorCode, GatewayError } from "@parley/contracts";
 import postgres from "postgres";
 
 export type Sql = postgres.Sql;
@@ -48,7 +48,8 @@ function translated(error: unknown): GatewayError {
 function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   // drizzle wraps the driver's error.
-  const holder = "code" in error ? error : "cause" in error && typeof error.cause === "object" && error.cause !== null ? error.cause : error;
+  const holder =
+    "code" in error ? error : "cause" in error && typeof error.cause === "object" && error.cause !== null ? error.cause : error;
   return "code" in holder && typeof holder.code === "string" ? holder.code : "";
 }
 

@@ -2,7 +2,7 @@ import type { Cursor, DrainResult, RunState } from "@parley/contracts";
 import type { ConversationStore, Posted, Submitted } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
-import { toExecution, type StoredExecution } from "./execution-json.ts";
+import { type StoredExecution, toExecution } from "./execution-json.ts";
 
 type Stored<Answer> = Omit<Answer, "nudge" | "execution"> & { nudge?: string | null; execution?: StoredExecution | null };
 

@@ -1,6 +1,5 @@
-import { sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/postgres-js";
 import { guarded, type Sql } from "./connect.ts";
+import { drizzle, sql } from "./drizzle.ts";
 
 const query = (client: Sql) => drizzle({ client });
 type Drizzle = ReturnType<typeof query>;

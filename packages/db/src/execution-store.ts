@@ -1,9 +1,10 @@
 import type { ListExecutions } from "@parley/contracts";
 import type { ExecutionStore } from "@parley/domain";
-import { and, count, desc, eq, gte, inArray, isNull, lte, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import type { InOrganization } from "./database.ts";
+import { and, count, desc, eq, gte, inArray, isNull, lte, sql } from "./drizzle.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
 import { executions } from "./schema/executions.ts";
 
@@ -74,4 +75,3 @@ function conditions(filter: ListExecutions & { agentIds: string[] | null }): (SQ
     to === undefined ? undefined : lte(executions.createdAt, to),
   ];
 }
-

@@ -1,9 +1,9 @@
 import type { ApiKey } from "@parley/contracts";
 import type { KeyRecord, KeyStore, OrganizationStore } from "@parley/domain";
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import type { InOrganization } from "./database.ts";
+import { and, asc, eq, isNull, sql } from "./drizzle.ts";
 import { apiKeys } from "./schema/api-keys.ts";
 import { organizations } from "./schema/organizations.ts";
 

@@ -2,7 +2,7 @@ import { type Cursor, parseCursor } from "@parley/contracts";
 import type { LogPage, LogStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
-import { toExecution, type StoredExecution } from "./execution-json.ts";
+import { type StoredExecution, toExecution } from "./execution-json.ts";
 
 type StoredPage = Omit<LogPage, "more" | "execution"> & { execution: StoredExecution };
 

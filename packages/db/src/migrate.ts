@@ -26,7 +26,9 @@ export async function migrate({ ownerUrl, appPassword, sweepPassword }: MigrateO
     await ensureRole(sql, "parley_sweep", sweepPassword);
     await sql`create table if not exists schema_migrations (
       name text primary key, hash text not null, applied_at timestamptz not null default now())`;
-    const applied = new Map((await sql<{ name: string; hash: string }[]>`select name, hash from schema_migrations`).map((row) => [row.name, row.hash]));
+    const applied = new Map(
+      (await sql<{ name: string; hash: string }[]>`select name, hash from schema_migrations`).map((row) => [row.name, row.hash]),
+    );
     const now: string[] = [];
     for (const name of (await readdir(FOLDER)).filter((file) => file.endsWith(".sql")).sort()) {
       const text = await readFile(new URL(name, FOLDER), "utf8");

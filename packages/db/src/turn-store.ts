@@ -26,9 +26,7 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
   },
 
   async release({ organizationId, conversationId }, ordered) {
-    const rows = await guarded(
-      sql<{ answer: Posted }[]>`select release_queue(${organizationId}, ${conversationId}, ${ordered}) as answer`,
-    );
+    const rows = await guarded(sql<{ answer: Posted }[]>`select release_queue(${organizationId}, ${conversationId}, ${ordered}) as answer`);
     return elsewhere(conversationId, first(rows).answer);
   },
 

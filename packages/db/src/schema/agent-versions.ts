@@ -1,5 +1,5 @@
 import type { AgentConfig } from "@parley/contracts";
-import { integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from "../drizzle.ts";
 
 export const agentVersions = pgTable(
   "agent_versions",

@@ -1,4 +1,4 @@
-import { integer, pgTable, timestamp, uuid } from "drizzle-orm/pg-core";
+import { integer, pgTable, timestamp, uuid } from "../drizzle.ts";
 
 export const agents = pgTable("agents", {
   id: uuid().primaryKey(),

@@ -1,5 +1,5 @@
 import type { Scope } from "@parley/contracts";
-import { customType, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { customType, pgTable, text, timestamp, uuid } from "../drizzle.ts";
 
 /** Bytes in the table, lower-case hex in the program. */
 const hexBytes = customType<{ data: string; driverData: Buffer }>({

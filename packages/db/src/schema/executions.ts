@@ -1,5 +1,5 @@
 import type { EndUser, ExecutionMode, ExecutionStatus, TurnOptions } from "@parley/contracts";
-import { jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { jsonb, pgTable, text, timestamp, uuid } from "../drizzle.ts";
 
 /** The columns that lists filter by; whole rows are read with `execution_json`. */
 export const executions = pgTable("executions", {

@@ -1,4 +1,4 @@
-import { pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import { pgTable, text, timestamp, uuid } from "../drizzle.ts";
 
 export const organizations = pgTable("organizations", {
   id: uuid().primaryKey(),
