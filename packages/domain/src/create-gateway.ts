@@ -1,7 +1,8 @@
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
+import { awaitTurn } from "./conversation/await-turn.ts";
 import { controlConversation } from "./conversation/control-conversation.ts";
-import { awaitTurn, followConversation } from "./conversation/follow-conversation.ts";
+import { followConversation } from "./conversation/follow-conversation.ts";
 import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
 import { readExecutions } from "./execution/read-executions.ts";
 import type { Gateway } from "./gateway.ts";

@@ -1,6 +1,7 @@
 import { ERRORS, type GatewayError } from "@parley/contracts";
 import type { Response } from "express";
 import type { Attachment, Attachments } from "../attachments.ts";
+import { CLIENT_LEFT } from "../client-left.ts";
 import { onGone } from "./on-gone.ts";
 
 const HEAD = {
@@ -124,7 +125,7 @@ export class SseStream implements Attachment {
   }
 
   #close(): void {
-    this.#gone.abort();
+    this.#gone.abort(CLIENT_LEFT);
     this.#resume?.();
   }
 }

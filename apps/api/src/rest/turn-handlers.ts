@@ -1,4 +1,5 @@
 import { type Execution, isTerminal, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import { CLIENT_LEFT } from "../client-left.ts";
 import type { Handler } from "./call.ts";
 import { onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
@@ -28,7 +29,7 @@ export const invoke: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(call);
   const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invoke", invoke: true });
   const gone = new AbortController();
-  onGone(call.response, () => gone.abort());
+  onGone(call.response, () => gone.abort(CLIENT_LEFT));
   const { conversationId, turnId } = submitted;
   const execution = await door.gateway.awaitTurn(caller, { conversationId, turnId, waitMs: door.syncWaitMs, signal: gone.signal });
   const isSettled = execution.turnId === turnId && (isTerminal(execution.status) || execution.status === "paused");

@@ -3,6 +3,7 @@ import { formatError } from "@parley/router";
 import { isTrackedEnvelope, TRPCError } from "@trpc/server";
 import type { Response } from "express";
 import type { Attachment } from "../attachments.ts";
+import { CLIENT_LEFT } from "../client-left.ts";
 
 const HEAD = {
   "content-type": "text/event-stream; charset=utf-8",
@@ -96,7 +97,7 @@ export class SubscriptionStream implements Attachment {
   }
 
   #close(): void {
-    this.#gone.abort();
+    this.#gone.abort(CLIENT_LEFT);
     this.#drained?.();
   }
 }

@@ -44,7 +44,10 @@ export const meterModel =
       throw new Error("The model's stream ended without a finish chunk.");
     } finally {
       // A call that was refused before anything came back has used nothing.
-      meter({ model: request.model, ...(reported ?? (started || request.signal.aborted ? estimate(request, text, reasoningChars, []) : NO_USAGE)) });
+      meter({
+        model: request.model,
+        ...(reported ?? (started || request.signal.aborted ? estimate(request, text, reasoningChars, []) : NO_USAGE)),
+      });
     }
   };
 

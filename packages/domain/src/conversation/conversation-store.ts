@@ -55,7 +55,6 @@ export interface ConversationStore {
   runState(key: ConversationKey): Promise<RunState | null>;
 }
 
-
 /** Reads of executions; null where the organization has none such. */
 export interface ExecutionStore {
   find(organizationId: string, executionId: string): Promise<Execution | null>;

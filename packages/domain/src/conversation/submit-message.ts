@@ -22,7 +22,12 @@ import type { NewMessage, Submitted } from "./conversation-store.ts";
 const IDLE_QUEUE_GRACE_MS = 5_000;
 
 /** Accepts a message: when this resolves it is committed, and its turn runs or waits. */
-export async function submitMessage(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult> {
+export async function submitMessage(
+  context: GatewayContext,
+  caller: Caller,
+  input: SubmitInput,
+  facts: SubmitFacts,
+): Promise<SubmitResult> {
   const submitted = await admit(context, caller, await prepare(context, caller, input, facts));
   return resultOf(submitted);
 }
@@ -127,7 +132,17 @@ const knownUser = ({ email, displayName, id, firstName, lastName, timezone, addi
   additionalAttributes,
 });
 
-const resultOf = ({ action, mode, conversationId, messageId, turnId, position, queueDepth, cursor, replayed }: Submitted): SubmitResult => ({
+const resultOf = ({
+  action,
+  mode,
+  conversationId,
+  messageId,
+  turnId,
+  position,
+  queueDepth,
+  cursor,
+  replayed,
+}: Submitted): SubmitResult => ({
   action,
   mode,
   conversationId,
@@ -138,4 +153,3 @@ const resultOf = ({ action, mode, conversationId, messageId, turnId, position, q
   cursor,
   replayed,
 });
-

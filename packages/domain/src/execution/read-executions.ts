@@ -1,5 +1,5 @@
 import { addUsage, type ConversationView, type Execution, type ExecutionView, GatewayError, isTerminal, NO_USAGE } from "@parley/contracts";
-import { awaitTurn } from "../conversation/follow-conversation.ts";
+import { awaitTurn } from "../conversation/await-turn.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
@@ -36,11 +36,6 @@ export function readExecutions(context: GatewayContext): Executions {
   const logOf = (caller: Caller, { conversationId }: Execution) =>
     readLog(context.logs, { organizationId: caller.organizationId, conversationId });
 
-  async function view(caller: Caller, execution: Execution, events: Awaited<ReturnType<typeof logOf>>): Promise<ExecutionView> {
-    const own = execution.mode === "async" ? await logOf(caller, execution) : events;
-    return { execution, thread: threadEntries(execution, own), usage: execution.usage };
-  }
-
   return {
     async getConversation(caller, conversationId): Promise<ConversationView> {
       const root = await find(caller, conversationId);
@@ -48,8 +43,17 @@ export function readExecutions(context: GatewayContext): Executions {
       if (state === null || root.mode !== "root") throw new GatewayError("not_found");
       const events = await logOf(caller, root);
       const below = await executions.descendants(caller.organizationId, conversationId);
-      const children = await Promise.all(below.map((child) => view(caller, child, events)));
-      const rootUsage = events.reduce((sum, event) => (isEnd(event) && event.executionId === root.id ? addUsage(sum, event.data.usage) : sum), NO_USAGE);
+      const children = await Promise.all(
+        below.map(async (child): Promise<ExecutionView> => {
+          // A background child has a log of its own, and so have the children that it waits for.
+          const own = child.conversationId === conversationId ? events : await logOf(caller, child);
+          return { execution: child, thread: threadEntries(child, own), usage: child.usage };
+        }),
+      );
+      const rootUsage = events.reduce(
+        (sum, event) => (isEnd(event) && event.executionId === root.id ? addUsage(sum, event.data.usage) : sum),
+        NO_USAGE,
+      );
       return {
         conversationId,
         version: state.version,
@@ -67,7 +71,9 @@ export function readExecutions(context: GatewayContext): Executions {
     },
     async getFullThread(caller, executionId) {
       const execution = await find(caller, executionId);
-      const threads: Record<string, ReturnType<typeof threadMessages>> = { root: threadMessages(execution, await logOf(caller, execution)) };
+      const threads: Record<string, ReturnType<typeof threadMessages>> = {
+        root: threadMessages(execution, await logOf(caller, execution)),
+      };
       for (const child of await executions.descendants(caller.organizationId, executionId)) {
         threads[child.id] = threadMessages(child, await logOf(caller, child));
       }
@@ -82,7 +88,12 @@ export function readExecutions(context: GatewayContext): Executions {
       const done = await conversations.stop(key, { turnId: execution.mode === "async" ? null : execution.turnId, clearQueue: false });
       await announce(context, caller.organizationId, { ...done, conversationId });
       if (done.turnId !== null) {
-        await awaitTurn(context, caller, { conversationId, turnId: done.turnId, waitMs: STOP_WAIT_MS, signal: new AbortController().signal });
+        await awaitTurn(context, caller, {
+          conversationId,
+          turnId: done.turnId,
+          waitMs: STOP_WAIT_MS,
+          signal: new AbortController().signal,
+        });
       }
       return find(caller, executionId);
     },
