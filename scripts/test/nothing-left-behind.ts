@@ -1,9 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll } from "vitest";
 
-/** What keeps a process alive when it was forgotten: connections, servers, timers, children, workers. */
-const KINDS = ["TCPSocketWrap", "TCPServerWrap", "PipeWrap", "ProcessWrap", "Timeout", "MessagePort", "Worker"];
+/** What keeps a process alive when it was forgotten: connections, servers, timers, children, threads. */
+const KINDS = ["TCPSocketWrap", "TCPServerWrap", "PipeWrap", "ProcessWrap", "Timeout", "Thread"];
 const GRACE_MS = 2_000;
+
+// Node counts all of them but threads.
+let threads = 0;
+process.on("worker", (thread) => {
+  threads++;
+  thread.once("exit", () => threads--);
+});
 
 const before = counted();
 
@@ -26,7 +33,7 @@ function leftBehind(): string[] {
 }
 
 function counted(): Map<string, number> {
-  const counts = new Map<string, number>();
+  const counts = new Map([["Thread", threads]]);
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }

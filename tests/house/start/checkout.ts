@@ -71,8 +71,11 @@ function linkPackages(folder: string): void {
   }
 }
 
+/** What a start reads beside what belongs to the system: none of it comes in from outside a test. */
+const SETTINGS = /^(DATABASE|DB|REDIS|PARLEY|ADMIN|npm)_|^(PORT|HOST|CI)$|_API_KEY$/;
+
 function startIn(folder: string, extra: NodeJS.ProcessEnv): Run {
-  const { DATABASE_URL: _, REDIS_URL: __, PORT: ___, npm_lifecycle_event: ____, ...inherited } = process.env;
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTINGS.test(name)));
   const environment = { ...inherited, PORT: "0", ...extra };
   const child: ChildProcess = spawn(process.execPath, ["scripts/start.mjs"], {
     cwd: folder,

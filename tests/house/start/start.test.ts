@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { renameSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import postgres from "postgres";
+import { afterAll, afterEach, expect, inject, test } from "vitest";
 import { waitUntil } from "../../../scripts/services/wait-until.ts";
 import { createCheckout, isRunning, pathWithout, type Run } from "./checkout.ts";
 
@@ -84,6 +86,28 @@ test("a part that dies is named, the others are stopped, the code is not 0", { t
   expect(await run.ended).toBe(1);
   expect(run.output()).toContain("Redis ended by itself (signal SIGKILL)");
   expect(children.filter(isRunning)).toEqual([]);
+});
+
+test("a Postgres and a Redis of the user's are used, and left running", { timeout: START_MS }, async () => {
+  const database = `start_${randomBytes(6).toString("hex")}`;
+  const owner = postgres(inject("postgresAdminUrl"), { max: 1 });
+  await owner`create database ${owner(database)}`;
+  const own = createCheckout();
+  const run = own.start({
+    DATABASE_URL: inject("postgresAdminUrl").replace(/[^/]*$/, database),
+    DATABASE_APP_PASSWORD: inject("appPassword"),
+    DATABASE_SWEEP_PASSWORD: inject("sweepPassword"),
+    REDIS_URL: inject("redisUrl"),
+    REDIS_PREFIX: database,
+  });
+  await run.untilSays("Parley is ready");
+  expect(run.output()).toMatch(/Postgres +yours/);
+  expect(run.output()).toMatch(/Redis +yours/);
+  expect(own.children().map(({ name }) => name)).toEqual(["api", "worker"]);
+  await own.remove();
+  expect(await owner`select 1 as alive`).toMatchObject([{ alive: 1 }]);
+  await owner`drop database ${owner(database)} with (force)`;
+  await owner.end();
 });
 
 test("a port that was asked for and is taken is one line", { timeout: START_MS }, async () => {
