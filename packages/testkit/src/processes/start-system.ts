@@ -72,7 +72,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const starting = [...many(apis, () => startReplica("api", environment)), ...many(workers, () => startReplica("worker", environment))];
     opened.defer(async () => {
       const started = await Promise.allSettled(starting);
-      await Promise.all(started.map((one) => (one.status === "fulfilled" ? one.value.close() : undefined)));
+      await Promise.all(started.flatMap((one) => (one.status === "fulfilled" ? [one.value.close()] : [])));
     });
     const replicas = await Promise.all(starting);
     const doors = replicas.slice(0, apis);
