@@ -138,6 +138,27 @@ begin
   facts := jsonb_build_array(queue_event(c, 'drain', m.id)) || begun.facts;
 end $$;
 
+-- What an execution has used in a turn, over all of its attempts, as its records say.
+create function used_tokens(c conversations, turn uuid, execution uuid) returns jsonb language sql stable as $$
+  select jsonb_build_object('inputTokens', coalesce(sum(input_tokens), 0), 'outputTokens', coalesce(sum(output_tokens), 0),
+    'cachedTokens', coalesce(sum(cached_tokens), 0), 'reasoningTokens', coalesce(sum(reasoning_tokens), 0), 'modelCalls', count(*),
+    'estimated', coalesce(bool_or(estimated), false))
+  from usage_records where turn_id = turn and execution_id = execution and month = c.month
+$$;
+
+-- Sync children cannot outlive the turn that they run in: what of them has not ended by itself ends with it.
+create function end_children(c conversations, outcome jsonb) returns jsonb language sql as $$
+  with ended as (
+    update executions set status = outcome->>'status', reason = outcome->>'reason', usage = used_tokens(c, c.turn_id, id),
+      stopped_by_user = outcome->>'reason' is not distinct from 'user_stop', finished_at = now(), updated_at = now()
+    where conversation_id = c.id and turn_id = c.turn_id and mode = 'sync' and status in ('pending', 'executing', 'paused')
+    returning *
+  )
+  select coalesce(jsonb_agg(make_event('child.finished', parent_id, c.turn_id, jsonb_build_object('childId', id, 'agentId', agent_id,
+    'mode', mode, 'status', status, 'result', result, 'reason', reason, 'usage', usage)) order by id desc), '[]')
+  from ended
+$$;
+
 -- Ends the current turn, lets the lease go and, unless the queue is held or empty, begins the next turn in the same
 -- transaction. `outcome` is {status, reason, text, result, usage}.
 create function end_turn(inout c conversations, in outcome jsonb, out facts jsonb) language plpgsql as $$
@@ -146,6 +167,7 @@ declare
   ended_turn uuid := c.turn_id;
   ended_number int := c.turn_number;
   closed jsonb;
+  children jsonb := '[]';
   more boolean;
   next record;
 begin
@@ -155,6 +177,8 @@ begin
   update executions set status = ended_status, reason = outcome->>'reason', result = outcome->>'result', usage = outcome->'usage',
     stopped_by_user = (ended_status = 'stopped' and outcome->>'reason' = 'user_stop'), finished_at = now(), updated_at = now()
   where id = c.id;
+  -- An answer has waited for all of its children.
+  if ended_status <> 'completed' then children := end_children(c, outcome); end if;
   delete from checkpoints where turn_id = ended_turn;
   with shut as (update cards set status = 'cancelled', closed_at = now() where conversation_id = c.id and status = 'open' returning id)
   select coalesce(jsonb_agg(make_event('card.closed', c.id, ended_turn, jsonb_build_object('cardId', id, 'outcome', 'cancelled'))), '[]')
@@ -171,7 +195,7 @@ begin
     c.stopped_through_turn := greatest(c.stopped_through_turn, ended_number);
   end if;
   more := not c.held and c.queue_depth > 0;
-  facts := closed || jsonb_build_array(make_event(
+  facts := closed || children || jsonb_build_array(make_event(
     case ended_status when 'completed' then 'turn.completed' when 'stopped' then 'turn.stopped' else 'turn.failed' end,
     c.id, ended_turn, jsonb_build_object('turnNumber', ended_number, 'result', outcome->'result', 'usage', outcome->'usage', 'more', more)
       || case ended_status

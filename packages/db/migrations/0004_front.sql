@@ -42,6 +42,11 @@ begin
   return known.answer || '{"replayed": true}';
 end $$;
 
+create function keep_answer(p jsonb, reply jsonb) returns void language sql as $$
+  update idempotency_keys set answer = reply where organization_id = (p->>'organizationId')::uuid
+    and principal_id = p->>'principalId' and route = p->>'route' and key = p->>'idempotencyKey'
+$$;
+
 -- Accepts a message: one transaction from the key to the ready mark.
 -- Takes {organizationId, principalId, route, conversationId, mayCreate, agentId, agentVersion, messageId, turnId, text, files,
 -- user, options, mode, invoke, keepNothingWhenIdle, idempotencyKey, bodyHash, queueMax, graceMs, wantsExecution}.
@@ -68,8 +73,15 @@ begin
     end if;
   end if;
   select * into c from conversations where id = conversation for update;
-  if not found then
-    if not (p->>'mayCreate')::boolean then perform refuse('not_found'); end if;
+  if not found and not (p->>'mayCreate')::boolean then perform refuse('not_found'); end if;
+  if (p->>'keepNothingWhenIdle')::boolean and wanted = 'auto' and (c.id is null
+      or c.state = 'idle' and c.queue_depth = 0 and c.agent_id = (p->>'agentId')::uuid and c.parent_conversation_id is null) then
+    reply := jsonb_build_object('action', 'started', 'mode', 'auto', 'conversationId', conversation, 'messageId', null, 'turnId', null,
+      'position', 0, 'queueDepth', 0, 'cursor', coalesce(c.head_epoch || '-' || c.head_n, '0-0'), 'replayed', false);
+    if p->>'idempotencyKey' is not null then perform keep_answer(p, reply); end if;
+    return reply || '{"events": [], "kick": false}';
+  end if;
+  if c.id is null then
     insert into conversations (id, organization_id, agent_id, month)
     values (conversation, organization, (p->>'agentId')::uuid, date_trunc('month', now() at time zone 'utc')::date)
     on conflict (id) do nothing returning * into c;
@@ -83,10 +95,6 @@ begin
   busy := c.state <> 'idle';
   before := c.head_epoch || '-' || c.head_n;
   if wanted = 'reject' and (busy or c.queue_depth > 0) then perform refuse('turn_in_progress'); end if;
-  if (p->>'keepNothingWhenIdle')::boolean and wanted = 'auto' and not busy and c.queue_depth = 0 then
-    return jsonb_build_object('action', 'started', 'mode', 'auto', 'conversationId', c.id, 'messageId', null, 'turnId', null,
-      'position', 0, 'queueDepth', 0, 'cursor', before, 'replayed', false, 'events', '[]'::jsonb, 'kick', false);
-  end if;
   runs := not busy and wanted <> 'queue' and (c.queue_depth = 0 or (p->>'invoke')::boolean);
   if not runs and c.queue_depth >= (p->>'queueMax')::int then perform refuse('queue_full'); end if;
 
@@ -126,8 +134,7 @@ begin
     'messageId', m.id, 'turnId', m.turn_id, 'position', case when runs then 0 else c.queue_depth end, 'queueDepth', c.queue_depth,
     'cursor', before, 'replayed', false);
   if p->>'idempotencyKey' is not null then
-    update idempotency_keys set answer = reply where organization_id = organization
-      and principal_id = p->>'principalId' and route = p->>'route' and key = p->>'idempotencyKey';
+    perform keep_answer(p, reply);
   end if;
   reply := reply || posted(c, did.appended) || jsonb_build_object('kick', not busy and c.state = 'ready');
   if (p->>'wantsExecution')::boolean then
@@ -146,7 +153,6 @@ declare
   said text;
   did record;
   facts jsonb := '[]';
-  nothing jsonb := '{"inputTokens":0,"outputTokens":0,"cachedTokens":0,"reasoningTokens":0,"modelCalls":0,"estimated":false}';
 begin
   if c.id is null then perform refuse('not_found'); end if;
   if c.turn_id is not null and (meant_turn is null or meant_turn = c.turn_id) then
@@ -164,7 +170,8 @@ begin
     -- Nobody runs it: ready or paused. Its end is written here.
     select coalesce((select string_agg(part->>'text', '') from jsonb_array_elements(k.texts) part where part->>'executionId' = c.id::text), null)
     into said from checkpoints k where k.turn_id = stopped_turn;
-    select * into did from end_turn(c, jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said, 'usage', nothing));
+    select * into did from end_turn(c, jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said,
+      'usage', used_tokens(c, stopped_turn, c.id)));
     c := did.c;
     facts := facts || did.facts;
   end if;

@@ -252,6 +252,9 @@ declare
 begin
   perform set_config('parley.organizations', (
     select '{' || string_agg(distinct turn->>'organizationId', ',') || '}' from jsonb_array_elements(p->'turns') turn), true);
+  -- Children before parents, as an ending child locks them: the other order would lock each other out.
+  perform from conversations where id in (select (turn->>'conversationId')::uuid from jsonb_array_elements(p->'turns') turn)
+  order by id desc for update;
   with asked as (
     select (turn->>'organizationId')::uuid as organization_id, (turn->>'conversationId')::uuid as id, (turn->>'epoch')::bigint as epoch,
       (turn->>'turnId')::uuid as turn_id, (turn->>'n')::int as n, turn->'texts' as texts
@@ -276,8 +279,13 @@ end $$;
 create function give_back_turn(p jsonb) returns jsonb language plpgsql as $$
 declare
   c conversations := lock_conversation((p->>'organizationId')::uuid, (p->>'conversationId')::uuid);
+  did record;
 begin
   if c.id is null or c.epoch <> (p->>'epoch')::bigint or c.state <> 'running' then return '{"outcome": "stale"}'; end if;
+  -- While nobody holds it others write to the log themselves; what waits for the holder has to come before that.
+  c.head_n := (p->>'n')::int;
+  select * into did from append_events(c, take_inbox(c.id));
+  c := did.c;
   if jsonb_array_length(p->'usage') > 0 then perform record_usage(c.organization_id, c.id, c.month, p->'usage'); end if;
   update turns set give_backs = give_backs + 1 where id = c.turn_id;
   c.state := 'ready';

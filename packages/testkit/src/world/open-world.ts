@@ -31,8 +31,8 @@ export interface WorldOptions {
   concurrency?: number;
   /** False: nothing is run or swept until `startWorkers`. Default true. */
   started?: boolean;
-  /** Stands before the queue of every part: to lose an order on its way, or to count them. */
-  queue?: (queue: JobQueue) => JobQueue;
+  /** What the front doors give their orders to instead: to lose one on its way, or to count them. Workers keep the real one. */
+  doorQueue?: JobQueue;
 }
 
 /** One worker process of the world. */
@@ -90,8 +90,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     fetch: egress.fetch,
   });
   const tail = createLiveTail({ url, prefix, log });
-  const redisQueue = createJobQueue({ url, prefix, log });
-  const queue = options.queue?.(redisQueue) ?? redisQueue;
+  const queue = createJobQueue({ url, prefix, log });
   const background = new AbortController();
 
   const connect = (address: string) => postgres(address, { max: 2, onnotice: () => undefined });
@@ -101,7 +100,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     createGateway({
       ...database,
       tail,
-      queue,
+      queue: options.doorQueue ?? queue,
       clock: systemClock,
       log,
       authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }),
@@ -191,7 +190,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       for (const { thaw } of rooms) thaw();
       await Promise.all(watching);
       await Promise.all(rooms.map(({ engine, jobs }) => Promise.all([engine.drain(0), jobs.close(1_000)])));
-      await Promise.all([redisQueue.close(), tail.close(), egress.close(), model.close()]);
+      await Promise.all([queue.close(), tail.close(), egress.close(), model.close()]);
       await Promise.all([database.close(), ...rooms.map(({ sweep }) => sweep.close())]);
       await Promise.all(Object.values(sql).map((one) => one.end()));
       await fresh.drop();
