@@ -30,6 +30,12 @@ test("a new turn makes the row pending with its own input and without the last t
   expect(before.result).toBe("old");
 });
 
+test("a turn that was queued counts on from the one before, and is not counted twice", () => {
+  const before = root({ turnId: "turn-0", turnNumber: 2 });
+  expect(foldExecution(before, created).turnNumber).toBe(3);
+  expect(foldExecution(foldExecution(before, created), created).turnNumber).toBe(3);
+});
+
 test("a turn runs from its first attempt's start, whatever attempts follow", () => {
   const superseded = fact(3, "attempt.superseded", { attempt: 1, nextAttempt: 2, discardFrom: started.cursor, reason: "lease_lost" });
   const again = fact(4, "turn.started", { turnNumber: 3, attempt: 2, agentVersion: 9 });
@@ -40,6 +46,13 @@ test("a turn runs from its first attempt's start, whatever attempts follow", () 
     turnNumber: 3,
     agentVersion: 9,
   });
+});
+
+test("a fact of a turn's middle, told again after its end, does not tell the end", () => {
+  const over = root({ status: "completed", turnId: "turn-1", result: "Hi", finishedAt: "2026-01-01T00:00:00.000Z", usage });
+  const underWay = { result: null, finishedAt: null, usage: NO_USAGE };
+  expect(foldExecution(over, started)).toMatchObject({ ...underWay, status: "executing" });
+  expect(foldExecution(over, fact(3, "turn.paused", { cardIds: [] }))).toMatchObject({ ...underWay, status: "paused" });
 });
 
 test.each([

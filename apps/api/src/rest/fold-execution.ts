@@ -1,6 +1,9 @@
 import type { EventOf, Execution, LogEvent } from "@parley/contracts";
 import { NO_USAGE } from "@parley/contracts";
 
+/** A fact of the past may be folded onto the row of a turn that has ended since. */
+const NOT_OVER = { result: null, reason: null, stoppedByUser: false, usage: NO_USAGE, finishedAt: null } as const;
+
 /** The execution as it is after the event. A fact about another execution leaves it as it was. */
 export function foldExecution(execution: Execution, event: LogEvent): Execution {
   if (event.executionId !== execution.id) return execution;
@@ -9,25 +12,24 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
     case "turn.created":
       return {
         ...execution,
+        ...NOT_OVER,
         updatedAt,
         status: "pending",
+        // The row may be of this very turn already.
+        turnNumber: execution.turnId === event.turnId ? execution.turnNumber : execution.turnNumber + 1,
         turnId: event.turnId,
         input: event.data.input,
         user: event.data.user,
         options: event.data.options,
         title: event.data.options.title ?? execution.title,
-        result: null,
-        reason: null,
-        stoppedByUser: false,
         attempt: 0,
-        usage: NO_USAGE,
         startedAt: null,
-        finishedAt: null,
       };
     case "turn.started": {
       const { turnNumber, attempt, agentVersion } = event.data;
       return {
         ...execution,
+        ...NOT_OVER,
         updatedAt,
         status: "executing",
         turnNumber,
@@ -39,9 +41,9 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
     case "attempt.superseded":
       return { ...execution, updatedAt, attempt: event.data.nextAttempt };
     case "turn.paused":
-      return { ...execution, updatedAt, status: "paused" };
+      return { ...execution, ...NOT_OVER, updatedAt, status: "paused" };
     case "turn.resumed":
-      return { ...execution, updatedAt, status: "executing" };
+      return { ...execution, ...NOT_OVER, updatedAt, status: "executing" };
     case "child.created":
       return { ...execution, updatedAt, childIds: withId(execution.childIds, event.data.childId) };
     case "child.finished":

@@ -1,8 +1,12 @@
-import { type Cursor, compareCursors, GatewayError, parseCursor, START } from "@parley/contracts";
+import { type Cursor, compareCursors, type Execution, GatewayError, type LogEvent, parseCursor, START } from "@parley/contracts";
 import type { Following } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
+import type { LogPage } from "../log/log-store.ts";
+
+/** How far to look for the turn that a cursor lies in. */
+const AHEAD_MAX = 20;
 
 interface Follow {
   conversationId: string;
@@ -19,15 +23,28 @@ export async function followConversation(
   const { organizationId } = caller;
   const follower = await context.followers.open({ organizationId, conversationId }, after, signal);
   try {
-    const page = await context.logs.read({ organizationId, conversationId, after, limit: 1 });
+    const page = await context.logs.read({ organizationId, conversationId, after, limit: AHEAD_MAX });
     if (page === null || !mayUseAgent(caller, page.execution.agentId)) throw new GatewayError("not_found");
     // Only a turn under way has given out cursors that are not in the durable log: deltas, all of its newest epoch.
     const mayHaveDeltas = page.execution.status === "executing" && parseCursor(after).epoch === page.epoch;
     if (compareCursors(after, page.head) > 0 && !mayHaveDeltas) throw new GatewayError("invalid_cursor");
     follower.push(null);
-    return { execution: page.execution, cursor: after, events: followLog(context, follower) };
+    const execution = await executionAsOf(context, page);
+    return { execution, cursor: after, events: followLog(context, follower) };
   } catch (error) {
     follower.close();
     throw error;
   }
 }
+
+/**
+ * The row of now describes the newest turn. A reader that comes back to an earlier one gets the row of that turn, else what is folded onto it would tell the end of the one with the input of the other.
+ */
+async function executionAsOf({ executions }: GatewayContext, { execution, events }: LogPage): Promise<Execution> {
+  const next = events.find(isOfItsTurn);
+  if (!next?.turnId || next.turnId === execution.turnId) return execution;
+  return (await executions.findTurn(execution.organizationId, execution.conversationId, next.turnId)) ?? execution;
+}
+
+/** Facts of the queue have no turn, and an async child may end long after the turn that it was born in. */
+const isOfItsTurn = ({ type }: LogEvent): boolean => type !== "queue.updated" && type !== "child.finished";
