@@ -11,7 +11,7 @@ interface Await {
 
 /**
  * Waits for the end or the pause of a turn, at most `waitMs`, and answers the execution as it was in it. A turn that has
- * not begun by then answers as the root execution, `pending`. The tail only wakes; what is answered is read from the store.
+ * not begun by then, or was cancelled, answers as the root execution, `pending`. The tail only wakes; what is answered is read from the store.
  */
 export async function awaitTurn(
   context: GatewayContext,
@@ -25,14 +25,14 @@ export async function awaitTurn(
     for (;;) {
       const execution = await findTurn(context, caller, conversationId, turnId);
       if (execution !== null && isSettled(execution)) return execution;
+      if (execution === null && !(await isComing(context, caller, conversationId, turnId))) {
+        // It may have begun and ended between the two reads.
+        return (await findTurn(context, caller, conversationId, turnId)) ?? (await pending(context, caller, conversationId, turnId));
+      }
       for (let told = false; !told; ) {
         const woken = await follower.wait();
         if (woken === "closed") return execution ?? (await pending(context, caller, conversationId, turnId));
-        const events = follower.take();
-        told = woken === "again" || events.some((event) => isAbout(event, turnId));
-        if (events.some(leavesTheQueue) && (await findTurn(context, caller, conversationId, turnId)) === null) {
-          return await pending(context, caller, conversationId, turnId);
-        }
+        told = follower.take().some((event) => isAbout(event, turnId) || leavesTheQueue(event)) || woken === "again";
       }
     }
   } finally {
@@ -46,6 +46,12 @@ const isAbout = (event: LogEvent, turnId: string): boolean =>
 /** The message that is waited for may have been cancelled before its turn began. */
 const leavesTheQueue = (event: LogEvent): boolean =>
   event.type === "queue.updated" && (event.data.action === "cancel" || event.data.action === "clear");
+
+/** Whether the turn's message still waits, or its turn has begun after all. */
+async function isComing({ conversations }: GatewayContext, caller: Caller, conversationId: string, turnId: string): Promise<boolean> {
+  const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
+  return state !== null && (state.turnId === turnId || state.queue.some((message) => message.turnId === turnId));
+}
 
 async function findTurn({ executions }: GatewayContext, caller: Caller, conversationId: string, turnId: string): Promise<Execution | null> {
   const execution = await executions.findTurn(caller.organizationId, conversationId, turnId);

@@ -49,6 +49,7 @@ function freeName(name: string, taken: Map<string, DispatchTool>): string {
   const base =
     name
       .normalize("NFKD")
+      .replace(/\p{M}+/gu, "")
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "_")
       .replace(/^_+|_+$/g, "")
