@@ -34,8 +34,8 @@ export function bornChild(root: Execution, event: EventOf<"child.created">): Exe
 }
 
 /**
- * A child's row as it ends. `child` is what the stream knew of it: nothing when the child was born before the stream
- * began, and then its query and its time of birth are not known here (`GET /v1/tasks/{id}` has them).
+ * A child's row as it ends. `child` is what the stream knew of it; without it its query and its time of birth are not
+ * known here.
  */
 export function finishedChild(root: Execution, child: Execution | undefined, event: EventOf<"child.finished">): Execution {
   const { childId, agentId, mode, status, result, reason, usage } = event.data;

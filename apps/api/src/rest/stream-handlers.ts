@@ -12,6 +12,8 @@ import { runQuery } from "./wire-input.ts";
 const streamOf = ({ response, credential, caller }: Call, conversationId: string | undefined): SseStream =>
   new SseStream({ response, credential, organizationId: caller.organizationId, conversationId });
 
+const childFinder = (door: Door, caller: Caller) => (childId: string) => door.gateway.getExecution(caller, childId);
+
 /** Sends `connected`, then runs `tell`; what goes wrong from here on is the stream's typed last event. */
 async function run(door: Door, stream: SseStream, tell: () => Promise<void>): Promise<void> {
   stream.connect(door.attachments);
@@ -51,7 +53,12 @@ async function tellTurn(door: Door, stream: SseStream, { caller, input, seen }: 
   const { submitted, ...following } = await door.gateway.submitAndFollow(caller, input, facts);
   stream.about(submitted.conversationId);
   // A cursor of another conversation says nothing here; only a repeated call can have given out this one's.
-  await followStream(stream, { following, endsAfter: afterMessage(submitted), seen: submitted.replayed ? seen : undefined });
+  await followStream(stream, {
+    following,
+    findChild: childFinder(door, caller),
+    endsAfter: afterMessage(submitted),
+    seen: submitted.replayed ? seen : undefined,
+  });
 }
 
 /** So that a plain 409 says it where it is known already; admission decides in any case. */
@@ -94,7 +101,11 @@ async function tellDrain(
   const { action, cursor } = await door.gateway.drainConversation(caller, conversationId);
   if (action === "empty" || action === "paused") return;
   const following = await door.gateway.followConversation(caller, { conversationId, after: cursor as Cursor, signal: stream.signal });
-  await followStream(stream, { following, endsAfter: afterDrain(conversationId, { running: action === "running" }) });
+  await followStream(stream, {
+    following,
+    findChild: childFinder(door, caller),
+    endsAfter: afterDrain(conversationId, { running: action === "running" }),
+  });
 }
 
 /** Attaches without starting anything: the log after a cursor, or all of it, and then what happens. */
@@ -126,6 +137,6 @@ async function attach(door: Door, call: Call, { caller, conversationId, after, e
   const stream = streamOf(call, conversationId);
   const following = await door.gateway.followConversation(caller, { conversationId, after, signal: stream.signal });
   await run(door, stream, async () => {
-    if (endsAfter !== null) await followStream(stream, { following, endsAfter });
+    if (endsAfter !== null) await followStream(stream, { following, findChild: childFinder(door, caller), endsAfter });
   });
 }
