@@ -1,10 +1,6 @@
 -- The second wall: row-level security. The application's role sees only the organizations that its transaction named.
 -- `parley.organizations` is a list because one heartbeat renews the turns of many organizations.
 
-create function current_organizations() returns uuid[] language sql stable parallel safe as $$
-  select coalesce(nullif(current_setting('parley.organizations', true), ''), '{}')::uuid[]
-$$;
-
 do $$
 declare
   name text;
@@ -16,8 +12,8 @@ begin
     execute format('alter table %I enable row level security', name);
     execute format('alter table %I force row level security', name);
     execute format(
-      'create policy tenant on %I to parley_app using (organization_id = any ((select current_organizations())::uuid[]))'
-      ' with check (organization_id = any ((select current_organizations())::uuid[]))', name);
+      'create policy tenant on %I to parley_app using (organization_id = any (nullif(current_setting(''parley.organizations'', true), '''')::uuid[]))'
+      ' with check (organization_id = any (nullif(current_setting(''parley.organizations'', true), '''')::uuid[]))', name);
     execute format('grant select, insert, update, delete on %I to parley_app', name);
   end loop;
 end $$;
@@ -25,7 +21,7 @@ end $$;
 alter table organizations enable row level security;
 alter table organizations force row level security;
 create policy tenant on organizations to parley_app
-  using (id = any ((select current_organizations())::uuid[])) with check (id = any ((select current_organizations())::uuid[]));
+  using (id = any (nullif(current_setting('parley.organizations', true), '')::uuid[])) with check (id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]));
 grant select, insert, update, delete on organizations to parley_app;
 
 -- A key is looked up before its organization is known: by its hash alone, one row, nothing else.

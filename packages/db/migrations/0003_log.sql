@@ -12,49 +12,47 @@ $$;
 -- Names the organization for this transaction and locks the conversation. Null when it is another's or unknown.
 create function lock_conversation(organization uuid, conversation uuid) returns conversations language plpgsql as $$
 declare
+  seen text := set_config('parley.organizations', '{' || organization || '}', true);
   c conversations;
 begin
-  perform set_config('parley.organizations', '{' || organization || '}', true);
   select * into c from conversations where id = conversation for update;
   return c;
 end $$;
 
-create function save_conversation(c conversations) returns void language sql as $$
+create function save_conversation(c conversations) returns void language plpgsql as $$
+begin
   update conversations set
     state = c.state, held = c.held, epoch = c.epoch, head_epoch = c.head_epoch, head_n = c.head_n,
     lease_owner = c.lease_owner, lease_until = c.lease_until, ready_at = c.ready_at, kicks = c.kicks, due_at = c.due_at,
     drain_at = c.drain_at, turn_id = c.turn_id, turn_number = c.turn_number, stopped_through_turn = c.stopped_through_turn,
-    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, version = c.version,
+    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, has_inbox = c.has_inbox, version = c.version,
     end_user = c.end_user, sub_tasks = c.sub_tasks
-  where id = c.id
-$$;
+  where id = c.id;
+end $$;
 
 -- Appends to the log within c.epoch, at the next n. Atomic with the caller's transaction.
 -- Takes [{type, executionId, turnId, data}]; returns them with cursor, at and, on an epoch's first event, previous.
 create function append_events(inout c conversations, in facts jsonb, out appended jsonb) language plpgsql as $$
 declare
   moment timestamptz := clock_timestamp();
-  before_n int := case when c.head_epoch = c.epoch then c.head_n else 0 end;
+  at text := iso(moment);
   previous text := case when c.head_epoch = c.epoch then null else c.head_epoch || '-' || c.head_n end;
+  fact jsonb;
 begin
   appended := '[]';
-  if jsonb_array_length(facts) = 0 then return; end if;
-  with numbered as (
-    select fact, before_n + place::int as n, case when place = 1 then previous end as previous
-    from jsonb_array_elements(facts) with ordinality as listed (fact, place)
-  ), written as (
+  if c.head_epoch <> c.epoch and jsonb_array_length(facts) > 0 then c.head_n := 0; end if;
+  for place in 0 .. jsonb_array_length(facts) - 1 loop
+    fact := facts -> place;
+    c.head_epoch := c.epoch;
+    c.head_n := c.head_n + 1;
     insert into events (organization_id, conversation_id, month, epoch, n, previous, type, execution_id, turn_id, data, at)
-    select c.organization_id, c.id, c.month, c.epoch, n, numbered.previous, fact->>'type',
-      (fact->>'executionId')::uuid, (fact->>'turnId')::uuid, fact->'data', moment
-    from numbered
-  )
-  select jsonb_agg(
-    fact || jsonb_build_object('cursor', c.epoch || '-' || n, 'at', iso(moment))
-      || case when numbered.previous is null then '{}' else jsonb_build_object('previous', numbered.previous) end
-    order by n)
-  into appended from numbered;
-  c.head_epoch := c.epoch;
-  c.head_n := before_n + jsonb_array_length(facts);
+    values (c.organization_id, c.id, c.month, c.epoch, c.head_n, previous, fact->>'type', (fact->>'executionId')::uuid,
+      (fact->>'turnId')::uuid, fact->'data', moment);
+    fact := fact || jsonb_build_object('cursor', c.epoch || '-' || c.head_n, 'at', at);
+    if previous is not null then fact := fact || jsonb_build_object('previous', previous); end if;
+    appended := appended || jsonb_build_array(fact);
+    previous := null;
+  end loop;
 end $$;
 
 -- For everyone but the lease holder. While somebody runs the conversation the facts wait in its inbox (appended is
@@ -67,6 +65,7 @@ begin
   if c.state = 'running' then
     insert into inbox (organization_id, conversation_id, event)
     select c.organization_id, c.id, fact from jsonb_array_elements(facts) with ordinality as listed (fact, place) order by place;
+    c.has_inbox := true;
     return;
   end if;
   c.epoch := c.epoch + 1;
@@ -75,20 +74,27 @@ begin
   appended := did.appended;
 end $$;
 
-create function take_inbox(conversation uuid) returns jsonb language sql as $$
-  with taken as (delete from inbox where conversation_id = conversation returning id, event)
-  select coalesce(jsonb_agg(event order by id), '[]') from taken
-$$;
+-- What waits in the inbox, oldest first; it is empty afterwards.
+create function take_inbox(inout c conversations, out facts jsonb) language plpgsql as $$
+begin
+  facts := '[]';
+  if not c.has_inbox then return; end if;
+  c.has_inbox := false;
+  with taken as (delete from inbox where conversation_id = c.id returning id, event)
+  select coalesce(jsonb_agg(event order by id), '[]') into facts from taken;
+end $$;
 
 create function queue_event(c conversations, action text, message uuid) returns jsonb language sql immutable as $$
   select make_event('queue.updated', c.id, c.turn_id,
     jsonb_build_object('action', action, 'messageId', message, 'queueDepth', c.queue_depth))
 $$;
 
-create function is_stopped(c conversations) returns boolean language sql stable as $$
-  select c.stopped_through_turn >= c.turn_number or (c.root_conversation_id is not null and exists (
-    select from conversations root where root.id = c.root_conversation_id and root.stopped_through_turn >= c.root_turn_number))
-$$;
+create function is_stopped(c conversations) returns boolean language plpgsql stable as $$
+begin
+  if c.stopped_through_turn >= c.turn_number then return true; end if;
+  if c.root_conversation_id is null then return false; end if;
+  return exists (select from conversations root where root.id = c.root_conversation_id and root.stopped_through_turn >= c.root_turn_number);
+end $$;
 
 -- Makes a message the turn that runs next: the conversation is ready, its root execution pending.
 create function begin_turn(inout c conversations, in m messages, out facts jsonb) language plpgsql as $$
@@ -180,10 +186,13 @@ begin
   -- An answer has waited for all of its children.
   if ended_status <> 'completed' then children := end_children(c, outcome); end if;
   delete from checkpoints where turn_id = ended_turn;
-  with shut as (update cards set status = 'cancelled', closed_at = now() where conversation_id = c.id and status = 'open' returning id)
-  select coalesce(jsonb_agg(make_event('card.closed', c.id, ended_turn, jsonb_build_object('cardId', id, 'outcome', 'cancelled'))), '[]')
-  into closed from shut;
-  c.cards_open := 0;
+  closed := '[]';
+  if c.cards_open > 0 then
+    with shut as (update cards set status = 'cancelled', closed_at = now() where conversation_id = c.id and status = 'open' returning id)
+    select coalesce(jsonb_agg(make_event('card.closed', c.id, ended_turn, jsonb_build_object('cardId', id, 'outcome', 'cancelled'))), '[]')
+    into closed from shut;
+    c.cards_open := 0;
+  end if;
   c.lease_owner := null;
   c.lease_until := null;
   c.ready_at := null;

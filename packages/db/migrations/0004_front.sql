@@ -48,7 +48,7 @@ create function keep_answer(p jsonb, reply jsonb) returns void language sql as $
 $$;
 
 -- Accepts a message: one transaction from the key to the ready mark.
--- Takes {organizationId, principalId, route, conversationId, mayCreate, agentId, agentVersion, messageId, turnId, text, files,
+-- Takes {organizationId, principalId, route, conversationId, isNew, mayCreate, agentId, agentVersion, messageId, turnId, text, files,
 -- user, options, mode, invoke, keepNothingWhenIdle, idempotencyKey, bodyHash, queueMax, graceMs, wantsExecution}.
 create function submit_message(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -61,6 +61,7 @@ declare
   facts jsonb;
   before text;
   reply jsonb;
+  created boolean := false;
   busy boolean;
   runs boolean;
 begin
@@ -72,8 +73,8 @@ begin
         select execution_json(e) from executions e where e.id = (reply->>'conversationId')::uuid));
     end if;
   end if;
-  select * into c from conversations where id = conversation for update;
-  if not found and not (p->>'mayCreate')::boolean then perform refuse('not_found'); end if;
+  if not (p->>'isNew')::boolean then select * into c from conversations where id = conversation for update; end if;
+  if c.id is null and not (p->>'mayCreate')::boolean then perform refuse('not_found'); end if;
   if (p->>'keepNothingWhenIdle')::boolean and wanted = 'auto' and (c.id is null
       or c.state = 'idle' and c.queue_depth = 0 and c.agent_id = (p->>'agentId')::uuid and c.parent_conversation_id is null) then
     reply := jsonb_build_object('action', 'started', 'mode', 'auto', 'conversationId', conversation, 'messageId', null, 'turnId', null,
@@ -85,7 +86,8 @@ begin
     insert into conversations (id, organization_id, agent_id, month)
     values (conversation, organization, (p->>'agentId')::uuid, date_trunc('month', now() at time zone 'utc')::date)
     on conflict (id) do nothing returning * into c;
-    if not found then
+    created := found;
+    if not created then
       -- Somebody was faster: one of ours, or the id is another organization's and stays hidden.
       select * into c from conversations where id = conversation for update;
     end if;
@@ -137,7 +139,8 @@ begin
     perform keep_answer(p, reply);
   end if;
   reply := reply || posted(c, did.appended) || jsonb_build_object('kick', not busy and c.state = 'ready');
-  if (p->>'wantsExecution')::boolean then
+  -- A conversation's first turn is made of nothing but what the caller sent.
+  if (p->>'wantsExecution')::boolean and not (created and runs) then
     reply := reply || jsonb_build_object('execution', (select execution_json(e) from executions e where e.id = c.id));
   end if;
   return reply;

@@ -19,13 +19,6 @@ begin
   return posted(c, did.appended);
 end $$;
 
--- Agents as a turn needs them: the one that answers, and those it may dispatch to.
-create function agent_json(agent uuid, wanted_version int) returns jsonb language sql stable as $$
-  select jsonb_build_object('id', v.agent_id, 'version', v.version, 'name', v.name, 'description', v.description, 'config', v.config)
-  from agent_versions v join agents a on a.id = v.agent_id
-  where v.agent_id = agent and v.version = coalesce(wanted_version, a.version)
-$$;
-
 -- Claims a ready conversation, or one whose lease ran out. Takes {organizationId, conversationId, worker, leaseMs,
 -- historyTurnsMax}; returns {outcome: 'claimed' | 'busy' | 'gone', ...} with all that the turn needs.
 create function claim_turn(p jsonb) returns jsonb language plpgsql as $$
@@ -46,7 +39,9 @@ begin
   -- claim from getting the same number. The holder's next commit makes it durable.
   perform set_config('synchronous_commit', 'off', true);
   c.epoch := greatest(c.epoch + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint);
-  facts := take_inbox(c.id);
+  select * into did from take_inbox(c);
+  c := did.c;
+  facts := did.facts;
   if t.attempt > 0 and not was_paused then
     facts := facts || jsonb_build_array(make_event('attempt.superseded', c.id, t.id, jsonb_build_object('attempt', t.attempt,
       'nextAttempt', t.attempt + 1, 'discardFrom', t.step_epoch || '-' || t.step_n,
@@ -71,16 +66,15 @@ begin
     'outcome', 'claimed', 'epoch', c.epoch, 'n', c.head_n, 'month', c.month, 'agentId', c.agent_id, 'stopped', is_stopped(c),
     'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'events', did.appended,
     'rootConversationId', coalesce(c.root_conversation_id, c.id), 'rootTurnNumber', coalesce(c.root_turn_number, c.turn_number),
-    'turn', jsonb_build_object('id', t.id, 'number', t.number, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
+    'turn', jsonb_build_object('id', t.id, 'number', t.number, 'agentVersion', t.agent_version, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
       'files', t.files, 'user', t.end_user, 'options', t.options, 'waitedMs', (extract(epoch from clock_timestamp() - t.created_at) * 1000)::bigint,
       'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint),
-    'agent', agent_json(c.agent_id, t.agent_version),
-    'history', (select coalesce(jsonb_agg(jsonb_build_object('text', past.text, 'files', past.files, 'result', past.result,
+    'history', case when t.number = 1 then '[]' else (select coalesce(jsonb_agg(jsonb_build_object('text', past.text, 'files', past.files, 'result', past.result,
         'status', past.status, 'reason', past.reason, 'children', past.children) order by past.number), '[]')
       from (select number, left(text, 32768) as text, files, left(result, 32768) as result, status, reason,
           (select jsonb_agg(jsonb_build_object('id', e.id, 'status', e.status, 'query', left(e.input->>'text', 1024), 'result', left(e.result, 8192)) order by e.id)
             from executions e where e.turn_id = turns.id and e.parent_id = c.id and e.mode = 'async') as children
-        from turns where conversation_id = c.id and number < t.number order by number desc limit (p->>'historyTurnsMax')::int) past),
+        from turns where conversation_id = c.id and number < t.number order by number desc limit (p->>'historyTurnsMax')::int) past) end,
     'journal', case when t.attempt = 1 then '[]' else (
       select coalesce(jsonb_agg(jsonb_build_object('executionId', execution_id, 'step', step, 'kind', kind, 'callIndex', call_index,
         'payload', payload) order by execution_id, step, kind, call_index), '[]') from journal where turn_id = t.id) end);
@@ -203,7 +197,9 @@ begin
   if is_stopped(c) and not (ended and p->'finish'->>'status' = 'stopped') then return '{"outcome": "stopped"}'; end if;
 
   c.head_n := (p->>'n')::int;
-  facts := take_inbox(c.id) || (p->'events');
+  select * into did from take_inbox(c);
+  c := did.c;
+  facts := did.facts || (p->'events');
   if jsonb_array_length(p->'journal') > 0 then
     insert into journal (organization_id, turn_id, execution_id, step, kind, call_index, payload, epoch)
     select c.organization_id, c.turn_id, (line->>'executionId')::uuid, (line->>'step')::int, line->>'kind', (line->>'callIndex')::int,
@@ -262,7 +258,7 @@ begin
   ), renewed as (
     update conversations c set lease_until = clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond'
     from asked where c.id = asked.id and c.epoch = asked.epoch and c.state = 'running'
-    returning c.id, is_stopped(c) as stopped
+    returning c.id, c.has_inbox, is_stopped(c) as stopped
   ), kept as (
     insert into checkpoints (turn_id, organization_id, conversation_id, epoch, n, texts)
     select asked.turn_id, asked.organization_id, asked.id, asked.epoch, asked.n, asked.texts
@@ -270,7 +266,7 @@ begin
     on conflict (turn_id) do update set epoch = excluded.epoch, n = excluded.n, texts = excluded.texts, updated_at = now()
   )
   select jsonb_agg(jsonb_build_object('conversationId', asked.id, 'epoch', asked.epoch, 'alive', renewed.id is not null,
-    'stopped', coalesce(renewed.stopped, false), 'inbox', exists (select from inbox where conversation_id = asked.id)))
+    'stopped', coalesce(renewed.stopped, false), 'inbox', coalesce(renewed.has_inbox, false)))
   into answer from asked left join renewed using (id);
   return coalesce(answer, '[]');
 end $$;

@@ -16,6 +16,8 @@ import type { ConversationKey, PostedElsewhere } from "../turn/turn-store.ts";
 export interface NewMessage extends ConversationKey {
   principalId: string;
   route: string;
+  /** The id was made for this message: no such conversation exists yet. */
+  isNew: boolean;
   /** Whether an unknown conversation id starts a conversation. */
   mayCreate: boolean;
   agentId: string;
@@ -40,6 +42,7 @@ export interface NewMessage extends ConversationKey {
 }
 
 export type Posted = Omit<PostedElsewhere, "conversationId">;
+/** `execution` is null unless it was wanted, and for a conversation's first turn, which is made of the message alone. */
 export type Submitted = SubmitResult & Posted & { execution: Execution | null };
 
 /** Writes of the front door: each one transaction, refused with a `GatewayError` and then without a trace. */

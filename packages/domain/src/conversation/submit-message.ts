@@ -2,7 +2,6 @@ import {
   type ConversationId,
   type Cursor,
   type EndUser,
-  GatewayError,
   LIMITS,
   type MessageId,
   newId,
@@ -17,6 +16,7 @@ import type { Caller } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
 import { announce } from "../turn/kick.ts";
 import type { NewMessage, Submitted } from "./conversation-store.ts";
+import { firstExecution } from "./first-execution.ts";
 
 /** How long a `queue` message waits on an idle conversation before the sweep starts it. */
 const IDLE_QUEUE_GRACE_MS = 5_000;
@@ -44,8 +44,8 @@ export async function submitAndFollow(
   const follower = await context.followers.open(message, START_UNKNOWN, facts.signal);
   try {
     const submitted = await admit(context, caller, wanted);
-    const { execution, conversationId } = submitted;
-    if (execution === null) throw new GatewayError("internal", { detail: "an admission without its execution" });
+    const { conversationId } = submitted;
+    const execution = submitted.execution ?? firstExecution(message, context.clock.now());
     if (conversationId !== message.conversationId) {
       // A repeated call that had started a conversation: its first answer names it.
       follower.close();
@@ -87,6 +87,7 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     principalId: caller.principalId,
     route: facts.route,
     conversationId,
+    isNew: input.conversationId === undefined,
     mayCreate: input.conversationId === undefined || invoke,
     agentId: input.agentId,
     agentVersion: agent.version,

@@ -62,9 +62,10 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
 }
 
 async function answer(run: TurnRun, claim: ClaimedTurn) {
-  const { turn, agent, history } = claim;
+  const { turn, history } = claim;
   if (claim.stopped) throw new TurnAbort("user_stop");
   if (turn.attempt - turn.giveBacks > LIMITS.attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
+  const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
   const root: RunningExecution = {
     id: claim.conversationId,

@@ -78,6 +78,7 @@ export interface ClaimedTurn extends ConversationKey {
   turn: {
     id: string;
     number: number;
+    agentVersion: number;
     attempt: number;
     giveBacks: number;
     text: string;
@@ -89,7 +90,7 @@ export interface ClaimedTurn extends ConversationKey {
     /** Since the turn was created. */
     waitedMs: number;
   };
-  agent: TurnAgent | null;
+  agentId: string;
   history: PastTurn[];
   journal: JournalLine[];
   /** What the claim wrote to the log; to be published. */
