@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { SCOPES } from "@parley/contracts";
+import { ROUTES, type RouteName, type RouteRow, routeRow } from "@parley/router";
+import { at, type RestAnswer, type System, startSystem, type Tenant } from "@parley/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callTrpc, type Outcome, outcomeOf } from "./support/call-trpc.ts";
+import { gatewayOf } from "./support/gateway-paths.ts";
+import { openTrpcSocket, type TrpcSocket } from "./support/trpc-socket.ts";
+
+/** Everything that a route may name, so that one input fits them all. */
+interface Ids {
+  agentId: string;
+  conversationId: string;
+  executionId: string;
+  messageId: string;
+  turnId: string;
+  keyId: string;
+}
+
+const names = Object.keys(ROUTES) as RouteName[];
+const rests = names.flatMap((name) => (routeRow(name).rest ?? []).map((route) => ({ name, row: routeRow(name) as RouteRow, ...route })));
+const doors = rests.filter(({ path }) => path.startsWith("/v1/"));
+const procedures = names.flatMap((name) => {
+  const row: RouteRow = routeRow(name);
+  return row.kind === null ? [] : [{ name, row, kind: row.kind }];
+});
+/** They name nothing that could be another's: what they make or list is the caller's own. */
+const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>(["agent.create", "key.create", "agent.list", "key.list", "execution.list"]);
+const naming = procedures.filter(({ name, row }) => row.tenant !== "none" && !OWN_ONLY.has(name));
+
+const HELD = { turn_number: 1, queue_depth: 1, held: true, is_running: false };
+
+let system: System;
+let theirs: Tenant;
+let ours: Ids;
+let sockets: Record<"foreign" | "bare" | "none", TrpcSocket>;
+let bareKey: string;
+beforeAll(async () => {
+  system = await startSystem();
+  theirs = await system.newTenant("theirs");
+  const agentId = await system.ours.newAgent();
+  const gateway = gatewayOf(system.rest(), agentId);
+  // Stopped with a message in its queue, which is held: nothing moves while others try.
+  system.model.otherwise({ tokens: 500, delayMs: 20 });
+  const started = await system.rest().call(`/v1/agents/${agentId}/invoke/async`, { body: { input: { text: "ours" } } });
+  const conversationId = String(at(started.body, "id"));
+  const queued = await gateway.message(conversationId, { text: "waits" });
+  const stopped = await gateway.stop(conversationId);
+  const keys = await callTrpc(system.rest(), "query", "key.list", undefined);
+  ours = {
+    agentId,
+    conversationId,
+    executionId: conversationId,
+    messageId: String(at(queued.body, "message_id")),
+    turnId: String(at(stopped.body, "turn_id")),
+    keyId: String(at(keys, "data", 0, "id")),
+  };
+  bareKey = await system.ours.newKey({ scopes: [] });
+  const url = system.apis[0]?.url ?? "";
+  const [foreign, bare, none] = await Promise.all([theirs.apiKey, bareKey, null].map((key) => openTrpcSocket(url, key)));
+  if (!foreign || !bare || !none) throw new Error("no sockets");
+  sockets = { foreign, bare, none };
+});
+afterAll(async () => {
+  await Promise.all(Object.values(sockets ?? {}).map((socket) => socket.close()));
+  await system.close();
+});
+
+const missing = (): Ids => ({
+  agentId: randomUUID(),
+  conversationId: randomUUID(),
+  executionId: randomUUID(),
+  messageId: randomUUID(),
+  turnId: randomUUID(),
+  keyId: "key_000000000000000000000000",
+});
+const inputOf = (ids: Ids) => ({ ...ids, text: "mine now", name: "mine", idempotencyKey: "one", scopes: [], waitMs: 0 });
+const bodyOf = (path: string) => (path.includes("/invoke") ? { input: { text: "mine now" } } : { text: "mine now" });
+
+function callDoor(apiKey: string | null, { method, path }: { method: string; path: string }, ids: Ids): Promise<RestAnswer> {
+  const concrete = path.replace(/:(\w+)/g, (_, name: string) => (name === "taskId" ? ids.executionId : ids[name as keyof Ids]));
+  return system.rest(0, apiKey).call(concrete, { method, ...(method === "POST" && { body: bodyOf(path) }) });
+}
+
+const overSocket = async (
+  socket: TrpcSocket,
+  kind: "query" | "mutation" | "subscription",
+  name: string,
+  input: unknown,
+): Promise<Outcome> => {
+  const { error, result } = await socket.call(kind, name, input);
+  return error ? outcomeOf(error) : { ok: true, data: result?.data };
+};
+
+/** Runs what must leave no trace. */
+async function writesNothing(act: () => Promise<void>): Promise<void> {
+  await expect.poll(async () => (await gatewayOf(system.rest(), ours.agentId).state(ours.conversationId)).body).toMatchObject(HELD);
+  const before = await system.rowCounts();
+  await act();
+  expect(await system.rowCounts()).toEqual(before);
+  expect((await gatewayOf(system.rest(), ours.agentId).state(ours.conversationId)).body).toMatchObject(HELD);
+}
+
+describe("another organization's key finds nothing of ours: the answer is the one for what does not exist", () => {
+  test("over every REST route", () =>
+    writesNothing(async () => {
+      expect(doors.length).toBeGreaterThan(25);
+      for (const route of doors) {
+        const [foreign, none] = [await callDoor(theirs.apiKey, route, ours), await callDoor(theirs.apiKey, route, missing())];
+        const where = `${route.method} ${route.path}`;
+        expect([where, foreign.status, foreign.body]).toEqual([where, none.status, none.body]);
+        if (route.name === "execution.list") expect(foreign).toMatchObject({ status: 200, body: { items: [], total: 0 } });
+        else expect([where, foreign.status, foreign.body]).toEqual([where, 404, { detail: "Not found." }]);
+      }
+    }));
+
+  test("nor by its conversation in the body of an invoke on an agent of theirs", async () => {
+    const agent = await theirs.newAgent();
+    await writesNothing(async () => {
+      const gateway = gatewayOf(system.rest(0, theirs.apiKey), agent);
+      const body = { id: ours.conversationId };
+      expect(await gateway.invoke("mine now", body)).toMatchObject({ status: 404, body: { detail: "Not found." } });
+      const events = [];
+      for await (const event of gateway.stream("mine now", body)) events.push(event);
+      expect(events).toMatchObject([{ type: "connected" }, { type: "error", data: { code: "not_found", status: 404, retry: false } }]);
+    });
+  });
+
+  test.each(["HTTP", "WebSocket"])("over every procedure of tRPC that names something, over %s", (transport) =>
+    writesNothing(async () => {
+      expect(naming.length).toBeGreaterThan(15);
+      const call = (name: string, kind: "query" | "mutation" | "subscription", ids: Ids) =>
+        transport === "HTTP"
+          ? callTrpc(system.rest(0, theirs.apiKey), kind, name, inputOf(ids))
+          : overSocket(sockets.foreign, kind, name, inputOf(ids));
+      for (const { name, kind } of naming) {
+        const [foreign, none] = [await call(name, kind, ours), await call(name, kind, missing())];
+        expect([name, foreign]).toEqual([name, { ok: false, code: "not_found", status: 404, message: "Not found." }]);
+        expect([name, none]).toEqual([name, foreign]);
+      }
+      for (const name of ["agent.list", "key.list", "execution.list"]) {
+        const listed = JSON.stringify(await call(name, "query", ours));
+        for (const id of Object.values(ours)) expect([name, listed.includes(id)]).toEqual([name, false]);
+      }
+    }),
+  );
+});
+
+describe("without the scope that a route asks for, or without a credential, nothing is done", () => {
+  test("over every REST route", () =>
+    writesNothing(async () => {
+      for (const route of doors) {
+        const where = `${route.method} ${route.path}`;
+        const lacking = await callDoor(bareKey, route, ours);
+        expect([where, lacking.status, lacking.body]).toEqual([where, 403, { detail: "The credential lacks the scope for this." }]);
+        for (const apiKey of [null, "agw_nobody", `${system.ours.apiKey}x`]) {
+          const unknown = await callDoor(apiKey, route, ours);
+          expect([where, unknown.status, unknown.body]).toEqual([where, 401, { detail: "A valid credential is required." }]);
+        }
+      }
+    }));
+
+  test("over every procedure of tRPC", () =>
+    writesNothing(async () => {
+      const scoped = procedures.filter(({ row }) => (SCOPES as readonly string[]).includes(row.scope));
+      for (const { name, kind } of scoped) {
+        const lacking = [
+          await callTrpc(system.rest(0, bareKey), kind, name, inputOf(ours)),
+          await overSocket(sockets.bare, kind, name, inputOf(ours)),
+        ];
+        for (const outcome of lacking) expect([name, outcome]).toMatchObject([name, { ok: false, code: "missing_scope", status: 403 }]);
+        const unknown = [
+          await callTrpc(system.rest(0, null), kind, name, inputOf(ours)),
+          await overSocket(sockets.none, kind, name, inputOf(ours)),
+        ];
+        for (const outcome of unknown) expect([name, outcome]).toMatchObject([name, { ok: false, code: "unauthenticated", status: 401 }]);
+      }
+    }));
+
+  test("over the operator's routes, which no key opens", () =>
+    writesNothing(async () => {
+      for (const { method, path } of rests.filter(({ row }) => row.scope === "admin_secret")) {
+        const body = { name: "mine", organization_id: system.ours.organizationId };
+        const concrete = `${path.replace(":id", ours.keyId)}?organization_id=${system.ours.organizationId}`;
+        for (const headers of [{}, { "x-admin-secret": "wrong" }, { authorization: `Bearer ${system.ours.apiKey}` }]) {
+          const answer = await system.rest(0).call(concrete, { method, headers, ...(method === "POST" && { body }) });
+          expect([path, answer.status, at(answer.body, "error", "code")]).toEqual([path, 401, "unauthenticated"]);
+        }
+      }
+    }));
+});
