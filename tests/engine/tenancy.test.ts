@@ -1,0 +1,204 @@
+import { openWorld, untilRest, type World } from "@parley/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { routerOver, start } from "./testing/start.ts";
+
+// Row-level security alone: every statement here goes around the application, as one of its own roles.
+
+let world: World;
+let tables: string[];
+let filled: string;
+beforeAll(async () => {
+  world = await openWorld();
+  // Rows in every table: a turn with a child, a card, a journal, a key, an idempotent call, a waiting fact.
+  const router = await routerOver(world, [await world.agent({ name: "Leaf" })], "sync");
+  world.model.script(
+    { toolCalls: [{ name: "leaf", arguments: { query: "x" } }] },
+    { text: ["done"] },
+    { toolCalls: [{ name: "ask_user_questions", arguments: { questions: [{ id: "q", text: "?" }] } }] },
+  );
+  const { events, submitted } = await start(world, router, "fill", { idempotencyKey: "one" });
+  for await (const event of events) if (event.type === "turn.paused") break;
+  filled = submitted.conversationId;
+  await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] });
+  await world.sql.owner`
+    insert into inbox (organization_id, conversation_id, event) values (${world.caller.organizationId}, ${filled}, '{}')`;
+  await world.sql.owner`
+    insert into checkpoints (turn_id, organization_id, conversation_id, epoch, n, texts)
+    values (${submitted.turnId}, ${world.caller.organizationId}, ${filled}, 1, 1, '[]') on conflict do nothing`;
+  const rows = await world.sql.owner<{ name: string }[]>`
+    select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+      and a.attname = 'organization_id' and not a.attisdropped order by 1`;
+  tables = rows.map((row) => row.name);
+});
+afterAll(() => world.close());
+
+/** Runs as the application's role, having named these organizations; null: none was named. */
+const asApp = <Result>(organizations: string[] | null, work: (tx: World["sql"]["app"]) => PromiseLike<Result>): Promise<Result> =>
+  world.sql.app.begin(async (tx) => {
+    if (organizations !== null) await tx`select set_config('parley.organizations', ${`{${organizations.join(",")}}`}, true)`;
+    return work(tx as unknown as World["sql"]["app"]);
+  }) as Promise<Result>;
+
+const count = async (tx: World["sql"]["app"], table: string): Promise<number> => {
+  const [row] = await tx<{ count: number }[]>`select count(*)::int as count from ${tx(table)}`;
+  return row?.count ?? -1;
+};
+
+test("every table with an organization has rows to protect, forced row-level security and a policy for reads and writes", async () => {
+  expect(tables.length).toBeGreaterThanOrEqual(14);
+  for (const table of tables) {
+    expect(await count(world.sql.owner, table), table).toBeGreaterThan(0);
+    const [flags] = await world.sql.owner`
+      select relrowsecurity, relforcerowsecurity from pg_class where oid = ${table}::regclass`;
+    expect(flags, table).toEqual({ relrowsecurity: true, relforcerowsecurity: true });
+    const policies = await world.sql.owner`
+      select cmd, qual is not null as reads, with_check is not null as writes from pg_policies
+      where tablename = ${table} and 'parley_app' = any (roles)`;
+    expect(policies, table).toEqual([{ cmd: "ALL", reads: true, writes: true }]);
+  }
+});
+
+test("partitions, which have no policies, are closed to everyone but their owner", async () => {
+  const open = await world.sql.owner`
+    select c.relname, r.rolname from pg_class c cross join pg_roles r
+    where c.relispartition and r.rolname in ('parley_app', 'parley_sweep')
+      and has_table_privilege(r.oid, c.oid, 'select, insert, update, delete')`;
+  expect(open).toEqual([]);
+  await expect(world.sql.app`select from events_other`).rejects.toMatchObject({ code: "42501" });
+});
+
+test("neither role owns a table, is a superuser, goes around row-level security, or may become who does", async () => {
+  const roles = await world.sql.owner`
+    select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles where rolname in ('parley_app', 'parley_sweep') order by 1`;
+  const harmless = { rolsuper: false, rolbypassrls: false, rolcreaterole: false, rolcreatedb: false };
+  expect(roles).toEqual([
+    { rolname: "parley_app", ...harmless },
+    { rolname: "parley_sweep", ...harmless },
+  ]);
+  expect(
+    await world.sql.owner`
+    select from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname in ('parley_app', 'parley_sweep')`,
+  ).toHaveLength(0);
+  expect(
+    await world.sql.owner`
+    select from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname in ('parley_app', 'parley_sweep')`,
+  ).toHaveLength(0);
+  await expect(world.sql.app`create table mine (id int)`).rejects.toMatchObject({ code: "42501" });
+});
+
+describe.each([
+  ["no organization", () => null],
+  ["another organization", () => [world.stranger.organizationId]],
+] as const)("with %s named", (_, organizations) => {
+  test("every table looks empty", async () => {
+    for (const table of [...tables, "organizations"]) {
+      const own = organizations()?.length === 1 && table === "organizations" ? 1 : 0;
+      expect(await asApp(organizations(), (tx) => count(tx, table)), table).toBe(own);
+    }
+  });
+
+  test("nothing of ours can be changed, deleted or added", async () => {
+    for (const table of tables) {
+      const before = await count(world.sql.owner, table);
+      const touched = await asApp(organizations(), async (tx) => {
+        const updated = await tx`update ${tx(table)} set organization_id = organization_id`;
+        const deleted = await tx`delete from ${tx(table)}`;
+        return updated.count + deleted.count;
+      });
+      expect(touched, table).toBe(0);
+      expect(await count(world.sql.owner, table), table).toBe(before);
+    }
+    const { organizationId } = world.caller;
+    for (const insert of inserts(organizationId)) await expect(asApp(organizations(), insert)).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("the engine's functions find nothing, though they are told the id", async () => {
+    const named = organizations()?.[0] ?? "00000000-0000-7000-8000-000000000000";
+    await asApp(organizations(), async (tx) => {
+      expect(await tx`select read_log(${named}, ${filled}, 0, 0, 10) as answer`).toEqual([{ answer: null }]);
+      expect(await tx`select read_run_state(${named}, ${filled}) as answer`).toEqual([{ answer: null }]);
+      const claim = { organizationId: named, conversationId: filled, worker: "w", leaseMs: 1, historyTurnsMax: 1 };
+      expect(await tx`select claim_turn(${JSON.stringify(claim)}::text::jsonb) as answer`).toEqual([{ answer: { outcome: "gone" } }]);
+    });
+  });
+});
+
+const inserts = (organizationId: string) => [
+  (tx: World["sql"]["app"]) => tx`insert into inbox (organization_id, conversation_id, event) values (${organizationId}, ${filled}, '{}')`,
+  (tx: World["sql"]["app"]) =>
+    tx`insert into conversations (id, organization_id, agent_id, month) values (uuidv7(), ${organizationId}, uuidv7(), now())`,
+  (tx: World["sql"]["app"]) =>
+    tx`insert into events (organization_id, conversation_id, month, epoch, n, type, execution_id, data, at)
+      values (${organizationId}, ${filled}, now(), 9, 9, 'turn.completed', ${filled}, '{}', now())`,
+  (tx: World["sql"]["app"]) =>
+    tx`insert into api_keys (id, organization_id, name, prefix, hash, scopes) values ('k', ${organizationId}, 'n', 'p', '\\x00', '{}')`,
+];
+
+test("a row of ours cannot be handed to another organization", async () => {
+  const { organizationId } = world.caller;
+  await expect(
+    asApp([organizationId], (tx) => tx`update messages set organization_id = ${world.stranger.organizationId}`),
+  ).rejects.toMatchObject({ code: "42501" });
+  expect(await asApp([organizationId], (tx) => count(tx, "messages"))).toBe(await count(world.sql.owner, "messages"));
+});
+
+test("what one transaction named, the next on the same connection does not inherit", async () => {
+  const { organizationId } = world.caller;
+  for (let round = 0; round < 10; round += 1) {
+    expect(await asApp([organizationId], (tx) => count(tx, "messages"))).toBeGreaterThan(0);
+    expect(await count(world.sql.app, "messages")).toBe(0);
+  }
+});
+
+test("a key is found by its hash before its organization is known, and nothing else is", async () => {
+  const { apiKey } = await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] });
+  const caller = await world.gateway.authenticate(apiKey);
+  expect(caller.organizationId).toBe(world.caller.organizationId);
+  expect(await world.sql.app`select find_api_key('\\x00') as found`).toEqual([{ found: null }]);
+  expect(await count(world.sql.app, "api_keys")).toBe(0);
+  await expect(world.sql.sweep`select find_api_key('\\x00')`).rejects.toMatchObject({ code: "42501" });
+});
+
+describe("the sweep's role", () => {
+  const closed = [
+    "messages",
+    "events",
+    "turns",
+    "executions",
+    "journal",
+    "api_keys",
+    "usage_records",
+    "cards",
+    "inbox",
+    "checkpoints",
+    "agents",
+  ];
+
+  test("sees no text, no key and no answer of anyone", async () => {
+    for (const table of closed) {
+      await expect(world.sql.sweep`select from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
+      await expect(world.sql.sweep`delete from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
+    }
+  });
+
+  test("counts kicks of conversations and changes nothing else of them", async () => {
+    expect(await count(world.sql.sweep, "conversations")).toBeGreaterThan(0);
+    await world.sql.sweep`update conversations set kicks = kicks`;
+    await expect(world.sql.sweep`update conversations set state = 'idle'`).rejects.toMatchObject({ code: "42501" });
+    await expect(world.sql.sweep`delete from conversations`).rejects.toMatchObject({ code: "42501" });
+  });
+});
+
+test("usage and events of a conversation lie in the partition of its month", async () => {
+  const agent = await world.agent();
+  const { events, submitted } = await start(world, agent, "hello");
+  await untilRest(events);
+  const { conversationId } = submitted;
+  const rows = await world.sql.owner<{ part: string }[]>`
+    select distinct tableoid::regclass::text as part from events where conversation_id = ${conversationId}
+    union select distinct tableoid::regclass::text from usage_records where conversation_id = ${conversationId} order by 1`;
+  const [month] = await world.sql.owner<{ suffix: string }[]>`
+    select to_char(month, 'YYYYMM') as suffix from conversations where id = ${conversationId}`;
+  expect(rows.map((row) => row.part)).toEqual([`events_${month?.suffix}`, `usage_records_${month?.suffix}`]);
+});
