@@ -64,7 +64,7 @@ describe("every answer", () => {
     expect(api.requests.map(({ route, status }) => [route, status])).toEqual([
       ["/v1/tasks/:taskId", 404],
       ["unmatched", 404],
-      ["/trpc/turn.submit", 415],
+      ["/trpc/turn.submit", 422],
     ]);
   });
 });

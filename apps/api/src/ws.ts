@@ -5,6 +5,7 @@ import { appRouter, type Context } from "@parley/router";
 import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
 import { type WebSocket, WebSocketServer } from "ws";
 import { isDeeperThan } from "./json-depth.ts";
+import { isKeepableJson, UNKEEPABLE } from "./keepable-text.ts";
 import { BATCH_MAX, type TrpcDependencies } from "./trpc/http.ts";
 
 export interface WebSocketDoor {
@@ -29,6 +30,7 @@ const jsonText: Encoder = {
     if (typeof data !== "string") throw new GatewayError("bad_request", { text: "Frames must be text." });
     const value: unknown = JSON.parse(data);
     if (isDeeperThan(value, LIMITS.jsonDepthMax)) throw new GatewayError("bad_request", { text: "The JSON is nested too deeply." });
+    if (!isKeepableJson(data, value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
     return value;
   },
 };

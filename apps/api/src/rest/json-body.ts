@@ -2,6 +2,7 @@ import { GatewayError, LIMITS } from "@parley/contracts";
 import type { Request, RequestHandler, Response } from "express";
 import express from "express";
 import { isDeeperThan } from "../json-depth.ts";
+import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
 
 const raw: RequestHandler = express.raw({ type: () => true, limit: LIMITS.bodyBytesMax, inflate: false });
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
@@ -21,14 +22,15 @@ export async function readJsonBody(request: Request, response: Response): Promis
   if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
     throw new GatewayError("unsupported_media_type", { text: "The body must be application/json in UTF-8." });
   }
-  const value = parseJson(bytes);
+  const { text, value } = parseJson(bytes);
   if (isDeeperThan(value, LIMITS.jsonDepthMax)) {
     throw new GatewayError("bad_request", { text: `The body is nested deeper than ${LIMITS.jsonDepthMax} levels.` });
   }
+  if (!isKeepableJson(text, value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
   return value;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): { text: string; value: unknown } {
   let text: string;
   try {
     text = strictUtf8.decode(bytes);
@@ -36,7 +38,7 @@ function parseJson(bytes: Uint8Array): unknown {
     throw new GatewayError("bad_request", { text: "The body is not UTF-8.", cause });
   }
   try {
-    return JSON.parse(text);
+    return { text, value: JSON.parse(text) };
   } catch (cause) {
     throw new GatewayError("bad_request", { text: "The body is not JSON.", cause });
   }

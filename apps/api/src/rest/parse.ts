@@ -1,11 +1,14 @@
 import type { ErrorIssue } from "@parley/contracts";
 import { GatewayError } from "@parley/contracts";
 import type { z } from "zod";
+import { isKeepable, UNKEEPABLE } from "../keepable-text.ts";
 
 export type Place = "body" | "path" | "query" | "header";
 
 /** Throws `invalid_input` with one issue per wrong field; its path starts with the place. Unknown fields are dropped. */
 export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, place: Place): z.output<Schema> {
+  // Bodies are checked as they are read.
+  if (place === "query" && !isKeepable(value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw new GatewayError("invalid_input", { issues: result.error.issues.map((issue) => toIssue(issue, place)) });

@@ -5,7 +5,7 @@ import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import type { Request, RequestHandler } from "express";
 import type { Attachments } from "../attachments.ts";
 import { setRoute } from "../request-start.ts";
-import { readInput } from "./read-input.ts";
+import { parseQueryInput, readInput } from "./read-input.ts";
 import { serveSubscription } from "./serve-subscription.ts";
 
 export interface TrpcDependencies {
@@ -50,7 +50,10 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf }: TrpcDepe
       createContext: () => ctx,
       middleware: (req, _res, next) => {
         try {
+          // The type has been checked by our reader, whose refusal this one's would take the place of.
+          if (body) req.headers["content-type"] = "application/json";
           if (body) req.body = body();
+          else parseQueryInput(request);
           next();
         } catch (error) {
           next(error);

@@ -1,5 +1,6 @@
 import { GatewayError } from "@parley/contracts";
 import type { Request, Response } from "express";
+import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
 import { readJsonBody } from "../rest/json-body.ts";
 
 /** Reads a body to its end. What is wrong with it is thrown where its value is asked for, so that it reaches the caller typed. */
@@ -27,8 +28,14 @@ function asRefusal(error: unknown): unknown {
 export function parseQueryInput(request: Request): unknown {
   const text = request.query.input;
   if (text === undefined) return undefined;
+  const input = parseJson(String(text));
+  if (!isKeepableJson(String(text), input)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
+  return input;
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(String(text));
+    return JSON.parse(text);
   } catch (cause) {
     throw new GatewayError("bad_request", { text: "The input is not JSON.", cause });
   }
