@@ -82,7 +82,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await announce(turnPorts, key.organizationId, await turns.release(key, true));
     },
     async reapTurn(key) {
-      await announce(turnPorts, key.organizationId, await turns.repair(key));
+      await announce(turnPorts, key.organizationId, await turns.repair(key), true);
     },
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
