@@ -1,7 +1,7 @@
 import { foldText, LIMITS, NO_TEXT, START } from "@parley/contracts";
 import { collectUntil, openWorld, tokenText, typesOf, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { ends, logUntil, routerOver, start } from "./testing/start.ts";
+import { ends, logUntil, routerOver, start, submit } from "./testing/start.ts";
 
 const LEASE_MS = 1_000;
 
@@ -177,6 +177,27 @@ test("a turn whose workers all die ends as failed when its attempts are used up,
   await expect.poll(async () => ends(await head()).length, { timeout: 10_000 }).toBe(3);
   expect(ends(await head()).at(-1)).toMatchObject({ type: "turn.failed", data: { status: "error", reason: "attempts_exhausted" } });
   expect(world.model.journal).toHaveLength(asked + 1);
+});
+
+test("facts that wait for the holder come before those that are written once it has given its turn back", async () => {
+  const still = await openWorld({ started: false });
+  try {
+    const agent = await still.agent();
+    const { conversationId } = await submit(still, agent, "hello");
+    const key = { organizationId: still.caller.organizationId, conversationId };
+    const claim = await still.database.turns.claim(key, { worker: "w", leaseMs: 60_000, historyTurnsMax: 1 });
+    if (claim === null) throw new Error("Nothing to claim.");
+    await submit(still, agent, "waits", { conversationId });
+    const fence = { ...key, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id };
+    expect(await still.database.turns.giveBack(fence, [])).toBe(true);
+    await still.gateway.clearQueue(still.caller, conversationId);
+    await still.gateway.stopConversation(still.caller, { conversationId, clearQueue: false });
+    const seen = await logUntil(still, conversationId, (event) => event.type === "turn.stopped");
+    const said = seen.map((event) => (event.type === "queue.updated" ? event.data.action : event.type));
+    expect(said).toEqual(["turn.created", "turn.started", "enqueue", "clear", "turn.stopped"]);
+  } finally {
+    await still.close();
+  }
 });
 
 test("a worker that shuts down gives its turn back: another one has it at once, and no attempt is used up", async () => {

@@ -280,7 +280,9 @@ begin
   if c.id is null or c.epoch <> (p->>'epoch')::bigint or c.state <> 'running' then return '{"outcome": "stale"}'; end if;
   -- While nobody holds it others write to the log themselves; what waits for the holder has to come before that.
   c.head_n := (p->>'n')::int;
-  select * into did from append_events(c, take_inbox(c.id));
+  select * into did from take_inbox(c);
+  c := did.c;
+  select * into did from append_events(c, did.facts);
   c := did.c;
   if jsonb_array_length(p->'usage') > 0 then perform record_usage(c.organization_id, c.id, c.month, p->'usage'); end if;
   update turns set give_backs = give_backs + 1 where id = c.turn_id;
