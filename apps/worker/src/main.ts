@@ -7,7 +7,8 @@ async function main(config: Config): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, name: "worker" });
   const metrics = createMetrics();
   const worker = compose(config, log, metrics);
-  const server = config.WORKER_PORT === undefined ? undefined : await serveMetrics({ host: config.HOST, port: config.WORKER_PORT, metrics });
+  const server =
+    config.WORKER_PORT === undefined ? undefined : await serveMetrics({ host: config.HOST, port: config.WORKER_PORT, metrics });
   await worker.start();
   log.info({ queues: config.WORKER_QUEUES, concurrency: config.WORKER_CONCURRENCY, port: server?.port }, "worker started");
 

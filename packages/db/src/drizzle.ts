@@ -1,4 +1,7 @@
 import { createRequire } from "node:module";
+import type * as Core from "drizzle-orm";
+import type * as Postgres from "drizzle-orm/pg-core";
+import type * as Driver from "drizzle-orm/postgres-js";
 
 /**
  * drizzle, loaded as CommonJS. Node reads a package's package.json again for each of its ES modules, and drizzle's is
@@ -6,15 +9,6 @@ import { createRequire } from "node:module";
  */
 const require = createRequire(import.meta.url);
 
-export const { and, asc, count, desc, eq, gte, inArray, isNull, lte, sql }: typeof import("drizzle-orm") = require("drizzle-orm");
-export const {
-  customType,
-  integer,
-  jsonb,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  uuid,
-}: typeof import("drizzle-orm/pg-core") = require("drizzle-orm/pg-core");
-export const { drizzle }: typeof import("drizzle-orm/postgres-js") = require("drizzle-orm/postgres-js");
+export const { and, asc, count, desc, eq, gte, inArray, isNull, lte, sql }: typeof Core = require("drizzle-orm");
+export const { customType, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid }: typeof Postgres = require("drizzle-orm/pg-core");
+export const { drizzle }: typeof Driver = require("drizzle-orm/postgres-js");

@@ -55,7 +55,7 @@ export const meterModel =
 const CHARS_PER_TOKEN = 4;
 const tokensIn = (chars: number): number => Math.ceil(chars / CHARS_PER_TOKEN);
 
-export const promptChars = (messages: ModelMessage[]): number => messages.reduce((sum, message) => sum + message.content.length, 0);
+const promptChars = (messages: ModelMessage[]): number => messages.reduce((sum, message) => sum + message.content.length, 0);
 
 function estimate(request: ModelRequest, text: string, reasoningChars: number, toolCalls: ToolCall[]): Usage {
   const callChars = toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);

@@ -7,7 +7,7 @@ import { announce, jobPayload } from "../turn/kick.ts";
 type Control = Pick<Gateway, "getRunState" | "stopConversation" | "cancelMessage" | "clearQueue" | "drainConversation">;
 
 /** The conversation's root execution, where the caller may see it. */
-export async function rootOf({ executions }: GatewayContext, caller: Caller, conversationId: string): Promise<Execution> {
+async function rootOf({ executions }: GatewayContext, caller: Caller, conversationId: string): Promise<Execution> {
   const root = await executions.find(caller.organizationId, conversationId);
   if (root === null || root.conversationId !== conversationId || !mayUseAgent(caller, root.agentId)) throw new GatewayError("not_found");
   return root;

@@ -18,7 +18,7 @@ export async function actOnCalls(
   intents: IntentRecord[],
 ): Promise<{ results: (ResultRecord | undefined)[]; asks: Ask[] }> {
   const asks: Ask[] = [];
-  const acts = intents.map((intent, callIndex): Promise<ResultRecord | undefined> | ResultRecord | undefined => {
+  const acts = intents.map(async (intent, callIndex): Promise<ResultRecord | undefined> => {
     const known = run.journal.result(execution.id, step, callIndex) ?? settledResult(intent);
     if (known !== null && known !== undefined) return known;
     if (intent.act === "dispatch") return runChild(run, execution, { step, callIndex, tool: calls[callIndex]?.name ?? "", intent });

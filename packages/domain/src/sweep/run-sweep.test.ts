@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { movedClock } from "../testing/moved-clock.ts";
+import { silentLog } from "../testing/silent-log.ts";
+import type { SweepStore } from "../turn/turn-store.ts";
+import { runSweep } from "./run-sweep.ts";
+
+const LEASE_MS = 10_000;
+
+/** A sweep under a moved clock; `store` may be changed while it runs. */
+function sweep(changes: Partial<SweepStore> = {}) {
+  const clock = movedClock();
+  const asked: { atMs: number; takeovers: boolean }[] = [];
+  const orders: string[] = [];
+  const store: SweepStore & { housekept: number } = {
+    housekept: 0,
+    holdOffice: async () => true,
+    takeRepairs: async ({ takeovers }) => {
+      asked.push({ atMs: clock.monotonicMs(), takeovers });
+      return [];
+    },
+    keepHouse: async () => {
+      store.housekept += 1;
+    },
+    ...changes,
+  };
+  const stop = new AbortController();
+  const queue = {
+    enqueue: async (name: string, { conversationId }: { conversationId: string }) => void orders.push(`${name} ${conversationId}`),
+  };
+  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
+  return {
+    clock,
+    asked,
+    orders,
+    store,
+    async end() {
+      stop.abort();
+      await ended;
+      expect(clock.sleepers()).toBe(0);
+    },
+  };
+}
+
+describe("runSweep", () => {
+  it("looks every second, and orders one repair for each conversation it finds", async () => {
+    const found = [
+      { organizationId: "o", conversationId: "a" },
+      { organizationId: "o", conversationId: "b" },
+    ];
+    const { clock, orders, asked, end, store } = sweep();
+    await clock.move(3_000);
+    expect(asked).toEqual([1_000, 2_000, 3_000].map((atMs) => ({ atMs, takeovers: true })));
+    store.takeRepairs = async () => found.splice(0);
+    await clock.move(2_000);
+    expect(orders).toEqual(["turn.reap a", "turn.reap b"]);
+    await end();
+  });
+
+  it("does nothing while another worker holds the office", async () => {
+    const { clock, asked, store, end } = sweep({ holdOffice: async () => false });
+    await clock.move(5_000);
+    expect([asked, store.housekept]).toEqual([[], 0]);
+    await end();
+  });
+
+  it("waits one whole lease before it takes anything over when it missed its own ticks, as after a pause", async () => {
+    const { clock, asked, store, end } = sweep();
+    await clock.move(1_000);
+    store.holdOffice = () => Promise.reject(new Error("Postgres is away."));
+    await clock.move(8_000);
+    store.holdOffice = async () => true;
+    await clock.move(LEASE_MS + 2_000);
+    expect(asked[0]).toEqual({ atMs: 1_000, takeovers: true });
+    expect(
+      asked
+        .slice(1)
+        .filter((one) => one.takeovers)
+        .map((one) => one.atMs),
+    ).toEqual([20_000, 21_000]);
+    expect(
+      asked
+        .slice(1)
+        .filter((one) => !one.takeovers)
+        .map((one) => one.atMs),
+    ).toEqual(Array.from({ length: 10 }, (_, index) => 10_000 + index * 1_000));
+    await end();
+  });
+
+  it("takes nothing over in the very tick whose own question hung: the renewals hung with it", async () => {
+    const { clock, asked, store, end } = sweep();
+    await clock.move(1_000);
+    store.holdOffice = async () => {
+      store.holdOffice = async () => true;
+      await clock.sleep(15_000);
+      return true;
+    };
+    await clock.move(16_000);
+    expect(asked.at(-1)).toEqual({ atMs: 17_000, takeovers: false });
+    await clock.move(LEASE_MS);
+    expect(asked.at(-1)).toEqual({ atMs: 27_000, takeovers: true });
+    await end();
+  });
+
+  it("outlives a tick that fails, and a short delay changes nothing", async () => {
+    const { clock, asked, store, end } = sweep();
+    store.takeRepairs = async () => {
+      throw new Error("no");
+    };
+    await clock.move(1_000);
+    store.takeRepairs = async ({ takeovers }) => {
+      asked.push({ atMs: clock.monotonicMs(), takeovers });
+      return [];
+    };
+    await clock.move(1_000);
+    expect(asked).toEqual([{ atMs: 2_000, takeovers: true }]);
+    await end();
+  });
+
+  it("keeps house at its first tick and then once an hour", async () => {
+    const { clock, store, end } = sweep();
+    await clock.move(2_000);
+    expect(store.housekept).toBe(1);
+    await clock.move(3_600_000);
+    expect(store.housekept).toBe(2);
+    await end();
+  });
+});
