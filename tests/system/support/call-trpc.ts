@@ -17,7 +17,7 @@ export async function callTrpc(
   path: string,
   input: unknown,
 ): Promise<Outcome> {
-  const query = `?input=${encodeURIComponent(JSON.stringify(input))}`;
+  const query = input === undefined ? "" : `?input=${encodeURIComponent(JSON.stringify(input))}`;
   const answer =
     kind === "query"
       ? await rest.call(`/trpc/${path}${query}`)
