@@ -26,6 +26,9 @@ const REQUEST_MS = 30_000;
 /** Longer than balancers keep an idle connection, so that it is they who close it. */
 const KEEP_ALIVE_MS = 75_000;
 
+/** How often a closing server looks for connections that have become idle. */
+const IDLE_EVERY_MS = 50;
+
 const REFUSALS: Record<string, string> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
@@ -48,8 +51,11 @@ function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<v
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, graceMs);
+    // A connection whose answer ends now would stay for its client's next request, which is not wanted here any more.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(idle);
       resolve();
     });
     server.closeIdleConnections();
