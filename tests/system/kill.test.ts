@@ -14,7 +14,7 @@ const SLACK_MS = 4_000;
 let system: System;
 let agent: string;
 beforeAll(async () => {
-  system = await startSystem({ apis: 2, workers: 2, leaseMs: LEASE_MS, env: { WORKER_GRACE_MS: String(GRACE_MS) } });
+  system = await startSystem({ apis: 2, workers: 2, leaseMs: LEASE_MS, env: { WORKER_GRACE_MS: String(GRACE_MS), API_GRACE_MS: "30000" } });
   agent = await system.ours.newAgent();
   system.model.when(({ lastUserText }) => lastUserText.startsWith("count"), { tokens: TOKENS, delayMs: 10 });
 });
@@ -134,9 +134,15 @@ async function asksWhileMoved(transport: "sse" | "websocket", onBegun: () => voi
 test("an api that is told to stop asks its readers to come back, and they miss nothing on the other", async () => {
   let begun = 0;
   let exit: Promise<Exit> | undefined;
+  let toldAtMs = 0;
+  let exitedMs = 0;
   // Once all of them have read some text.
   const onBegun = (): void => {
-    if (++begun === 3) exit = system.apis[0]?.kill("SIGTERM");
+    if (++begun < 3) return;
+    toldAtMs = Date.now();
+    exit = system.apis[0]?.kill("SIGTERM").finally(() => {
+      exitedMs = Date.now() - toldAtMs;
+    });
   };
   const [rest, ...clients] = await Promise.all([
     runningTurn("count past a closing door").then(async ({ stream, seen, id }) => {
@@ -158,4 +164,7 @@ test("an api that is told to stop asks its readers to come back, and they miss n
     expect(connections).toBeGreaterThan(1);
   }
   expect(await exit).toEqual({ code: 0, signal: null });
+  // Its grace is for requests under way, and connections that are idle again are none.
+  report("SIGTERM of an api with streams to its end", exitedMs);
+  expect(exitedMs).toBeLessThan(15_000);
 });
