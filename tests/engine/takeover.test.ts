@@ -1,7 +1,7 @@
 import { foldText, LIMITS, NO_TEXT, START } from "@parley/contracts";
 import { collectUntil, openWorld, tokenText, typesOf, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { ends, logUntil, routerOver, start, submit } from "./testing/start.ts";
+import { ends, isEnd, logUntil, routerOver, start, submit } from "./testing/start.ts";
 
 const LEASE_MS = 1_000;
 
@@ -177,6 +177,34 @@ test("a turn whose workers all die ends as failed when its attempts are used up,
   await expect.poll(async () => ends(await head()).length, { timeout: 10_000 }).toBe(3);
   expect(ends(await head()).at(-1)).toMatchObject({ type: "turn.failed", data: { status: "error", reason: "attempts_exhausted" } });
   expect(world.model.journal).toHaveLength(asked + 1);
+});
+
+test("a write that comes again because its answer was lost is known, and is not made twice", async () => {
+  const still = await openWorld({ started: false });
+  try {
+    const agent = await still.agent();
+    const { conversationId } = await submit(still, agent, "hello");
+    const key = { organizationId: still.caller.organizationId, conversationId };
+    const claim = await still.database.turns.claim(key, { worker: "w", leaseMs: 60_000, historyTurnsMax: 1 });
+    if (claim === null) throw new Error("Nothing to claim.");
+    const about = { executionId: conversationId, turnId: claim.turn.id };
+    const events = [{ ...about, type: "model.retried" as const, data: { model: "m", retry: 1, delayMs: 1, error: "e" } }];
+    const fence = { ...key, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id };
+    const usage = { turnId: claim.turn.id, executionId: conversationId, attempt: 1, step: 1, try: 0, model: "m" };
+    const tokens = { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0, estimated: false };
+    const write = () => still.database.turns.commit(fence, { events, usage: [{ ...usage, ...tokens }] }, 60_000);
+    const first = await write();
+    expect(await write()).toEqual(first);
+    const finish = { status: "completed" as const, reason: null, text: null, result: "r", usage: { ...tokens, modelCalls: 1 } };
+    const end = () => still.database.turns.commit({ ...fence, n: fence.n + 1 }, { finish }, 60_000);
+    const ended = await end();
+    expect(await end()).toEqual(ended);
+    const seen = await logUntil(still, conversationId, isEnd);
+    expect(typesOf(seen)).toEqual(["turn.created", "turn.started", "model.retried", "turn.completed"]);
+    expect(await still.sql.owner`select from usage_records where turn_id = ${claim.turn.id}`).toHaveLength(1);
+  } finally {
+    await still.close();
+  }
 });
 
 test("facts that wait for the holder come before those that are written once it has given its turn back", async () => {

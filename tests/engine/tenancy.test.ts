@@ -87,10 +87,12 @@ test("neither role owns a table, is a superuser, goes around row-level security,
   await expect(world.sql.app`create table mine (id int)`).rejects.toMatchObject({ code: "42501" });
 });
 
-describe.each([
+const OTHERS: [string, () => string[] | null][] = [
   ["no organization", () => null],
   ["another organization", () => [world.stranger.organizationId]],
-] as const)("with %s named", (_, organizations) => {
+];
+
+describe.each(OTHERS)("with %s named", (_, organizations) => {
   test("every table looks empty", async () => {
     for (const table of [...tables, "organizations"]) {
       const own = organizations()?.length === 1 && table === "organizations" ? 1 : 0;
@@ -124,14 +126,15 @@ describe.each([
   });
 });
 
-const inserts = (organizationId: string) => [
+type Statement = (tx: World["sql"]["app"]) => PromiseLike<unknown>;
+
+const inserts = (organizationId: string): Statement[] => [
   (tx: World["sql"]["app"]) => tx`insert into inbox (organization_id, conversation_id, event) values (${organizationId}, ${filled}, '{}')`,
-  (tx: World["sql"]["app"]) =>
-    tx`insert into conversations (id, organization_id, agent_id, month) values (uuidv7(), ${organizationId}, uuidv7(), now())`,
-  (tx: World["sql"]["app"]) =>
+  (tx) => tx`insert into conversations (id, organization_id, agent_id, month) values (uuidv7(), ${organizationId}, uuidv7(), now())`,
+  (tx) =>
     tx`insert into events (organization_id, conversation_id, month, epoch, n, type, execution_id, data, at)
       values (${organizationId}, ${filled}, now(), 9, 9, 'turn.completed', ${filled}, '{}', now())`,
-  (tx: World["sql"]["app"]) =>
+  (tx) =>
     tx`insert into api_keys (id, organization_id, name, prefix, hash, scopes) values ('k', ${organizationId}, 'n', 'p', '\\x00', '{}')`,
 ];
 
