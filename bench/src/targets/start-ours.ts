@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SCRIPTS } from "../harness/scripts.ts";
 import { freePort } from "../services/free-port.ts";
@@ -32,6 +34,8 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
   const adminSecret = randomBytes(24).toString("hex");
   const env = {
     NODE_ENV: "production",
+    // As `npm start` and the images run it: what was compiled once is not compiled again.
+    NODE_COMPILE_CACHE: join(tmpdir(), "parley-bench-compile-cache"),
     LOG_LEVEL: "warn",
     DATABASE_URL: asRole(ownerUrl, "parley_app", APP_PASSWORD),
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", SWEEP_PASSWORD),

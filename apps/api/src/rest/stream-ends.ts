@@ -17,18 +17,25 @@ function comesToRest(event: LogEvent, conversationId: string): boolean {
 const leavesQueue = (event: LogEvent): boolean =>
   event.type === "queue.updated" && (event.data.action === "cancel" || event.data.action === "clear");
 
+/** What a message's answer named. */
+export type Submitted = Pick<SubmitResult, "conversationId" | "messageId" | "turnId">;
+
+/** Whether the message leaves the queue with this event, before its turn has come. */
+export function leavesQueueOf(event: LogEvent, { messageId }: Submitted): boolean {
+  if (event.type !== "queue.updated") return false;
+  return event.data.action === "clear" || (event.data.action === "cancel" && event.data.messageId === messageId);
+}
+
 /**
  * A submitted message's stream: through its turn and the queue behind it, until the conversation rests. What rests
  * before the message's turn came does not end it (a turn ahead may be stopped or wait for an answer); the message's
  * leaving the queue does.
  */
-export function afterMessage({ conversationId, messageId, turnId }: SubmitResult): EndsAfter {
+export function afterMessage(submitted: Submitted): EndsAfter {
   let reached = false;
   return (event) => {
-    reached ||= event.turnId === turnId && event.type !== "queue.updated";
-    if (reached) return comesToRest(event, conversationId);
-    if (event.type !== "queue.updated" || !leavesQueue(event)) return false;
-    return event.data.action === "clear" || event.data.messageId === messageId;
+    reached ||= event.turnId === submitted.turnId && event.type !== "queue.updated";
+    return reached ? comesToRest(event, submitted.conversationId) : leavesQueueOf(event, submitted);
   };
 }
 

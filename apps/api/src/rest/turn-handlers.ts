@@ -1,4 +1,4 @@
-import { type Execution, isTerminal, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import { type Execution, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
 import { CLIENT_LEFT } from "../client-left.ts";
 import type { Handler } from "./call.ts";
 import { onConversation } from "./call.ts";
@@ -8,6 +8,7 @@ import { readJsonBody } from "./json-body.ts";
 import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
+import { settledTurn } from "./settled-turn.ts";
 import { idempotencyHeader, messageBody } from "./wire-input.ts";
 
 /** The execution as it is for a message that waits for its turn. */
@@ -27,13 +28,16 @@ function waiting(execution: Execution, { text, files, user, options }: SubmitInp
 /** Waits for the turn's end or pause, at most the door's bound; a turn that takes longer is answered as `pending`. */
 export const invoke: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(call);
-  const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invoke", invoke: true });
-  const gone = new AbortController();
-  onGone(call.response, () => gone.abort(CLIENT_LEFT));
-  const { conversationId, turnId } = submitted;
-  const execution = await door.gateway.awaitTurn(caller, { conversationId, turnId, waitMs: door.syncWaitMs, signal: gone.signal });
-  const isSettled = execution.turnId === turnId && (isTerminal(execution.status) || execution.status === "paused");
-  sendJson(call.response, 200, executionRow(isSettled ? execution : waiting(execution, input, submitted)));
+  const leaving = new AbortController();
+  onGone(call.response, () => leaving.abort(CLIENT_LEFT));
+  const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.syncWaitMs);
+  try {
+    const following = await door.gateway.submitAndFollow(caller, input, { route: "turn.invoke", invoke: true, signal: leaving.signal });
+    const settled = await settledTurn(following, following.submitted);
+    sendJson(call.response, 200, executionRow(settled ?? waiting(following.execution, input, following.submitted)));
+  } finally {
+    clearTimeout(bound);
+  }
 };
 
 /** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */

@@ -52,7 +52,6 @@ export function createFollowers({ tail, logs, clock, log }: Ports): Followers {
 
   return {
     async open(key, position, signal) {
-      signal.throwIfAborted();
       const follower = new Follower(key, position, clock.monotonicMs() + LIMITS.streamMs);
       const unsubscribe = await tail.subscribe(key.conversationId, (events) => follower.push(events));
       followers.add(follower);
