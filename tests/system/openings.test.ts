@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let system: System;
 beforeAll(async () => {
-  system = await startSystem();
+  // Empty settings, as compose files pass them, are absent ones: every process starts.
+  system = await startSystem({ env: { REDIS_SENTINEL_NAME: "", WORKER_PORT: "", WORKER_QUEUES: "", MODEL_API_KEY: "" } });
 });
 afterAll(() => system.close());
 
@@ -38,6 +39,11 @@ describe("without a credential the process says", () => {
     expect(text).toContain('route="/v1/agents/:agentId/gateway/invoke"');
     expect(text).not.toContain(agent);
   });
+});
+
+test("settings that are empty count as absent, for every app", () => {
+  for (const { process } of [...system.apis, ...system.workers]) expect(process.hasExited()).toBe(false);
+  expect(system.workers[0]?.process.lines.find(({ message }) => message === "worker started")).not.toHaveProperty("port");
 });
 
 describe("an app does not start", () => {

@@ -34,9 +34,9 @@ const schema = databaseSettings
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 
-/** Reads the environment; throws one error that lists everything that is wrong with it. */
+/** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = schema.safeParse(environment);
+  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")));
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
   throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
