@@ -199,6 +199,52 @@ test("a background child that is not claimed yet is stopped with its root, witho
   }
 });
 
+test("a background child that waits for answers is stopped with its root, and its card is cancelled", async () => {
+  const router = await routerOver(world, [leaf], "async");
+  world.model.when(({ body }) => lastText(body) === "ask", {
+    toolCalls: [{ name: "ask_user_questions", arguments: { questions: [{ id: "q", text: "Which?" }] } }],
+  });
+  world.model.script({ toolCalls: [call("leaf", "ask")] });
+  world.model.when(({ body }) => hears(body, "ask in the background"), { tokens: 5_000, delayMs: 5 });
+  const { events, submitted } = await start(world, router, "ask in the background");
+  const { conversationId } = submitted;
+  const created = (await collectUntil(events, (event) => event.type === "child.created")).at(-1);
+  if (created?.type !== "child.created") throw new Error("No child.");
+  const { childId } = created.data;
+  await expect.poll(async () => (await stateOf(world, childId)).state).toBe("paused");
+  // Its card is its own: the root goes on.
+  expect(await stateOf(world, conversationId)).toMatchObject({ state: "running", cardsOpen: 0 });
+  await world.gateway.stopConversation(world.caller, { conversationId, clearQueue: false });
+  const childLog = await logUntil(world, childId, isEnd);
+  expect(childLog.slice(-2)).toMatchObject([
+    { type: "card.closed", data: { outcome: "cancelled" } },
+    { type: "turn.stopped", data: { reason: "user_stop" } },
+  ]);
+  const rootLog = await logUntil(world, conversationId, (event) => event.type === "child.finished");
+  expect(childEnds(rootLog)).toMatchObject([{ childId, status: "stopped" }]);
+});
+
+test("children that end and heartbeats that renew their parents never lock each other out", async () => {
+  const busy = await openWorld({ heartbeatMs: 5, concurrency: 100 });
+  try {
+    const worker = await busy.agent({ name: "Leaf" });
+    const router = await routerOver(busy, [worker], "async", { wakeOnAsyncResult: true });
+    busy.model.when(({ body }) => lastText(body) === "go", calling(4));
+    busy.model.otherwise({ tokens: 10, delayMs: 5 });
+    const roots = await Promise.all(Array.from({ length: 40 }, () => submit(busy, router, "go")));
+    for (const { conversationId } of roots) {
+      let woken = 0;
+      await logUntil(busy, conversationId, (event) => {
+        if (isEnd(event)) woken += 1;
+        return woken === 5;
+      });
+    }
+    expect(busy.complaints).toEqual([]);
+  } finally {
+    await busy.close();
+  }
+});
+
 test("a background result wakes a turn only where the agent asks for it, and the next turn's model is shown it", async () => {
   world.model.when(({ body }) => lastText(body) === "dig", { text: ["gold"], firstDelayMs: 100 });
   const waking = await routerOver(world, [leaf], "async", { wakeOnAsyncResult: true });

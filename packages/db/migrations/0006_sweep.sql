@@ -3,6 +3,7 @@
 create index conversations_alive on conversations (state) where state in ('ready', 'running');
 create index conversations_due on conversations (due_at) where due_at is not null;
 create index conversations_draining on conversations (drain_at) where drain_at is not null;
+create index conversations_asking on conversations (root_conversation_id) where state = 'paused' and root_conversation_id is not null;
 
 -- Who holds a named office until when. True for the one who has it now.
 create function hold_office(office text, candidate text, hold_ms int) returns boolean language plpgsql as $$
@@ -14,7 +15,7 @@ begin
 end $$;
 
 -- Conversations that need somebody: a lease ran out, a kick was lost, an idle queue is past its grace, a drain order is
--- not done. Each one found waits twice as long before it is found again. `takeovers` false: leases are left alone.
+-- not done, a child waits for answers though its root was stopped. Each one found waits twice as long before it is found again. `takeovers` false: leases are left alone.
 create function take_repairs(takeovers boolean, repairs_max int) returns jsonb language sql as $$
   with due as (
     select id from conversations
@@ -25,8 +26,16 @@ create function take_repairs(takeovers boolean, repairs_max int) returns jsonb l
     order by coalesce(ready_at, lease_until, due_at, drain_at)
     limit repairs_max
     for update skip locked
+  ), asking as (
+    -- By itself, so that the plan above stays one of indexes.
+    select id from conversations c
+    where state = 'paused' and root_conversation_id is not null and exists (
+      select from conversations root where root.id = c.root_conversation_id and root.stopped_through_turn >= c.root_turn_number)
+    limit repairs_max
+    for update skip locked
   ), counted as (
-    update conversations c set kicks = c.kicks + 1 from due where c.id = due.id returning c.id, c.organization_id
+    update conversations c set kicks = c.kicks + 1 from (select id from due union select id from asking) found where c.id = found.id
+    returning c.id, c.organization_id
   )
   select coalesce(jsonb_agg(jsonb_build_object('conversationId', id, 'organizationId', organization_id)), '[]') from counted
 $$;
@@ -38,6 +47,13 @@ declare
 begin
   if c.id is null then return jsonb_build_object('events', '[]'::jsonb, 'kick', false, 'epoch', 0, 'isChild', false); end if;
   if c.state = 'idle' then return release_queue(organization, conversation, c.drain_at is not null); end if;
+  if c.state = 'paused' and is_stopped(c) then
+    -- Whoever claims it is told that it is stopped, and writes its end.
+    c.state := 'ready';
+    c.ready_at := clock_timestamp();
+    c.kicks := 0;
+    perform save_conversation(c);
+  end if;
   return jsonb_build_object('events', '[]'::jsonb, 'epoch', c.epoch, 'isChild', c.parent_conversation_id is not null,
     'kick', c.state = 'ready' or (c.state = 'running' and c.lease_until < clock_timestamp()));
 end $$;

@@ -36,7 +36,6 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
   } finally {
     clearTimeout(timer);
     holder.letGo(active);
-    tail.expireDeltas(claim.conversationId);
   }
 }
 

@@ -75,6 +75,8 @@ async function write(ports: RunTurnPorts, run: TurnRun, changes: TurnChanges): P
   run.usage.saved(usage);
   if (changes.finish !== undefined) ports.metrics.turnEnded({ end: changes.finish.status, reason: changes.finish.reason });
   const { claim } = run.active;
+  // Before the next turn is ordered, whose own deltas have to stay. A turn that passed on leaves them to its next holder.
+  ports.tail.expireDeltas(claim.conversationId);
   if (done.parent !== null) await announce(ports, claim.organizationId, done.parent);
   if (done.kick) await kick(ports, claim, { epoch: done.epoch, isChild: claim.isChild });
   return done;
