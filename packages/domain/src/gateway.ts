@@ -88,7 +88,8 @@ export interface Gateway {
   getAgent(caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent>;
   listAgents(caller: Caller): Promise<Agent[]>;
 
-  createKey(organizationId: string, input: CreateKey): Promise<NewApiKey>;
+  /** `maker` absent: the operator. A key's maker can give on no scope and no agent that it does not have itself. */
+  createKey(organizationId: string, input: CreateKey, maker?: Caller): Promise<NewApiKey>;
   listKeys(organizationId: string): Promise<ApiKey[]>;
   revokeKey(organizationId: string, keyId: string): Promise<void>;
   createOrganization(input: { name: string }): Promise<{ id: string; name: string }>;

@@ -7,7 +7,7 @@ import type { ProceduresOf } from "./registry.ts";
 export const key = {
   create: procedure("key.create")
     .input(createKeyInput)
-    .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input)),
+    .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input, ctx.caller)),
 
   list: procedure("key.list").query(({ ctx }) => ctx.gateway.listKeys(ctx.caller.organizationId)),
 

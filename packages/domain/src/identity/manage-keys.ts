@@ -1,6 +1,7 @@
-import { GatewayError, newId, newKeyId, type OrganizationId } from "@parley/contracts";
+import { type CreateKey, GatewayError, newId, newKeyId, type OrganizationId } from "@parley/contracts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import { type Caller, mayUseAgent } from "./caller.ts";
 
 type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "revokeKey" | "createOrganization">;
 
@@ -16,7 +17,9 @@ export function manageKeys({ keys, organizations, makeKey }: GatewayContext): Ma
       await organizations.create({ id, name });
       return { id, name };
     },
-    async createKey(organizationId, { name, scopes, agentIds, expiresAt }) {
+    async createKey(organizationId, input, maker) {
+      const { name, scopes, agentIds, expiresAt } = input;
+      if (maker !== undefined && isWider(input, maker)) throw new GatewayError("missing_scope");
       await checkOrganization(organizationId);
       const { apiKey, prefix, hash } = makeKey();
       const key = await keys.create({
@@ -39,4 +42,9 @@ export function manageKeys({ keys, organizations, makeKey }: GatewayContext): Ma
       if ((await keys.revoke(organizationId, keyId)) === null) throw new GatewayError("not_found");
     },
   };
+}
+
+function isWider({ scopes, agentIds }: CreateKey, maker: Caller): boolean {
+  if (scopes.some((scope) => !maker.scopes.has(scope))) return true;
+  return maker.agentIds !== null && (agentIds === undefined || agentIds.some((id) => !mayUseAgent(maker, id)));
 }
