@@ -224,24 +224,39 @@ test("a background child that waits for answers is stopped with its root, and it
   expect(childEnds(rootLog)).toMatchObject([{ childId, status: "stopped" }]);
 });
 
-test("children that end and heartbeats that renew their parents never lock each other out", async () => {
-  const busy = await openWorld({ heartbeatMs: 5, concurrency: 100 });
+test("a child that ends and a heartbeat that renews its parent never lock each other out", async () => {
+  const still = await openWorld({ started: false });
   try {
-    const worker = await busy.agent({ name: "Leaf" });
-    const router = await routerOver(busy, [worker], "async", { wakeOnAsyncResult: true });
-    busy.model.when(({ body }) => lastText(body) === "go", calling(4));
-    busy.model.otherwise({ tokens: 10, delayMs: 5 });
-    const roots = await Promise.all(Array.from({ length: 40 }, () => submit(busy, router, "go")));
-    for (const { conversationId } of roots) {
-      let woken = 0;
-      await logUntil(busy, conversationId, (event) => {
-        if (isEnd(event)) woken += 1;
-        return woken === 5;
-      });
+    const agent = await still.agent();
+    const { organizationId } = still.caller;
+    const fences = [];
+    for (const text of ["parent", "child"]) {
+      const { conversationId } = await submit(still, agent, text);
+      const claim = await still.database.turns.claim(
+        { organizationId, conversationId },
+        { worker: "w", leaseMs: 60_000, historyTurnsMax: 1 },
+      );
+      if (claim === null) throw new Error("Nothing to claim.");
+      fences.push({ organizationId, conversationId, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id, texts: null });
     }
-    expect(busy.complaints).toEqual([]);
+    const [parent = "", child = ""] = fences.map((fence) => fence.conversationId);
+    let renewing: ReturnType<typeof still.database.turns.renew> | undefined;
+    // As the child's last write does it: its own row, then its parent's.
+    await still.sql.app.begin(async (tx) => {
+      await tx`select set_config('parley.organizations', ${`{${organizationId}}`}, true), set_config('lock_timeout', '500', true)`;
+      await tx`select from conversations where id = ${child} for update`;
+      renewing = still.database.turns.renew(fences, 60_000);
+      await expect
+        .poll(
+          async () =>
+            (await still.sql.owner`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`).length,
+        )
+        .toBe(1);
+      await tx`select from conversations where id = ${parent} for update`;
+    });
+    expect(await renewing).toMatchObject([{ alive: true }, { alive: true }]);
   } finally {
-    await busy.close();
+    await still.close();
   }
 });
 
