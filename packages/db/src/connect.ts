@@ -19,8 +19,8 @@ export const connect = ({ url, pool, prepare, applicationName }: ConnectOptions)
     idle_timeout: 0,
     max_lifetime: 3_600,
     onnotice: () => undefined,
-    // A statement that waits for a lock this long has met a fault, not a queue.
-    connection: { application_name: applicationName, statement_timeout: 30_000, lock_timeout: 10_000 },
+    // Nothing else is set for the session: a pooler in transaction mode would refuse or lose it.
+    connection: { application_name: applicationName },
   });
 
 /** What the engine's functions raise: the message is an error code of ours. */

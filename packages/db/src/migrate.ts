@@ -56,4 +56,8 @@ async function ensureRole(sql: postgres.Sql, role: string, password: string): Pr
   const attributes = `login nosuperuser nobypassrls password ${quoted}`;
   if (known.length > 0) await sql.unsafe(`alter role ${role} ${attributes}`);
   else await sql.unsafe(`create role ${role} ${attributes}`);
+  // Of the role and not of the session, so that it holds behind a pooler too. A statement that waits for a lock this
+  // long has met a fault, not a queue.
+  await sql.unsafe(`alter role ${role} set statement_timeout = '30s'`);
+  await sql.unsafe(`alter role ${role} set lock_timeout = '10s'`);
 }
