@@ -51,14 +51,19 @@ function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<v
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, graceMs);
-    // A connection whose answer ends now would stay for its client's next request, which is not wanted here any more.
-    const idle = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS);
+    // A connection whose answer ends now would stay for its client's next request, which is not wanted here any more. One
+    // that was opened ahead of need is not idle to Node before its first request, and would stay, too.
+    const endIdle = (): void => {
+      server.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    };
+    const idle = setInterval(endIdle, IDLE_EVERY_MS);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(idle);
       resolve();
     });
-    server.closeIdleConnections();
+    endIdle();
   });
 }
 
