@@ -55,6 +55,7 @@ test("Redis dies in mid-turn and comes back empty: what was accepted is answered
   await expect
     .poll(async () => (await system.rest(0, null).call("/ready")).body)
     .toMatchObject({ parts: { redis: false, postgres: true } });
+  // Some text is said meanwhile, which Redis never gets.
   await sleep(300);
   await redis.start();
 
