@@ -231,19 +231,21 @@ test("only a message that waits can be cancelled, once; clearing cancels all tha
   const { submitted, events } = await start(world, agent, "slow");
   const { conversationId } = submitted;
   await collectUntil(events, (event) => event.type === "turn.started");
-  const [one, two, three] = await Promise.all(["1", "2", "3"].map((text) => submit(world, agent, text, { conversationId })));
+  const one = await submit(world, agent, "1", { conversationId });
+  const two = await submit(world, agent, "2", { conversationId });
+  const three = await submit(world, agent, "3", { conversationId });
   const cancel = (messageId: string) => world.gateway.cancelMessage(world.caller, { conversationId, messageId });
   await expect(cancel(submitted.messageId)).rejects.toMatchObject({ code: "message_not_waiting" });
   await expect(cancel(unknown())).rejects.toMatchObject({ code: "not_found" });
-  expect(await cancel(two?.messageId ?? "")).toMatchObject({ cancelled: 1, queueDepth: 2 });
-  await expect(cancel(two?.messageId ?? "")).rejects.toMatchObject({ code: "message_not_waiting" });
+  expect(await cancel(two.messageId)).toMatchObject({ cancelled: 1, queueDepth: 2 });
+  await expect(cancel(two.messageId)).rejects.toMatchObject({ code: "message_not_waiting" });
   const elsewhere = await submit(world, agent, "hello");
   await expect(
-    world.gateway.cancelMessage(world.caller, { conversationId: elsewhere.conversationId, messageId: one?.messageId ?? "" }),
+    world.gateway.cancelMessage(world.caller, { conversationId: elsewhere.conversationId, messageId: one.messageId }),
   ).rejects.toMatchObject({ code: "not_found" });
   expect((await stateOf(world, conversationId)).queue.map((message) => [message.id, message.position])).toEqual([
-    [one?.messageId, 1],
-    [three?.messageId, 2],
+    [one.messageId, 1],
+    [three.messageId, 2],
   ]);
   expect(await world.gateway.clearQueue(world.caller, conversationId)).toMatchObject({ cancelled: 2, queueDepth: 0 });
   expect(await world.gateway.clearQueue(world.caller, conversationId)).toMatchObject({ cancelled: 0, queueDepth: 0 });

@@ -229,7 +229,7 @@ test("a child that ends and a heartbeat that renews its parent never lock each o
   try {
     const agent = await still.agent();
     const { organizationId } = still.caller;
-    const fences = [];
+    const fences: Parameters<typeof still.database.turns.renew>[0] = [];
     for (const text of ["parent", "child"]) {
       const { conversationId } = await submit(still, agent, text);
       const claim = await still.database.turns.claim(
