@@ -284,6 +284,31 @@ test("a background result wakes a turn only where the agent asks for it, and the
   expect(JSON.stringify(world.model.journal.at(-1)?.body.messages)).toContain("completed: gold");
 });
 
+test("background results wake a conversation a bounded number of times in a row, until a caller speaks again", async () => {
+  const ever = await world.agent({ name: "Ever" });
+  const restless = await routerOver(world, [ever], "async", { wakeOnAsyncResult: true });
+  const isRestless = ({ body }: { body: { tools?: unknown[] } }) => JSON.stringify(body.tools ?? []).includes("ever");
+  const isFresh = ({ body }: { body: { messages?: { role: string }[] } }) => body.messages?.at(-1)?.role === "user";
+  world.model.when((request) => isRestless(request) && isFresh(request), { toolCalls: [call("ever", "again")] });
+  const { submitted } = await start(world, restless, "never rest");
+  const turns = LIMITS.wakesInARowMax + 1;
+  const at = () => stateOf(world, submitted.conversationId);
+  await expect.poll(async () => (await at()).turnNumber, { timeout: 30_000 }).toBe(turns);
+  const finished = () => logUntil(world, submitted.conversationId, (event) => event.type === "child.finished" && event.cursor !== "");
+  await finished();
+  await expect
+    .poll(
+      async () =>
+        world.sql
+          .owner`select count(*)::int as n from executions where mode = 'async' and status = 'completed' and parent_id = ${submitted.conversationId}`.then(
+          ([row]) => row?.n,
+        ),
+      { timeout: 30_000 },
+    )
+    .toBe(turns);
+  expect(await at()).toMatchObject({ state: "idle", turnNumber: turns, queueDepth: 0 });
+});
+
 test("children of background children are told to their own parent, and a conversation's usage is the sum of all", async () => {
   const inner = await world.agent({ name: "Inner" });
   const middle = await world.agent({

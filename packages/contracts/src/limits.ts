@@ -10,6 +10,8 @@ export const LIMITS = {
   childDepthMax: 3,
   childrenPerTurnMax: 64,
   attemptsPerTurnMax: 5,
+  /** Turns in a row that background results may begin without a caller's message in between. */
+  wakesInARowMax: 10,
   turnMs: 1_800_000,
   childMs: 600_000,
   answerCharsMax: 1_048_576,

@@ -75,6 +75,8 @@ create table conversations (
   queue_depth int not null default 0,
   next_seq bigint not null default 1,
   cards_open int not null default 0,
+  -- Turns begun by background results since a caller's last message.
+  wakes int not null default 0,
   -- Something waits in the inbox for the holder.
   has_inbox boolean not null default false,
   version int not null default 1,

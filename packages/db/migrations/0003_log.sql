@@ -25,7 +25,7 @@ begin
     state = c.state, held = c.held, epoch = c.epoch, head_epoch = c.head_epoch, head_n = c.head_n,
     lease_owner = c.lease_owner, lease_until = c.lease_until, ready_at = c.ready_at, kicks = c.kicks, due_at = c.due_at,
     drain_at = c.drain_at, turn_id = c.turn_id, turn_number = c.turn_number, stopped_through_turn = c.stopped_through_turn,
-    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, has_inbox = c.has_inbox, version = c.version,
+    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, has_inbox = c.has_inbox, wakes = c.wakes, version = c.version,
     end_user = c.end_user, sub_tasks = c.sub_tasks
   where id = c.id;
 end $$;

@@ -107,6 +107,7 @@ begin
     (p->>'agentVersion')::int, p->>'principalId', p->>'idempotencyKey')
   returning * into m;
   c.next_seq := c.next_seq + 1;
+  c.wakes := 0;
 
   if runs then
     select * into did from begin_turn(c, m);

@@ -139,7 +139,7 @@ begin
 end $$;
 
 -- An async child has ended: its parent's log says so, and where the agent asked for it, a turn is begun with the result.
-create function tell_parent(c conversations, outcome jsonb) returns jsonb language plpgsql as $$
+create function tell_parent(c conversations, outcome jsonb, wakes_max int) returns jsonb language plpgsql as $$
 declare
   parent conversations;
   parent_execution uuid;
@@ -153,7 +153,9 @@ begin
   select parent_id into parent_execution from executions where id = c.id;
   facts := jsonb_build_array(make_event('child.finished', parent_execution, null, jsonb_build_object('childId', c.id, 'agentId', c.agent_id,
     'mode', 'async', 'status', outcome->>'status', 'result', outcome->'result', 'reason', outcome->'reason', 'usage', outcome->'usage')));
-  if c.wakes_parent and outcome->>'status' <> 'stopped' then
+  -- A result that dispatches again whose result wakes again must come to an end without a caller.
+  if c.wakes_parent and outcome->>'status' <> 'stopped' and parent.wakes < wakes_max then
+    parent.wakes := parent.wakes + 1;
     insert into messages (id, organization_id, conversation_id, turn_id, seq, mode, state, text, files, options, agent_version, principal_id)
     select uuidv7(), parent.organization_id, parent.id, uuidv7(), parent.next_seq, 'auto', 'queued',
       'Background task ' || c.id || ' has ended (' || (outcome->>'status') || '): ' || left(coalesce(outcome->>'result', outcome->>'text', ''), 32768),
@@ -177,7 +179,7 @@ begin
 end $$;
 
 -- The holder's write: events, journal, children, usage, and perhaps the turn's pause or end, all behind the fence.
--- Takes {organizationId, conversationId, epoch, n, leaseMs, turnId, attempt, events, journal, children, usage, step, pause, finish};
+-- Takes {organizationId, conversationId, epoch, n, leaseMs, wakesMax, turnId, attempt, events, journal, children, usage, step, pause, finish};
 -- n is the last cursor that the holder gave out, deltas included. Returns {outcome: 'ok' | 'stale' | 'stopped', ...};
 -- 'stopped' writes nothing: the user's stop has to be told first.
 create function commit_turn(p jsonb) returns jsonb language plpgsql as $$
@@ -214,7 +216,7 @@ begin
     select * into did from end_turn(c, p->'finish');
     c := did.c;
     facts := facts || did.facts;
-    if c.parent_conversation_id is not null then parent := tell_parent(c, p->'finish'); end if;
+    if c.parent_conversation_id is not null then parent := tell_parent(c, p->'finish', (p->>'wakesMax')::int); end if;
   elsif p->'pause' is not null and p->'pause' <> 'null' then
     insert into cards (id, organization_id, conversation_id, turn_id, execution_id, step, call_index, kind, body)
     select (card->>'id')::uuid, c.organization_id, c.id, c.turn_id, (card->>'executionId')::uuid, (card->>'step')::int,

@@ -1,3 +1,4 @@
+import { LIMITS } from "@parley/contracts";
 import type { ClaimedTurn, CommitResult, PostedElsewhere, Renewal, TurnStore } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
@@ -12,7 +13,18 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
   },
 
   commit: (fence, { events = [], journal = [], children = [], usage = [], step = null, pause = null, finish = null }, leaseMs) =>
-    call<CommitResult>(sql, "commit_turn", { ...fence, leaseMs, events, journal, children, usage, step, pause, finish }),
+    call<CommitResult>(sql, "commit_turn", {
+      ...fence,
+      leaseMs,
+      wakesMax: LIMITS.wakesInARowMax,
+      events,
+      journal,
+      children,
+      usage,
+      step,
+      pause,
+      finish,
+    }),
 
   renew: (turns, leaseMs) => (turns.length === 0 ? Promise.resolve([]) : call<Renewal[]>(sql, "renew_turns", { leaseMs, turns })),
 
