@@ -77,6 +77,8 @@ create table conversations (
   cards_open int not null default 0,
   -- Turns begun by background results since a caller's last message.
   wakes int not null default 0,
+  -- A checkpoint of the current turn was written.
+  has_checkpoint boolean not null default false,
   -- Something waits in the inbox for the holder.
   has_inbox boolean not null default false,
   version int not null default 1,
@@ -84,7 +86,6 @@ create table conversations (
   sub_tasks text,
   created_at timestamptz not null default now()
 ) with (fillfactor = 70);
-create index conversations_of_organization on conversations (organization_id, created_at);
 create index conversations_of_parent on conversations (parent_conversation_id) where parent_conversation_id is not null;
 
 create table executions (
@@ -113,7 +114,7 @@ create table executions (
   updated_at timestamptz not null default now()
 ) with (fillfactor = 70);
 create index executions_of_organization on executions (organization_id, created_at desc, id);
-create index executions_of_conversation on executions (conversation_id);
+create index executions_within_conversation on executions (conversation_id) where mode = 'sync';
 create index executions_of_parent on executions (parent_id) where parent_id is not null;
 
 create table messages (
@@ -135,7 +136,7 @@ create table messages (
   enqueued_at timestamptz not null default now()
 ) with (fillfactor = 80);
 create index messages_waiting on messages (conversation_id, seq) where state = 'queued';
-create index messages_of_turn on messages (turn_id);
+create index messages_of_conversation on messages (conversation_id);
 
 create table turns (
   id uuid primary key,

@@ -25,7 +25,7 @@ begin
     state = c.state, held = c.held, epoch = c.epoch, head_epoch = c.head_epoch, head_n = c.head_n,
     lease_owner = c.lease_owner, lease_until = c.lease_until, ready_at = c.ready_at, kicks = c.kicks, due_at = c.due_at,
     drain_at = c.drain_at, turn_id = c.turn_id, turn_number = c.turn_number, stopped_through_turn = c.stopped_through_turn,
-    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, has_inbox = c.has_inbox, wakes = c.wakes, version = c.version,
+    queue_depth = c.queue_depth, next_seq = c.next_seq, cards_open = c.cards_open, has_inbox = c.has_inbox, has_checkpoint = c.has_checkpoint, wakes = c.wakes, version = c.version,
     end_user = c.end_user, sub_tasks = c.sub_tasks
   where id = c.id;
 end $$;
@@ -172,20 +172,22 @@ declare
   ended_status text := outcome->>'status';
   ended_turn uuid := c.turn_id;
   ended_number int := c.turn_number;
+  answered uuid;
   closed jsonb;
   children jsonb := '[]';
   more boolean;
   next record;
 begin
   update turns set status = ended_status, reason = outcome->>'reason', result = outcome->>'result', usage = outcome->'usage',
-    finished_at = now() where id = ended_turn;
-  update messages set state = 'done' where turn_id = ended_turn and state = 'running';
+    finished_at = now() where id = ended_turn returning message_id into answered;
+  update messages set state = 'done' where id = answered;
   update executions set status = ended_status, reason = outcome->>'reason', result = outcome->>'result', usage = outcome->'usage',
     stopped_by_user = (ended_status = 'stopped' and outcome->>'reason' = 'user_stop'), finished_at = now(), updated_at = now()
   where id = c.id;
   -- An answer has waited for all of its children.
   if ended_status <> 'completed' then children := end_children(c, outcome); end if;
-  delete from checkpoints where turn_id = ended_turn;
+  if c.has_checkpoint then delete from checkpoints where turn_id = ended_turn; end if;
+  c.has_checkpoint := false;
   closed := '[]';
   if c.cards_open > 0 then
     with shut as (update cards set status = 'cancelled', closed_at = now() where conversation_id = c.id and status = 'open' returning id)

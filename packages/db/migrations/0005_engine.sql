@@ -258,7 +258,8 @@ begin
       (turn->>'turnId')::uuid as turn_id, (turn->>'n')::int as n, turn->'texts' as texts
     from jsonb_array_elements(p->'turns') turn
   ), renewed as (
-    update conversations c set lease_until = clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond'
+    update conversations c set lease_until = clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond',
+      has_checkpoint = c.has_checkpoint or jsonb_typeof(asked.texts) = 'array'
     from asked where c.id = asked.id and c.epoch = asked.epoch and c.state = 'running'
     returning c.id, c.has_inbox, is_stopped(c) as stopped
   ), kept as (
