@@ -1,5 +1,5 @@
 import { type Cursor, type FoldedText, foldText, isDurable, LIMITS, type LogEvent, NO_TEXT, parseCursor, START } from "@parley/contracts";
-import { collectUntil, openWorld, tokenText, typesOf, type World } from "@parley/testkit";
+import { collectUntil, openWorld, tokenText, typesOf, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "./testing/seeded-random.ts";
 import { isEnd, logUntil, routerOver, start, stateOf, staying, submit } from "./testing/start.ts";
@@ -175,7 +175,8 @@ test("what a caller may not see cannot be followed: unknown, another organizatio
   for (const [caller, id] of foreign) {
     await expect(attempt(caller, id)).rejects.toMatchObject({ code: "not_found", message: "Not found." });
   }
-  await expect(attempt({ ...world.caller, agentIds: new Set([agent.id]) }, conversationId)).resolves.toBeDefined();
+  const allowed = await attempt({ ...world.caller, agentIds: new Set([agent.id]) }, conversationId);
+  expect(allowed.execution).toMatchObject({ id: conversationId, agentId: agent.id, input: { text: "hello" } });
 });
 
 test("a cursor that the conversation cannot have given out is refused", async () => {
@@ -254,4 +255,37 @@ test("waiting for a turn answers when it has ended, and other messages' fates do
   expect(await cancelled).toMatchObject({ turnId: third.turnId, status: "pending", result: null });
   expect(await waiting).toMatchObject({ turnId: second.turnId, status: "completed", result: "second" });
   expect(await stateOf(world, conversationId)).toMatchObject({ state: "idle", queueDepth: 0 });
+});
+
+test("a cursor beyond all that a running turn has said is refused", async () => {
+  const agent = await world.agent();
+  world.model.script({ tokens: 2_000, delayMs: 2 });
+  const { events, submitted } = await start(world, agent, "count");
+  const { conversationId } = submitted;
+  const seen = await collectUntil(events, (event) => event.type === "turn.delta");
+  const epoch = seen.at(-1)?.cursor.split("-")[0];
+  const beyond = world.gateway.followConversation(world.caller, {
+    conversationId,
+    after: `${epoch}-99999999` as Cursor,
+    signal: staying(),
+  });
+  await expect(beyond).rejects.toMatchObject({ code: "invalid_cursor" });
+  await world.gateway.stopConversation(world.caller, { conversationId, clearQueue: true });
+});
+
+test("a reader of a conversation that is deleted is told that it is gone", async () => {
+  const agent = await world.agent();
+  const { events, submitted } = await start(world, agent, "hello");
+  await untilRest(events);
+  const { events: attached } = await world.gateway.followConversation(world.caller, {
+    conversationId: submitted.conversationId,
+    signal: staying(),
+  });
+  const reading = (async () => {
+    for await (const _ of attached) {
+      // Everything until the end is of no interest here.
+    }
+  })();
+  await world.gateway.deleteExecution(world.caller, submitted.conversationId);
+  await expect(reading).rejects.toMatchObject({ code: "not_found" });
 });

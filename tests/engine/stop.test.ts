@@ -182,3 +182,63 @@ test("a stopped conversation answers the next message, whose turn the old stop d
       .toBe("completed");
   }
 });
+
+test("a message that comes between a stop and the end of its turn runs next: it is the next explicit action", async () => {
+  const agent = await world.agent();
+  for (const how of [{}, { invoke: true }]) {
+    world.model.script({ tokens: 5_000, delayMs: 2 });
+    const { events, submitted } = await start(world, agent, "count");
+    const { conversationId } = submitted;
+    await collectUntil(events, (event) => event.type === "turn.delta");
+    // Both in one go, so that the holder has not ended the turn yet when the message comes.
+    const [stopped, next] = await Promise.all([stop(world, conversationId), submit(world, agent, "and now", { conversationId, ...how })]);
+    expect(stopped.stopped).toBe(true);
+    const seen = await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === next.turnId);
+    expect(ends(seen).map((event) => event.type)).toEqual(["turn.stopped", "turn.completed"]);
+  }
+});
+
+test("a drain ordered between a stop and the end of its turn lets the queue go on", async () => {
+  const agent = await world.agent();
+  world.model.script({ tokens: 5_000, delayMs: 2 });
+  const { events, submitted } = await start(world, agent, "count");
+  const { conversationId } = submitted;
+  const waiting = await submit(world, agent, "waiting", { conversationId });
+  await collectUntil(events, (event) => event.type === "turn.delta");
+  await stop(world, conversationId);
+  await world.gateway.drainConversation(world.caller, conversationId);
+  await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === waiting.turnId);
+});
+
+test("a stop on a conversation at rest ends what its turns have started in the background", async () => {
+  const slow = await world.agent({ name: "Slow" });
+  const router = await routerOver(world, [slow], "async");
+  world.model.when(({ lastUserText }) => lastUserText === "dig for ever", { tokens: 5_000, delayMs: 5 });
+  world.model.script({ toolCalls: [{ name: "slow", arguments: { query: "dig for ever" } }] });
+  const { events, submitted } = await start(world, router, "go");
+  const { conversationId } = submitted;
+  await untilRest(events);
+  expect(await stop(world, conversationId)).toMatchObject({ stopped: true, turnId: null });
+  const seen = await logUntil(world, conversationId, (event) => event.type === "child.finished");
+  expect(seen.at(-1)).toMatchObject({ data: { status: "stopped", reason: "user_stop" } });
+  expect(await stop(world, conversationId)).toMatchObject({ stopped: false });
+  const again = await submit(world, router, "hello", { conversationId });
+  await logUntil(world, conversationId, (event) => event.type === "turn.completed" && event.turnId === again.turnId);
+});
+
+test("the parent of a background child that waits for answers is told when the child is stopped", async () => {
+  const asking = await world.agent({ name: "Asking" });
+  const router = await routerOver(world, [asking], "async");
+  world.model.when(({ lastUserText }) => lastUserText === "ask them", {
+    toolCalls: [{ name: "ask_user_questions", arguments: questions }],
+  });
+  world.model.script({ toolCalls: [{ name: "asking", arguments: { query: "ask them" } }] });
+  const { events, submitted } = await start(world, router, "go");
+  await untilRest(events);
+  const children = async () => (await world.gateway.getConversation(world.caller, submitted.conversationId)).children;
+  await expect.poll(async () => (await children())[0]?.execution.status).toBe("paused");
+  const [child] = await children();
+  await world.gateway.stopExecution(world.caller, child?.execution.id ?? "");
+  const seen = await logUntil(world, submitted.conversationId, (event) => event.type === "child.finished");
+  expect(seen.at(-1)).toMatchObject({ data: { childId: child?.execution.id, status: "stopped" } });
+});

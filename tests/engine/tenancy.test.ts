@@ -1,4 +1,5 @@
 import { openWorld, untilRest, type World } from "@parley/testkit";
+import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routerOver, start } from "./testing/start.ts";
 
@@ -33,14 +34,17 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+/** A connection, or a transaction on one. */
+type Sql = postgres.ISql;
+
 /** Runs as the application's role, having named these organizations; null: none was named. */
-const asApp = <Result>(organizations: string[] | null, work: (tx: World["sql"]["app"]) => PromiseLike<Result>): Promise<Result> =>
+const asApp = <Result>(organizations: string[] | null, work: (tx: Sql) => PromiseLike<Result>): Promise<Result> =>
   world.sql.app.begin(async (tx) => {
     if (organizations !== null) await tx`select set_config('parley.organizations', ${`{${organizations.join(",")}}`}, true)`;
-    return work(tx as unknown as World["sql"]["app"]);
+    return work(tx);
   }) as Promise<Result>;
 
-const count = async (tx: World["sql"]["app"], table: string): Promise<number> => {
+const count = async (tx: Sql, table: string): Promise<number> => {
   const [row] = await tx<{ count: number }[]>`select count(*)::int as count from ${tx(table)}`;
   return row?.count ?? -1;
 };
@@ -126,10 +130,10 @@ describe.each(OTHERS)("with %s named", (_, organizations) => {
   });
 });
 
-type Statement = (tx: World["sql"]["app"]) => PromiseLike<unknown>;
+type Statement = (tx: Sql) => PromiseLike<unknown>;
 
 const inserts = (organizationId: string): Statement[] => [
-  (tx: World["sql"]["app"]) => tx`insert into inbox (organization_id, conversation_id, event) values (${organizationId}, ${filled}, '{}')`,
+  (tx: Sql) => tx`insert into inbox (organization_id, conversation_id, event) values (${organizationId}, ${filled}, '{}')`,
   (tx) => tx`insert into conversations (id, organization_id, agent_id, month) values (uuidv7(), ${organizationId}, uuidv7(), now())`,
   (tx) =>
     tx`insert into events (organization_id, conversation_id, month, epoch, n, type, execution_id, data, at)

@@ -28,6 +28,12 @@ export const ERRORS = {
   body_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The body is larger than the limit." },
   message_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The message is larger than the limit." },
   unsupported_media_type: { http: 415, trpc: "UNSUPPORTED_MEDIA_TYPE", retry: false, text: "The content type is not supported." },
+  too_many_streams: {
+    http: 429,
+    trpc: "TOO_MANY_REQUESTS",
+    retry: true,
+    text: "Too many streams are open with this credential.",
+  },
   queue_full: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "The conversation's queue is full." },
   model_rejected: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The model refused the request." },
   model_unavailable: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The model is not answering." },

@@ -18,7 +18,12 @@ export const endUser = z.object({
   firstName: z.string().max(200).nullish(),
   lastName: z.string().max(200).nullish(),
   timezone: z.string().max(64).nullish(),
-  additionalAttributes: z.record(z.string(), z.json()).nullish(),
+  additionalAttributes: z
+    .record(z.string(), z.json())
+    .refine((attributes) => JSON.stringify(attributes).length <= LIMITS.endUserAttributesCharsMax, {
+      message: `Longer than ${LIMITS.endUserAttributesCharsMax} characters of JSON.`,
+    })
+    .nullish(),
 });
 export type EndUser = z.infer<typeof endUser>;
 

@@ -1,4 +1,4 @@
-/** The bounds that hold where no setting says otherwise. README's settings table is made from these. */
+/** What callers may send or cause at most, and for how long things are kept. */
 export const LIMITS = {
   bodyBytesMax: 1_048_576,
   messageCharsMax: 262_144,
@@ -12,6 +12,13 @@ export const LIMITS = {
   attemptsPerTurnMax: 5,
   /** Turns in a row that background results may begin without a caller's message in between. */
   wakesInARowMax: 10,
+  /** Calls of one response, whatever they are. */
+  callsPerResponseMax: 64,
+  endUserAttributesCharsMax: 8_192,
+  /** How long a `queue` message waits on an idle conversation before it is run. */
+  idleQueueGraceMs: 5_000,
+  /** How long a repeated call gets its first answer. */
+  idempotencyKeptHours: 24,
   turnMs: 1_800_000,
   childMs: 600_000,
   answerCharsMax: 1_048_576,
@@ -20,6 +27,10 @@ export const LIMITS = {
   syncWaitMs: 300_000,
   streamMs: 3_600_000,
   streamBufferEventsMax: 1_000,
+  /** What one WebSocket may follow or wait for at a time. */
+  subscriptionsPerSocketMax: 100,
+  /** What one credential may follow or wait for at a time in one process, over all its connections. */
+  streamsPerCallerMax: 1_000,
   modelRetriesMax: 3,
   fallbackModelsMax: 4,
   pageMax: 50,

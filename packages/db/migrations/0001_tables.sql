@@ -54,6 +54,8 @@ create table conversations (
   root_conversation_id uuid,
   root_turn_number int,
   wakes_parent boolean not null default false,
+  -- Logs above this one. Several rows are locked deepest first.
+  depth int not null default 0,
   state text not null default 'idle' check (state in ('idle', 'ready', 'running', 'paused')),
   -- After a stop the queue waits for the next explicit action.
   held boolean not null default false,
@@ -86,7 +88,7 @@ create table conversations (
   sub_tasks text,
   created_at timestamptz not null default now()
 ) with (fillfactor = 70);
-create index conversations_of_parent on conversations (parent_conversation_id) where parent_conversation_id is not null;
+create index conversations_of_root on conversations (root_conversation_id) where root_conversation_id is not null;
 
 create table executions (
   id uuid primary key,

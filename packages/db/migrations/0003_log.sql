@@ -201,10 +201,8 @@ begin
   c.turn_id := null;
   c.state := 'idle';
   c.version := c.version + 1;
-  if ended_status = 'stopped' then
-    c.held := outcome->>'reason' = 'user_stop';
-    c.stopped_through_turn := greatest(c.stopped_through_turn, ended_number);
-  end if;
+  -- Whether the queue is held was said by the stop, and perhaps taken back by a message since.
+  if ended_status = 'stopped' then c.stopped_through_turn := greatest(c.stopped_through_turn, ended_number); end if;
   more := not c.held and c.queue_depth > 0;
   facts := closed || children || jsonb_build_array(make_event(
     case ended_status when 'completed' then 'turn.completed' when 'stopped' then 'turn.stopped' else 'turn.failed' end,

@@ -108,6 +108,8 @@ begin
   returning * into m;
   c.next_seq := c.next_seq + 1;
   c.wakes := 0;
+  -- The turn was stopped and has not ended yet: this message is the next explicit action.
+  if c.state = 'running' and wanted <> 'queue' then c.held := false; end if;
 
   if runs then
     select * into did from begin_turn(c, m);
@@ -135,7 +137,7 @@ begin
 
   reply := jsonb_build_object('action', case when runs then 'started' else 'queued' end, 'mode', wanted, 'conversationId', c.id,
     'messageId', m.id, 'turnId', m.turn_id, 'position', case when runs then 0 else c.queue_depth end, 'queueDepth', c.queue_depth,
-    'cursor', before, 'replayed', false);
+    'cursor', before, 'replayed', false, 'at', iso(now()));
   if p->>'idempotencyKey' is not null then
     perform keep_answer(p, reply);
   end if;
@@ -147,7 +149,8 @@ begin
   return reply;
 end $$;
 
--- Ends the current turn by the user's word. Takes the turn meant, or null for whichever is current.
+-- Ends the current turn by the user's word, and all that turns up to it have started in the background. Takes the turn
+-- meant, or null for whichever is current.
 create function stop_conversation(organization uuid, conversation uuid, meant_turn uuid, clear_queue boolean) returns jsonb
 language plpgsql as $$
 declare
@@ -157,11 +160,20 @@ declare
   said text;
   did record;
   facts jsonb := '[]';
+  outcome jsonb;
+  parent jsonb;
+  background boolean := false;
 begin
   if c.id is null then perform refuse('not_found'); end if;
   if c.turn_id is not null and (meant_turn is null or meant_turn = c.turn_id) then
     stopped_turn := c.turn_id;
     c.stopped_through_turn := c.turn_number;
+    c.held := true;
+  elsif c.turn_id is null and meant_turn is null then
+    -- The children's holders see it with their next heartbeat.
+    background := exists (select from conversations where root_conversation_id = c.id and state <> 'idle'
+      and root_turn_number > c.stopped_through_turn);
+    if background then c.stopped_through_turn := c.turn_number; end if;
   end if;
   if clear_queue then
     update messages set state = 'cancelled' where conversation_id = c.id and state = 'queued';
@@ -174,16 +186,16 @@ begin
     -- Nobody runs it: ready or paused. Its end is written here.
     select coalesce((select string_agg(part->>'text', '') from jsonb_array_elements(k.texts) part where part->>'executionId' = c.id::text), null)
     into said from checkpoints k where k.turn_id = stopped_turn;
-    select * into did from end_turn(c, jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said,
-      'usage', used_tokens(c, stopped_turn, c.id)));
+    outcome := jsonb_build_object('status', 'stopped', 'reason', 'user_stop', 'result', said, 'usage', used_tokens(c, stopped_turn, c.id));
+    select * into did from end_turn(c, outcome);
     c := did.c;
     facts := facts || did.facts;
+    if c.parent_conversation_id is not null then parent := tell_parent(c, outcome, 0); end if;
   end if;
-  if stopped_turn is not null then c.held := true; end if;
   select * into did from post_events(c, facts);
   c := did.c;
   perform save_conversation(c);
-  return posted(c, did.appended) || jsonb_build_object('stopped', stopped_turn is not null, 'turnId', stopped_turn,
+  return posted(c, did.appended) || jsonb_build_object('stopped', stopped_turn is not null or background, 'turnId', stopped_turn, 'parent', parent,
     'queueCleared', cleared, 'queueDepth', c.queue_depth, 'nudge', c.lease_owner, 'kick', false);
 end $$;
 
@@ -232,6 +244,8 @@ begin
   if c.id is null then perform refuse('not_found'); end if;
   action := case when c.state = 'paused' then 'paused' when c.state <> 'idle' then 'running' when c.queue_depth = 0 then 'empty' else 'draining' end;
   if action = 'draining' then update conversations set drain_at = clock_timestamp() where id = c.id; end if;
+  -- A stopped turn that has not ended yet: the order is the next explicit action.
+  if action = 'running' and c.held then update conversations set held = false where id = c.id; end if;
   return jsonb_build_object('action', action, 'queueDepth', c.queue_depth, 'cursor', c.head_epoch || '-' || c.head_n,
     'execution', (select execution_json(e) from executions e where e.id = c.id));
 end $$;

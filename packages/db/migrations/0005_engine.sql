@@ -119,10 +119,10 @@ begin
       on conflict (id) do nothing;
     else
       insert into conversations (id, organization_id, agent_id, month, parent_conversation_id, root_conversation_id, root_turn_number,
-        wakes_parent, end_user, next_seq)
+        wakes_parent, depth, end_user, next_seq)
       values ((child->>'id')::uuid, c.organization_id, (child->>'agentId')::uuid, date_trunc('month', now() at time zone 'utc')::date,
         c.id, coalesce(c.root_conversation_id, c.id), coalesce(c.root_turn_number, c.turn_number), (child->>'wakesParent')::boolean,
-        c.end_user, 2)
+        c.depth + 1, c.end_user, 2)
       on conflict (id) do nothing returning * into born;
       continue when not found;
       insert into messages (id, organization_id, conversation_id, turn_id, seq, mode, state, text, files, options, agent_version, principal_id)
@@ -250,9 +250,9 @@ declare
 begin
   perform set_config('parley.organizations', (
     select '{' || string_agg(distinct turn->>'organizationId', ',') || '}' from jsonb_array_elements(p->'turns') turn), true);
-  -- Children before parents, as an ending child locks them: the other order would lock each other out.
+  -- Children before parents, as an ending child locks them: the other order would lock them out of each other.
   perform from conversations where id in (select (turn->>'conversationId')::uuid from jsonb_array_elements(p->'turns') turn)
-  order by id desc for update;
+  order by depth desc, id for update;
   with asked as (
     select (turn->>'organizationId')::uuid as organization_id, (turn->>'conversationId')::uuid as id, (turn->>'epoch')::bigint as epoch,
       (turn->>'turnId')::uuid as turn_id, (turn->>'n')::int as n, turn->'texts' as texts

@@ -40,6 +40,11 @@ create function take_repairs(takeovers boolean, repairs_max int) returns jsonb l
   select coalesce(jsonb_agg(jsonb_build_object('conversationId', id, 'organizationId', organization_id)), '[]') from counted
 $$;
 
+-- Repairs that could not be ordered: they are found again at once.
+create function return_repairs(ids uuid[]) returns void language sql as $$
+  update conversations set kicks = greatest(kicks - 1, 0) where id = any (ids)
+$$;
+
 -- What the reaper does about one: an idle queue is released, anything else only needs its kick.
 create function repair_conversation(organization uuid, conversation uuid) returns jsonb language plpgsql as $$
 declare

@@ -61,7 +61,7 @@ begin
     union all select child.id from executions child join below on child.parent_id = below.id
   )
   select array_agg(id) into doomed from below;
-  perform from conversations where id = any (doomed) for update;
+  perform from conversations where id = any (doomed) order by depth desc, id for update;
   select array_agg(id) into logs from conversations where id = any (doomed);
   if exists (select from conversations where id = any (logs) and state in ('ready', 'running')) then return false; end if;
   delete from events e using conversations c where c.id = any (logs) and e.conversation_id = c.id and e.month = c.month;

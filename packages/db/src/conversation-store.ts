@@ -1,5 +1,5 @@
 import type { Cursor, DrainResult, RunState } from "@parley/contracts";
-import type { ConversationStore, Posted, Submitted } from "@parley/domain";
+import type { ConversationStore, Posted, Stopped, Submitted } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
@@ -20,7 +20,7 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
 
   async stop({ organizationId, conversationId }, { turnId, clearQueue }) {
     const rows = await guarded(
-      sql<{ answer: Posted & { stopped: boolean; turnId: string | null; queueCleared: number; queueDepth: number } }[]>`
+      sql<{ answer: Posted & Stopped }[]>`
         select stop_conversation(${organizationId}, ${conversationId}, ${turnId}, ${clearQueue}) as answer`,
     );
     return first(rows).answer;

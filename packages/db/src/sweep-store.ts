@@ -1,9 +1,7 @@
+import { LIMITS } from "@parley/contracts";
 import type { ConversationKey, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
-
-/** How long a repeated call still gets its first answer. */
-const IDEMPOTENCY_KEPT = "24 hours";
 
 /** Over a connection of the sweep's own role. */
 export const createSweepStore = (sql: Sql): SweepStore => ({
@@ -17,7 +15,12 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async returnRepairs(conversations) {
+    const ids = conversations.map(({ conversationId }) => conversationId);
+    await guarded(sql`select return_repairs(${sql.array(ids)}::uuid[])`);
+  },
+
   async keepHouse() {
-    await guarded(sql`select ensure_partitions(), forget_idempotency_keys(${IDEMPOTENCY_KEPT}::interval)`);
+    await guarded(sql`select ensure_partitions(), forget_idempotency_keys(make_interval(hours => ${LIMITS.idempotencyKeptHours}))`);
   },
 });

@@ -3,6 +3,7 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { announce, jobPayload } from "../turn/kick.ts";
+import { announceStop } from "./announce-stop.ts";
 
 type Control = Pick<Gateway, "getRunState" | "stopConversation" | "cancelMessage" | "clearQueue" | "drainConversation">;
 
@@ -31,7 +32,7 @@ export function controlConversation(context: GatewayContext): Control {
     async stopConversation(caller, { conversationId, turnId, clearQueue }) {
       const key = await keyOf(caller, conversationId);
       const done = await conversations.stop(key, { turnId: turnId ?? null, clearQueue });
-      void announce(context, caller.organizationId, { ...done, conversationId });
+      void announceStop(context, key, done);
       const { stopped, queueCleared, queueDepth } = done;
       return { conversationId, stopped, turnId: done.turnId, queueCleared, queueDepth };
     },

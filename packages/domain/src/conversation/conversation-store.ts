@@ -43,15 +43,21 @@ export interface NewMessage extends ConversationKey {
 
 export type Posted = Omit<PostedElsewhere, "conversationId">;
 /** `execution` is null unless it was wanted, and for a conversation's first turn, which is made of the message alone. */
-export type Submitted = SubmitResult & Posted & { execution: Execution | null };
+export type Submitted = SubmitResult & Posted & { execution: Execution | null; at: string };
+
+export interface Stopped {
+  stopped: boolean;
+  turnId: string | null;
+  queueCleared: number;
+  queueDepth: number;
+  /** What a background child's parent was told of its end. */
+  parent: PostedElsewhere | null;
+}
 
 /** Writes of the front door: each one transaction, refused with a `GatewayError` and then without a trace. */
 export interface ConversationStore {
   submit(message: NewMessage): Promise<Submitted>;
-  stop(
-    key: ConversationKey,
-    options: { turnId: string | null; clearQueue: boolean },
-  ): Promise<Posted & { stopped: boolean; turnId: string | null; queueCleared: number; queueDepth: number }>;
+  stop(key: ConversationKey, options: { turnId: string | null; clearQueue: boolean }): Promise<Posted & Stopped>;
   cancel(key: ConversationKey, messageId: string): Promise<Posted & { cancelled: number; queueDepth: number }>;
   clear(key: ConversationKey): Promise<Posted & { cancelled: number; queueDepth: number }>;
   orderDrain(key: ConversationKey): Promise<{ action: DrainResult["action"]; queueDepth: number; cursor: Cursor; execution: Execution }>;

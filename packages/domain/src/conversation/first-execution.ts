@@ -2,8 +2,7 @@ import { type Execution, NO_USAGE } from "@parley/contracts";
 import type { NewMessage } from "./conversation-store.ts";
 
 /** The root execution of a conversation that has just been made by its first message: nothing has been done in it. */
-export function firstExecution(message: NewMessage, now: number): Execution {
-  const at = new Date(now).toISOString();
+export function firstExecution(message: NewMessage, at: string): Execution {
   const { organizationId, conversationId, agentId, agentVersion, text, files, user, options, turnId } = message;
   return {
     id: conversationId,

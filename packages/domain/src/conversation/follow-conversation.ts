@@ -3,6 +3,7 @@ import type { Following } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
+import type { Follower } from "../log/follower.ts";
 import type { LogPage } from "../log/log-store.ts";
 
 /** How far to look for the turn that a cursor lies in. */
@@ -25,15 +26,30 @@ export async function followConversation(
   try {
     const page = await context.logs.read({ organizationId, conversationId, after, limit: AHEAD_MAX });
     if (page === null || !mayUseAgent(caller, page.execution.agentId)) throw new GatewayError("not_found");
-    // Only a turn under way has given out cursors that are not in the durable log: deltas, all of its newest epoch.
-    const mayHaveDeltas = page.execution.status === "executing" && parseCursor(after).epoch === page.epoch;
-    if (compareCursors(after, page.head) > 0 && !mayHaveDeltas) throw new GatewayError("invalid_cursor");
+    if (compareCursors(after, page.head) > 0) await checkDelta(context, follower, page);
     follower.push(null);
     const execution = await executionAsOf(context, page);
     return { execution, cursor: after, events: followLog(context, follower) };
   } catch (error) {
     follower.close();
     throw error;
+  }
+}
+
+/**
+ * Only a turn under way has given out cursors that are not in the durable log: deltas, all of its newest epoch and none
+ * beyond the newest kept. Where Redis has lost them the cursor cannot be judged: the reader starts at the durable head, and
+ * is shown no text before a snapshot has made it whole.
+ */
+async function checkDelta({ tail }: GatewayContext, follower: Follower, page: LogPage): Promise<void> {
+  const mayHaveDeltas = page.execution.status === "executing" && parseCursor(follower.position).epoch === page.epoch;
+  if (!mayHaveDeltas) throw new GatewayError("invalid_cursor");
+  const newest = (await tail.deltasAfter(follower.conversationId, page.head)).at(-1);
+  if (newest === undefined) {
+    follower.position = page.head;
+    follower.broken = true;
+  } else if (compareCursors(follower.position, newest.cursor) > 0) {
+    throw new GatewayError("invalid_cursor");
   }
 }
 

@@ -18,9 +18,6 @@ import { announce } from "../turn/kick.ts";
 import type { NewMessage, Submitted } from "./conversation-store.ts";
 import { firstExecution } from "./first-execution.ts";
 
-/** How long a `queue` message waits on an idle conversation before the sweep starts it. */
-const IDLE_QUEUE_GRACE_MS = 5_000;
-
 /** Accepts a message: when this resolves it is committed, and its turn runs or waits. */
 export async function submitMessage(
   context: GatewayContext,
@@ -45,7 +42,7 @@ export async function submitAndFollow(
   try {
     const submitted = await admit(context, caller, wanted);
     const { conversationId } = submitted;
-    const execution = submitted.execution ?? firstExecution(message, context.clock.now());
+    const execution = submitted.execution ?? firstExecution(message, submitted.at);
     if (conversationId !== message.conversationId) {
       // A repeated call that had started a conversation: its first answer names it.
       follower.close();
@@ -103,7 +100,7 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     idempotencyKey: input.idempotencyKey ?? null,
     bodyHash: input.idempotencyKey === undefined ? null : bodyHash(context, input),
     queueMax: LIMITS.queueMax,
-    graceMs: IDLE_QUEUE_GRACE_MS,
+    graceMs: LIMITS.idleQueueGraceMs,
     wantsExecution: false,
   };
 }

@@ -1,10 +1,10 @@
 import { addUsage, type ConversationView, type Execution, type ExecutionView, GatewayError, isTerminal, NO_USAGE } from "@parley/contracts";
+import { announceStop } from "../conversation/announce-stop.ts";
 import { awaitTurn } from "../conversation/await-turn.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { readLog } from "../log/read-log.ts";
-import { announce } from "../turn/kick.ts";
 import { threadEntries, threadMessages } from "./thread.ts";
 
 type Executions = Pick<
@@ -86,7 +86,7 @@ export function readExecutions(context: GatewayContext): Executions {
       const { conversationId } = execution;
       const key = { organizationId: caller.organizationId, conversationId };
       const done = await conversations.stop(key, { turnId: execution.mode === "async" ? null : execution.turnId, clearQueue: false });
-      await announce(context, caller.organizationId, { ...done, conversationId });
+      await announceStop(context, key, done);
       if (done.turnId !== null) {
         await awaitTurn(context, caller, {
           conversationId,

@@ -43,9 +43,15 @@ export function createFollowers({ tail, logs, clock, log }: Ports): Followers {
     }
     const keys = [...byConversation.values()].flatMap(([follower]) => follower ?? []);
     for (let from = 0; from < keys.length; from += HEADS_MAX) {
-      const heads = await logs.heads(keys.slice(from, from + HEADS_MAX));
-      for (const [conversationId, head] of heads) {
-        for (const follower of byConversation.get(conversationId) ?? []) follower.mustReach(head);
+      const page = keys.slice(from, from + HEADS_MAX);
+      const heads = await logs.heads(page);
+      for (const { conversationId } of page) {
+        const head = heads.get(conversationId);
+        for (const follower of byConversation.get(conversationId) ?? []) {
+          // A conversation without a head was deleted: reading it again says so.
+          if (head === undefined) follower.push(null);
+          else follower.mustReach(head);
+        }
       }
     }
   }

@@ -18,20 +18,27 @@ function sweep(changes: Partial<SweepStore> = {}) {
       asked.push({ atMs: clock.monotonicMs(), takeovers });
       return [];
     },
+    returnRepairs: async () => undefined,
     keepHouse: async () => {
       store.housekept += 1;
     },
     ...changes,
   };
   const stop = new AbortController();
+  /** Conversations that Redis takes no order for. */
+  const failing = new Set<string>();
   const queue = {
-    enqueue: async (name: string, { conversationId }: { conversationId: string }) => void orders.push(`${name} ${conversationId}`),
+    enqueue: async (name: string, { conversationId }: { conversationId: string }) => {
+      if (failing.has(conversationId)) throw new Error("Redis is away.");
+      orders.push(`${name} ${conversationId}`);
+    },
   };
   const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
   return {
     clock,
     asked,
     orders,
+    failing,
     store,
     async end() {
       stop.abort();
@@ -123,5 +130,19 @@ describe("runSweep", () => {
     await clock.move(3_600_000);
     expect(store.housekept).toBe(2);
     await end();
+  });
+
+  it("gives back what could not be ordered, so that it does not wait longer once Redis is there", async () => {
+    const returned: string[] = [];
+    const key = (conversationId: string) => ({ organizationId: "o", conversationId });
+    const run = sweep({
+      takeRepairs: async () => [key("a"), key("b")],
+      returnRepairs: async (keys) => void returned.push(...keys.map(({ conversationId }) => conversationId)),
+    });
+    run.failing.add("b");
+    await run.clock.move(1_000);
+    await run.end();
+    expect(run.orders).toEqual(["turn.reap a"]);
+    expect(returned).toEqual(["b"]);
   });
 });

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
 import { jobPayload } from "../turn/kick.ts";
-import type { SweepStore } from "../turn/turn-store.ts";
+import type { ConversationKey, SweepStore } from "../turn/turn-store.ts";
 
 const TICK_MS = 1_000;
 const OFFICE = "sweep";
@@ -26,6 +26,13 @@ interface SweepPorts {
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
 export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
+  /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
+  async function order(found: ConversationKey[]): Promise<void> {
+    const outcomes = await Promise.allSettled(found.map((key) => queue.enqueue("turn.reap", jobPayload(key))));
+    const undelivered = found.filter((_, index) => outcomes[index]?.status === "rejected");
+    if (undelivered.length > 0) await store.returnRepairs(undelivered);
+  }
+
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
   let housekeepingAtMs = Number.NEGATIVE_INFINITY;
@@ -40,7 +47,7 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
       lastTickMs = nowMs;
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
-      for (const key of found) await queue.enqueue("turn.reap", jobPayload(key));
+      await order(found);
       if (lastTickMs - housekeepingAtMs > HOUSEKEEPING_MS) {
         housekeepingAtMs = lastTickMs;
         await store.keepHouse();

@@ -107,6 +107,9 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
       },
     },
   );
+  if (response.toolCalls.length > LIMITS.callsPerResponseMax) {
+    throw new TurnAbort("model_rejected", `The model made more than ${LIMITS.callsPerResponseMax} calls at once.`);
+  }
   const calls = response.toolCalls.map((call) => ({ callId: call.id, name: call.name, arguments: call.arguments }));
   return { text: response.text, calls, model: response.model, finishReason: response.finishReason, usage: used ?? run.usage.of("") };
 }

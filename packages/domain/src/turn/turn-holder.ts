@@ -52,15 +52,26 @@ export interface TurnHolder {
   beat(signal: AbortSignal): Promise<void>;
 }
 
+const CHECKPOINT_GATHER_MS = 100;
+
 export function createTurnHolder({ store, tail, clock, log }: Ports, settings: HolderSettings): TurnHolder {
   const turns = new Map<string, ActiveTurn>();
+  const due = new Set<ActiveTurn>();
   /** An effect outside may take a while to start: renewals older than this are not good enough. */
   const freshMs = settings.leaseMs * 0.6;
 
   function hold(claim: ClaimedTurn, onFirstText: () => void): ActiveTurn {
     const controller = new AbortController();
     const abort = (reason: TurnAbort) => controller.abort(reason);
-    const turnLog = new TurnLog(claim, { store, tail, clock, leaseMs: settings.leaseMs, onAbort: abort, onFirstText });
+    const turnLog = new TurnLog(claim, {
+      store,
+      tail,
+      clock,
+      leaseMs: settings.leaseMs,
+      onAbort: abort,
+      onFirstText,
+      onCheckpointDue: () => checkpointSoon(turn),
+    });
     const turn: ActiveTurn = {
       claim,
       log: turnLog,
@@ -87,7 +98,11 @@ export function createTurnHolder({ store, tail, clock, log }: Ports, settings: H
     if (chosen.length === 0) return;
     const askedAtMs = clock.monotonicMs();
     const asked = chosen.map((turn) => ({ ...turn.log.fence, texts: turn.log.takeCheckpoint() }));
-    for (const renewal of await store.renew(asked, settings.leaseMs)) {
+    const renewals = await store.renew(asked, settings.leaseMs).catch((error: unknown) => {
+      for (const [index, turn] of chosen.entries()) if (asked[index]?.texts != null) turn.log.checkpointFailed();
+      throw error;
+    });
+    for (const renewal of renewals) {
       const turn = turns.get(renewal.conversationId);
       if (turn === undefined || turn.claim.epoch !== renewal.epoch) continue;
       if (!renewal.alive) {
@@ -98,6 +113,18 @@ export function createTurnHolder({ store, tail, clock, log }: Ports, settings: H
       if (renewal.stopped) turn.abort(new TurnAbort("user_stop"));
       else if (renewal.inbox) foldInbox(turn);
     }
+  }
+
+  /** Turns that say much at once are kept together: one statement for all that are due within a moment. */
+  function checkpointSoon(turn: ActiveTurn): void {
+    if (due.size === 0) {
+      setTimeout(() => {
+        const chosen = [...due].filter((one) => turns.get(one.claim.conversationId) === one);
+        due.clear();
+        renew(chosen).catch((error: unknown) => log.warn({ err: error }, "checkpoint not kept"));
+      }, CHECKPOINT_GATHER_MS);
+    }
+    due.add(turn);
   }
 
   /** An empty write takes the inbox along; a stop shows itself as the write's refusal. */

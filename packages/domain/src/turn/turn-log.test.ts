@@ -52,6 +52,7 @@ function open(answers: Answer[] = []) {
     clock,
     leaseMs: 10_000,
     onAbort: (abort) => void aborts.push(abort),
+    onCheckpointDue: () => undefined,
     onFirstText: () => {
       firstTexts += 1;
     },

@@ -8,6 +8,7 @@ import type { ClaimedTurn, CommitResult, TurnChanges, TurnStore } from "./turn-s
 const DELTA_FLUSH_MS = 25;
 /** While Redis keeps no deltas, readers get the whole text this often instead. */
 const SNAPSHOT_MS = 2_000;
+const CHECKPOINT_CHARS = 4_096;
 /** How long a turn waits for a Postgres that is away, and how often it asks. */
 const STORE_WAIT_MS = 300_000;
 const STORE_RETRY_MS = 250;
@@ -20,6 +21,8 @@ interface Ports {
   /** Called once when a write shows that the turn is no longer ours, or must stop. */
   onAbort: (abort: TurnAbort) => void;
   onFirstText: () => void;
+  /** So much was said since the last checkpoint that the next heartbeat is too far away. */
+  onCheckpointDue: () => void;
 }
 
 interface OpenText {
@@ -51,6 +54,8 @@ export class TurnLog {
   #firstDeltas = true;
   #lostAtMs = Number.NEGATIVE_INFINITY;
   #textChanged = false;
+  /** Characters since the last checkpoint. */
+  #uncheckedChars = 0;
   #anyText = false;
   #closed = false;
 
@@ -73,6 +78,11 @@ export class TurnLog {
     }
     open.text += text;
     this.#textChanged = true;
+    this.#uncheckedChars += text.length;
+    if (this.#uncheckedChars >= CHECKPOINT_CHARS) {
+      this.#uncheckedChars = 0;
+      this.#ports.onCheckpointDue();
+    }
     if (open.text.length > LIMITS.answerCharsMax) throw new TurnAbort("answer_too_long");
     this.#scheduleFlush();
   }
@@ -96,8 +106,14 @@ export class TurnLog {
   takeCheckpoint(): TextSoFar[] | null {
     if (!this.#textChanged) return null;
     this.#textChanged = false;
+    this.#uncheckedChars = 0;
     // Only what has a cursor: the checkpoint's text and cursor belong together.
     return [...this.#texts].map(([executionId, open]) => ({ executionId, step: open.step, text: open.text.slice(0, open.sent) }));
+  }
+
+  /** The checkpoint taken last was not kept: the next one takes its text again. */
+  checkpointFailed(): void {
+    this.#textChanged = true;
   }
 
   /** Where the log stands, for the fence of other writes. */

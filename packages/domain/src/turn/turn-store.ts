@@ -209,6 +209,8 @@ export interface SweepStore {
   /** Whether this worker holds the office for the next `holdMs`. */
   holdOffice(office: string, worker: string, holdMs: number): Promise<boolean>;
   takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
+  /** Repairs that could not be ordered are found again at the next look. */
+  returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Partitions of the coming months, and idempotency keys past their age. */
   keepHouse(): Promise<void>;
 }
