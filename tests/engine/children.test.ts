@@ -230,7 +230,7 @@ test("a child that ends and a heartbeat that renews its parent never lock each o
     const agent = await still.agent();
     const { organizationId } = still.caller;
     const fences: Parameters<typeof still.database.turns.renew>[0] = [];
-    for (const text of ["parent", "child"]) {
+    for (const text of ["child", "parent"]) {
       const { conversationId } = await submit(still, agent, text);
       const claim = await still.database.turns.claim(
         { organizationId, conversationId },
@@ -239,7 +239,9 @@ test("a child that ends and a heartbeat that renews its parent never lock each o
       if (claim === null) throw new Error("Nothing to claim.");
       fences.push({ organizationId, conversationId, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id, texts: null });
     }
-    const [parent = "", child = ""] = fences.map((fence) => fence.conversationId);
+    // Ids say nothing of who is whose child: clients choose them.
+    const [child = "", parent = ""] = fences.map((fence) => fence.conversationId);
+    await still.sql.owner`update conversations set depth = 1 where id = ${child}`;
     let renewing: ReturnType<typeof still.database.turns.renew> | undefined;
     // As the child's last write does it: its own row, then its parent's.
     await still.sql.app.begin(async (tx) => {

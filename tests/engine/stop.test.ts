@@ -190,9 +190,11 @@ test("a message that comes between a stop and the end of its turn runs next: it 
     const { events, submitted } = await start(world, agent, "count");
     const { conversationId } = submitted;
     await collectUntil(events, (event) => event.type === "turn.delta");
-    // Both in one go, so that the holder has not ended the turn yet when the message comes.
-    const [stopped, next] = await Promise.all([stop(world, conversationId), submit(world, agent, "and now", { conversationId, ...how })]);
-    expect(stopped.stopped).toBe(true);
+    // Committed, and nobody told: the holder hears of it with its next heartbeat only.
+    const key = { organizationId: world.caller.organizationId, conversationId };
+    expect(await world.database.conversations.stop(key, { turnId: null, clearQueue: false })).toMatchObject({ stopped: true });
+    const next = await submit(world, agent, "and now", { conversationId, ...how });
+    expect(next.action).toBe("queued");
     const seen = await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === next.turnId);
     expect(ends(seen).map((event) => event.type)).toEqual(["turn.stopped", "turn.completed"]);
   }
@@ -205,8 +207,9 @@ test("a drain ordered between a stop and the end of its turn lets the queue go o
   const { conversationId } = submitted;
   const waiting = await submit(world, agent, "waiting", { conversationId });
   await collectUntil(events, (event) => event.type === "turn.delta");
-  await stop(world, conversationId);
-  await world.gateway.drainConversation(world.caller, conversationId);
+  const key = { organizationId: world.caller.organizationId, conversationId };
+  await world.database.conversations.stop(key, { turnId: null, clearQueue: false });
+  expect(await world.gateway.drainConversation(world.caller, conversationId)).toMatchObject({ action: "running" });
   await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === waiting.turnId);
 });
 
