@@ -242,7 +242,7 @@ describe("a subscription over plain SSE", () => {
       "a place that is none",
       { method: "GET", headers: { "last-event-id": "x" } },
       `?input=${encodeURIComponent(`{"conversationId":"${randomUUID()}"}`)}`,
-      "invalid_input",
+      "invalid_cursor",
     ],
   ])("%s is a typed last event", async (_name, init, query, code) => {
     expect(await (await follow(init, query)).text()).toContain(`"code":"${code}"`);

@@ -29,6 +29,10 @@ export const issuesOf = (error: ZodError): ErrorIssue[] =>
     code: code ?? "custom",
   }));
 
+/** The inputs that say where to go on: one that cannot be read is refused like one that was never given out. */
+const CURSORS: ReadonlySet<unknown> = new Set(["after", "lastEventId"]);
+const isOfCursor = ({ issues }: ZodError): boolean => issues.every(({ path }) => path.length === 1 && CURSORS.has(path[0]));
+
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 /** The transport's own refusals (no such procedure, wrong method, unreadable body) have no row yet: the first of their kind is theirs. */
@@ -39,7 +43,9 @@ const ofTransport = (code: string): ErrorCode =>
 export function toGatewayError(thrown: unknown): GatewayError {
   const cause = thrown instanceof TRPCError ? (thrown.cause ?? thrown) : thrown;
   if (cause instanceof GatewayError) return cause;
-  if (cause instanceof ZodError) return new GatewayError("invalid_input", { issues: issuesOf(cause) });
+  if (cause instanceof ZodError) {
+    return new GatewayError(isOfCursor(cause) ? "invalid_cursor" : "invalid_input", { issues: issuesOf(cause) });
+  }
   if (thrown instanceof TRPCError && (thrown === cause || thrown.code !== "INTERNAL_SERVER_ERROR")) {
     return new GatewayError(ofTransport(thrown.code), { detail: thrown.message, cause: thrown });
   }
