@@ -29,19 +29,6 @@ const LOOK_EVERY_MS = 2_000;
 /** Reads of credentials at a time, so that ten thousand of them are no burst on the database. */
 const ASKED_AT_ONCE = 20;
 
-/** The same attachments, counted for one door: `onAttach` gives what counts one out again. */
-export const countedAttachments = (attachments: Attachments, onAttach: () => () => void): Attachments => ({
-  add(attachment) {
-    const detach = onAttach();
-    const forget = attachments.add(attachment);
-    return () => {
-      forget();
-      detach();
-    };
-  },
-  close: () => attachments.close(),
-});
-
 /** One timer for all connections: an idle one costs its socket and little else. */
 export function createAttachments({ authenticate, onCount, lookEveryMs = LOOK_EVERY_MS }: Settings): Attachments {
   const attached = new Set<Attachment>();

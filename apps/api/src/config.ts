@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { organizationId } from "@parley/contracts";
+import { LIMITS, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { eventsSettings } from "@parley/events";
 import { queueSettings } from "@parley/queue";
@@ -21,6 +21,10 @@ const ownSettings = z
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
     /** Open connections of one process, streams included. */
     CONNECTIONS_MAX: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
+    /** Subscriptions of one WebSocket. */
+    SUBSCRIPTIONS_PER_SOCKET_MAX: z.coerce.number().int().min(1).max(1_000_000).default(LIMITS.subscriptionsPerSocketMax),
+    /** Streams and subscriptions that one credential may have open in one process. */
+    STREAMS_PER_CALLER_MAX: z.coerce.number().int().min(1).max(1_000_000).default(LIMITS.streamsPerCallerMax),
     /** How long requests under way may take when the process is told to stop. */
     API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   })

@@ -3,7 +3,8 @@ import type { Metrics } from "@parley/telemetry";
 import express, { type Express, type Request } from "express";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
-import { type Attachments, countedAttachments } from "./attachments.ts";
+import type { Attachments } from "./attachments.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import { operationsRoutes } from "./operations.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
@@ -12,8 +13,9 @@ import { trpcRoutes } from "./trpc/http.ts";
 export interface HttpDependencies {
   gateway: Gateway;
   log: Log;
-  metrics: Pick<Metrics, "httpRequest" | "streamAttached" | "render">;
+  metrics: Pick<Metrics, "httpRequest" | "render">;
   attachments: Attachments;
+  streams: OpenStreams;
   credentialOf(headers: Request["headers"]): string | null;
   adminSecret: string | null;
   /** Aborts when the process is told to stop. */
@@ -22,11 +24,8 @@ export interface HttpDependencies {
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, attachments, adminSecret, closing } = dependencies;
-  const through = (door: string) => ({
-    ...dependencies,
-    attachments: countedAttachments(attachments, () => metrics.streamAttached({ door })),
-  });
+  const { gateway, log, metrics, streams, adminSecret, closing } = dependencies;
+  const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");

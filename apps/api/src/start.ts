@@ -4,6 +4,7 @@ import { createAttachments } from "./attachments.ts";
 import { compose } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { createHttp } from "./http.ts";
+import { createOpenStreams } from "./open-streams.ts";
 import { listen } from "./server.ts";
 import { createWebSocketDoor } from "./ws.ts";
 
@@ -17,9 +18,26 @@ interface Api {
 export async function start(config: Config, log: Log, metrics: Metrics): Promise<Api> {
   const { gateway, credentialOf, close } = compose(config, log, metrics);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
+  const streams = createOpenStreams({
+    perCallerMax: config.STREAMS_PER_CALLER_MAX,
+    onOpen: (door) => metrics.streamAttached({ door }),
+  });
   const closing = new AbortController();
-  const doors = { gateway, log, metrics, attachments, credentialOf, adminSecret: config.ADMIN_SECRET ?? null, closing: closing.signal };
-  const sockets = createWebSocketDoor(doors);
+  const doors = {
+    gateway,
+    log,
+    metrics,
+    attachments,
+    streams,
+    credentialOf,
+    adminSecret: config.ADMIN_SECRET ?? null,
+    closing: closing.signal,
+  };
+  const sockets = createWebSocketDoor({
+    ...doors,
+    openStream: streams.through("websocket"),
+    subscriptionsPerSocketMax: config.SUBSCRIPTIONS_PER_SOCKET_MAX,
+  });
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });

@@ -6,6 +6,7 @@ import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
 import { type WebSocket, WebSocketServer } from "ws";
 import { isDeeperThan } from "./json-depth.ts";
 import { isKeepableJson, UNKEEPABLE } from "./keepable-text.ts";
+import { atMost } from "./open-streams.ts";
 import { BATCH_MAX, type TrpcDependencies } from "./trpc/http.ts";
 
 export interface WebSocketDoor {
@@ -17,6 +18,8 @@ export interface WebSocketDoor {
 
 const PING_MS = 25_000;
 const PONG_WAIT_MS = 10_000;
+/** How long a connection may take to name a credential. One that is not good ends it at the next look of `Attachments`. */
+const AUTHENTICATE_MS = 10_000;
 /** What may wait for a client that does not read; beyond it the socket is cut and the client resumes. */
 const BUFFERED_BYTES_MAX = 4_194_304;
 
@@ -39,9 +42,15 @@ const jsonText: Encoder = {
 const credentialOf = (request: IncomingMessage, named: string | undefined, fromHeaders: TrpcDependencies["credentialOf"]) =>
   fromHeaders(named === undefined ? request.headers : { "x-api-key": named });
 
+interface WebSocketDependencies extends TrpcDependencies {
+  subscriptionsPerSocketMax?: number;
+  authenticateMs?: number;
+}
+
 /** tRPC over WebSocket. */
-export function createWebSocketDoor(dependencies: TrpcDependencies): WebSocketDoor {
-  const { gateway, log, attachments } = dependencies;
+export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSocketDoor {
+  const { gateway, log, attachments, openStream } = dependencies;
+  const { subscriptionsPerSocketMax = LIMITS.subscriptionsPerSocketMax, authenticateMs = AUTHENTICATE_MS } = dependencies;
   const server = new WebSocketServer({ noServer: true, maxPayload: LIMITS.bodyBytesMax, perMessageDeflate: false });
 
   function attach(socket: WebSocket, credential: string | null): void {
@@ -55,6 +64,18 @@ export function createWebSocketDoor(dependencies: TrpcDependencies): WebSocketDo
     socket.once("close", forget);
   }
 
+  /** What lifts the deadline of each connection that has one. */
+  const deadlines = new WeakMap<WebSocket, () => void>();
+
+  function endUnlessAuthenticated(socket: WebSocket): void {
+    const timer = setTimeout(() => socket.close(UNAUTHENTICATED), authenticateMs);
+    const lift = (): void => clearTimeout(timer);
+    deadlines.set(socket, lift);
+    socket.once("close", lift);
+  }
+
+  // Before the handler's own listener, which may name the credential at once.
+  server.on("connection", endUnlessAuthenticated);
   const handler = applyWSSHandler({
     wss: server,
     router: appRouter,
@@ -64,7 +85,8 @@ export function createWebSocketDoor(dependencies: TrpcDependencies): WebSocketDo
     createContext: ({ req, res, info }): Context => {
       const credential = credentialOf(req, info.connectionParams?.apiKey, dependencies.credentialOf);
       attach(res, credential);
-      return { gateway, log, credential };
+      if (credential !== null) deadlines.get(res)?.();
+      return { gateway, log, credential, openStream: atMost(subscriptionsPerSocketMax, openStream) };
     },
   });
 

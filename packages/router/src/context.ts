@@ -1,4 +1,7 @@
-import type { Gateway, Log } from "@parley/domain";
+import type { Caller, Gateway, Log } from "@parley/domain";
+
+/** Counts one more stream of the caller's; returns what counts it out again, which may be called twice. Throws `too_many_streams`. */
+export type OpenStream = (caller: Caller) => () => void;
 
 /** What a procedure gets from its door. The caller is found by `authorize`, because public procedures need none. */
 export interface Context {
@@ -6,4 +9,5 @@ export interface Context {
   log: Log;
   /** The key as it was sent; null when none was. */
   credential: string | null;
+  openStream: OpenStream;
 }

@@ -6,3 +6,4 @@ export * from "./registry.ts";
 export type { DrainItem } from "./stream-drain.ts";
 export type { StreamItem } from "./stream-turn.ts";
 export * from "./turn-end.ts";
+export * from "./waits-behind-card.ts";

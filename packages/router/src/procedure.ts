@@ -2,6 +2,7 @@ import { GatewayError } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
 import type { Context } from "./context.ts";
+import { countStream } from "./count-stream.ts";
 import { formatError } from "./error-shape.ts";
 import { type ProcedureName, type ROUTES, type RouteRow, routeRow } from "./registry.ts";
 
@@ -34,8 +35,11 @@ const NEVER = new AbortController().signal;
 
 const authorized = t.procedure.use(async ({ ctx, meta, signal, next }) => {
   if (!meta) throw new GatewayError("internal", { detail: "a procedure without a route" });
-  const caller = await authorize(ctx, routeRow(meta.route));
-  return next({ ctx: { caller, leaving: signal ?? NEVER } });
+  const row = routeRow(meta.route);
+  const caller = await authorize(ctx, row);
+  const leaving = signal ?? NEVER;
+  const proceed = () => next({ ctx: { caller, leaving } });
+  return row.attaches ? countStream(proceed, { close: ctx.openStream(caller), leaving }) : proceed();
 });
 
 /** A procedure of the registry: its row says who may call it. `ctx.leaving` aborts when the caller goes away. */

@@ -31,6 +31,7 @@ describe("the registry", () => {
     if (row.kind === "query") expect(row.mutating).toBe(false);
     if (!row.mutating) expect(row).toMatchObject({ idempotency: "natural", metering: "none" });
     if (row.metering === "turn") expect(row.rateLimit).toBe("turn");
+    if (row.kind === "subscription") expect(row.attaches).toBe(true);
     if (row.scope !== "public") expect(row.rateLimit).not.toBe("none");
     if (row.mutating) expect(row.scope).not.toMatch(/:read$|^public$/);
   });

@@ -24,6 +24,8 @@ export interface RouteRow {
   metering: "turn" | "none";
   /** The bucket that the route's calls count against. */
   rateLimit: "read" | "write" | "turn" | "stream" | "admin" | "none";
+  /** It follows a conversation for as long as it is open; one connection may hold many such, so they are counted by caller. */
+  attaches?: true;
   rest?: readonly RestRoute[];
 }
 
@@ -50,7 +52,8 @@ const read = { mutating: false, idempotency: "natural", metering: "none", rateLi
 const write = { mutating: true, idempotency: "natural", metering: "none", rateLimit: "write" } as const;
 const creates = { ...write, idempotency: "none" } as const;
 const turn = { mutating: true, idempotency: "key", metering: "turn", rateLimit: "turn" } as const;
-const attach = { ...read, rateLimit: "stream" } as const;
+const attach = { ...read, rateLimit: "stream", attaches: true } as const;
+const turnStream = { ...turn, attaches: true } as const;
 const operation = {
   kind: null,
   scope: "public",
@@ -65,7 +68,7 @@ const administration = { kind: null, scope: "admin_secret", metering: "none", ra
 /** Every route of every door. Procedures are made from these rows; the other doors read them. */
 export const ROUTES = {
   "turn.submit": { kind: "mutation", scope: "conversations:write", tenant: "agent", ...turn, rest: onConversation("POST", "/messages") },
-  "turn.stream": { kind: "subscription", scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke("/stream") },
+  "turn.stream": { kind: "subscription", scope: "conversations:write", tenant: "agent", ...turnStream, rest: onInvoke("/stream") },
   "turn.invoke": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke() },
   "turn.invokeAsync": {
     kind: null,
@@ -117,7 +120,7 @@ export const ROUTES = {
     kind: "subscription",
     scope: "conversations:write",
     tenant: "conversation",
-    ...turn,
+    ...turnStream,
     idempotency: "natural",
     rest: onConversation("POST", "/drain/stream"),
   },

@@ -8,6 +8,7 @@ import {
   messageId,
 } from "@parley/contracts";
 import { type Caller, type Gateway, type Log, mayUseAgent } from "@parley/domain";
+import type { OpenStream } from "@parley/router";
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Attachments } from "../attachments.ts";
@@ -26,6 +27,7 @@ export interface Door {
   gateway: Gateway;
   log: Log;
   attachments: Attachments;
+  openStream: OpenStream;
   syncWaitMs: number;
 }
 

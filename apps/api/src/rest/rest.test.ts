@@ -43,6 +43,38 @@ test("an invoke never hangs: after its bound a turn that still runs or waits is 
   expect(second.body.turn_id).not.toBe(first.body.turn_id);
 });
 
+test("an invoke behind a card answers `pending` at once, and the same call again tells its turn once that has run", async () => {
+  const door = await startDoor();
+  const id = await startConversation(door);
+  door.fake.conversation(id).happen("turn.paused", { cardIds: [] });
+  const invoke = () =>
+    door.call("POST", `/v1/agents/${door.fake.agentId}/invoke`, { id, input: { text: "And then?" } }, { "idempotency-key": "k" });
+  for (const { status, body } of [await invoke(), await invoke()]) {
+    expect([status, body]).toMatchObject([200, { id, status: "pending", input: { text: "And then?" }, result: null }]);
+  }
+  expect(door.fake.conversation(id).queue.length).toBe(1);
+  door.fake.conversation(id).finish("one");
+  door.fake.conversation(id).finish("two");
+  expect((await invoke()).body).toMatchObject({ status: "completed", result: "two" });
+});
+
+test("invoke/async again answers with the row of its own turn, not of the newest", async () => {
+  const door = await startDoor();
+  const path = `/v1/agents/${door.fake.agentId}/invoke/async`;
+  const first = () => door.call("POST", path, hello, { "idempotency-key": "k" });
+  const { body } = await first();
+  const conversation = door.fake.conversation(String(body.id));
+  conversation.start();
+  conversation.finish("one");
+  await door.call("POST", path, { id: body.id, input: { text: "Another" } });
+  conversation.happen("turn.started", { turnNumber: 2, attempt: 3, agentVersion: 7 });
+  conversation.finish("two");
+  expect((await first()).body).toMatchObject({
+    ...{ id: body.id, turn_id: body.turn_id, turn_number: 1, agent_version: "1", execution_attempts: 1 },
+    ...{ status: "pending", input: { text: "Hello" }, result: null },
+  });
+});
+
 test("invoke/async answers `pending` at once", async () => {
   const door = await startDoor();
   const { status, body } = await door.call("POST", `/v1/agents/${door.fake.agentId}/invoke/async`, hello);

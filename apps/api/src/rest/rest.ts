@@ -1,7 +1,7 @@
 import { GatewayError, LIMITS } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
-import { authorize, type ROUTES, type RouteName, routeRow } from "@parley/router";
+import { authorize, type OpenStream, type ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
 import type { Door, Handler } from "./call.ts";
@@ -47,6 +47,7 @@ export interface RestDependencies {
   log: Log;
   /** Looks after all streams of the process. */
   attachments: Attachments;
+  openStream: OpenStream;
   /** The key as it was sent; null where none was. */
   credentialOf?(headers: Request["headers"]): string | null;
   /** How long an invoke without a stream waits for its turn. */
@@ -58,8 +59,8 @@ export interface RestDependencies {
  * of `/v1/agents` and `/v1/tasks`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
-  const { gateway, log, attachments, credentialOf = credentialFrom, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
-  const door: Door = { gateway, log, attachments, syncWaitMs };
+  const { gateway, log, attachments, openStream, credentialOf = credentialFrom, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
+  const door: Door = { gateway, log, attachments, openStream, syncWaitMs };
 
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
     const credential = credentialOf(request.headers);
@@ -70,11 +71,11 @@ export function restRoutes(dependencies: RestDependencies): Router {
   const router = Router();
   const methods = new Map<string, string[]>();
   for (const name of Object.keys(HANDLERS) as RestName[]) {
-    const { rest = [], rateLimit } = routeRow(name);
+    const { rest = [], kind } = routeRow(name);
     for (const { method, path } of rest) {
       methods.set(path, [...(methods.get(path) ?? []), method]);
       // Express answers HEAD with the GET handler, and a stream without a body would never end.
-      if (rateLimit === "stream") router.head(path, refuseMethod([method]));
+      if (kind === "subscription") router.head(path, refuseMethod([method]));
       router[METHODS[method]](path, (request, response) => serve(name, request, response));
     }
   }

@@ -1,16 +1,21 @@
 import { type Cursor, GatewayError, type SubmitInput } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
+import { endsWithQueued, waitsBehindCard } from "@parley/router";
 import { type Call, type Door, type Handler, onConversation, resumeCursor } from "./call.ts";
 import { followStream } from "./follow-stream.ts";
 import { readInvoke } from "./invoke-input.ts";
+import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
 import { toGatewayError } from "./send-error.ts";
 import { SseStream } from "./sse-stream.ts";
 import { afterDrain, afterMessage, afterReturn, type EndsAfter, never } from "./stream-ends.ts";
 import { runQuery } from "./wire-input.ts";
 
-const streamOf = ({ response, credential, caller }: Call, conversationId: string | undefined): SseStream =>
-  new SseStream({ response, credential, organizationId: caller.organizationId, conversationId });
+/** A stream that counts among its caller's until the response is over. Throws `too_many_streams`. */
+function streamOf(door: Door, { response, credential, caller }: Call, conversationId: string | undefined): SseStream {
+  onGone(response, door.openStream(caller));
+  return new SseStream({ response, credential, organizationId: caller.organizationId, conversationId });
+}
 
 const childFinder = (door: Door, caller: Caller) => (childId: string) => door.gateway.getExecution(caller, childId);
 
@@ -26,8 +31,9 @@ async function run(door: Door, stream: SseStream, tell: () => Promise<void>): Pr
 }
 
 /**
- * Runs a turn and tells it, and the queue behind it. With `Last-Event-ID` it starts nothing: it goes on with the
- * conversation named by `id`, or with the first answer to the same idempotency key.
+ * Runs a turn and tells it, and the queue behind it; of a message that waits behind a card it tells only that. With
+ * `Last-Event-ID` it starts nothing: it goes on with the conversation named by `id`, or with the first answer to the
+ * same idempotency key.
  */
 export const invokeStream: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(call);
@@ -38,7 +44,7 @@ export const invokeStream: Handler = async (door, call) => {
   // Agents are remembered for a few seconds: as a rule this is no read.
   await door.gateway.getAgent(caller, input.agentId, input.version);
   if (input.mode === "reject" && conversationId !== undefined) await refuseWhileBusy(door, caller, conversationId);
-  const stream = streamOf(call, conversationId);
+  const stream = streamOf(door, call, conversationId);
   await run(door, stream, () => tellTurn(door, stream, { caller, input, seen }));
 };
 
@@ -52,11 +58,12 @@ async function tellTurn(door: Door, stream: SseStream, { caller, input, seen }: 
   const facts = { route: "turn.stream", invoke: true, signal: stream.signal };
   const { submitted, ...following } = await door.gateway.submitAndFollow(caller, input, facts);
   stream.about(submitted.conversationId);
+  const waits = await waitsBehindCard(door.gateway, caller, { execution: following.execution, submitted });
   // A cursor of another conversation says nothing here; only a repeated call can have given out this one's.
   await followStream(stream, {
     following,
     findChild: childFinder(door, caller),
-    endsAfter: afterMessage(submitted),
+    endsAfter: waits ? endsWithQueued(submitted) : afterMessage(submitted),
     seen: submitted.replayed ? seen : undefined,
   });
 }
@@ -89,7 +96,7 @@ export const drainStream: Handler = async (door, call) => {
   const after = resumeCursor(call.request);
   if (after !== undefined) return comeBack(door, call, { caller, conversationId, after });
   await door.gateway.getExecution(caller, conversationId);
-  const stream = streamOf(call, conversationId);
+  const stream = streamOf(door, call, conversationId);
   await run(door, stream, () => tellDrain(door, stream, { caller, conversationId }));
 };
 
@@ -134,7 +141,7 @@ interface Attach extends Omit<Return, "after"> {
 
 /** Nothing is started here, so the head waits until the cursor is known to be good: a wrong one is a plain 400. */
 async function attach(door: Door, call: Call, { caller, conversationId, after, endsAfter }: Attach): Promise<void> {
-  const stream = streamOf(call, conversationId);
+  const stream = streamOf(door, call, conversationId);
   const following = await door.gateway.followConversation(caller, { conversationId, after, signal: stream.signal });
   await run(door, stream, async () => {
     if (endsAfter !== null) await followStream(stream, { following, findChild: childFinder(door, caller), endsAfter });

@@ -102,6 +102,23 @@ test("a turn that pauses ends its stream", async () => {
   expect((await stream.rest()).at(-1)).toMatchObject({ type: "task_updated", data: { status: "paused" } });
 });
 
+test("a message behind a card is accepted and its stream ends at once; the same call again says the same, and tells its turn later", async () => {
+  const door = await startDoor();
+  const { stream, id } = await openTurn(door);
+  door.fake.conversation(id).happen("turn.paused", { cardIds: [] });
+  await stream.rest();
+  const invoke = () => door.stream("POST", `${door.base}/invoke/stream`, { ...hello, id }, { "idempotency-key": "k" });
+  const queued = await (await invoke()).rest();
+  expect(types(queued)).toEqual(["connected", "gateway_queue_updated"]);
+  expect(queued[1]).toMatchObject({ id: "1-3", data: { last_action: "enqueue", queue_depth: 1 } });
+  await expect.poll(() => door.fake.conversation(id).following).toBe(0);
+  expect(types(await (await invoke()).rest())).toEqual(["connected", "gateway_queue_updated"]);
+  door.fake.conversation(id).finish("one");
+  door.fake.conversation(id).happen("turn.paused", { cardIds: [] });
+  const paused = await (await invoke()).rest();
+  expect(paused.at(-1)).toMatchObject({ type: "task_updated", data: { status: "paused", input: { text: "Hello" } } });
+});
+
 test("a client that leaves detaches: nothing is stopped, nothing goes on being followed, the result is kept", async () => {
   const door = await startDoor();
   const { stream, id } = await openTurn(door);

@@ -1,7 +1,8 @@
 import { type Execution, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import type { Caller } from "@parley/domain";
+import { waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
-import type { Handler } from "./call.ts";
-import { onConversation } from "./call.ts";
+import { type Call, type Door, type Handler, onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
 import { readInvoke } from "./invoke-input.ts";
 import { readJsonBody } from "./json-body.ts";
@@ -25,26 +26,48 @@ function waiting(execution: Execution, { text, files, user, options }: SubmitInp
   return { ...execution, ...fresh, input: { text, files }, user: user ?? execution.user, options, turnId };
 }
 
-/** Waits for the turn's end or pause, at most the door's bound; a turn that takes longer is answered as `pending`. */
+/** Aborts when the response is over. */
+function leavingOf({ response }: Call): AbortController {
+  const leaving = new AbortController();
+  onGone(response, () => leaving.abort(CLIENT_LEFT));
+  return leaving;
+}
+
+/**
+ * Waits for the turn's end or pause, at most the door's bound. A turn that takes longer is answered as `pending`, and
+ * at once where it waits behind a card.
+ */
 export const invoke: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(call);
-  const leaving = new AbortController();
-  onGone(call.response, () => leaving.abort(CLIENT_LEFT));
+  const leaving = leavingOf(call);
   const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.syncWaitMs);
   try {
     const following = await door.gateway.submitAndFollow(caller, input, { route: "turn.invoke", invoke: true, signal: leaving.signal });
-    const settled = await settledTurn(following, following.submitted);
+    const waits = await waitsBehindCard(door.gateway, caller, following);
+    const settled = waits ? null : await settledTurn(following, following.submitted);
     sendJson(call.response, 200, executionRow(settled ?? waiting(following.execution, input, following.submitted)));
   } finally {
     clearTimeout(bound);
   }
 };
 
+interface Kept {
+  submitted: SubmitResult;
+  signal: AbortSignal;
+}
+
+/** A repeated call gets the row of its own turn: by now the conversation's may be that of a later one. */
+function rowOf({ gateway }: Door, caller: Caller, { submitted, signal }: Kept): Promise<Execution> {
+  const { conversationId, turnId, replayed } = submitted;
+  if (!replayed) return gateway.getExecution(caller, conversationId);
+  return gateway.awaitTurn(caller, { conversationId, turnId, waitMs: 0, signal });
+}
+
 /** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */
 export const invokeAsync: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(call);
   const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invokeAsync", invoke: true });
-  const execution = await door.gateway.getExecution(caller, submitted.conversationId);
+  const execution = await rowOf(door, caller, { submitted, signal: leavingOf(call).signal });
   sendJson(call.response, 200, executionRow(waiting(execution, input, submitted)));
 };
 

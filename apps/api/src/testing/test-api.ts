@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { LIMITS } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
+import { createOpenStreams } from "../open-streams.ts";
 import type { AnsweredRequest } from "../request-start.ts";
 import { listen } from "../server.ts";
 import { createWebSocketDoor } from "../ws.ts";
-import { createTestGateway, testCaller } from "./test-gateway.ts";
+import { createTestGateway, type TestGateway, testCaller } from "./test-gateway.ts";
 
 /** A log that keeps what is worth a look. */
 function createTestLog(): Log & { lines: { fields: Record<string, unknown>; message: string }[] } {
@@ -16,8 +18,16 @@ function createTestLog(): Log & { lines: { fields: Record<string, unknown>; mess
   return log;
 }
 
+interface TestSettings {
+  lookEveryMs?: number;
+  gateway?: TestGateway;
+  streamsPerCallerMax?: number;
+  subscriptionsPerSocketMax?: number;
+  authenticateMs?: number;
+}
+
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
-export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway() } = {}) {
+export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway(), ...bounds }: TestSettings = {}) {
   const log = createTestLog();
   const key = `key-${randomUUID()}`;
   gateway.callers.set(key, testCaller());
@@ -31,17 +41,24 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
     },
     lookEveryMs,
   });
-  const trpc = { gateway, log, attachments, credentialOf: credentialFrom };
+  const open = { rest: 0, trpc: 0, websocket: 0 };
+  const streams = createOpenStreams({
+    perCallerMax: bounds.streamsPerCallerMax ?? LIMITS.streamsPerCallerMax,
+    onOpen(door) {
+      open[door as keyof typeof open]++;
+      return () => open[door as keyof typeof open]--;
+    },
+  });
+  const trpc = { gateway, log, attachments, streams, credentialOf: credentialFrom };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),
-    streamAttached: () => () => {},
   };
   const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
-  const sockets = createWebSocketDoor(trpc);
+  const sockets = createWebSocketDoor({ ...trpc, ...bounds, openStream: streams.through("websocket") });
   const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port: 0, connectionsMax: 1_000 });
   return {
-    ...{ gateway, log, key, requests, connections, url: server.url },
+    ...{ gateway, log, key, requests, connections, open, url: server.url },
     async close() {
       closing.abort();
       sockets.close();

@@ -1,6 +1,6 @@
 import { GatewayError } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
-import { appRouter, type Context, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
+import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import type { Request, RequestHandler } from "express";
 import type { Attachments } from "../attachments.ts";
@@ -13,6 +13,7 @@ export interface TrpcDependencies {
   log: Log;
   attachments: Attachments;
   credentialOf(headers: Request["headers"]): string | null;
+  openStream: OpenStream;
 }
 
 /** Calls in one request; each may be a query of its own. */
@@ -24,8 +25,8 @@ const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path)
 const isSubscription = (path: string): path is ProcedureName => isRoute(path) && ROUTES[path].kind === "subscription";
 
 /** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
-export function trpcRoutes({ gateway, log, attachments, credentialOf }: TrpcDependencies): RequestHandler {
-  const contextOf = (request: Request): Context => ({ gateway, log, credential: credentialOf(request.headers) });
+export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream }: TrpcDependencies): RequestHandler {
+  const contextOf = (request: Request): Context => ({ gateway, log, credential: credentialOf(request.headers), openStream });
 
   return async (request, response) => {
     const path = request.path.slice(1);

@@ -45,6 +45,11 @@ export class FakeConversation {
     return this.log.reduce(foldExecution, this.#born);
   }
 
+  /** As it was at the last event of a turn, or is in it. */
+  executionIn(turnId: string): Execution {
+    return this.log.slice(0, this.log.findLastIndex((event) => event.turnId === turnId) + 1).reduce(foldExecution, this.#born);
+  }
+
   get head(): Cursor {
     return makeCursor({ epoch: 1, n: this.log.length });
   }

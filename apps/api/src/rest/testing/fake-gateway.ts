@@ -64,11 +64,11 @@ export class FakeGateway {
       awaitTurn: async (_caller, { conversationId, turnId, waitMs, signal }) => {
         const conversation = this.conversation(conversationId);
         const isSettled = () => {
-          const { turnId: current, status } = conversation.execution;
-          return current === turnId && (isTerminal(status) || status === "paused");
+          const { status } = conversation.executionIn(turnId);
+          return isTerminal(status) || status === "paused";
         };
         await conversation.until(isSettled, AbortSignal.any([signal, AbortSignal.timeout(waitMs)]));
-        return conversation.execution;
+        return conversation.executionIn(turnId);
       },
       ...this.#conversationUseCases(),
       ...this.#executionUseCases(),

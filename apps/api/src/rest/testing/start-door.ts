@@ -1,9 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { LIMITS } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import express from "express";
 import { onTestFinished } from "vitest";
 import { type Attachments, createAttachments } from "../../attachments.ts";
+import { createOpenStreams } from "../../open-streams.ts";
 import { type RestDependencies, restRoutes } from "../rest.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 
@@ -66,7 +68,8 @@ export async function startDoor(settings: Partial<RestDependencies> = {}): Promi
       return attachments.add(attachment);
     },
   };
-  const app = express().use(restRoutes({ gateway, log: silent, attachments: observed, ...settings }));
+  const { through } = createOpenStreams({ perCallerMax: LIMITS.streamsPerCallerMax, onOpen: () => nothing });
+  const app = express().use(restRoutes({ gateway, log: silent, attachments: observed, openStream: through("rest"), ...settings }));
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
