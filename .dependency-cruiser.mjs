@@ -1,4 +1,4 @@
-/** The rooms that stand on `domain` and may not know one another; `egress` is the one they all may use. */
+/** The rooms that stand on `domain` and may not know one another; `egress` and `redis` they all may use. */
 const ADAPTERS = "router|db|queue|events|model|peers|tools|knowledge|payments|identity|media|drivers|telemetry";
 
 /** Where each vendor lives. A vendor that is not here has no home yet: give it one. */
@@ -11,7 +11,7 @@ const HOMES = {
   bullmq: ["packages/queue"],
   "drizzle-orm": ["packages/db"],
   express: ["apps/api"],
-  ioredis: ["packages/queue", "packages/events"],
+  ioredis: ["packages/redis", "packages/queue", "packages/events"],
   "ipaddr.js": ["packages/egress"],
   mppx: ["packages/payments"],
   openai: ["packages/model"],
@@ -81,16 +81,16 @@ export default {
     {
       name: "adapters-apart",
       severity: "error",
-      comment: "Adapters stand on domain and contracts, may use egress, and do not import one another.",
+      comment: "Adapters stand on domain and contracts, may use egress and redis, and do not import one another.",
       from: { path: `^packages/(${ADAPTERS})/`, pathNot: TESTS },
-      to: { path: "^packages/", pathNot: "^packages/($1|contracts|domain|egress)/" },
+      to: { path: "^packages/", pathNot: "^packages/($1|contracts|domain|egress|redis)/" },
     },
     {
-      name: "egress-alone",
+      name: "egress-and-redis-alone",
       severity: "error",
-      comment: "egress is used by the other adapters and uses none of them.",
-      from: { path: "^packages/egress/", pathNot: TESTS },
-      to: { path: "^packages/(?!egress/|contracts/|domain/)" },
+      comment: "egress and redis are used by the other adapters, and use none of them nor one another.",
+      from: { path: "^packages/(egress|redis)/", pathNot: TESTS },
+      to: { path: "^packages/(?!$1/|contracts/|domain/)" },
     },
     {
       name: "client-knows-contracts-and-types",

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@parley/client";
 import { foldText, type LogEvent, NO_TEXT } from "@parley/contracts";
 import { at, type System, startSystem, tokenText } from "@parley/testkit";
+import { startRedis, type TestRedis } from "@parley/testkit/redis-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { gatewayOf } from "./support/gateway-paths.ts";
-import { type OwnRedis, startOwnRedis } from "./support/own-redis.ts";
 import { isType, readChunks, wholeStream } from "./support/read-rest.ts";
 
 const TOKENS = 200;
 
-let redis: OwnRedis;
+let redis: TestRedis;
 let system: System;
 let agent: string;
 let gateway: ReturnType<typeof gatewayOf>;
 beforeAll(async () => {
-  redis = await startOwnRedis();
+  redis = await startRedis();
   system = await startSystem({ redisUrl: redis.url, leaseMs: 4_000 });
   agent = await system.ours.newAgent();
   gateway = gatewayOf(system.rest(), agent);
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await system.close();
-  await redis.close();
+  await redis[Symbol.asyncDispose]();
 });
 
 const asked = (text: string) => system.model.journal.filter(({ body }) => body.messages?.at(-1)?.content === text).length;
@@ -45,7 +45,7 @@ test("Redis dies in mid-turn and comes back empty: what was accepted is answered
   const followed = follow(id);
   expect((await gateway.message(id, { text: "waits behind" })).body).toMatchObject({ action: "queued" });
 
-  await redis.kill();
+  await redis.stop();
   // While it is away messages are accepted as ever: their rows are what counts.
   const accepted = ["away one", "away two", "away three"];
   const answers = await Promise.all(

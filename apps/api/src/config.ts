@@ -1,8 +1,7 @@
 import { isIP } from "node:net";
 import { LIMITS, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
-import { eventsSettings } from "@parley/events";
-import { queueSettings } from "@parley/queue";
+import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
 import { z } from "zod";
 
@@ -37,7 +36,7 @@ const ownSettings = z
     path: ["DEFAULT_ORGANIZATION_ID"],
   });
 
-const schema = databaseSettings.extend(eventsSettings.shape).extend(queueSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
+const schema = databaseSettings.extend(redisSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
 export type Config = z.infer<typeof schema>;
 
 /** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */

@@ -1,8 +1,8 @@
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
-import { eventsSettings } from "@parley/events";
 import { modelSettings } from "@parley/model";
-import { queueSettings, workerSettings } from "@parley/queue";
+import { workerSettings } from "@parley/queue";
+import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
 import { z } from "zod";
 
@@ -26,9 +26,8 @@ const ownSettings = z
 const schema = databaseSettings
   .extend(sweepSettings.shape)
   .extend(egressSettings.shape)
-  .extend(eventsSettings.shape)
   .extend(modelSettings.shape)
-  .extend(queueSettings.shape)
+  .extend(redisSettings.shape)
   .extend(workerSettings.shape)
   .extend(telemetrySettings.shape)
   .and(ownSettings);

@@ -1,5 +1,5 @@
+import type { RedisClient } from "@parley/redis";
 import { Cluster, type Redis, type Result } from "ioredis";
-import type { RedisClient } from "./redis-address.ts";
 
 /**
  * KEYS: a conversation's stream of deltas, its channel.

@@ -1,6 +1,6 @@
 import type { Log } from "@parley/domain";
+import { isLive, type RedisClient } from "@parley/redis";
 import { Cluster } from "ioredis";
-import { isLive, type RedisClient } from "./redis-address.ts";
 
 export interface ChannelSet {
   /**

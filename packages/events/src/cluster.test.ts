@@ -1,9 +1,9 @@
 import { type LogEvent, makeCursor, START } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { freePort, startRedis, type TestRedis } from "@parley/testkit/redis-server";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createLiveTail, type RedisLiveTail } from "./live-tail.ts";
-import { freePort, startRedis, type TestRedis } from "./redis-server.ts";
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const until = <Value>(check: () => Value | Promise<Value>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });

@@ -1,10 +1,10 @@
 import { type Cursor, GatewayError, type LogEvent } from "@parley/contracts";
 import type { Tail } from "@parley/domain";
+import { isLive, type RedisClient } from "@parley/redis";
 import { Cluster } from "ioredis";
 import { defineAppend } from "./append-script.ts";
 import { BODY_BYTES_MAX } from "./frame.ts";
 import type { Keys } from "./keys.ts";
-import { isLive, type RedisClient } from "./redis-address.ts";
 
 export interface DeltaList {
   append(tail: Tail, options: { first: boolean }): Promise<"kept" | "lost">;

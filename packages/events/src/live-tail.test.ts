@@ -1,9 +1,9 @@
 import { type Cursor, GatewayError, type LogEvent, makeCursor, START } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { startRedis, type TestRedis } from "@parley/testkit/redis-server";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { createLiveTail, type LiveTailOptions, type RedisLiveTail } from "./live-tail.ts";
-import { startRedis, type TestRedis } from "./redis-server.ts";
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const CONVERSATION = "0199f3c2-0000-7000-8000-000000000001";

@@ -1,13 +1,12 @@
 import type { LogEvent } from "@parley/contracts";
 import type { LiveTail, Log } from "@parley/domain";
+import { connectRedis, isLive, type RedisAddress, watchConnection } from "@parley/redis";
 import { Cluster } from "ioredis";
 import { createChannelSet } from "./channel-set.ts";
 import { createDeltaList } from "./delta-list.ts";
 import { readEvents, readFrame, writeFrame } from "./frame.ts";
 import { createKeys } from "./keys.ts";
 import { createListeners } from "./listeners.ts";
-import { connectRedis, isLive, type RedisAddress } from "./redis-address.ts";
-import { watchConnection } from "./watch-connection.ts";
 
 export interface LiveTailOptions extends RedisAddress {
   /** Starts every key and channel. */
@@ -37,8 +36,8 @@ export interface RedisLiveTail extends LiveTail {
 export function createLiveTail(options: LiveTailOptions): RedisLiveTail {
   const { prefix, log, shards = 16, commandTimeoutMs = 1_000, lingerMs = 5_000, deltasMax = 4_096 } = options;
   const keys = createKeys({ prefix, shards });
-  const sender = connectRedis(options, { name: `${prefix}:send`, commandTimeoutMs, autoResubscribe: false });
-  const receiver = connectRedis(options, { name: `${prefix}:listen`, commandTimeoutMs, autoResubscribe: false });
+  const sender = connectRedis(options, { role: "pubsub", name: `${prefix}:send`, commandTimeoutMs });
+  const receiver = connectRedis(options, { role: "pubsub", name: `${prefix}:listen`, commandTimeoutMs });
   watchConnection(sender, log.child({ connection: "send" }));
   watchConnection(receiver, log.child({ connection: "listen" }));
 

@@ -2,4 +2,4 @@ export type { JobContext, JobHandlers, JobMetrics, JobOutcome } from "./job-hand
 export { createJobQueue, type JobQueueOptions, type QueueCounts, type RedisJobQueue } from "./job-queue.ts";
 export { createJobWorker, type JobWorker, type JobWorkerOptions } from "./job-worker.ts";
 export type { AbortReason } from "./running-jobs.ts";
-export { queueSettings, workerSettings } from "./settings.ts";
+export { workerSettings } from "./settings.ts";

@@ -1,11 +1,11 @@
 import { GatewayError, type JobPayload, newId } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { startRedis, type TestRedis } from "@parley/testkit/redis-server";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JobHandlers, JobOutcome } from "./job-handlers.ts";
 import { createJobQueue, type RedisJobQueue } from "./job-queue.ts";
 import { createJobWorker, type JobWorker, type JobWorkerOptions } from "./job-worker.ts";
-import { startRedis, type TestRedis } from "./redis-server.ts";
 
 type Payload = JobPayload<"turn.run">;
 

@@ -1,9 +1,9 @@
 import { GatewayError, JOBS, QUEUES, type QueueName } from "@parley/contracts";
 import type { JobQueue, Log } from "@parley/domain";
+import { connectRedis, endConnection, isLive, type RedisAddress, watchConnection } from "@parley/redis";
 import { Queue } from "bullmq";
 import { jobOptions } from "./job-options.ts";
-import { connectRedis, endConnection, isLive, queuePrefix, type RedisAddress } from "./redis-address.ts";
-import { watchConnection } from "./watch-connection.ts";
+import { queuePrefix } from "./queue-prefix.ts";
 import { within } from "./within.ts";
 
 export interface JobQueueOptions extends RedisAddress {

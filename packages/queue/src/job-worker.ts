@@ -1,7 +1,7 @@
 import { JOBS, type JobName, LIMITS, type QueueName } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import type { RedisAddress } from "@parley/redis";
 import type { JobHandlers, JobMetrics } from "./job-handlers.ts";
-import type { RedisAddress } from "./redis-address.ts";
 import { createProcessor } from "./run-job.ts";
 import { createRunningJobs } from "./running-jobs.ts";
 import { serveQueue } from "./serve-queue.ts";

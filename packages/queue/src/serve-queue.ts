@@ -1,10 +1,10 @@
 import type { QueueName } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { connectRedis, endConnection, isLive, type RedisAddress, watchConnection } from "@parley/redis";
 import { Worker } from "bullmq";
 import type { JobMetrics } from "./job-handlers.ts";
-import { connectRedis, endConnection, isLive, queuePrefix, type RedisAddress } from "./redis-address.ts";
+import { queuePrefix } from "./queue-prefix.ts";
 import type { Processor } from "./run-job.ts";
-import { watchConnection } from "./watch-connection.ts";
 
 export interface ServedQueue {
   /** Takes jobs from now on. */

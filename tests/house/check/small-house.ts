@@ -13,6 +13,7 @@ const ROOMS = [
   "packages/db",
   "packages/egress",
   "packages/queue",
+  "packages/redis",
   "packages/testkit",
   "apps/api",
   "apps/worker",

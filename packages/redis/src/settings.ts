@@ -4,8 +4,8 @@ const redisUrl = z.string().refine((list) => list.split(",").every((node) => /^r
   message: "Must be redis:// or rediss:// addresses, separated by commas.",
 });
 
-/** The environment variables that the live tail needs. */
-export const eventsSettings = z.object({
+/** The environment variables of every process that uses Redis: where it is, and what all of our names in it start with. */
+export const redisSettings = z.object({
   REDIS_URL: redisUrl.default("redis://127.0.0.1:6379"),
   REDIS_PREFIX: z
     .string()

@@ -1,5 +1,5 @@
 import type { Log } from "@parley/domain";
-import type { RedisClient } from "./redis-address.ts";
+import type { RedisClient } from "./connect-redis.ts";
 
 /** Logs an outage once when it starts and once when it is over, not at every attempt to reconnect. */
 export function watchConnection(client: RedisClient, log: Log): void {
