@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { ERRORS } from "@parley/contracts";
 import { at, type RestAnswer, type RestRequest, type System, startSystem } from "@parley/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { callTrpc } from "./support/call-trpc.ts";
@@ -39,19 +40,32 @@ afterEach(async () => {
   expect(await system.rest(0, null).call("/health")).toMatchObject({ status: 200 });
 });
 
+const NOT_JSON = "The body must be application/json in UTF-8.";
+const TOO_DEEP = "The body is nested deeper than 64 levels.";
+
 /** What is wrong with a body before anyone asks what it means. */
-const BODIES: [what: string, status: number, request: RestRequest][] = [
-  ["one byte over the limit", 413, { body: `{"input":{"text":"${"x".repeat(1_048_576)}"}}` }],
-  ["no UTF-8", 400, { body: bytes('{"input":{"text":"', [0xff, 0xfe, 0xc0], '"}}') }],
-  ["UTF-8 that is cut", 400, { body: bytes('{"input":{"text":"', [0xe2, 0x82], '"}}') }],
-  ["no JSON", 400, { body: "input=Hello" }],
-  ["half of its JSON", 400, { body: '{"input":{"text":"Hel' }],
-  ["JSON nested 65 deep", 400, { body: `{"input":{"text":"Hello"},"payload_extension":{"a":${nested(64)}}}` }],
-  ["JSON nested 200,000 deep", 400, { body: nested(200_000) }],
-  ["plain text", 415, { body: '{"input":{"text":"Hello"}}', headers: { "content-type": "text/plain" } }],
-  ["a form", 415, { body: "input=Hello", headers: { "content-type": "application/x-www-form-urlencoded" } }],
-  ["another character set", 415, { body: '{"input":{"text":"Hello"}}', headers: { "content-type": "application/json; charset=utf-16" } }],
-  ["compressed", 415, { body: bytes([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0]), headers: { "content-encoding": "gzip" } }],
+const BODIES: [what: string, status: number, request: RestRequest, detail: string][] = [
+  ["one byte over the limit", 413, { body: `{"input":{"text":"${"x".repeat(1_048_576)}"}}` }, ERRORS.body_too_large.text],
+  ["no UTF-8", 400, { body: bytes('{"input":{"text":"', [0xff, 0xfe, 0xc0], '"}}') }, "The body is not UTF-8."],
+  ["UTF-8 that is cut", 400, { body: bytes('{"input":{"text":"', [0xe2, 0x82], '"}}') }, "The body is not UTF-8."],
+  ["no JSON", 400, { body: "input=Hello" }, "The body is not JSON."],
+  ["half of its JSON", 400, { body: '{"input":{"text":"Hel' }, "The body is not JSON."],
+  ["JSON nested 65 deep", 400, { body: `{"input":{"text":"Hello"},"payload_extension":{"a":${nested(64)}}}` }, TOO_DEEP],
+  ["JSON nested 200,000 deep", 400, { body: nested(200_000) }, TOO_DEEP],
+  ["plain text", 415, { body: '{"input":{"text":"Hello"}}', headers: { "content-type": "text/plain" } }, NOT_JSON],
+  ["a form", 415, { body: "input=Hello", headers: { "content-type": "application/x-www-form-urlencoded" } }, NOT_JSON],
+  [
+    "another character set",
+    415,
+    { body: '{"input":{"text":"Hello"}}', headers: { "content-type": "application/json; charset=utf-16" } },
+    NOT_JSON,
+  ],
+  [
+    "compressed",
+    415,
+    { body: bytes([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0]), headers: { "content-encoding": "gzip" } },
+    ERRORS.unsupported_media_type.text,
+  ],
 ];
 
 /** What is wrong with what it says. */
@@ -75,9 +89,12 @@ const UNKEEPABLE: [what: string, input: unknown][] = [
   ["a NUL in the idempotency key", { input: { text: "Hello" }, idempotency_key: "\u0000" }],
 ];
 
-function expectRefusal(answer: RestAnswer, status: number): void {
+/** Where the input is wrong and what is wrong there. */
+const FIELDS: unknown = expect.arrayContaining([{ loc: expect.any(Array), msg: expect.any(String), type: expect.any(String) }]);
+
+function expectRefusal(answer: RestAnswer, status: number, detail: unknown): void {
   expect(answer.text).not.toMatch(LEAK);
-  expect([answer.status, answer.body]).toEqual([status, { detail: expect.anything() }]);
+  expect([answer.status, answer.body]).toEqual([status, { detail }]);
   expect(answer.headers.get("x-request-id")).toMatch(/^[\w-]+$/);
 }
 
@@ -85,16 +102,16 @@ describe("REST v1", () => {
   const base = () => `/v1/agents/${agent}/gateway`;
   const posts = () => [`${base()}/invoke`, `${base()}/invoke/stream`, `/v1/agents/${agent}/invoke/async`];
 
-  test.each(BODIES)("refuses a body that is %s with %i", async (_what, status, request) => {
+  test.each(BODIES)("refuses a body that is %s with %i", async (_what, status, request, detail) => {
     for (const path of [...posts(), `${base()}/conversations/${conversation}/messages`, `${base()}/conversations/${conversation}/stop`]) {
-      expectRefusal(await system.rest().call(path, { method: "POST", ...request }), status);
+      expectRefusal(await system.rest().call(path, { method: "POST", ...request }), status, detail);
     }
   });
 
   test.each(INPUTS)("refuses %s with 422 and the place of what is wrong", async (_what, body) => {
     for (const path of posts()) {
       const answer = await system.rest().call(path, { method: "POST", body });
-      expectRefusal(answer, 422);
+      expectRefusal(answer, 422, FIELDS);
       expect(at(answer.body, "detail", 0)).toMatchObject({
         loc: expect.arrayContaining(["body"]),
         msg: expect.any(String),
@@ -104,27 +121,29 @@ describe("REST v1", () => {
   });
 
   test.each(UNKEEPABLE)("refuses %s with 400", async (_what, body) => {
-    for (const path of posts()) expectRefusal(await system.rest().call(path, { body }), 400);
+    for (const path of posts())
+      expectRefusal(await system.rest().call(path, { body }), 400, "Text may hold neither U+0000 nor half a character.");
   });
 
   test("refuses an empty body, where one is needed", async () => {
-    for (const path of posts()) expectRefusal(await system.rest().call(path, { method: "POST" }), 422);
+    for (const path of posts()) expectRefusal(await system.rest().call(path, { method: "POST" }), 422, FIELDS);
   });
 
   test.each([
-    ["a cursor that is none", "nonsense", 400],
-    ["a cursor of a far epoch", "900000000000000-1", 400],
-    ["a cursor beyond the log's end", "beyond", 400],
-    ["a cursor with more digits than there are", `1-${"9".repeat(40)}`, 400],
-  ])("refuses %s on every stream", async (_what, cursor, status) => {
+    ["a cursor that is none", "nonsense"],
+    ["a cursor of a far epoch", "900000000000000-1"],
+    ["a cursor beyond the log's end", "beyond"],
+    ["a cursor with more digits than there are", `1-${"9".repeat(40)}`],
+  ])("refuses %s on every stream", async (_what, cursor) => {
+    const [status, detail] = [400, ERRORS.invalid_cursor.text];
     const [epoch, n] = head.split("-").map(Number);
     const headers = { "last-event-id": cursor === "beyond" ? `${epoch}-${Number(n) + 1}` : cursor };
     const on = `${base()}/conversations/${conversation}`;
-    expectRefusal(await system.rest().call(`${on}/events`, { headers }), status);
-    expectRefusal(await system.rest().call(`${on}/events?after=${headers["last-event-id"]}`), status);
-    expectRefusal(await system.rest().call(`${on}/drain/stream`, { method: "POST", headers }), status);
+    expectRefusal(await system.rest().call(`${on}/events`, { headers }), status, detail);
+    expectRefusal(await system.rest().call(`${on}/events?after=${headers["last-event-id"]}`), status, detail);
+    expectRefusal(await system.rest().call(`${on}/drain/stream`, { method: "POST", headers }), status, detail);
     const body = { input: { text: "Hello" }, id: conversation };
-    expectRefusal(await system.rest().call(`${base()}/invoke/stream`, { body, headers }), status);
+    expectRefusal(await system.rest().call(`${base()}/invoke/stream`, { body, headers }), status, detail);
   });
 
   test.each([
@@ -148,7 +167,7 @@ describe("REST v1", () => {
 
   test("refuses an Idempotency-Key that is too long, before anything else is done", async () => {
     const headers = { "idempotency-key": "k".repeat(256) };
-    for (const path of posts()) expectRefusal(await system.rest().call(path, { body: { input: { text: "Hello" } }, headers }), 422);
+    for (const path of posts()) expectRefusal(await system.rest().call(path, { body: { input: { text: "Hello" } }, headers }), 422, FIELDS);
   });
 
   test("keeps nothing of a body that is cut in the middle", async () => {

@@ -97,7 +97,7 @@ describe("fillSchema", () => {
   it("a reference to nowhere, a foreign pattern and an endless schema do no harm", () => {
     expect(fillSchema({ $ref: "#/$defs/gone" }, TEXT)).toBe(TEXT);
     expect(fillSchema({ $ref: "https://example.com/schema" }, TEXT)).toBe(TEXT);
-    expect(fillSchema({ $ref: "#" }, TEXT)).toBeDefined();
+    expect(fillSchema({ $ref: "#" }, TEXT)).toBe(TEXT);
     expect(fillSchema({ type: "string", pattern: "(?<" }, TEXT)).toBe(TEXT);
   });
 });
