@@ -1,14 +1,16 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
-import { type Child, lastWords, type OnStarted, startChild } from "../services/child.ts";
+import { type Child, type OnStarted, startChild } from "../services/child.ts";
 import { freePort, isPortFree } from "../services/free-port.ts";
 import { StartFailure } from "../services/start-failure.ts";
 import { waitUntil } from "../services/wait-until.ts";
+import { finalWords, hasLogged, waitsForChange } from "./app-log.ts";
 import { type Folders, freshLog } from "./folders.ts";
 
 const DEFAULT_PORT = 4766;
 const PORTS_TRIED_MAX = 50;
 const READY_MS = 60_000;
+/** Levels at which the worker would not say that it has started. */
+const QUIET_LEVELS = ["warn", "error", "silent"];
 
 export interface AppOptions {
   folders: Folders;
@@ -40,10 +42,12 @@ export async function startApi(options: AppOptions & { url: string }): Promise<C
   return ready(child, isReady);
 }
 
-/** Starts the worker and waits for its first words, which it says when it takes work. */
+/** Starts the worker and waits until it says that it takes work; it has no door to knock at. It says so at the level `info`. */
 export async function startWorker(options: AppOptions): Promise<Child> {
-  const child = await startApp("worker", options);
-  return ready(child, () => Promise.resolve(statSync(child.logFile).size > 0));
+  const { environment } = options;
+  const isQuiet = QUIET_LEVELS.includes(environment["LOG_LEVEL"] ?? "");
+  const child = await startApp("worker", isQuiet ? { ...options, environment: { ...environment, LOG_LEVEL: "info" } } : options);
+  return ready(child, () => Promise.resolve(hasLogged(child.logFile, "worker started")));
 }
 
 function startApp(name: "api" | "worker", { folders, environment, onStarted, watch }: AppOptions): Promise<Child> {
@@ -61,9 +65,9 @@ function startApp(name: "api" | "worker", { folders, environment, onStarted, wat
 }
 
 async function ready(child: Child, isReady: () => Promise<boolean>): Promise<Child> {
-  const isSettled = async () => child.hasExited() || (await isReady());
-  const hasSettled = await waitUntil(isSettled, READY_MS);
-  if (child.hasExited()) throw new StartFailure(`The ${child.name} did not start: ${lastWords(child.logFile)} (${child.logFile})`);
+  const hasFailed = () => child.hasExited() || waitsForChange(child.logFile);
+  const hasSettled = await waitUntil(async () => hasFailed() || (await isReady()), READY_MS);
+  if (hasFailed()) throw new StartFailure(`The ${child.name} did not start: ${finalWords(child.logFile)} (${child.logFile})`);
   if (!hasSettled) throw new StartFailure(`The ${child.name} is not ready after ${READY_MS / 1000} s (${child.logFile})`);
   return child;
 }

@@ -3,8 +3,9 @@ import type { OnStarted } from "../services/child.ts";
 import { startPostgres } from "../services/postgres.ts";
 import { startRedis } from "../services/redis.ts";
 import { redisProgram } from "../services/redis-program.ts";
-import { StartFailure } from "../services/start-failure.ts";
 import { type Folders, freshLog } from "./folders.ts";
+import { pingPostgres, postgresFromEnvironment } from "./given-postgres.ts";
+import { pingRedis, redisFromEnvironment } from "./given-redis.ts";
 import type { Progress } from "./progress.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -26,7 +27,10 @@ export interface Databases {
   redisUrl: string;
 }
 
-/** The Postgres and the Redis that the environment names, else ones of this checkout's own. */
+/**
+ * The Postgres and the Redis that the environment names, else ones of this checkout's own. What was named has to answer
+ * before anything of our own is started. Throws `StartFailure`.
+ */
 export async function startDatabases(options: {
   folders: Folders;
   secrets: Secrets;
@@ -34,7 +38,23 @@ export async function startDatabases(options: {
   onStarted: OnStarted;
 }): Promise<Databases> {
   const { folders, secrets, progress, onStarted } = options;
-  const givenOwnerUrl = postgresFromEnvironment(process.env);
+  const givenPostgres = postgresFromEnvironment(process.env);
+  const givenRedis = redisFromEnvironment(process.env);
+  if (givenPostgres) {
+    await progress.step(
+      "Postgres",
+      () => pingPostgres(givenPostgres),
+      () => `yours, on ${placeOf(givenPostgres.url)}`,
+    );
+  }
+  if (givenRedis) {
+    await progress.step(
+      "Redis",
+      () => pingRedis(process.env, givenRedis.place),
+      () => `yours, on ${givenRedis.place}`,
+    );
+  }
+
   const startOwnPostgres = async () => {
     const folder = join(folders.state, "postgres");
     const logFile = freshLog(folders, "postgres");
@@ -48,46 +68,17 @@ export async function startDatabases(options: {
     });
     return own.url;
   };
-  const givenRedisUrl = process.env["REDIS_URL"];
   const startOwnRedis = async () => {
     const program = await redisProgram(progress.note);
     const folder = join(folders.state, "redis");
     const own = await startRedis({ program, folder, logFile: freshLog(folders, "redis"), password: secrets.redis, onStarted });
     return own.url;
   };
-
   const [ownerUrl, redisUrl] = await Promise.all([
-    givenOwnerUrl
-      ? progress.step(
-          "Postgres",
-          () => Promise.resolve(givenOwnerUrl),
-          (url) => `yours, on ${placeOf(url)}`,
-        )
-      : progress.step("Postgres", startOwnPostgres, (url) => `on ${placeOf(url)}, data in .parley/postgres`),
-    givenRedisUrl
-      ? progress.step(
-          "Redis",
-          () => Promise.resolve(givenRedisUrl),
-          (url) => `yours, on ${placeOf(url)}`,
-        )
-      : progress.step("Redis", startOwnRedis, (url) => `on ${placeOf(url)}, data in .parley/redis`),
+    givenPostgres?.url ?? progress.step("Postgres", startOwnPostgres, (url) => `on ${placeOf(url)}, data in .parley/postgres`),
+    givenRedis?.url ?? progress.step("Redis", startOwnRedis, (url) => `on ${placeOf(url)}, data in .parley/redis`),
   ]);
   return { ownerUrl, redisUrl };
-}
-
-/** `DATABASE_URL`, or one made of `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD` and `DB_NAME`; null when neither is set. */
-export function postgresFromEnvironment(environment: NodeJS.ProcessEnv): string | null {
-  const given = environment["DATABASE_URL"];
-  if (given) {
-    if (URL.canParse(given)) return given;
-    throw new StartFailure("DATABASE_URL is not an address like postgres://user:password@host:5432/name.");
-  }
-  const { DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME } = environment;
-  if (![DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME].some(Boolean)) return null;
-  const url = new URL(`postgres://${DB_HOST ?? "127.0.0.1"}:${DB_PORT ?? "5432"}/${encodeURIComponent(DB_NAME ?? "parley")}`);
-  url.username = encodeURIComponent(DB_USER ?? "postgres");
-  url.password = encodeURIComponent(DB_PASSWORD ?? "");
-  return url.href;
 }
 
 /** The same database, entered by another role. */

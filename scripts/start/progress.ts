@@ -8,11 +8,17 @@ export interface Progress {
   step<Result>(name: string, work: () => Promise<Result>, told?: (result: Result) => string): Promise<Result>;
   /** A line that belongs to the step at hand. */
   note(text: string): void;
+  /** From now on nothing is printed: the reason of a failure stays the last line, though steps beside it still end. */
+  close(): void;
   /** Since the command was given. */
   elapsed(): string;
 }
 
-export function createProgress(print: (line: string) => void, startedMs: number): Progress {
+export function createProgress(write: (line: string) => void, startedMs: number): Progress {
+  let isClosed = false;
+  const print = (line: string) => {
+    if (!isClosed) write(line);
+  };
   return {
     async step(name, work, told) {
       const fromMs = performance.now();
@@ -21,6 +27,9 @@ export function createProgress(print: (line: string) => void, startedMs: number)
       return result;
     },
     note: (text) => print(`  ${text}`),
+    close() {
+      isClosed = true;
+    },
     elapsed: () => seconds(startedMs),
   };
 }

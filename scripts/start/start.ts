@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { onOrphaned } from "../bootstrap/on-orphaned.mjs";
-import { lastWords } from "../services/child.ts";
 import { StartFailure } from "../services/start-failure.ts";
+import { finalWords } from "./app-log.ts";
 import { chosenPort, startApi, startWorker } from "./apps.ts";
 import { converse } from "./converse.ts";
 import { asRole, startDatabases } from "./databases.ts";
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(supervisor, 0));
     onOrphaned(() => void end(supervisor, 0));
     await startAll({ folders, progress, supervisor }).catch(async (error: unknown) => {
+      progress.close();
       if (!supervisor.isStopping()) tell(error);
       await end(supervisor, 1);
     });
@@ -113,7 +114,7 @@ async function showConversation(local: Local, names: Record<string, string>): Pr
 
 async function lost(supervisor: Supervisor, name: string, how: string, logFile: string): Promise<void> {
   // Killed from outside it had no time for last words.
-  const words = how.startsWith("signal") ? "" : `: ${lastWords(logFile)}`;
+  const words = how.startsWith("signal") ? "" : `: ${finalWords(logFile)}`;
   process.stderr.write(`\n${name} ended by itself (${how})${words} (${logFile})\n`);
   await end(supervisor, 1);
 }

@@ -21,6 +21,8 @@ export interface Run {
 export interface Checkout {
   folder: string;
   start(environment?: NodeJS.ProcessEnv): Run;
+  /** The same as a user types it; signals go to npm's process alone. */
+  npmStart(): Run;
   /** The processes that the running start has started. */
   children(): { name: string; pid: number }[];
   local(): { url: string; apiKey: string; adminSecret: string; agentId: string };
@@ -40,13 +42,15 @@ export function createCheckout(): Checkout {
   linkPackages(folder);
 
   const runs: Run[] = [];
+  const started = (command: string[], environment: NodeJS.ProcessEnv) => {
+    const run = startIn(folder, command, environment);
+    runs.push(run);
+    return run;
+  };
   return {
     folder,
-    start(environment = {}) {
-      const run = startIn(folder, environment);
-      runs.push(run);
-      return run;
-    },
+    start: (environment = {}) => started([process.execPath, "scripts/start.mjs"], environment),
+    npmStart: () => started(["npm", "start"], {}),
     children: () =>
       (JSON.parse(readFileSync(join(folder, ".parley", "run.json"), "utf8")) as { children: { name: string; pid: number }[] }).children,
     local: () => JSON.parse(readFileSync(join(folder, ".parley", "local.json"), "utf8")) as ReturnType<Checkout["local"]>,
@@ -74,10 +78,10 @@ function linkPackages(folder: string): void {
 /** What a start reads beside what belongs to the system: none of it comes in from outside a test. */
 const SETTINGS = /^(DATABASE|DB|REDIS|PARLEY|ADMIN|npm)_|^(PORT|HOST|CI)$|_API_KEY$/;
 
-function startIn(folder: string, extra: NodeJS.ProcessEnv): Run {
+function startIn(folder: string, [program = "", ...args]: string[], extra: NodeJS.ProcessEnv): Run {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTINGS.test(name)));
   const environment = { ...inherited, PORT: "0", ...extra };
-  const child: ChildProcess = spawn(process.execPath, ["scripts/start.mjs"], {
+  const child: ChildProcess = spawn(program, args, {
     cwd: folder,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
@@ -109,10 +113,12 @@ export const isRunning = ({ pid }: { pid: number }): boolean => startedAt(pid) !
 export function pathWithout(names: string[], folder: string): string {
   const programs = join(folder, "programs");
   mkdirSync(programs, { recursive: true });
-  for (const place of (process.env["PATH"] ?? "").split(":")) {
-    if (!existsSync(place)) continue;
+  // By name and not by whether the link leads somewhere: folders of programs hold links that do not.
+  const linked = new Set(names);
+  for (const place of (process.env["PATH"] ?? "").split(":").filter((folder) => existsSync(folder))) {
     for (const name of readdirSync(place)) {
-      if (!names.includes(name) && !existsSync(join(programs, name))) symlinkSync(join(place, name), join(programs, name));
+      if (!linked.has(name)) symlinkSync(join(place, name), join(programs, name));
+      linked.add(name);
     }
   }
   return programs;

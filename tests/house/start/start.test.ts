@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, afterEach, expect, inject, test } from "vitest";
+import { freePort } from "../../../scripts/services/free-port.ts";
 import { waitUntil } from "../../../scripts/services/wait-until.ts";
 import { createCheckout, isRunning, pathWithout, type Run } from "./checkout.ts";
 
@@ -24,12 +25,13 @@ async function startReady(): Promise<Run> {
   return running;
 }
 
-/** A start that must refuse: with that one line, a code that is not 0, and nothing left running. */
-async function expectRefusal(environment: NodeJS.ProcessEnv, line: RegExp): Promise<void> {
+/** A start that must refuse: with that one line, a code that is not 0, and nothing left running. Gives all it said. */
+async function expectRefusal(environment: NodeJS.ProcessEnv, line: RegExp): Promise<string> {
   const run = checkout.start(environment);
   expect(await run.ended).toBe(1);
   expect(run.output().trim().split("\n").at(-1)).toMatch(line);
   expect(run.output()).not.toMatch(/^\s+at /m);
+  return run.output();
 }
 
 test("a fresh checkout holds a conversation, tells how to go on, and serves until it is stopped", { timeout: START_MS }, async () => {
@@ -49,6 +51,17 @@ test("a fresh checkout holds a conversation, tells how to go on, and serves unti
   expect(children.map(({ name }) => name).sort()).toEqual(["Postgres", "Redis", "api", "worker"]);
   run.signal("SIGINT");
   expect(await run.ended).toBe(0);
+  expect(children.filter(isRunning)).toEqual([]);
+});
+
+test.each(["SIGINT", "SIGTERM"] as const)("%s to npm alone stops everything", { timeout: START_MS }, async (signal) => {
+  running = checkout.npmStart();
+  await running.untilSays("Parley is ready");
+  const children = checkout.children();
+  running.signal(signal);
+  await running.ended;
+  expect(running.output()).toContain("Stopping what was started");
+  expect(children).toHaveLength(4);
   expect(children.filter(isRunning)).toEqual([]);
 });
 
@@ -117,6 +130,36 @@ test("a port that was asked for and is taken is one line", { timeout: START_MS }
   const port = typeof address === "object" ? String(address?.port) : "";
   await expectRefusal({ PORT: port }, new RegExp(`^Port ${port} .* is taken`));
   server.close();
+});
+
+test("a Redis or Postgres of the user's that does not answer is one line, and nothing is started", { timeout: START_MS }, async () => {
+  const port = String(await freePort());
+  const place = `127[.]0[.]0[.]1:${port}`;
+  const refusals = [
+    [{ REDIS_URL: `redis://:hidden@127.0.0.1:${port}` }, `^Redis cannot be used on ${place}, named by REDIS_URL: .*ECONNREFUSED`],
+    [{ DATABASE_URL: `postgres://me:hidden@127.0.0.1:${port}/x` }, `^Postgres cannot be used on ${place}, named by DATABASE_URL: `],
+    [{ DB_HOST: "127.0.0.1", DB_PORT: port, DB_PASSWORD: "hidden" }, `^Postgres .* ${place}, named by DB_HOST, DB_PORT, DB_PASSWORD: `],
+    [{ REDIS_URL: inject("redisUrl").replace(/:[^:@]*@/, ":hidden@") }, "^Redis cannot be used on .*, named by REDIS_URL: WRONGPASS"],
+    [{ REDIS_URL: "hidden" }, "^REDIS_URL is not an address"],
+  ] as const;
+  for (const [environment, line] of refusals) {
+    const output = await expectRefusal(environment, new RegExp(line));
+    expect(output).not.toContain("hidden");
+    expect(output.trim().split("\n")).toHaveLength(1);
+  }
+});
+
+test("settings that the worker refuses are one line that lists what is wrong", { timeout: START_MS }, async () => {
+  const output = await expectRefusal(
+    { LEASE_MS: "abc", HEARTBEAT_MS: "1" },
+    /^The worker did not start: The configuration is wrong: LEASE_MS: .+; HEARTBEAT_MS: .+worker\.log\)$/,
+  );
+  expect(output).not.toContain("takes work");
+});
+
+test("a start goes on though the apps are told to log little", { timeout: START_MS }, async () => {
+  running = checkout.start({ LOG_LEVEL: "error" });
+  await running.untilSays("Parley is ready");
 });
 
 test("a broken data folder is one line", { timeout: START_MS }, async () => {
