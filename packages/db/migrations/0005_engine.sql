@@ -65,7 +65,6 @@ begin
   return jsonb_build_object(
     'outcome', 'claimed', 'epoch', c.epoch, 'n', c.head_n, 'month', c.month, 'agentId', c.agent_id, 'stopped', is_stopped(c),
     'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'events', did.appended,
-    'rootConversationId', coalesce(c.root_conversation_id, c.id), 'rootTurnNumber', coalesce(c.root_turn_number, c.turn_number),
     'turn', jsonb_build_object('id', t.id, 'number', t.number, 'agentVersion', t.agent_version, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
       'files', t.files, 'user', t.end_user, 'options', t.options, 'waitedMs', (extract(epoch from clock_timestamp() - t.created_at) * 1000)::bigint,
       'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint),
