@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { openDatabase } from "@parley/db";
-import { createGateway, type Gateway, type Log, systemClock } from "@parley/domain";
+import { createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
 import { createLiveTail } from "@parley/events";
 import { apiKeyPrefix, hashApiKey, makeApiKey } from "@parley/identity";
 import { createJobQueue } from "@parley/queue";
@@ -31,8 +31,18 @@ function makeKey() {
   return { apiKey, prefix: apiKeyPrefix(apiKey), hash: hashApiKey(apiKey) };
 }
 
+/** What stands between the gateway and its ports: tests fail on purpose at their calls. */
+export type Decorate = (ports: GatewayPorts) => GatewayPorts;
+
+export interface FrontRoomParts {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  decorate?: Decorate | undefined;
+}
+
 /** Builds the gateway on its stores, queue and live tail. Everything connects when it is first used. */
-export function compose(config: Config, log: Log, metrics: Metrics): FrontRoom {
+export function compose({ config, log, metrics, decorate = (ports) => ports }: FrontRoomParts): FrontRoom {
   const redis = {
     url: config.REDIS_URL,
     cluster: config.REDIS_CLUSTER,
@@ -53,15 +63,17 @@ export function compose(config: Config, log: Log, metrics: Metrics): FrontRoom {
   const { authenticate, credentialOf, keys } =
     config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
   const { agents, conversations, executions, logs, organizations } = database;
-  const { gateway, watch } = createGateway({
-    ...{ agents, conversations, executions, keys, logs, organizations, tail, queue, log, authenticate, makeKey },
-    clock: systemClock,
-    hashBody: (body) => createHash("sha256").update(body).digest("hex"),
-    async checkReady() {
-      const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
-      return { postgres, redis };
-    },
-  });
+  const { gateway, watch } = createGateway(
+    decorate({
+      ...{ agents, conversations, executions, keys, logs, organizations, tail, queue, log, authenticate, makeKey },
+      clock: systemClock,
+      hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+      async checkReady() {
+        const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
+        return { postgres, redis };
+      },
+    }),
+  );
   const closing = new AbortController();
   const watching = watch(closing.signal);
 

@@ -1,8 +1,5 @@
-import type { Log } from "@parley/domain";
-import type { Metrics } from "@parley/telemetry";
 import { createAttachments } from "./attachments.ts";
-import { compose } from "./compose.ts";
-import type { Config } from "./config.ts";
+import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { listen } from "./server.ts";
@@ -15,8 +12,9 @@ interface Api {
 }
 
 /** Starts the front door. Rejects where its address cannot be had; nothing is left running then. */
-export async function start(config: Config, log: Log, metrics: Metrics): Promise<Api> {
-  const { gateway, credentialOf, close } = compose(config, log, metrics);
+export async function start(parts: FrontRoomParts): Promise<Api> {
+  const { config, log, metrics } = parts;
+  const { gateway, credentialOf, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: config.STREAMS_PER_CALLER_MAX,

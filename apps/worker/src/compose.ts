@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { openDatabase, openSweepStore } from "@parley/db";
-import { createEngine, type Log, systemClock } from "@parley/domain";
+import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import { createModels, modelProviders, modelSecrets } from "@parley/model";
@@ -16,8 +16,18 @@ export interface Worker {
   close(): Promise<void>;
 }
 
+/** What stands between the engine and its ports: tests fail on purpose at their calls. */
+export type Decorate = (ports: EnginePorts) => EnginePorts;
+
+interface WorkerParts {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  decorate?: Decorate | undefined;
+}
+
 /** Builds the engine room from its settings. Nothing runs before `start`. */
-export function compose(config: Config, log: Log, metrics: Metrics): Worker {
+export function compose({ config, log, metrics, decorate = (ports) => ports }: WorkerParts): Worker {
   const workerId = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, sentinelName: config.REDIS_SENTINEL_NAME };
   const prefix = config.REDIS_PREFIX;
@@ -30,7 +40,7 @@ export function compose(config: Config, log: Log, metrics: Metrics): Worker {
   const providers = modelProviders(config);
   const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
   const engine = createEngine(
-    {
+    decorate({
       turns: database.turns,
       agents: database.agents,
       ...(sweep === undefined ? {} : { sweep: sweep.store }),
@@ -41,7 +51,7 @@ export function compose(config: Config, log: Log, metrics: Metrics): Worker {
       log,
       random: Math.random,
       metrics,
-    },
+    }),
     { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS },
   );
   const jobs = createJobWorker({

@@ -1,32 +1,8 @@
-import { createLog, createMetrics } from "@parley/telemetry";
-import { compose } from "./compose.ts";
-import { type Config, readConfig } from "./config.ts";
-import { serveMetrics } from "./serve-metrics.ts";
-
-async function main(config: Config): Promise<void> {
-  const log = createLog({ level: config.LOG_LEVEL, name: "worker" });
-  const metrics = createMetrics();
-  const worker = compose(config, log, metrics);
-  const server =
-    config.WORKER_PORT === undefined ? undefined : await serveMetrics({ host: config.HOST, port: config.WORKER_PORT, metrics });
-  await worker.start();
-  log.info({ queues: config.WORKER_QUEUES, concurrency: config.WORKER_CONCURRENCY, port: server?.port }, "worker started");
-
-  let stopping = false;
-  const stop = async (signal: string) => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "worker stops");
-    await worker.close();
-    await server?.close();
-    log.info({}, "worker stopped");
-    process.exit(0);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
-}
+import { readConfig } from "./config.ts";
+import { run } from "./run.ts";
 
 try {
-  await main(readConfig());
+  await run(readConfig());
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

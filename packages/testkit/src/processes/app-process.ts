@@ -47,9 +47,12 @@ const parsed = (line: string): LogLine => {
   }
 };
 
-/** Starts one of the apps as it runs in production, with this environment and nothing of ours but PATH. */
-export function startApp(app: "api" | "worker", environment: Record<string, string>): AppProcess {
-  const child = spawn(process.execPath, [join(ROOT, "apps", app, "src", "main.ts")], {
+/** How an app runs in production. */
+const mainOf = (app: "api" | "worker"): string => join(ROOT, "apps", app, "src", "main.ts");
+
+/** Starts one of the apps, with this environment and nothing of ours but PATH. `entry` is a file that starts it in another way. */
+export function startApp(app: "api" | "worker", environment: Record<string, string>, entry = mainOf(app)): AppProcess {
+  const child = spawn(process.execPath, [entry], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], NODE_ENV: "production", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -18,9 +18,9 @@ export interface Replica {
 const READY = { api: "the front door is open", worker: "worker started" } as const;
 const CLOSE_MS = 8_000;
 
-/** Starts a replica and waits until it serves. */
-export async function startReplica(app: "api" | "worker", environment: Record<string, string>): Promise<Replica> {
-  let current = startApp(app, environment);
+/** Starts a replica, from `entry` where one is given, and waits until it serves. */
+export async function startReplica(app: "api" | "worker", environment: Record<string, string>, entry?: string): Promise<Replica> {
+  let current = startApp(app, environment, entry);
   let url = "";
   const ready = async (): Promise<void> => {
     try {
@@ -53,7 +53,7 @@ export async function startReplica(app: "api" | "worker", environment: Record<st
     },
     async restart() {
       await close();
-      current = startApp(app, environment);
+      current = startApp(app, environment, entry);
       await ready();
     },
     close,

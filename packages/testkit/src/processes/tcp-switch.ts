@@ -7,6 +7,8 @@ export interface TcpSwitch {
   connections(): number;
   /** Breaks every connection of now, as a network does: without a word. */
   cut(): void;
+  /** Breaks them with a reset, so that what was on its way is lost too. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,9 @@ export function startTcpSwitch(targets: readonly string[]): Promise<TcpSwitch> {
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
+  const reset = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -39,7 +44,7 @@ export function startTcpSwitch(targets: readonly string[]): Promise<TcpSwitch> {
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
-      resolve({ url: `http://127.0.0.1:${port}`, connections: () => connections, cut, close });
+      resolve({ url: `http://127.0.0.1:${port}`, connections: () => connections, cut, reset, close });
     });
   });
 }

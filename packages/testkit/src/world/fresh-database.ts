@@ -11,12 +11,27 @@ export interface FreshDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of its own, cloned from the migrated template. */
-export async function freshDatabase(): Promise<FreshDatabase> {
+/** Where a database is cloned from, and the passwords of the application's roles. */
+export interface DatabaseServer {
+  postgresAdminUrl: string;
+  templateDatabase: string;
+  appPassword: string;
+  sweepPassword: string;
+}
+
+const ofThisRun = (): DatabaseServer => ({
+  postgresAdminUrl: inject("postgresAdminUrl"),
+  templateDatabase: inject("templateDatabase"),
+  appPassword: inject("appPassword"),
+  sweepPassword: inject("sweepPassword"),
+});
+
+/** A database of its own, cloned from the migrated template; outside of a test run the server has to be given. */
+export async function freshDatabase(server = ofThisRun()): Promise<FreshDatabase> {
+  const { postgresAdminUrl: adminUrl, templateDatabase, appPassword, sweepPassword } = server;
   const name = `test_${randomBytes(6).toString("hex")}`;
-  const adminUrl = inject("postgresAdminUrl");
   const admin = postgres(adminUrl, { max: 1, onnotice: () => undefined });
-  await admin.unsafe(`create database ${name} template ${inject("templateDatabase")}`);
+  await admin.unsafe(`create database ${name} template ${templateDatabase}`);
   await admin.end();
 
   const as = (user: string, password: string) => {
@@ -30,8 +45,8 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   ownerUrl.pathname = `/${name}`;
   return {
     ownerUrl: ownerUrl.href,
-    url: as("parley_app", inject("appPassword")),
-    sweepUrl: as("parley_sweep", inject("sweepPassword")),
+    url: as("parley_app", appPassword),
+    sweepUrl: as("parley_sweep", sweepPassword),
     async drop() {
       const again = postgres(adminUrl, { max: 1, onnotice: () => undefined });
       await again.unsafe(`drop database if exists ${name} with (force)`);
