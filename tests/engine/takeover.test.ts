@@ -148,7 +148,7 @@ test("a commit, a give-back and a renewal under an old epoch are refused and cha
   await collectUntil(events, (event) => event.type === "turn.delta");
   const page = await world.database.logs.read({ ...keyOf(submitted.conversationId), after: START, limit: 500 });
   const fence = { ...keyOf(submitted.conversationId), epoch: (page?.epoch ?? 0) - 1, n: 5, turnId: submitted.turnId };
-  expect(await world.database.turns.commit(fence, { events: [] }, LEASE_MS)).toEqual({ outcome: "stale" });
+  expect(await world.database.turns.commit(fence, { events: [] }, { leaseMs: LEASE_MS, wakesMax: 0 })).toEqual({ outcome: "stale" });
   expect(await world.database.turns.giveBack(fence, [])).toBe(false);
   expect(await world.database.turns.renew([{ ...fence, texts: null }], LEASE_MS)).toMatchObject([{ alive: false }]);
   expect(await world.database.turns.claim(keyOf(submitted.conversationId), { worker: "w", leaseMs: 1, historyTurnsMax: 1 })).toBeNull();
@@ -192,11 +192,11 @@ test("a write that comes again because its answer was lost is known, and is not 
     const fence = { ...key, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id };
     const usage = { turnId: claim.turn.id, executionId: conversationId, attempt: 1, step: 1, try: 0, model: "m" };
     const tokens = { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0, estimated: false };
-    const write = () => still.database.turns.commit(fence, { events, usage: [{ ...usage, ...tokens }] }, 60_000);
+    const write = () => still.database.turns.commit(fence, { events, usage: [{ ...usage, ...tokens }] }, { leaseMs: 60_000, wakesMax: 0 });
     const first = await write();
     expect(await write()).toEqual(first);
     const finish = { status: "completed" as const, reason: null, text: null, result: "r", usage: { ...tokens, modelCalls: 1 } };
-    const end = () => still.database.turns.commit({ ...fence, n: fence.n + 1 }, { finish }, 60_000);
+    const end = () => still.database.turns.commit({ ...fence, n: fence.n + 1 }, { finish }, { leaseMs: 60_000, wakesMax: 0 });
     const ended = await end();
     expect(await end()).toEqual(ended);
     const seen = await logUntil(still, conversationId, isEnd);

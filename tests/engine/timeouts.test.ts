@@ -1,16 +1,10 @@
 import { openWorld, tokenText, untilRest, type World } from "@parley/testkit";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { routerOver, start } from "./testing/start.ts";
-
-// The bounds are half an hour and ten minutes; here they are short.
-vi.mock("../../packages/contracts/src/limits.ts", async (original) => {
-  const { LIMITS } = await original<{ LIMITS: object }>();
-  return { LIMITS: { ...LIMITS, turnMs: 1_500, childMs: 300 } };
-});
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ limits: { turnMs: 1_500, childMs: 300 } });
 });
 afterAll(() => world.close());
 

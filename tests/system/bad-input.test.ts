@@ -72,7 +72,6 @@ const BODIES: [what: string, status: number, request: RestRequest, detail: strin
 const INPUTS: [what: string, input: unknown][] = [
   ["nothing", {}],
   ["an empty text", { input: { text: "" } }],
-  ["a text over the limit", { input: { text: "x".repeat(262_145) } }],
   ["a number for the text", { input: { text: 7 } }],
   ["a list", []],
   ["null", null],
@@ -106,6 +105,15 @@ describe("REST v1", () => {
     for (const path of [...posts(), `${base()}/conversations/${conversation}/messages`, `${base()}/conversations/${conversation}/stop`]) {
       expectRefusal(await system.rest().call(path, { method: "POST", ...request }), status, detail);
     }
+  });
+
+  test("refuses a text over the limit with 413 before any stream begins", async () => {
+    const detail = "The message is longer than 262144 characters.";
+    for (const path of posts()) {
+      expectRefusal(await system.rest().call(path, { body: { input: { text: "x".repeat(262_145) } } }), 413, detail);
+    }
+    const message = { body: { text: "x".repeat(262_145), mode: "queue" } };
+    expectRefusal(await system.rest().call(`${base()}/conversations/${conversation}/messages`, message), 413, detail);
   });
 
   test.each(INPUTS)("refuses %s with 422 and the place of what is wrong", async (_what, body) => {

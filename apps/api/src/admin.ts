@@ -1,15 +1,16 @@
-import { type ApiKey, agentId, createKeyInput, GatewayError, keyId, organizationId, scope } from "@parley/contracts";
+import { type ApiKey, agentId, createKeyInput, GatewayError, keyId, type Limits, organizationId, scope } from "@parley/contracts";
 import type { Gateway } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
 import { issuesOf } from "@parley/router";
 import { type RequestHandler, Router } from "express";
 import { z } from "zod";
-import { readJsonBody } from "./rest/json-body.ts";
+import { jsonBodyReader } from "./rest/json-body.ts";
 
 export interface AdminDependencies {
   gateway: Gateway;
   /** Null: nobody may use these routes. */
   adminSecret: string | null;
+  limits: Pick<Limits, "bodyBytesMax" | "jsonDepthMax">;
 }
 
 const organizationBody = z.object({ name: z.string().trim().min(1).max(120) });
@@ -42,7 +43,8 @@ const keyOnWire = (key: ApiKey) => ({
 });
 
 /** The operator's routes, with the admin secret: organizations and their keys. */
-export function adminRoutes({ gateway, adminSecret }: AdminDependencies): Router {
+export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies): Router {
+  const readJsonBody = jsonBodyReader(limits);
   const requireSecret: RequestHandler = (request, response, next) => {
     if (adminSecret === null) throw new GatewayError("admin_not_configured");
     if (!hasAdminSecret(request.headers, adminSecret)) {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
 import { createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
 import { createLiveTail } from "@parley/events";
@@ -67,6 +68,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     decorate({
       ...{ agents, conversations, executions, keys, logs, organizations, tail, queue, log, authenticate, makeKey },
       clock: systemClock,
+      limits: limitsFrom(config),
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       async checkReady() {
         const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);

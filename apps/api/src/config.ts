@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { LIMITS, organizationId } from "@parley/contracts";
+import { limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
@@ -20,10 +20,6 @@ const ownSettings = z
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
     /** Open connections of one process, streams included. */
     CONNECTIONS_MAX: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
-    /** Subscriptions of one WebSocket. */
-    SUBSCRIPTIONS_PER_SOCKET_MAX: z.coerce.number().int().min(1).max(1_000_000).default(LIMITS.subscriptionsPerSocketMax),
-    /** Streams and subscriptions that one credential may have open in one process. */
-    STREAMS_PER_CALLER_MAX: z.coerce.number().int().min(1).max(1_000_000).default(LIMITS.streamsPerCallerMax),
     /** How long requests under way may take when the process is told to stop. */
     API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   })
@@ -36,7 +32,7 @@ const ownSettings = z
     path: ["DEFAULT_ORGANIZATION_ID"],
   });
 
-const schema = databaseSettings.extend(redisSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
+const schema = databaseSettings.extend(limitSettings.shape).extend(redisSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
 export type Config = z.infer<typeof schema>;
 
 /** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */

@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import type { Metrics } from "@parley/telemetry";
 import express, { type Express, type Request } from "express";
@@ -18,13 +19,14 @@ export interface HttpDependencies {
   streams: OpenStreams;
   credentialOf(headers: Request["headers"]): string | null;
   adminSecret: string | null;
+  limits: Limits;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, adminSecret, closing } = dependencies;
+  const { gateway, log, metrics, streams, adminSecret, limits, closing } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -34,7 +36,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(operationsRoutes({ gateway, metrics, isStopping: () => closing.aborted }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
-  app.use(adminRoutes({ gateway, adminSecret }));
+  app.use(adminRoutes({ gateway, adminSecret, limits }));
   app.use(answerUnmatched);
   app.use(answerErrors(log));
   return app;

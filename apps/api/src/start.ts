@@ -1,3 +1,4 @@
+import { limitsFrom } from "@parley/contracts";
 import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
@@ -14,10 +15,11 @@ interface Api {
 /** Starts the front door. Rejects where its address cannot be had; nothing is left running then. */
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
+  const limits = limitsFrom(config);
   const { gateway, credentialOf, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
-    perCallerMax: config.STREAMS_PER_CALLER_MAX,
+    perCallerMax: limits.streamsPerCallerMax,
     onOpen: (door) => metrics.streamAttached({ door }),
   });
   const closing = new AbortController();
@@ -29,13 +31,10 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     streams,
     credentialOf,
     adminSecret: config.ADMIN_SECRET ?? null,
+    limits,
     closing: closing.signal,
   };
-  const sockets = createWebSocketDoor({
-    ...doors,
-    openStream: streams.through("websocket"),
-    subscriptionsPerSocketMax: config.SUBSCRIPTIONS_PER_SOCKET_MAX,
-  });
+  const sockets = createWebSocketDoor({ ...doors, openStream: streams.through("websocket") });
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });

@@ -47,7 +47,7 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, inde
 const follow = (conversationId: string) => ({ method: "subscription", path: "turn.follow", input: { conversationId } });
 
 test("a socket that asks for subscriptions without end gets its bound, each other a typed refusal, and goes on", async () => {
-  const { api, conversationId } = await setUp({ subscriptionsPerSocketMax: 5 });
+  const { api, conversationId } = await setUp({ limits: { subscriptionsPerSocketMax: 5 } });
   const socket = connect(api);
   const { began, refused } = await ask(socket, upTo(500), follow(conversationId));
   await vi.waitFor(() => expect([began.size, refused.length]).toEqual([5, 495]));
@@ -64,7 +64,7 @@ test("a socket that asks for subscriptions without end gets its bound, each othe
 });
 
 test("waiting for turns on a socket counts like following them", async () => {
-  const { api, conversationId } = await setUp({ subscriptionsPerSocketMax: 5 });
+  const { api, conversationId } = await setUp({ limits: { subscriptionsPerSocketMax: 5 } });
   const input = { conversationId, turnId: randomUUID() };
   const { refused } = await ask(connect(api), upTo(50), { method: "query", path: "turn.await", input });
   await vi.waitFor(() => expect([refused.length, api.open.websocket]).toEqual([45, 5]));
@@ -73,7 +73,7 @@ test("waiting for turns on a socket counts like following them", async () => {
 });
 
 test("a caller's streams are bounded over all doors together; one that ends makes room", async () => {
-  const { api, conversationId } = await setUp({ streamsPerCallerMax: 3 });
+  const { api, conversationId } = await setUp({ limits: { streamsPerCallerMax: 3 } });
   const leaving = new AbortController();
   const headers = { "x-api-key": api.key };
   const { agentId } = await createClient({ url: api.url, apiKey: api.key }).conversation.runState.query({ conversationId });
@@ -103,7 +103,7 @@ test("a caller's streams are bounded over all doors together; one that ends make
 });
 
 test("a refused invoke's stream keeps no message", async () => {
-  const { api } = await setUp({ streamsPerCallerMax: 0 });
+  const { api } = await setUp({ limits: { streamsPerCallerMax: 0 } });
   const client = createClient({ url: api.url, apiKey: api.key });
   const agent = await client.agent.create.mutate({ name: "A", description: "", config: { model: "local/echo" } });
   const before = await client.execution.list.query();

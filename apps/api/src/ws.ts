@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { GatewayError, LIMITS } from "@parley/contracts";
+import { GatewayError } from "@parley/contracts";
 import { appRouter, type Context } from "@parley/router";
 import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -27,31 +27,30 @@ const BUFFERED_BYTES_MAX = 4_194_304;
 const GOING_AWAY = 1001;
 const UNAUTHENTICATED = 4401;
 
-const jsonText: Encoder = {
+const jsonText = (jsonDepthMax: number): Encoder => ({
   encode: (data) => JSON.stringify(data),
   decode: (data) => {
     if (typeof data !== "string") throw new GatewayError("bad_request", { text: "Frames must be text." });
     const value: unknown = JSON.parse(data);
-    if (isDeeperThan(value, LIMITS.jsonDepthMax)) throw new GatewayError("bad_request", { text: "The JSON is nested too deeply." });
+    if (isDeeperThan(value, jsonDepthMax)) throw new GatewayError("bad_request", { text: "The JSON is nested too deeply." });
     if (!isKeepableJson(data, value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
     return value;
   },
-};
+});
 
 /** The key of a connection: its first message names it as `apiKey`; a client that can set headers may do that instead. */
 const credentialOf = (request: IncomingMessage, named: string | undefined, fromHeaders: TrpcDependencies["credentialOf"]) =>
   fromHeaders(named === undefined ? request.headers : { "x-api-key": named });
 
 interface WebSocketDependencies extends TrpcDependencies {
-  subscriptionsPerSocketMax?: number;
   authenticateMs?: number;
 }
 
 /** tRPC over WebSocket. */
 export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSocketDoor {
-  const { gateway, log, attachments, openStream } = dependencies;
-  const { subscriptionsPerSocketMax = LIMITS.subscriptionsPerSocketMax, authenticateMs = AUTHENTICATE_MS } = dependencies;
-  const server = new WebSocketServer({ noServer: true, maxPayload: LIMITS.bodyBytesMax, perMessageDeflate: false });
+  const { gateway, log, attachments, openStream, limits, authenticateMs = AUTHENTICATE_MS } = dependencies;
+  const { subscriptionsPerSocketMax, bodyBytesMax, jsonDepthMax } = limits;
+  const server = new WebSocketServer({ noServer: true, maxPayload: bodyBytesMax, perMessageDeflate: false });
 
   function attach(socket: WebSocket, credential: string | null): void {
     const forget = attachments.add({
@@ -81,7 +80,7 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSoc
     router: appRouter,
     maxBatchSize: BATCH_MAX,
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
-    experimental_encoder: jsonText,
+    experimental_encoder: jsonText(jsonDepthMax),
     createContext: ({ req, res, info }): Context => {
       const credential = credentialOf(req, info.connectionParams?.apiKey, dependencies.credentialOf);
       attach(res, credential);

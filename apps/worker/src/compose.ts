@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { limitsFrom } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
@@ -16,6 +17,9 @@ export interface Worker {
   close(): Promise<void>;
 }
 
+/** How much longer than the longest turn a job may take. */
+const TIMEOUT_MARGIN_MS = 60_000;
+
 /** What stands between the engine and its ports: tests fail on purpose at their calls. */
 export type Decorate = (ports: EnginePorts) => EnginePorts;
 
@@ -31,6 +35,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
   const workerId = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, sentinelName: config.REDIS_SENTINEL_NAME };
   const prefix = config.REDIS_PREFIX;
+  const limits = limitsFrom(config);
   const connection = { prepare: config.DATABASE_PREPARE, applicationName: `parley-worker` };
 
   const database = openDatabase({ ...connection, url: config.DATABASE_URL, pool: config.DATABASE_POOL });
@@ -51,6 +56,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       log,
       random: Math.random,
       metrics,
+      limits,
     }),
     { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS },
   );
@@ -62,6 +68,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
     queues: config.WORKER_QUEUES,
     concurrency: config.WORKER_CONCURRENCY,
     handlers: handlers(engine),
+    timeoutMs: limits.turnMs + TIMEOUT_MARGIN_MS,
     // The right to run a turn is its lease in Postgres; BullMQ's lock only says who was told about it.
     abortOnLostLock: false,
   });

@@ -1,3 +1,4 @@
+import { limitSettings } from "@parley/contracts";
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { modelSettings } from "@parley/model";
@@ -25,6 +26,7 @@ const ownSettings = z
 
 const schema = databaseSettings
   .extend(sweepSettings.shape)
+  .extend(limitSettings.shape)
   .extend(egressSettings.shape)
   .extend(modelSettings.shape)
   .extend(redisSettings.shape)

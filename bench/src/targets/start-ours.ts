@@ -44,7 +44,7 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
     PORT: String(port),
     ADMIN_SECRET: adminSecret,
     // All load comes from one caller.
-    STREAMS_PER_CALLER_MAX: "1000000",
+    LIMIT_STREAMS_PER_CALLER_MAX: "1000000",
     EGRESS_ALLOW: new URL(services.upstreamUrl).host,
     MODEL_BASE_URL: `${services.upstreamUrl}/v1`,
     MODEL_API_KEY: "bench",

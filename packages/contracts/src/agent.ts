@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { agentId } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 
 /** `sync`: the turn waits for the child. `async`: the id at once, the result later. `auto`: the model chooses. */
 export const dispatchMode = z.enum(["sync", "async", "auto"]);
@@ -8,20 +8,24 @@ export type DispatchMode = z.infer<typeof dispatchMode>;
 
 export const subAgent = z.object({ agentId, mode: dispatchMode.default("auto") });
 
-/** What an agent is, one version of it. A model is named `<provider>/<model>`, for example `local/chat`. */
+/**
+ * What an agent is, one version of it. A model is named `<provider>/<model>`, for example `local/chat`. Lists and texts
+ * are held to the limits where an agent is saved; here only to their ceilings.
+ */
 export const agentConfig = z.object({
-  instructions: z.string().max(LIMITS.messageCharsMax).default(""),
+  instructions: z.string().max(BOUNDS.messageCharsMax.ceiling).default(""),
   model: z.string().min(1).max(200).default("local/chat"),
-  fallbackModels: z.array(z.string().min(1).max(200)).max(LIMITS.fallbackModelsMax).default([]),
+  fallbackModels: z.array(z.string().min(1).max(200)).max(BOUNDS.fallbackModelsMax.ceiling).default([]),
   temperature: z.number().min(0).max(2).optional(),
   maxOutputTokens: z.int().positive().max(1_000_000).optional(),
   reasoningEffort: z.enum(["low", "medium", "high", "xhigh"]).optional(),
-  subAgents: z.array(subAgent).max(64).default([]),
+  subAgents: z.array(subAgent).max(BOUNDS.subAgentsMax.ceiling).default([]),
   /** Whether the model may ask the user with `ask_user_questions`. */
   mayAsk: z.boolean().default(true),
   /** Whether an async child's result starts a turn of its own once it is there. */
   wakeOnAsyncResult: z.boolean().default(false),
-  stepsMax: z.int().positive().max(100).default(LIMITS.stepsPerTurnMax),
+  /** Steps that it takes at most; never more than `stepsPerTurnMax`. */
+  stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).default(20),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 

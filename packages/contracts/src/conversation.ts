@@ -5,7 +5,7 @@ import type { MessageMode } from "./events.ts";
 import type { Execution, Usage } from "./execution.ts";
 import { endUser, messageInput, turnOptions } from "./execution.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 import type { question } from "./question.ts";
 
 /** The modes served today. */
@@ -109,7 +109,7 @@ export interface RunState {
 
 export const pageInput = z.object({
   page: z.coerce.number().int().positive().max(100_000).default(1),
-  perPage: z.coerce.number().int().positive().max(LIMITS.pageMax).default(20),
+  perPage: z.coerce.number().int().positive().max(BOUNDS.pageMax.ceiling).default(20),
 });
 
 export const listExecutionsInput = pageInput.extend({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { dispatchMode } from "./agent.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 
 export const EXECUTION_STATUSES = ["pending", "executing", "paused", "error", "failed", "completed", "stopped"] as const;
 export const executionStatus = z.enum(EXECUTION_STATUSES);
@@ -20,17 +20,20 @@ export const endUser = z.object({
   timezone: z.string().max(64).nullish(),
   additionalAttributes: z
     .record(z.string(), z.json())
-    .refine((attributes) => JSON.stringify(attributes).length <= LIMITS.endUserAttributesCharsMax, {
-      message: `Longer than ${LIMITS.endUserAttributesCharsMax} characters of JSON.`,
+    .refine((attributes) => JSON.stringify(attributes).length <= BOUNDS.endUserAttributesCharsMax.ceiling, {
+      message: `Longer than ${BOUNDS.endUserAttributesCharsMax.ceiling} characters of JSON.`,
     })
     .nullish(),
 });
 export type EndUser = z.infer<typeof endUser>;
 
-/** `text` has at most `LIMITS.messageCharsMax` UTF-16 units; `files` are URLs. One of the two is needed. */
+/**
+ * `text` is counted in UTF-16 units; `files` are URLs. One of the two is needed. Messages are held to the limits at
+ * admission; here only to their ceilings.
+ */
 export const messageInput = z.object({
-  text: z.string().max(LIMITS.messageCharsMax).default(""),
-  files: z.array(z.url().max(2_048)).max(LIMITS.filesPerMessageMax).default([]),
+  text: z.string().max(BOUNDS.messageCharsMax.ceiling).default(""),
+  files: z.array(z.url().max(2_048)).max(BOUNDS.filesPerMessageMax.ceiling).default([]),
 });
 export type MessageInput = z.infer<typeof messageInput>;
 
@@ -39,9 +42,9 @@ export const outputFormat = z.enum(["text", "markdown", "json", "voice"]);
 
 /** What a caller may set for one turn. */
 export const turnOptions = z.object({
-  instructionsOverride: z.string().max(LIMITS.messageCharsMax).optional(),
-  additionalContext: z.string().max(LIMITS.messageCharsMax).optional(),
-  expectedOutput: z.string().max(LIMITS.messageCharsMax).optional(),
+  instructionsOverride: z.string().max(BOUNDS.messageCharsMax.ceiling).optional(),
+  additionalContext: z.string().max(BOUNDS.messageCharsMax.ceiling).optional(),
+  expectedOutput: z.string().max(BOUNDS.messageCharsMax.ceiling).optional(),
   outputFormat: outputFormat.optional(),
   outputSchema: z.record(z.string(), z.json()).optional(),
   model: z.string().min(1).max(200).optional(),

@@ -8,6 +8,7 @@ export * from "./execution.ts";
 export * from "./fold-text.ts";
 export * from "./ids.ts";
 export * from "./jobs.ts";
+export * from "./limit-settings.ts";
 export * from "./limits.ts";
 export * from "./question.ts";
 export * from "./tool-arguments.ts";

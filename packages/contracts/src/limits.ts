@@ -1,37 +1,56 @@
-/** What callers may send or cause at most, and for how long things are kept. */
-export const LIMITS = {
-  bodyBytesMax: 1_048_576,
-  messageCharsMax: 262_144,
-  filesPerMessageMax: 32,
-  jsonDepthMax: 64,
-  queueMax: 100,
-  stepsPerTurnMax: 20,
-  callsPerStepMax: 16,
-  childDepthMax: 3,
-  childrenPerTurnMax: 64,
-  attemptsPerTurnMax: 5,
-  /** Turns in a row that background results may begin without a caller's message in between. */
-  wakesInARowMax: 10,
+interface Bound {
+  /** What holds where nothing is set. */
+  standard: number;
+  /** The smallest and the largest value that a setting may have. No schema lets more than `ceiling` through, whatever is set. */
+  floor: number;
+  ceiling: number;
+}
+
+/** A week: timers count in 31 bits, and nothing that a caller waits for is longer. */
+const WEEK_MS = 604_800_000;
+
+/** Every bound on what callers may send or cause, and for how long things are kept. `docs/settings.md` says what each does. */
+export const BOUNDS = {
+  bodyBytesMax: { standard: 1_048_576, floor: 1_024, ceiling: 16_777_216 },
+  jsonDepthMax: { standard: 64, floor: 8, ceiling: 256 },
+  messageCharsMax: { standard: 262_144, floor: 1, ceiling: 4_194_304 },
+  filesPerMessageMax: { standard: 32, floor: 1, ceiling: 1_000 },
+  endUserAttributesCharsMax: { standard: 8_192, floor: 2, ceiling: 262_144 },
+  /** A look at the queue shows all of it. */
+  queueMax: { standard: 100, floor: 1, ceiling: 1_000 },
+  stepsPerTurnMax: { standard: 100, floor: 1, ceiling: 1_000 },
   /** Calls of one response, whatever they are. */
-  callsPerResponseMax: 64,
-  endUserAttributesCharsMax: 8_192,
+  callsPerResponseMax: { standard: 64, floor: 1, ceiling: 1_000 },
+  callsPerStepMax: { standard: 16, floor: 1, ceiling: 256 },
+  childDepthMax: { standard: 3, floor: 0, ceiling: 16 },
+  childrenPerTurnMax: { standard: 64, floor: 0, ceiling: 10_000 },
+  subAgentsMax: { standard: 64, floor: 0, ceiling: 256 },
+  attemptsPerTurnMax: { standard: 5, floor: 1, ceiling: 100 },
+  /** Turns in a row that background results may begin without a caller's message in between. */
+  wakesInARowMax: { standard: 10, floor: 0, ceiling: 1_000 },
   /** How long a `queue` message waits on an idle conversation before it is run. */
-  idleQueueGraceMs: 5_000,
-  /** How long a repeated call gets its first answer. */
-  idempotencyKeptHours: 24,
-  turnMs: 1_800_000,
-  childMs: 600_000,
-  answerCharsMax: 1_048_576,
-  historyTurnsMax: 40,
-  historyCharsMax: 48_000,
-  syncWaitMs: 300_000,
-  streamMs: 3_600_000,
-  streamBufferEventsMax: 1_000,
+  idleQueueGraceMs: { standard: 5_000, floor: 0, ceiling: WEEK_MS },
+  turnMs: { standard: 1_800_000, floor: 1_000, ceiling: WEEK_MS },
+  childMs: { standard: 600_000, floor: 100, ceiling: WEEK_MS },
+  answerCharsMax: { standard: 1_048_576, floor: 1_024, ceiling: 16_777_216 },
+  historyTurnsMax: { standard: 40, floor: 0, ceiling: 500 },
+  historyCharsMax: { standard: 48_000, floor: 1_000, ceiling: 4_194_304 },
+  modelRetriesMax: { standard: 3, floor: 0, ceiling: 20 },
+  fallbackModelsMax: { standard: 4, floor: 0, ceiling: 16 },
+  syncWaitMs: { standard: 300_000, floor: 0, ceiling: WEEK_MS },
+  streamMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
+  streamBufferEventsMax: { standard: 1_000, floor: 10, ceiling: 100_000 },
   /** What one WebSocket may follow or wait for at a time. */
-  subscriptionsPerSocketMax: 100,
+  subscriptionsPerSocketMax: { standard: 100, floor: 1, ceiling: 1_000_000 },
   /** What one credential may follow or wait for at a time in one process, over all its connections. */
-  streamsPerCallerMax: 1_000,
-  modelRetriesMax: 3,
-  fallbackModelsMax: 4,
-  pageMax: 50,
-} as const;
+  streamsPerCallerMax: { standard: 1_000, floor: 1, ceiling: 1_000_000 },
+  pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
+  /** How long a repeated call gets its first answer. */
+  idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
+} as const satisfies Record<string, Bound>;
+
+export type LimitName = keyof typeof BOUNDS;
+export type Limits = Record<LimitName, number>;
+
+/** What holds where nothing is set. */
+export const LIMITS = Object.fromEntries(Object.entries(BOUNDS).map(([name, { standard }]) => [name, standard])) as Limits;

@@ -1,4 +1,3 @@
-import { LIMITS } from "@parley/contracts";
 import type { ConversationKey, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
@@ -20,7 +19,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select return_repairs(${sql.array(ids)}::uuid[])`);
   },
 
-  async keepHouse() {
-    await guarded(sql`select ensure_partitions(), forget_idempotency_keys(make_interval(hours => ${LIMITS.idempotencyKeptHours}))`);
+  async keepHouse({ idempotencyKeptHours }) {
+    await guarded(sql`select ensure_partitions(), forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}))`);
   },
 });

@@ -1,4 +1,3 @@
-import { LIMITS } from "@parley/contracts";
 import type { ClaimedTurn, CommitResult, PostedElsewhere, Renewal, TurnStore } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
@@ -12,11 +11,10 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
     return claim.outcome === "claimed" ? { ...claim, ...key } : null;
   },
 
-  commit: (fence, { events = [], journal = [], children = [], usage = [], step = null, pause = null, finish = null }, leaseMs) =>
+  commit: (fence, { events = [], journal = [], children = [], usage = [], step = null, pause = null, finish = null }, bounds) =>
     call<CommitResult>(sql, "commit_turn", {
       ...fence,
-      leaseMs,
-      wakesMax: LIMITS.wakesInARowMax,
+      ...bounds,
       events,
       journal,
       children,

@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import { meterModel } from "./billing/meter-model.ts";
@@ -26,6 +27,7 @@ export interface EnginePorts {
   log: Log;
   random: () => number;
   metrics: EngineMetrics;
+  limits: Limits;
 }
 
 export interface EngineSettings {
@@ -54,8 +56,8 @@ export interface Engine {
 }
 
 export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatMs }: EngineSettings): Engine {
-  const { turns, tail, queue, clock, log } = ports;
-  const holder = createTurnHolder({ store: turns, tail, clock, log }, { leaseMs, heartbeatMs });
+  const { turns, tail, queue, clock, log, limits } = ports;
+  const holder = createTurnHolder({ store: turns, tail, clock, log, limits }, { leaseMs, heartbeatMs });
   const background = new AbortController();
   const loops: Promise<unknown>[] = [];
   let draining = false;
@@ -73,6 +75,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     metrics: ports.metrics,
     workerId,
     leaseMs,
+    limits,
     isDraining: () => draining,
   };
 

@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { Clock } from "./clock.ts";
@@ -22,6 +23,7 @@ export interface GatewayPorts {
   queue: JobQueue;
   clock: Clock;
   log: Log;
+  limits: Limits;
   authenticate: (credential: string) => Promise<Caller>;
   /** A new key: the secret, how to recognise it, and what is stored instead (SHA-256, hex). */
   makeKey: () => { apiKey: string; prefix: string; hash: string };

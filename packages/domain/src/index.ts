@@ -1,5 +1,6 @@
 export * from "./agent/agent-store.ts";
 export * from "./clock.ts";
+export * from "./conversation/check-message.ts";
 export * from "./conversation/conversation-store.ts";
 export * from "./create-gateway.ts";
 export * from "./engine.ts";

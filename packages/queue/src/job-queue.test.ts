@@ -34,6 +34,7 @@ function serve(handle: JobHandlers["turn.run"], options: Partial<JobWorkerOption
     concurrency: 10,
     handlers: { "turn.run": handle ?? never },
     log: silent,
+    timeoutMs: 60_000,
     metrics: {
       jobFinished: ({ outcome }) => outcomes.push(outcome),
       jobStalled() {},
@@ -195,6 +196,7 @@ describe("a worker", () => {
         concurrency: 1,
         handlers: { "turn.run": never },
         log: silent,
+        timeoutMs: 60_000,
       });
     expect(make).toThrow("No handler for conversation.drain.");
   });

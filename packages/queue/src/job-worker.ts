@@ -1,4 +1,4 @@
-import { JOBS, type JobName, LIMITS, type QueueName } from "@parley/contracts";
+import { JOBS, type JobName, type QueueName } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import type { RedisAddress } from "@parley/redis";
 import type { JobHandlers, JobMetrics } from "./job-handlers.ts";
@@ -18,7 +18,7 @@ export interface JobWorkerOptions extends RedisAddress {
   log: Log;
   metrics?: JobMetrics;
   /** A handler's signal is aborted after this long. Longer than the longest turn. */
-  timeoutMs?: number;
+  timeoutMs: number;
   /** How long a handler may go on after its signal was aborted. */
   abandonMs?: number;
   disconnectedMsMax?: number;
@@ -43,7 +43,7 @@ export interface JobWorker {
 const REPORT_MS = 2_000;
 
 export function createJobWorker(options: JobWorkerOptions): JobWorker {
-  const { prefix, queues, concurrency, handlers, log, metrics, timeoutMs = LIMITS.turnMs + 60_000 } = options;
+  const { prefix, queues, concurrency, handlers, log, metrics, timeoutMs } = options;
   const { abandonMs = 5_000, disconnectedMsMax = 15_000, abortOnLostLock = true } = options;
   requireHandlers(queues, handlers);
   const runs = createRunningJobs({ abandonMs });

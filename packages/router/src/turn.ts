@@ -1,4 +1,4 @@
-import { conversationId, cursor, followInput, LIMITS, submitInput, turnId } from "@parley/contracts";
+import { BOUNDS, conversationId, cursor, followInput, submitInput, turnId } from "@parley/contracts";
 import { z } from "zod";
 import { followLog } from "./follow-log.ts";
 import { procedure } from "./procedure.ts";
@@ -14,7 +14,7 @@ const streamInput = submitInput.safeExtend({
 const awaitInput = z.object({
   conversationId,
   turnId,
-  waitMs: z.int().min(0).max(LIMITS.syncWaitMs).default(30_000),
+  waitMs: z.int().min(0).max(BOUNDS.syncWaitMs.ceiling).default(30_000),
 });
 
 export const turn = {

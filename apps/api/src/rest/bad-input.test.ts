@@ -12,7 +12,11 @@ test.each([
   ["no input", {}, invalid(["body", "input"], "missing")],
   ["nothing said", { input: {} }, invalid(["body", "input", "text"], "value_error")],
   ["a number for the text", { input: { text: 7 } }, invalid(["body", "input", "text"], "string_type")],
-  ["a text over the limit", { input: { text: "x".repeat(262_145) } }, invalid(["body", "input", "text"], "string_too_long")],
+  [
+    "a text over the limit",
+    { input: { text: "x".repeat(262_145) } },
+    { status: 413, body: { detail: "The message is longer than 262144 characters." } },
+  ],
   ["a file that is no URL", { input: { files: ["https://example.org", "nope"] } }, invalid(["body", "input", "files", 1], "url_parsing")],
   ["a user without an address", { input: { text: "a", user: {} } }, invalid(["body", "input", "user", "email"], "missing")],
   ["a malformed conversation id", { input: { text: "a" }, id: "nope" }, invalid(["body", "id"], "uuid_parsing")],

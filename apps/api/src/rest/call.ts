@@ -5,6 +5,7 @@ import {
   cursor,
   executionId,
   GatewayError,
+  type Limits,
   messageId,
 } from "@parley/contracts";
 import { type Caller, type Gateway, type Log, mayUseAgent } from "@parley/domain";
@@ -12,6 +13,7 @@ import type { OpenStream } from "@parley/router";
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Attachments } from "../attachments.ts";
+import type { ReadJsonBody } from "./json-body.ts";
 import { parse } from "./parse.ts";
 
 /** One authorised request of this door. */
@@ -28,7 +30,8 @@ export interface Door {
   log: Log;
   attachments: Attachments;
   openStream: OpenStream;
-  syncWaitMs: number;
+  readJsonBody: ReadJsonBody;
+  limits: Limits;
 }
 
 export type Handler = (door: Door, call: Call) => Promise<void>;

@@ -1,6 +1,5 @@
 import { type Handler, onConversation, onMessage } from "./call.ts";
 import { conversationRow, runStateRow } from "./conversation-row.ts";
-import { readJsonBody } from "./json-body.ts";
 import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
 import { stopBody } from "./wire-input.ts";
@@ -16,7 +15,7 @@ export const getRunState: Handler = async ({ gateway }, call) => {
 };
 
 /** An empty body stops what runs and leaves the queue. */
-export const stopConversation: Handler = async ({ gateway }, call) => {
+export const stopConversation: Handler = async ({ gateway, readJsonBody }, call) => {
   const { conversationId, caller } = onConversation(call);
   const { clear_queue, turn_id } = parse(stopBody, (await readJsonBody(call.request, call.response)) ?? {}, "body");
   const stopped = await gateway.stopConversation(caller, {

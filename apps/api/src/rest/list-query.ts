@@ -1,6 +1,7 @@
 import type { ListExecutions } from "@parley/contracts";
-import { agentId, EXECUTION_STATUSES, executionId, listExecutionsInput } from "@parley/contracts";
+import { agentId, EXECUTION_STATUSES, executionId, GatewayError, listExecutionsInput } from "@parley/contracts";
 import { z } from "zod";
+import { parse } from "./parse.ts";
 
 const { shape } = listExecutionsInput;
 
@@ -33,8 +34,7 @@ const listQuery = z.object({
   to_date: optional(date),
 });
 
-/** The filters of a task list; pages count from 1. */
-export const listFilter = listQuery.transform(
+const listFilter = listQuery.transform(
   (query): ListExecutions => ({
     page: query.page,
     perPage: query.per_page,
@@ -48,3 +48,11 @@ export const listFilter = listQuery.transform(
     to: query.to_date,
   }),
 );
+
+/** The filters of a task list; pages count from 1. Throws `invalid_input`. */
+export function readListFilter(query: unknown, pageMax: number): ListExecutions {
+  const filter = parse(listFilter, query, "query");
+  if (filter.perPage <= pageMax) return filter;
+  const message = `Input should be less than or equal to ${pageMax}`;
+  throw new GatewayError("invalid_input", { issues: [{ path: ["query", "per_page"], code: "less_than_equal", message }] });
+}

@@ -1,4 +1,4 @@
-import { GatewayError, LIMITS } from "@parley/contracts";
+import { GatewayError, type Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
 import { authorize, type OpenStream, type ROUTES, type RouteName, routeRow } from "@parley/router";
@@ -6,6 +6,7 @@ import { type ErrorRequestHandler, type Request, type RequestHandler, type Respo
 import type { Attachments } from "../attachments.ts";
 import type { Door, Handler } from "./call.ts";
 import { cancelMessage, clearQueue, getConversation, getRunState, stopConversation } from "./conversation-handlers.ts";
+import { jsonBodyReader } from "./json-body.ts";
 import { sendError, toGatewayError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
 import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
@@ -50,8 +51,7 @@ export interface RestDependencies {
   openStream: OpenStream;
   /** The key as it was sent; null where none was. */
   credentialOf?(headers: Request["headers"]): string | null;
-  /** How long an invoke without a stream waits for its turn. */
-  syncWaitMs?: number;
+  limits: Limits;
 }
 
 /**
@@ -59,8 +59,8 @@ export interface RestDependencies {
  * of `/v1/agents` and `/v1/tasks`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
-  const { gateway, log, attachments, openStream, credentialOf = credentialFrom, syncWaitMs = LIMITS.syncWaitMs } = dependencies;
-  const door: Door = { gateway, log, attachments, openStream, syncWaitMs };
+  const { gateway, log, attachments, openStream, credentialOf = credentialFrom, limits } = dependencies;
+  const door: Door = { gateway, log, attachments, openStream, readJsonBody: jsonBodyReader(limits), limits };
 
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
     const credential = credentialOf(request.headers);

@@ -36,7 +36,7 @@ async function run(door: Door, stream: SseStream, tell: () => Promise<void>): Pr
  * same idempotency key.
  */
 export const invokeStream: Handler = async (door, call) => {
-  const { caller, input } = await readInvoke(call);
+  const { caller, input } = await readInvoke(door, call);
   const seen = resumeCursor(call.request);
   const { conversationId } = input;
   if (seen !== undefined && conversationId !== undefined) return comeBack(door, call, { caller, conversationId, after: seen });

@@ -1,8 +1,7 @@
 import { type Handler, onAgent, onTask } from "./call.ts";
 import { threadMessageRow } from "./conversation-row.ts";
 import { executionRow, taskPage } from "./execution-row.ts";
-import { listFilter } from "./list-query.ts";
-import { parse } from "./parse.ts";
+import { readListFilter } from "./list-query.ts";
 import { sendJson } from "./send-error.ts";
 
 export const getTask: Handler = async ({ gateway }, call) => {
@@ -21,9 +20,9 @@ export const getFullThread: Handler = async ({ gateway }, call) => {
 };
 
 /** Under an agent's path that agent is the filter, whatever the query says. */
-export const listTasks: Handler = async ({ gateway }, call) => {
+export const listTasks: Handler = async ({ gateway, limits }, call) => {
   const path = "agentId" in call.request.params ? onAgent(call) : undefined;
-  const filter = parse(listFilter, call.request.query, "query");
+  const filter = readListFilter(call.request.query, limits.pageMax);
   const page = await gateway.listExecutions(path?.caller ?? call.caller, { ...filter, agentId: path?.agentId ?? filter.agentId });
   sendJson(call.response, 200, taskPage(page));
 };

@@ -5,7 +5,6 @@ import { CLIENT_LEFT } from "../client-left.ts";
 import { type Call, type Door, type Handler, onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
 import { readInvoke } from "./invoke-input.ts";
-import { readJsonBody } from "./json-body.ts";
 import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
@@ -38,9 +37,9 @@ function leavingOf({ response }: Call): AbortController {
  * at once where it waits behind a card.
  */
 export const invoke: Handler = async (door, call) => {
-  const { caller, input } = await readInvoke(call);
+  const { caller, input } = await readInvoke(door, call);
   const leaving = leavingOf(call);
-  const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.syncWaitMs);
+  const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.limits.syncWaitMs);
   try {
     const following = await door.gateway.submitAndFollow(caller, input, { route: "turn.invoke", invoke: true, signal: leaving.signal });
     const waits = await waitsBehindCard(door.gateway, caller, following);
@@ -65,7 +64,7 @@ function rowOf({ gateway }: Door, caller: Caller, { submitted, signal }: Kept): 
 
 /** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */
 export const invokeAsync: Handler = async (door, call) => {
-  const { caller, input } = await readInvoke(call);
+  const { caller, input } = await readInvoke(door, call);
   const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invokeAsync", invoke: true });
   const execution = await rowOf(door, caller, { submitted, signal: leavingOf(call).signal });
   sendJson(call.response, 200, executionRow(waiting(execution, input, submitted)));
@@ -78,7 +77,7 @@ export const invokeAsync: Handler = async (door, call) => {
 export const sendMessage: Handler = async (door, call) => {
   const { agentId, conversationId, caller } = onConversation(call);
   const { "idempotency-key": key } = parse(idempotencyHeader, call.request.headers, "header");
-  const body = parse(messageBody, await readJsonBody(call.request, call.response), "body");
+  const body = parse(messageBody, await door.readJsonBody(call.request, call.response), "body");
   const { text, files, user, mode, run, idempotency_key } = body;
   const keepNothingWhenIdle = run !== true && (mode ?? "auto") === "auto";
   const result = await door.gateway.submitMessage(

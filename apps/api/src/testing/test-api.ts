@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { LIMITS } from "@parley/contracts";
+import { LIMITS, type Limits } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import { credentialFrom } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
@@ -21,14 +21,14 @@ function createTestLog(): Log & { lines: { fields: Record<string, unknown>; mess
 interface TestSettings {
   lookEveryMs?: number;
   gateway?: TestGateway;
-  streamsPerCallerMax?: number;
-  subscriptionsPerSocketMax?: number;
+  limits?: Partial<Limits>;
   authenticateMs?: number;
 }
 
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
-export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway(), ...bounds }: TestSettings = {}) {
+export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway(), authenticateMs, ...settings }: TestSettings = {}) {
   const log = createTestLog();
+  const limits = { ...LIMITS, ...settings.limits };
   const key = `key-${randomUUID()}`;
   gateway.callers.set(key, testCaller());
   const requests: AnsweredRequest[] = [];
@@ -43,19 +43,23 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
   });
   const open = { rest: 0, trpc: 0, websocket: 0 };
   const streams = createOpenStreams({
-    perCallerMax: bounds.streamsPerCallerMax ?? LIMITS.streamsPerCallerMax,
+    perCallerMax: limits.streamsPerCallerMax,
     onOpen(door) {
       open[door as keyof typeof open]++;
       return () => open[door as keyof typeof open]--;
     },
   });
-  const trpc = { gateway, log, attachments, streams, credentialOf: credentialFrom };
+  const trpc = { gateway, log, attachments, streams, limits, credentialOf: credentialFrom };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),
   };
   const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
-  const sockets = createWebSocketDoor({ ...trpc, ...bounds, openStream: streams.through("websocket") });
+  const sockets = createWebSocketDoor({
+    ...trpc,
+    ...(authenticateMs === undefined ? {} : { authenticateMs }),
+    openStream: streams.through("websocket"),
+  });
   const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port: 0, connectionsMax: 1_000 });
   return {
     ...{ gateway, log, key, requests, connections, open, url: server.url },

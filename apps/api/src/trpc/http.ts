@@ -1,10 +1,11 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, type Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import type { Request, RequestHandler } from "express";
 import type { Attachments } from "../attachments.ts";
 import { setRoute } from "../request-start.ts";
+import { jsonBodyReader } from "../rest/json-body.ts";
 import { parseQueryInput, readInput } from "./read-input.ts";
 import { serveSubscription } from "./serve-subscription.ts";
 
@@ -14,6 +15,7 @@ export interface TrpcDependencies {
   attachments: Attachments;
   credentialOf(headers: Request["headers"]): string | null;
   openStream: OpenStream;
+  limits: Limits;
 }
 
 /** Calls in one request; each may be a query of its own. */
@@ -25,7 +27,8 @@ const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path)
 const isSubscription = (path: string): path is ProcedureName => isRoute(path) && ROUTES[path].kind === "subscription";
 
 /** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
-export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream }: TrpcDependencies): RequestHandler {
+export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream, limits }: TrpcDependencies): RequestHandler {
+  const readJsonBody = jsonBodyReader(limits);
   const contextOf = (request: Request): Context => ({ gateway, log, credential: credentialOf(request.headers), openStream });
 
   return async (request, response) => {
@@ -37,10 +40,10 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream
     }
     const ctx = contextOf(request);
     if (isSubscription(path) && request.method !== "HEAD") {
-      await serveSubscription(request, response, { path, ctx, attachments });
+      await serveSubscription(request, response, { path, ctx, attachments, readJsonBody });
       return;
     }
-    const body = request.method === "POST" ? await readInput(request, response) : null;
+    const body = request.method === "POST" ? await readInput(readJsonBody, request, response) : null;
     if (response.destroyed) return;
     await nodeHTTPRequestHandler({
       router: appRouter,

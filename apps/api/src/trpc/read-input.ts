@@ -1,10 +1,10 @@
 import { GatewayError } from "@parley/contracts";
 import type { Request, Response } from "express";
 import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
-import { readJsonBody } from "../rest/json-body.ts";
+import type { ReadJsonBody } from "../rest/json-body.ts";
 
 /** Reads a body to its end. What is wrong with it is thrown where its value is asked for, so that it reaches the caller typed. */
-export async function readInput(request: Request, response: Response): Promise<() => unknown> {
+export async function readInput(readJsonBody: ReadJsonBody, request: Request, response: Response): Promise<() => unknown> {
   try {
     const body = await readJsonBody(request, response);
     return () => body;

@@ -2,6 +2,7 @@ import { appRouter, type Context, formatError, type ProcedureName } from "@parle
 import { callTRPCProcedure, getTRPCErrorFromUnknown } from "@trpc/server";
 import type { Request, Response } from "express";
 import type { Attachments } from "../attachments.ts";
+import type { ReadJsonBody } from "../rest/json-body.ts";
 import { parseQueryInput, readInput } from "./read-input.ts";
 import { SubscriptionStream } from "./subscription-stream.ts";
 
@@ -9,6 +10,7 @@ interface Serving {
   path: ProcedureName;
   ctx: Context;
   attachments: Attachments;
+  readJsonBody: ReadJsonBody;
 }
 
 const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
@@ -25,9 +27,13 @@ function withLastEventId(input: unknown, request: Request): unknown {
  * A subscription over SSE: `GET` with `?input=` as browsers' event sources do it, or `POST` with the input as body, which
  * keeps what people write out of addresses. The status is always 200; a refusal is the stream's typed last event.
  */
-export async function serveSubscription(request: Request, response: Response, { path, ctx, attachments }: Serving): Promise<void> {
+export async function serveSubscription(
+  request: Request,
+  response: Response,
+  { path, ctx, attachments, readJsonBody }: Serving,
+): Promise<void> {
   // A body has to be read before the head goes out: a client may wait for the one to send the other.
-  const body = request.method === "POST" ? await readInput(request, response) : undefined;
+  const body = request.method === "POST" ? await readInput(readJsonBody, request, response) : undefined;
   if (response.destroyed) return;
   const stream = new SubscriptionStream({ response, credential: ctx.credential });
   const forget = attachments.add(stream);

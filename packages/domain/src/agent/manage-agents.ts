@@ -2,14 +2,16 @@ import { type Agent, type AgentConfig, type AgentId, GatewayError, newId } from 
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
+import { checkConfig } from "./check-config.ts";
 import { findAgent } from "./find-agent.ts";
 
 type ManageAgents = Pick<Gateway, "createAgent" | "updateAgent" | "deployAgent" | "getAgent" | "listAgents">;
 
 export function manageAgents(context: GatewayContext): ManageAgents {
-  const { agents, catalog } = context;
+  const { agents, catalog, limits } = context;
 
-  async function checkSubAgents(caller: Caller, config: AgentConfig): Promise<void> {
+  async function check(caller: Caller, config: AgentConfig): Promise<void> {
+    checkConfig(config, limits);
     for (const { agentId } of config.subAgents) await findAgent(context, caller, agentId);
   }
 
@@ -22,13 +24,13 @@ export function manageAgents(context: GatewayContext): ManageAgents {
     async createAgent(caller, { name, description, config }) {
       // A key for some agents only could not use the one it makes.
       if (caller.agentIds !== null) throw new GatewayError("missing_scope");
-      await checkSubAgents(caller, config);
+      await check(caller, config);
       return agents.create(caller.organizationId, { id: newId<AgentId>(), name, description, config });
     },
     async updateAgent(caller, { agentId, name, description, config }) {
       catalog.forget(agentId);
       const draft = await findAgent(context, caller, agentId, "draft");
-      if (config !== undefined) await checkSubAgents(caller, config);
+      if (config !== undefined) await check(caller, config);
       await agents.saveDraft(caller.organizationId, agentId, {
         name: name ?? draft.name,
         description: description ?? draft.description,

@@ -10,7 +10,7 @@ interface Await {
 }
 
 /**
- * Waits for the end or the pause of a turn, at most `waitMs`, and answers the execution as it was in it. A turn that has
+ * Waits for the end or the pause of a turn, at most `waitMs` and never beyond the limit, and answers the execution as it was in it. A turn that has
  * not begun by then, or was cancelled, answers as the root execution, `pending`. The tail only wakes; what is answered is read from the store.
  */
 export async function awaitTurn(
@@ -19,7 +19,7 @@ export async function awaitTurn(
   { conversationId, turnId, waitMs, signal }: Await,
 ): Promise<Execution> {
   const { organizationId } = caller;
-  const bound = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(Math.min(waitMs, context.limits.syncWaitMs))]);
   const follower = await context.followers.open({ organizationId, conversationId }, START, bound);
   try {
     for (;;) {

@@ -2,7 +2,6 @@ import {
   type ConversationId,
   type Cursor,
   type EndUser,
-  LIMITS,
   type MessageId,
   newId,
   type SubmitInput,
@@ -15,6 +14,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
 import { announce } from "../turn/kick.ts";
+import { checkMessage } from "./check-message.ts";
 import type { NewMessage, Submitted } from "./conversation-store.ts";
 import { firstExecution } from "./first-execution.ts";
 
@@ -76,6 +76,7 @@ async function admit(context: GatewayContext, caller: Caller, message: NewMessag
 }
 
 async function prepare(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
+  checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const invoke = facts.invoke ?? false;
   const conversationId = input.conversationId ?? newId<ConversationId>();
@@ -99,8 +100,8 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     keepNothingWhenIdle: facts.keepNothingWhenIdle ?? false,
     idempotencyKey: input.idempotencyKey ?? null,
     bodyHash: input.idempotencyKey === undefined ? null : bodyHash(context, input),
-    queueMax: LIMITS.queueMax,
-    graceMs: LIMITS.idleQueueGraceMs,
+    queueMax: context.limits.queueMax,
+    graceMs: context.limits.idleQueueGraceMs,
     wantsExecution: false,
   };
 }

@@ -1,4 +1,5 @@
 import { addUsage, type ConversationView, type Execution, type ExecutionView, GatewayError, isTerminal, NO_USAGE } from "@parley/contracts";
+import { checkPage } from "../check-page.ts";
 import { announceStop } from "../conversation/announce-stop.ts";
 import { awaitTurn } from "../conversation/await-turn.ts";
 import type { Gateway } from "../gateway.ts";
@@ -63,8 +64,10 @@ export function readExecutions(context: GatewayContext): Executions {
       };
     },
     getExecution: find,
-    listExecutions: (caller, filter) =>
-      executions.list(caller.organizationId, { ...filter, agentIds: caller.agentIds === null ? null : [...caller.agentIds] }),
+    async listExecutions(caller, filter) {
+      checkPage(filter, context.limits);
+      return executions.list(caller.organizationId, { ...filter, agentIds: caller.agentIds === null ? null : [...caller.agentIds] });
+    },
     async getThread(caller, executionId) {
       const execution = await find(caller, executionId);
       return threadMessages(execution, await logOf(caller, execution));

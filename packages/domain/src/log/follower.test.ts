@@ -4,7 +4,8 @@ import { Follower } from "./follower.ts";
 
 const event = (n: number) => ({ cursor: `1-${n}` }) as LogEvent;
 const events = (count: number) => Array.from({ length: count }, (_, index) => event(index + 1));
-const follower = () => new Follower({ organizationId: "o", conversationId: "c" }, "1-0" as Cursor, 1_000);
+const follower = () =>
+  new Follower({ organizationId: "o", conversationId: "c" }, "1-0" as Cursor, { endsAtMs: 1_000, bufferMax: LIMITS.streamBufferEventsMax });
 
 describe("Follower", () => {
   it("wakes its reader with what the tail brought, and gives it once", async () => {

@@ -1,4 +1,4 @@
-import { type Cursor, compareCursors, LIMITS, type LogEvent } from "@parley/contracts";
+import { type Cursor, compareCursors, type LogEvent } from "@parley/contracts";
 
 /** What a follower waited for. `again`: something may have been missed, read the log. */
 export type Woken = "events" | "again" | "closed" | "timeout";
@@ -18,22 +18,28 @@ export class Follower {
   broken = false;
   /** Called once, when the following is over. */
   onClose: (() => void) | undefined;
+  readonly #bufferMax: number;
   #buffer: LogEvent[] = [];
   #again = false;
   #closed = false;
   #wake: ((woken: Woken) => void) | undefined;
 
-  constructor(key: { organizationId: string; conversationId: string }, position: Cursor, endsAtMs: number) {
+  constructor(
+    key: { organizationId: string; conversationId: string },
+    position: Cursor,
+    { endsAtMs, bufferMax }: { endsAtMs: number; bufferMax: number },
+  ) {
     this.organizationId = key.organizationId;
     this.conversationId = key.conversationId;
     this.position = position;
     this.endsAtMs = endsAtMs;
+    this.#bufferMax = bufferMax;
   }
 
   /** From the live tail; null says that something may have been missed. */
   push(events: LogEvent[] | null): void {
     if (this.#closed) return;
-    if (events === null || this.#buffer.length + events.length > LIMITS.streamBufferEventsMax) {
+    if (events === null || this.#buffer.length + events.length > this.#bufferMax) {
       this.#buffer = [];
       this.#again = true;
     } else {

@@ -1,4 +1,4 @@
-import { type Cursor, LIMITS } from "@parley/contracts";
+import type { Cursor, Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { Follower } from "./follower.ts";
@@ -15,6 +15,7 @@ interface Ports {
   logs: LogStore;
   clock: Clock;
   log: Log;
+  limits: Pick<Limits, "streamMs" | "streamBufferEventsMax">;
 }
 
 /** The readers attached to this process. */
@@ -26,7 +27,7 @@ export interface Followers {
   count(): number;
 }
 
-export function createFollowers({ tail, logs, clock, log }: Ports): Followers {
+export function createFollowers({ tail, logs, clock, log, limits }: Ports): Followers {
   const followers = new Set<Follower>();
 
   async function checkHeads(): Promise<void> {
@@ -58,7 +59,10 @@ export function createFollowers({ tail, logs, clock, log }: Ports): Followers {
 
   return {
     async open(key, position, signal) {
-      const follower = new Follower(key, position, clock.monotonicMs() + LIMITS.streamMs);
+      const follower = new Follower(key, position, {
+        endsAtMs: clock.monotonicMs() + limits.streamMs,
+        bufferMax: limits.streamBufferEventsMax,
+      });
       const unsubscribe = await tail.subscribe(key.conversationId, (events) => follower.push(events));
       followers.add(follower);
       follower.onClose = () => {

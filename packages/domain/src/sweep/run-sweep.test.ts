@@ -1,3 +1,4 @@
+import { LIMITS } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import { movedClock } from "../testing/moved-clock.ts";
 import { silentLog } from "../testing/silent-log.ts";
@@ -33,7 +34,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
       orders.push(`${name} ${conversationId}`);
     },
   };
-  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
+  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS }, stop.signal);
   return {
     clock,
     asked,

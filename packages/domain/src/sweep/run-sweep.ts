@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
@@ -18,6 +19,7 @@ interface SweepPorts {
   log: Log;
   workerId: string;
   leaseMs: number;
+  limits: Limits;
 }
 
 /**
@@ -25,7 +27,7 @@ interface SweepPorts {
  * A sweep that missed its own ticks for more than half a lease (paused, or Postgres was away) first waits one whole
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
-export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
+export async function runSweep({ store, queue, clock, log, workerId, leaseMs, limits }: SweepPorts, signal: AbortSignal): Promise<void> {
   /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
   async function order(found: ConversationKey[]): Promise<void> {
     const outcomes = await Promise.allSettled(found.map((key) => queue.enqueue("turn.reap", jobPayload(key))));
@@ -50,7 +52,7 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
       await order(found);
       if (lastTickMs - housekeepingAtMs > HOUSEKEEPING_MS) {
         housekeepingAtMs = lastTickMs;
-        await store.keepHouse();
+        await store.keepHouse(limits);
       }
     } catch (error) {
       log.warn({ err: error }, "sweep failed");

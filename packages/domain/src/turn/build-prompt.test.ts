@@ -1,8 +1,9 @@
-import { agentConfig, LIMITS } from "@parley/contracts";
+import { agentConfig } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import type { PastTurn } from "./turn-store.ts";
 
+const CHARS_MAX = 4_000;
 const agent = (instructions: string) => ({ id: "a", version: 1, name: "A", description: "", config: agentConfig.parse({ instructions }) });
 const past = (text: string, more: Partial<PastTurn> = {}): PastTurn => ({
   text,
@@ -30,7 +31,7 @@ describe("systemMessages", () => {
 
 describe("historyMessages", () => {
   it("is the past turns, oldest first, each as question and answer", () => {
-    expect(historyMessages([past("one"), past("two", { files: ["https://f"] })])).toEqual([
+    expect(historyMessages([past("one"), past("two", { files: ["https://f"] })], CHARS_MAX)).toEqual([
       { role: "user", content: "one" },
       { role: "assistant", content: "answer to one" },
       { role: "user", content: "two", files: ["https://f"] },
@@ -39,7 +40,7 @@ describe("historyMessages", () => {
   });
 
   it("says why a turn has no whole answer, and what its background tasks found since", () => {
-    const told = (more: Partial<PastTurn>) => historyMessages([past("q", more)]).at(-1)?.content;
+    const told = (more: Partial<PastTurn>) => historyMessages([past("q", more)], CHARS_MAX).at(-1)?.content;
     expect(told({ status: "stopped", result: "half" })).toBe("half\n[stopped by the user]");
     expect(told({ status: "failed", reason: "timeout", result: null })).toBe("[ended without an answer: timeout]");
     const child = { id: "c", status: "completed" as const, query: "dig", result: "gold" };
@@ -47,11 +48,11 @@ describe("historyMessages", () => {
   });
 
   it("keeps the newest whole turns that fit the bound, and always the newest", () => {
-    const long = "x".repeat(LIMITS.historyCharsMax / 4);
-    const kept = historyMessages([past("old"), ...Array.from({ length: 5 }, () => past("q", { result: long })), past("new")]);
+    const long = "x".repeat(CHARS_MAX / 4);
+    const kept = historyMessages([past("old"), ...Array.from({ length: 5 }, () => past("q", { result: long })), past("new")], CHARS_MAX);
     expect(kept[0]).toMatchObject({ role: "user", content: "q" });
     expect(kept).toHaveLength(8);
-    expect(historyMessages([past("old"), past("new", { result: "x".repeat(2 * LIMITS.historyCharsMax) })])).toHaveLength(2);
+    expect(historyMessages([past("old"), past("new", { result: "x".repeat(2 * CHARS_MAX) })], CHARS_MAX)).toHaveLength(2);
   });
 });
 

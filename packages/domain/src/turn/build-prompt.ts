@@ -1,4 +1,3 @@
-import { LIMITS } from "@parley/contracts";
 import type { ModelMessage } from "../model/model.ts";
 import type { ClaimedTurn, PastTurn, TurnAgent } from "./turn-store.ts";
 
@@ -14,16 +13,16 @@ export function systemMessages(agent: TurnAgent, options: ClaimedTurn["turn"]["o
 }
 
 /**
- * The newest whole turns that fit into `LIMITS.historyCharsMax`, oldest first. Background results stand where their
+ * The newest whole turns that fit into `charsMax`, oldest first; the newest one always. Background results stand where their
  * turn is, so that they replace the mere acknowledgement of the dispatch.
  */
-export function historyMessages(history: PastTurn[]): ModelMessage[] {
+export function historyMessages(history: PastTurn[], charsMax: number): ModelMessage[] {
   const kept: ModelMessage[][] = [];
   let chars = 0;
   for (const past of history.toReversed()) {
     const messages = pastMessages(past);
     chars += messages.reduce((sum, message) => sum + message.content.length, 0);
-    if (chars > LIMITS.historyCharsMax && kept.length > 0) break;
+    if (chars > charsMax && kept.length > 0) break;
     kept.unshift(messages);
   }
   return kept.flat();

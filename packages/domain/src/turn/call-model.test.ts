@@ -40,6 +40,7 @@ function calling(
     {
       model: meterModel(model),
       clock,
+      retriesMax: LIMITS.modelRetriesMax,
       ensureFresh: async () => stop.signal.throwIfAborted(),
       onText: (piece) => {
         text += piece;

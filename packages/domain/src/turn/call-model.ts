@@ -1,4 +1,4 @@
-import { GatewayError, isGatewayError, LIMITS, type NewEvent, type TurnEndReason } from "@parley/contracts";
+import { GatewayError, isGatewayError, type NewEvent, type TurnEndReason } from "@parley/contracts";
 import type { MeteredModel, MeteredResponse, MeterReading } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
 import type { ModelRequest } from "../model/model.ts";
@@ -17,6 +17,8 @@ interface ModelCall {
 interface ModelCallPorts {
   model: MeteredModel;
   clock: Clock;
+  /** Further tries of each model. */
+  retriesMax: number;
   /** Resolves when an effect outside may be started. */
   ensureFresh: () => Promise<void>;
   onText: (text: string) => void;
@@ -41,7 +43,7 @@ export async function callModel(call: ModelCall, ports: ModelCallPorts): Promise
       const from = call.models[place - 1] ?? model;
       await ports.retract([event(call, "model.fell_back", { from, to: model, error: lastError.code })]);
     }
-    for (let retry = 0; retry <= LIMITS.modelRetriesMax; retry += 1) {
+    for (let retry = 0; retry <= ports.retriesMax; retry += 1) {
       await ports.ensureFresh();
       const tryNumber = tries;
       tries += 1;
@@ -55,7 +57,7 @@ export async function callModel(call: ModelCall, ports: ModelCallPorts): Promise
         call.signal.throwIfAborted();
         if (!(error instanceof GatewayError)) throw error;
         lastError = error;
-        if (!isGatewayError(error, "model_unavailable") || retry === LIMITS.modelRetriesMax) break;
+        if (!isGatewayError(error, "model_unavailable") || retry === ports.retriesMax) break;
         const delayMs = retryDelayMs(error, retry, ports.random());
         await ports.retract([event(call, "model.retried", { model, retry: retry + 1, delayMs, error: error.code })]);
         await ports.clock.sleep(delayMs, call.signal);

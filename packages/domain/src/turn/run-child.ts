@@ -1,4 +1,4 @@
-import { type ExecutionStatus, LIMITS, type TurnEndReason } from "@parley/contracts";
+import { type ExecutionStatus, type TurnEndReason } from "@parley/contracts";
 import { systemMessages, userMessage } from "./build-prompt.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
@@ -53,7 +53,7 @@ export async function runChild(run: TurnRun, parent: RunningExecution, call: Chi
 
 async function untilEnd(run: TurnRun, parent: RunningExecution, { intent }: ChildCall): Promise<ChildEnd> {
   const bound = new AbortController();
-  const timer = setTimeout(() => bound.abort(new TurnAbort("timeout")), LIMITS.childMs);
+  const timer = setTimeout(() => bound.abort(new TurnAbort("timeout")), run.limits.childMs);
   try {
     const agent = await run.findAgent(run.active.claim.organizationId, intent.agentId, intent.agentVersion);
     if (agent === null) return failed("internal", "The agent does not exist any more.");

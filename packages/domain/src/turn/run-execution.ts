@@ -1,4 +1,4 @@
-import { LIMITS, type NewEvent, type Usage } from "@parley/contracts";
+import type { NewEvent, Usage } from "@parley/contracts";
 import { actOnCalls } from "./act-on-calls.ts";
 import { callModel } from "./call-model.ts";
 import { planCall } from "./plan-call.ts";
@@ -11,7 +11,8 @@ import type { IntentRecord, ResponseRecord } from "./turn-store.ts";
 /** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
 export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {
   const tools = await loadTools(run, execution);
-  for (let step = 1; step <= execution.agent.config.stepsMax; step += 1) {
+  const stepsMax = Math.min(execution.agent.config.stepsMax, run.limits.stepsPerTurnMax);
+  for (let step = 1; step <= stepsMax; step += 1) {
     execution.signal.throwIfAborted();
     const { response, intents } = await takeStep(run, execution, tools, step);
     if (intents.length === 0) return { kind: "answer", step, response };
@@ -75,7 +76,10 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
         ...effort(isRoot ? (options.reasoningEffort ?? config.reasoningEffort) : config.reasoningEffort),
         ...(isRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
       },
-      models: isRoot && options.model !== undefined ? [options.model] : [config.model, ...config.fallbackModels],
+      models:
+        isRoot && options.model !== undefined
+          ? [options.model]
+          : [config.model, ...config.fallbackModels.slice(0, run.limits.fallbackModelsMax)],
       signal: execution.signal,
       executionId: execution.id,
       turnId: claim.turn.id,
@@ -83,6 +87,7 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
     {
       model: run.model,
       clock: run.clock,
+      retriesMax: run.limits.modelRetriesMax,
       ensureFresh,
       random: run.random,
       onText: (text) => log.delta(execution.id, step, text),
@@ -107,8 +112,9 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
       },
     },
   );
-  if (response.toolCalls.length > LIMITS.callsPerResponseMax) {
-    throw new TurnAbort("model_rejected", `The model made more than ${LIMITS.callsPerResponseMax} calls at once.`);
+  const { callsPerResponseMax } = run.limits;
+  if (response.toolCalls.length > callsPerResponseMax) {
+    throw new TurnAbort("model_rejected", `The model made more than ${callsPerResponseMax} calls at once.`);
   }
   const calls = response.toolCalls.map((call) => ({ callId: call.id, name: call.name, arguments: call.arguments }));
   return { text: response.text, calls, model: response.model, finishReason: response.finishReason, usage: used ?? run.usage.of("") };
@@ -120,16 +126,17 @@ const effort = (reasoningEffort: string | undefined) => (reasoningEffort === und
 const mayAsk = (execution: RunningExecution): boolean => execution.depth === 0 && execution.agent.config.mayAsk;
 
 function childrenRefused(run: TurnRun, execution: RunningExecution, callIndex: number): string | null {
-  if (execution.depth >= LIMITS.childDepthMax) return `Agents may hand work on ${LIMITS.childDepthMax} levels deep; this is the last.`;
-  if (callIndex >= LIMITS.callsPerStepMax) return `At most ${LIMITS.callsPerStepMax} calls may be made at once.`;
-  if (run.childrenStarted >= LIMITS.childrenPerTurnMax) return `A turn may start at most ${LIMITS.childrenPerTurnMax} children.`;
+  const { childDepthMax, callsPerStepMax, childrenPerTurnMax } = run.limits;
+  if (execution.depth >= childDepthMax) return `Agents may hand work on ${childDepthMax} levels deep; this is the last.`;
+  if (callIndex >= callsPerStepMax) return `At most ${callsPerStepMax} calls may be made at once.`;
+  if (run.childrenStarted >= childrenPerTurnMax) return `A turn may start at most ${childrenPerTurnMax} children.`;
   return null;
 }
 
 async function loadTools(run: TurnRun, execution: RunningExecution): Promise<RouterTools> {
   const { organizationId } = run.active.claim;
   const found = await Promise.all(
-    execution.agent.config.subAgents.map(async ({ agentId, mode }): Promise<DispatchTool[]> => {
+    execution.agent.config.subAgents.slice(0, run.limits.subAgentsMax).map(async ({ agentId, mode }): Promise<DispatchTool[]> => {
       const agent = await run.findAgent(organizationId, agentId, null);
       return agent === null ? [] : [{ agent, mode }];
     }),

@@ -1,4 +1,4 @@
-import { isGatewayError, LIMITS } from "@parley/contracts";
+import { isGatewayError } from "@parley/contracts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import { indexJournal } from "./journal-index.ts";
 import { jobPayload, kick } from "./kick.ts";
@@ -19,8 +19,8 @@ const FIRST_EPOCH = 1;
  */
 export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promise<void> {
   if (ports.isDraining()) return handOn(ports, key);
-  const { store, tail, holder, workerId, leaseMs } = ports;
-  const claim = await store.claim(key, { worker: workerId, leaseMs, historyTurnsMax: LIMITS.historyTurnsMax });
+  const { store, tail, holder, workerId, leaseMs, limits } = ports;
+  const claim = await store.claim(key, { worker: workerId, leaseMs, historyTurnsMax: limits.historyTurnsMax });
   if (claim === null) return;
   tail.publish({ conversationId: claim.conversationId, events: claim.events });
   if (claim.events.some((event) => event.type === "attempt.superseded" && event.data.reason === "lease_lost"))
@@ -30,7 +30,7 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
     ports.metrics.firstToken({ durationMs: claim.turn.waitedMs + ports.clock.monotonicMs() - claimedAtMs });
   });
   const run = makeRun(ports, active);
-  const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, LIMITS.turnMs - claim.turn.ageMs));
+  const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, limits.turnMs - claim.turn.ageMs));
   try {
     await settleTurn(ports, run, () => answer(run, claim));
   } finally {
@@ -47,6 +47,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     model: ports.model,
     findAgent: ports.findAgent,
     clock: ports.clock,
+    limits: ports.limits,
     random: ports.random,
     isDraining: ports.isDraining,
     journal: index,
@@ -62,15 +63,16 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
 
 async function answer(run: TurnRun, claim: ClaimedTurn) {
   const { turn, history } = claim;
+  const { attemptsPerTurnMax, historyCharsMax } = run.limits;
   if (claim.stopped) throw new TurnAbort("user_stop");
-  if (turn.attempt - turn.giveBacks > LIMITS.attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
+  if (turn.attempt - turn.giveBacks > attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
   const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
   const root: RunningExecution = {
     id: claim.conversationId,
     agent,
     depth: 0,
-    messages: [...systemMessages(agent, turn.options), ...historyMessages(history), userMessage(turn.text, turn.files)],
+    messages: [...systemMessages(agent, turn.options), ...historyMessages(history, historyCharsMax), userMessage(turn.text, turn.files)],
     signal: run.active.signal,
   };
   return runExecution(run, root);

@@ -1,4 +1,4 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, LIMITS } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import type { LiveTail } from "../log/live-tail.ts";
 import { movedClock } from "../testing/moved-clock.ts";
@@ -35,7 +35,7 @@ function holding(facts: Partial<Renewal> = {}) {
     },
   } as unknown as TurnStore;
   const tail = { publish: () => undefined } as unknown as LiveTail;
-  const holder = createTurnHolder({ store: turns, tail, clock, log: silentLog }, { leaseMs: 10_000, heartbeatMs: 1_000 });
+  const holder = createTurnHolder({ store: turns, tail, clock, log: silentLog, limits: LIMITS }, { leaseMs: 10_000, heartbeatMs: 1_000 });
   const stop = new AbortController();
   const beating = () => {
     const ended = holder.beat(stop.signal);

@@ -1,4 +1,4 @@
-import { isGatewayError } from "@parley/contracts";
+import { isGatewayError, type Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
@@ -21,6 +21,7 @@ interface Ports {
   tail: LiveTail;
   clock: Clock;
   log: Log;
+  limits: Limits;
 }
 
 /** A turn that this worker runs. */
@@ -54,7 +55,7 @@ export interface TurnHolder {
 
 const CHECKPOINT_GATHER_MS = 100;
 
-export function createTurnHolder({ store, tail, clock, log }: Ports, settings: HolderSettings): TurnHolder {
+export function createTurnHolder({ store, tail, clock, log, limits }: Ports, settings: HolderSettings): TurnHolder {
   const turns = new Map<string, ActiveTurn>();
   const due = new Set<ActiveTurn>();
   /** An effect outside may take a while to start: renewals older than this are not good enough. */
@@ -68,6 +69,7 @@ export function createTurnHolder({ store, tail, clock, log }: Ports, settings: H
       tail,
       clock,
       leaseMs: settings.leaseMs,
+      limits,
       onAbort: abort,
       onFirstText,
       onCheckpointDue: () => checkpointSoon(turn),

@@ -51,6 +51,7 @@ function open(answers: Answer[] = []) {
     tail: liveTail,
     clock,
     leaseMs: 10_000,
+    limits: LIMITS,
     onAbort: (abort) => void aborts.push(abort),
     onCheckpointDue: () => undefined,
     onFirstText: () => {

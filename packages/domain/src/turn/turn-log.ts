@@ -1,4 +1,4 @@
-import { type Cursor, isGatewayError, LIMITS, type LogEvent, makeCursor, type TextSoFar } from "@parley/contracts";
+import { type Cursor, isGatewayError, type Limits, type LogEvent, makeCursor, type TextSoFar } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import { TurnAbort } from "./turn-abort.ts";
@@ -18,6 +18,7 @@ interface Ports {
   tail: LiveTail;
   clock: Clock;
   leaseMs: number;
+  limits: Pick<Limits, "answerCharsMax" | "wakesInARowMax">;
   /** Called once when a write shows that the turn is no longer ours, or must stop. */
   onAbort: (abort: TurnAbort) => void;
   onFirstText: () => void;
@@ -83,7 +84,7 @@ export class TurnLog {
       this.#uncheckedChars = 0;
       this.#ports.onCheckpointDue();
     }
-    if (open.text.length > LIMITS.answerCharsMax) throw new TurnAbort("answer_too_long");
+    if (open.text.length > this.#ports.limits.answerCharsMax) throw new TurnAbort("answer_too_long");
     this.#scheduleFlush();
   }
 
@@ -222,7 +223,8 @@ export class TurnLog {
 
   async #write(changes: TurnChanges): Promise<Committed> {
     const askedAtMs = this.#ports.clock.monotonicMs();
-    const result = await this.#persistently(() => this.#ports.store.commit(this.fence, changes, this.#ports.leaseMs));
+    const { store, leaseMs, limits } = this.#ports;
+    const result = await this.#persistently(() => store.commit(this.fence, changes, { leaseMs, wakesMax: limits.wakesInARowMax }));
     if (result.outcome === "stale") throw this.#abort(new TurnAbort("lease_lost"));
     if (result.outcome === "stopped") throw this.#abort(new TurnAbort("user_stop"));
     this.renewedAtMs = askedAtMs;

@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
@@ -25,6 +26,7 @@ export interface RunTurnPorts {
   /** This process, unique among all workers. */
   workerId: string;
   leaseMs: number;
+  limits: Limits;
   isDraining: () => boolean;
 }
 
@@ -34,6 +36,7 @@ export interface TurnRun {
   model: MeteredModel;
   findAgent: FindAgent;
   clock: Clock;
+  limits: Limits;
   journal: JournalIndex;
   usage: UsageSheet;
   random: () => number;

@@ -4,6 +4,7 @@ import type {
   DispatchMode,
   EndUser,
   ExecutionStatus,
+  Limits,
   LogEvent,
   NewEvent,
   Question,
@@ -191,7 +192,7 @@ export interface Renewal {
 export interface TurnStore {
   /** Null when there is nothing to claim: somebody else has it, or it is gone. */
   claim(key: ConversationKey, options: { worker: string; leaseMs: number; historyTurnsMax: number }): Promise<ClaimedTurn | null>;
-  commit(fence: Fence, changes: TurnChanges, leaseMs: number): Promise<CommitResult>;
+  commit(fence: Fence, changes: TurnChanges, bounds: { leaseMs: number; wakesMax: number }): Promise<CommitResult>;
   /** Renews many leases and keeps the texts of those that have new ones. */
   renew(turns: (Fence & { texts: TextSoFar[] | null })[], leaseMs: number): Promise<Renewal[]>;
   /** Makes the turn ready for another worker. False when the epoch has passed on. */
@@ -212,5 +213,5 @@ export interface SweepStore {
   /** Repairs that could not be ordered are found again at the next look. */
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Partitions of the coming months, and idempotency keys past their age. */
-  keepHouse(): Promise<void>;
+  keepHouse(limits: Pick<Limits, "idempotencyKeptHours">): Promise<void>;
 }

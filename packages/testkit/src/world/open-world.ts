@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Agent, type AgentConfig, agentConfig, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
+import { type Agent, type AgentConfig, agentConfig, LIMITS, type Limits, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import {
   type Caller,
@@ -29,6 +29,8 @@ export interface WorldOptions {
   leaseMs?: number;
   heartbeatMs?: number;
   concurrency?: number;
+  /** Bounds other than the standard ones. */
+  limits?: Partial<Limits>;
   /** False: nothing is run or swept until `startWorkers`. Default true. */
   started?: boolean;
   /** What the front doors give their orders to instead: to lose one on its way, or to count them. Workers keep the real one. */
@@ -82,6 +84,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const [fresh, model] = await Promise.all([freshDatabase(), startModelServer()]);
   const { redisUrl: url, redisPrefix: prefix } = freshRedis();
   const log = quietLog();
+  const limits = { ...LIMITS, ...options.limits };
   const shared = { prepare: true, applicationName: "test" };
   const database = openDatabase({ ...shared, url: fresh.url, pool: 10 });
   const egress = createEgress({ allow: [model.host] });
@@ -103,6 +106,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       queue: options.doorQueue ?? queue,
       clock: systemClock,
       log,
+      limits,
       authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }),
       makeKey: () => {
         const apiKey = makeApiKey();
@@ -129,6 +133,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         log,
         random: Math.random,
         metrics: UNMEASURED,
+        limits,
       },
       { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs },
     );
@@ -138,6 +143,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       log,
       queues: ["turns", "subtasks", "drains", "reaper"],
       concurrency,
+      timeoutMs: limits.turnMs + 60_000,
       abortOnLostLock: false,
       handlers: {
         "turn.run": (key) => engine.runTurn(key),

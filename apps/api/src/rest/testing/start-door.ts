@@ -1,12 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { LIMITS } from "@parley/contracts";
+import { LIMITS, type Limits } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import express from "express";
 import { onTestFinished } from "vitest";
 import { type Attachments, createAttachments } from "../../attachments.ts";
 import { createOpenStreams } from "../../open-streams.ts";
-import { type RestDependencies, restRoutes } from "../rest.ts";
+import { restRoutes } from "../rest.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 
 const nothing = () => {};
@@ -51,7 +51,7 @@ export interface DoorUnderTest {
 }
 
 /** The door on a real server over a gateway in memory; closed when the test ends. */
-export async function startDoor(settings: Partial<RestDependencies> = {}): Promise<DoorUnderTest> {
+export async function startDoor(limits: Partial<Limits> = {}): Promise<DoorUnderTest> {
   const fake = new FakeGateway();
   const key = fake.addKey("key");
   const gateway = fake.asGateway();
@@ -69,7 +69,9 @@ export async function startDoor(settings: Partial<RestDependencies> = {}): Promi
     },
   };
   const { through } = createOpenStreams({ perCallerMax: LIMITS.streamsPerCallerMax, onOpen: () => nothing });
-  const app = express().use(restRoutes({ gateway, log: silent, attachments: observed, openStream: through("rest"), ...settings }));
+  const app = express().use(
+    restRoutes({ gateway, log: silent, limits: { ...LIMITS, ...limits }, attachments: observed, openStream: through("rest") }),
+  );
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
