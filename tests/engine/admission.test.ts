@@ -144,7 +144,7 @@ test("another organization's conversation, and another agent's, are not found an
     () => gateway.clearQueue(stranger, conversationId),
     () => gateway.drainConversation(stranger, conversationId),
     () => gateway.getRunState(stranger, conversationId),
-    () => gateway.getConversation(stranger, conversationId),
+    () => gateway.getConversation(stranger, { conversationId }),
     () => gateway.cancelMessage(stranger, { conversationId, messageId: unknown() }),
     () => gateway.stopExecution(stranger, conversationId),
     () => gateway.deleteExecution(stranger, conversationId),

@@ -98,7 +98,7 @@ test("a child that fails is a result for its parent's model, and the parent answ
   expect(childEnds(seen)).toMatchObject([{ status: "failed", reason: "model_rejected", result: null }]);
   expect(toolResults(seen)).toMatchObject([{ isError: true, result: expect.stringContaining("The agent did not answer") }]);
   expect(seen.at(-1)).toMatchObject({ type: "turn.completed", data: { result: "Without it, then." } });
-  const { children } = await world.gateway.getConversation(world.caller, submitted.conversationId);
+  const { children } = await world.gateway.getConversation(world.caller, { conversationId: submitted.conversationId });
   expect(children).toMatchObject([{ execution: { status: "failed", reason: "model_rejected" } }]);
 });
 
@@ -149,7 +149,7 @@ test("a turn's stop ends its waiting children with it", async () => {
   });
   expect(seen.at(-1)).toMatchObject({ type: "turn.stopped" });
   expect(childEnds(seen)).toMatchObject(Array(2).fill({ status: "stopped", reason: "user_stop" }));
-  const { children, usage, root } = await world.gateway.getConversation(world.caller, conversationId);
+  const { children, usage, root } = await world.gateway.getConversation(world.caller, { conversationId });
   expect(children).toMatchObject(Array(2).fill({ execution: { status: "stopped", stoppedByUser: true } }));
   const spent = children.reduce((sum, child) => sum + child.usage.inputTokens, root.usage.inputTokens);
   expect(usage.inputTokens).toBe(spent);
@@ -187,7 +187,7 @@ test("a background child that is not claimed yet is stopped with its root, witho
     const [worker] = still.workers;
     await worker?.engine.start();
     await worker?.engine.runTurn({ organizationId: still.caller.organizationId, conversationId });
-    const [child] = (await still.gateway.getConversation(still.caller, conversationId)).children;
+    const [child] = (await still.gateway.getConversation(still.caller, { conversationId })).children;
     const childId = child?.execution.id ?? "";
     expect(child?.execution).toMatchObject({ status: "pending", mode: "async" });
     await still.sql.owner`update conversations set stopped_through_turn = 1 where id = ${conversationId}`;
@@ -338,7 +338,7 @@ test("children of background children are told to their own parent, and a conver
       .map((child) => child.mode)
       .sort(),
   ).toEqual(["async", "sync"]);
-  const view = await world.gateway.getConversation(world.caller, conversationId);
+  const view = await world.gateway.getConversation(world.caller, { conversationId });
   expect(view.children.map((child) => [child.execution.mode, child.execution.status])).toEqual(
     expect.arrayContaining([
       ["async", "completed"],

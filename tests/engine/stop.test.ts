@@ -238,7 +238,7 @@ test("the parent of a background child that waits for answers is told when the c
   world.model.script({ toolCalls: [{ name: "asking", arguments: { query: "ask them" } }] });
   const { events, submitted } = await start(world, router, "go");
   await untilRest(events);
-  const children = async () => (await world.gateway.getConversation(world.caller, submitted.conversationId)).children;
+  const children = async () => (await world.gateway.getConversation(world.caller, { conversationId: submitted.conversationId })).children;
   await expect.poll(async () => (await children())[0]?.execution.status).toBe("paused");
   const [child] = await children();
   await world.gateway.stopExecution(world.caller, child?.execution.id ?? "");

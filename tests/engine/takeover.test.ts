@@ -81,7 +81,7 @@ test("a step that was written down is not asked of the model again, nor is its f
   const recorded = seen.findIndex((event) => event.type === "step.completed");
   expect(seen.findIndex((event) => event.cursor === took.data.discardFrom)).toBeGreaterThan(recorded);
   expect(returned).toMatchObject({ data: { tool: "joker", result: expect.stringContaining("ha"), isError: false } });
-  const view = await world.gateway.getConversation(world.caller, submitted.conversationId);
+  const view = await world.gateway.getConversation(world.caller, { conversationId: submitted.conversationId });
   expect(view.root.execution).toMatchObject({ status: "completed", result: "It said ha", attempt: 2 });
   expect(view.children).toMatchObject([{ execution: { status: "completed", result: "ha" }, usage: { modelCalls: 1 } }]);
 });

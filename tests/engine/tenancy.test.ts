@@ -20,7 +20,7 @@ beforeAll(async () => {
   const { events, submitted } = await start(world, router, "fill", { idempotencyKey: "one" });
   for await (const event of events) if (event.type === "turn.paused") break;
   filled = submitted.conversationId;
-  await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] });
+  await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] }, null);
   await world.sql.owner`
     insert into inbox (organization_id, conversation_id, event) values (${world.caller.organizationId}, ${filled}, '{}')`;
   await world.sql.owner`
@@ -159,8 +159,8 @@ test("what one transaction named, the next on the same connection does not inher
 });
 
 test("a key is found by its hash before its organization is known, and nothing else is", async () => {
-  const { apiKey } = await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] });
-  const caller = await world.gateway.authenticate(apiKey);
+  const { apiKey } = await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] }, null);
+  const caller = await world.gateway.authenticate(apiKey ?? "");
   expect(caller.organizationId).toBe(world.caller.organizationId);
   expect(await world.sql.app`select find_api_key('\\x00') as found`).toEqual([{ found: null }]);
   expect(await count(world.sql.app, "api_keys")).toBe(0);

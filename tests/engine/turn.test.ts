@@ -78,7 +78,7 @@ test("a sync child runs inside its parent's turn and its text is forwarded", asy
     "tool.returned",
     "turn.completed",
   ]);
-  const view = await world.gateway.getConversation(world.caller, submitted.conversationId);
+  const view = await world.gateway.getConversation(world.caller, { conversationId: submitted.conversationId });
   expect(view.children).toMatchObject([
     { execution: { status: "completed", result: "A cat walks in.", mode: "sync", parentId: submitted.conversationId } },
   ]);
@@ -96,7 +96,7 @@ test("an async child answers at once with its id, and its result reaches the roo
   });
   const seen = await collectUntil(events, (event) => event.type === "child.finished");
   expect(typesOf(seen).indexOf("turn.completed")).toBeLessThan(typesOf(seen).indexOf("child.finished"));
-  const view = await world.gateway.getConversation(world.caller, submitted.conversationId);
+  const view = await world.gateway.getConversation(world.caller, { conversationId: submitted.conversationId });
   expect(view.children).toMatchObject([{ execution: { status: "completed", result: "found it", mode: "async" } }]);
 });
 

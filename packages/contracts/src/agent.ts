@@ -6,7 +6,32 @@ import { BOUNDS } from "./limits.ts";
 export const dispatchMode = z.enum(["sync", "async", "auto"]);
 export type DispatchMode = z.infer<typeof dispatchMode>;
 
-export const subAgent = z.object({ agentId, mode: dispatchMode.default("auto") });
+export const subAgent = z.object({
+  agentId,
+  mode: dispatchMode.default("auto"),
+  /** Each call waits for a person's approval. */
+  needsApproval: z.boolean().default(false),
+});
+
+/**
+ * A tool behind an address: its arguments are posted as JSON with an `Idempotency-Key` that names the turn, step and call. The body of
+ * a 2xx is the result, any other answer is an error that the model reads.
+ */
+export const httpTool = z.object({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  description: z.string().max(4_000).default(""),
+  /** The arguments' JSON Schema, an object's. */
+  parameters: z.record(z.string(), z.json()).default({ type: "object" }),
+  url: z.url({ protocol: /^https?$/ }).max(2_048),
+  /** A repeated call with the same key changes nothing more: it may be sent again when its outcome is unknown. */
+  idempotent: z.boolean().default(false),
+  needsApproval: z.boolean().default(false),
+  timeoutMs: z.int().min(100).max(600_000).default(60_000),
+});
+export type HttpTool = z.infer<typeof httpTool>;
+
+/** Seconds that a card waits, or null for as long as it takes. */
+const cardExpiry = z.int().positive().max(31_536_000).nullable().default(null);
 
 /**
  * What an agent is, one version of it. A model is named `<provider>/<model>`, for example `local/chat`. Lists and texts
@@ -20,6 +45,9 @@ export const agentConfig = z.object({
   maxOutputTokens: z.int().positive().max(1_000_000).optional(),
   reasoningEffort: z.enum(["low", "medium", "high", "xhigh"]).optional(),
   subAgents: z.array(subAgent).max(BOUNDS.subAgentsMax.ceiling).default([]),
+  tools: z.array(httpTool).max(64).default([]),
+  questionsExpireAfterSeconds: cardExpiry,
+  approvalsExpireAfterSeconds: cardExpiry,
   /** Whether the model may ask the user with `ask_user_questions`. */
   mayAsk: z.boolean().default(true),
   /** Whether an async child's result starts a turn of its own once it is there. */
@@ -28,6 +56,8 @@ export const agentConfig = z.object({
   stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).default(20),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
+/** The same as callers write it: what is left out has its default. */
+export type AgentConfigInput = z.input<typeof agentConfig>;
 
 export const agentName = z.string().trim().min(1).max(120);
 

@@ -28,7 +28,7 @@ export interface ApiKey {
   createdAt: string;
 }
 
-/** The only time the key itself is shown. */
+/** The only time the key itself is shown; null where a call is repeated. */
 export interface NewApiKey extends ApiKey {
-  apiKey: string;
+  apiKey: string | null;
 }

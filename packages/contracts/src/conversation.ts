@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { agentVersion } from "./agent.ts";
+import type { ApprovalRequest, Card, CheckedAnswer } from "./card.ts";
 import { cursor } from "./cursor.ts";
 import type { MessageMode } from "./events.ts";
 import type { Execution, Usage } from "./execution.ts";
@@ -8,8 +9,8 @@ import { agentId, conversationId, executionId, messageId, turnId } from "./ids.t
 import { BOUNDS } from "./limits.ts";
 import type { question } from "./question.ts";
 
-/** The modes served today. */
-export const messageMode = z.enum(["auto", "queue", "reject"]);
+/** What a message does to the turn that runs and to those that wait. */
+export const messageMode = z.enum(["auto", "queue", "collect", "steer", "interrupt", "reject"]);
 
 export const submitInput = z
   .object({
@@ -25,9 +26,10 @@ export const submitInput = z
   .refine((input) => input.text !== "" || input.files.length > 0, { message: "Text or files are needed.", path: ["text"] });
 export type SubmitInput = z.infer<typeof submitInput>;
 
-/** `started`: the message's turn runs now. `queued`: it waits. */
+/** `started`: the message's turn runs now. `queued`: it waits. `steering`: the running turn will be given it. */
 export interface SubmitResult {
-  action: "started" | "queued";
+  action: "started" | "queued" | "steering";
+  /** The mode that was applied. */
   mode: MessageMode;
   conversationId: string;
   messageId: string;
@@ -55,15 +57,72 @@ export interface StopResult {
   conversationId: string;
   stopped: boolean;
   turnId: string | null;
+  /** The children that end by it: those within the turn, and background ones, however far below. */
+  children: { executionId: string; agentId: string; mode: "sync" | "async" }[];
+  /** The cards that nobody has to decide any more. */
+  cards: string[];
   queueCleared: number;
   queueDepth: number;
+  replayed: boolean;
 }
 
+/** Replaces an earlier message of the user: what came after it is cut off and stays as a branch. */
+export const editInput = z.object({
+  messageId,
+  /** The version that the caller has seen; another one is refused. */
+  expectedVersion: z.coerce.number().int().positive().optional(),
+});
+
 export const cancelInput = z.object({ conversationId, messageId });
+
+/** Changes a message that still waits. `position` counts from 1; beyond the end is the end. */
+export const changeMessageInput = cancelInput.extend({
+  text: messageInput.shape.text.unwrap().optional(),
+  files: messageInput.shape.files.unwrap().optional(),
+  position: z.int().positive().optional(),
+});
+export type ChangeMessage = z.infer<typeof changeMessageInput>;
+
+export interface ChangedMessage {
+  conversationId: string;
+  messageId: string;
+  position: number;
+  queueDepth: number;
+  replayed: boolean;
+}
+
+/** One message, wherever it stands. */
+export interface MessageView {
+  id: string;
+  conversationId: string;
+  agentId: string;
+  state: MessageState;
+  mode: MessageMode;
+  /** The turn that it became, went into or steered; before that, the one it will become. */
+  turnId: string;
+  /** It waits for the running turn's next step boundary. */
+  steering: boolean;
+  /** From 1 in the queue; 0 when it does not wait there. */
+  position: number;
+  text: string;
+  files: string[];
+  user: z.infer<typeof endUser> | null;
+  enqueuedAt: string;
+  expiresAt: string | null;
+}
+
+/** A tail that an edit has cut off. */
+export interface Branch {
+  branch: number;
+  editedMessageId: string;
+  endedAt: string;
+}
+
 export interface QueueResult {
   conversationId: string;
   cancelled: number;
   queueDepth: number;
+  replayed: boolean;
 }
 
 export interface DrainResult {
@@ -72,6 +131,7 @@ export interface DrainResult {
   action: "draining" | "running" | "empty" | "paused";
   queueDepth: number;
   cursor: string;
+  replayed: boolean;
 }
 
 export const QUEUED_MESSAGE_STATES = ["queued", "running", "done", "merged", "cancelled", "expired"] as const;
@@ -103,8 +163,13 @@ export interface RunState {
   queueDepth: number;
   queue: QueuedMessage[];
   cardsOpen: number;
+  /** What waits for a decision. */
+  cards: Card[];
+  /** Messages that the running turn has not been given yet. */
+  steersWaiting: number;
   cursor: string;
   version: number;
+  branch: number;
 }
 
 export const pageInput = z.object({
@@ -148,7 +213,26 @@ export type ThreadEntry =
   | { kind: "agent"; id: string; at: string; text: string; turnId: string; status: Execution["status"] }
   | { kind: "tool_call"; id: string; at: string; tool: string; arguments: unknown; result: string | null; isError: boolean; turnId: string }
   | { kind: "child"; id: string; at: string; childId: string; agentId: string; query: string; turnId: string }
-  | { kind: "questions"; id: string; at: string; cardId: string; questions: z.infer<typeof question>[]; status: string; turnId: string };
+  | {
+      kind: "questions";
+      id: string;
+      at: string;
+      cardId: string;
+      questions: z.infer<typeof question>[];
+      status: string;
+      answers: CheckedAnswer[] | null;
+      turnId: string;
+    }
+  | {
+      kind: "approval";
+      id: string;
+      at: string;
+      cardId: string;
+      approval: ApprovalRequest;
+      status: string;
+      comment: string | null;
+      turnId: string;
+    };
 
 /** One execution with all that was said and done in it. */
 export interface ExecutionView {
@@ -162,6 +246,8 @@ export interface ExecutionView {
 export interface ConversationView {
   conversationId: string;
   version: number;
+  /** The branch shown: edits end one and begin the next. */
+  branch: number;
   root: ExecutionView;
   children: ExecutionView[];
   usage: Usage;

@@ -1,10 +1,11 @@
 import type { DispatchMode } from "./agent.ts";
+import type { ApprovalRequest, CardOutcome, CheckedAnswer, Decision } from "./card.ts";
 import type { Cursor } from "./cursor.ts";
 import type { EndUser, ExecutionStatus, MessageInput, TurnEndReason, TurnOptions, Usage } from "./execution.ts";
 import type { Question } from "./question.ts";
 
 export type MessageMode = "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject";
-export type QueueAction = "enqueue" | "drain" | "cancel" | "clear" | "reorder";
+export type QueueAction = "enqueue" | "drain" | "cancel" | "clear" | "reorder" | "expire";
 
 export interface CallRecord {
   callId: string;
@@ -22,7 +23,16 @@ export interface TextSoFar {
 /** Every fact of a conversation's log. Facts are only added; meaning never changes under an old name. */
 export interface EventData {
   /** A message became a turn that will run next. */
-  "turn.created": { messageId: string; turnId: string; input: MessageInput; user: EndUser | null; options: TurnOptions; mode: MessageMode };
+  "turn.created": {
+    messageId: string;
+    turnId: string;
+    input: MessageInput;
+    user: EndUser | null;
+    options: TurnOptions;
+    mode: MessageMode;
+    /** Messages whose text is in `input`, too, and which have no turn of their own. */
+    merged?: { messageId: string; turnId: string }[];
+  };
   "turn.started": { turnNumber: number; attempt: number; agentVersion: number };
   /** A piece of text. `offset` counts the characters of this execution's step before it. Not durable: joined, kept in Redis. */
   "turn.delta": { step: number; offset: number; text: string };
@@ -36,7 +46,8 @@ export interface EventData {
   /** The model's whole response of one step. */
   "step.completed": { step: number; text: string; calls: CallRecord[]; model: string; finishReason: string };
   "tool.called": { step: number; callId: string; tool: string; arguments: unknown };
-  "tool.returned": { step: number; callId: string; tool: string; result: string; isError: boolean };
+  /** `unknown`: whether the call was made cannot be said, and it was not made again. */
+  "tool.returned": { step: number; callId: string; tool: string; result: string; isError: boolean; unknown?: true };
   "child.created": {
     childId: string;
     agentId: string;
@@ -56,11 +67,26 @@ export interface EventData {
   };
   "model.retried": { model: string; retry: number; delayMs: number; error: string };
   "model.fell_back": { from: string; to: string; error: string };
-  "queue.updated": { action: QueueAction; messageId: string | null; queueDepth: number };
-  "card.opened": { cardId: string; questions: Question[] };
-  "card.closed": { cardId: string; outcome: "answered" | "approved" | "denied" | "expired" | "superseded" | "cancelled" };
+  /** `messageIds` where it is not about a single one: `clear` and `expire`. */
+  "queue.updated": { action: QueueAction; messageId: string | null; messageIds?: string[]; queueDepth: number };
+  /** A message that waits has another text or other files. */
+  "message.edited": { messageId: string; input: MessageInput };
+  /** The running turn goes on with this message in its context, from behind that step. */
+  "steer.applied": { messageId: string; step: number; text: string; files: string[] };
+  /** The turn ended first: the message waits at the head of the queue. */
+  "steer.deferred": { messageId: string; queueDepth: number };
+  /** The turns from `fromTurn` on were cut off and stay as a branch; the new message's turn comes instead. */
+  "conversation.edited": { messageId: string; newMessageId: string; branch: number; fromTurn: number };
+  "card.opened": { cardId: string; expiresAt: string | null } & (
+    | { kind: "questions"; questions: Question[] }
+    | { kind: "approval"; approval: ApprovalRequest }
+  );
+  "card.closed": { cardId: string; outcome: CardOutcome; answer?: { answers: CheckedAnswer[] } | Decision; by?: string };
   "turn.paused": { cardIds: string[] };
-  "turn.resumed": { cardId: string };
+  /** `cardId`: the last one closed, where a person closed it. */
+  "turn.resumed": { cardId: string | null };
+  /** A background child waits for a person. */
+  "child.paused": { childId: string; agentId: string; cardIds: string[] };
   /** The three ends of a turn. `more`: the next queued message runs right after. `result` is the whole answer so far. */
   "turn.completed": { turnNumber: number; result: string; usage: Usage; more: boolean };
   "turn.failed": {

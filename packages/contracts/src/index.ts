@@ -1,5 +1,7 @@
 export * from "./agent.ts";
 export * from "./api-key.ts";
+export * from "./card.ts";
+export * from "./check-tool-arguments.ts";
 export * from "./conversation.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
@@ -10,5 +12,7 @@ export * from "./ids.ts";
 export * from "./jobs.ts";
 export * from "./limit-settings.ts";
 export * from "./limits.ts";
+export * from "./memory.ts";
+export * from "./memory-config.ts";
 export * from "./question.ts";
 export * from "./tool-arguments.ts";

@@ -30,6 +30,8 @@ export const BOUNDS = {
   wakesInARowMax: { standard: 10, floor: 0, ceiling: 1_000 },
   /** How long a `queue` message waits on an idle conversation before it is run. */
   idleQueueGraceMs: { standard: 5_000, floor: 0, ceiling: WEEK_MS },
+  /** How long a message may wait, held or behind a card, before it is given up. */
+  queuedMessageKeptMs: { standard: WEEK_MS, floor: 1_000, ceiling: 31_536_000_000 },
   turnMs: { standard: 1_800_000, floor: 1_000, ceiling: WEEK_MS },
   childMs: { standard: 600_000, floor: 100, ceiling: WEEK_MS },
   answerCharsMax: { standard: 1_048_576, floor: 1_024, ceiling: 16_777_216 },

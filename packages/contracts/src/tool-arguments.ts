@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { askUserQuestions } from "./question.ts";
 
@@ -18,3 +19,6 @@ export function checkArguments<Schema extends z.ZodType>(schema: Schema, given: 
   const parsed = schema.safeParse(given);
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, why: z.prettifyError(parsed.error) };
 }
+
+/** What an approval is bound to: SHA-256 of a call's arguments as JSON, hex. */
+export const hashArguments = (given: unknown): string => createHash("sha256").update(JSON.stringify(given)).digest("hex");

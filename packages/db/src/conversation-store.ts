@@ -1,5 +1,5 @@
-import type { Cursor, DrainResult, RunState } from "@parley/contracts";
-import type { ConversationStore, Posted, Stopped, Submitted } from "@parley/domain";
+import type { Branch, Cursor, DrainResult, MessageView } from "@parley/contracts";
+import type { ConversationStore, Posted, Stopped, StoredCard, StoredRunState, Submitted } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
@@ -13,18 +13,13 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
       ...answer,
       epoch: answer.epoch ?? 0,
       isChild: false,
+      doomed: answer.doomed ?? [],
       nudge: answer.nudge ?? null,
       execution: answer.execution ? toExecution(answer.execution) : null,
     };
   },
 
-  async stop({ organizationId, conversationId }, { turnId, clearQueue }) {
-    const rows = await guarded(
-      sql<{ answer: Posted & Stopped }[]>`
-        select stop_conversation(${organizationId}, ${conversationId}, ${turnId}, ${clearQueue}) as answer`,
-    );
-    return first(rows).answer;
-  },
+  stop: (key, options) => call<Posted & Stopped>(sql, "stop_conversation", { ...key, ...options }),
 
   async cancel({ organizationId, conversationId }, messageId) {
     const rows = await guarded(
@@ -42,6 +37,33 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
     return first(rows).answer;
   },
 
+  async change(key, change) {
+    const answer = await call<Stored<Posted & { messageId: string; position: number; queueDepth: number }>>(sql, "change_message", {
+      ...key,
+      ...change,
+    });
+    return { ...answer, nudge: answer.nudge ?? null };
+  },
+
+  async findMessage({ organizationId, conversationId }, messageId) {
+    const rows = await guarded(
+      sql<{ answer: MessageView | null }[]>`select read_message(${organizationId}, ${conversationId}, ${messageId}) as answer`,
+    );
+    return first(rows).answer;
+  },
+
+  async findCard({ organizationId, conversationId }, cardId) {
+    const rows = await guarded(
+      sql<{ answer: StoredCard | null }[]>`select read_card(${organizationId}, ${conversationId}, ${cardId}) as answer`,
+    );
+    return first(rows).answer;
+  },
+
+  answerCard: (key, { answers, ...decision }) =>
+    decide(sql, { ...key, ...decision, kind: "questions", outcome: "answered", answer: { answers } }),
+
+  decideCard: (key, { comment, ...decision }) => decide(sql, { ...key, ...decision, kind: "approval", answer: { comment } }),
+
   async orderDrain({ organizationId, conversationId }) {
     const rows = await guarded(
       sql<{ answer: { action: DrainResult["action"]; queueDepth: number; cursor: Cursor; execution: StoredExecution } }[]>`
@@ -52,7 +74,28 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
   },
 
   async runState({ organizationId, conversationId }) {
-    const rows = await guarded(sql<{ answer: RunState | null }[]>`select read_run_state(${organizationId}, ${conversationId}) as answer`);
+    const rows = await guarded(
+      sql<{ answer: StoredRunState | null }[]>`select read_run_state(${organizationId}, ${conversationId}) as answer`,
+    );
+    return first(rows).answer;
+  },
+
+  async hiddenTurns({ organizationId, conversationId }, branch) {
+    const rows = await guarded(
+      sql<{ answer: string[] | null }[]>`select read_hidden_turns(${organizationId}, ${conversationId}, ${branch}) as answer`,
+    );
+    return first(rows).answer;
+  },
+
+  async branches({ organizationId, conversationId }) {
+    const rows = await guarded(sql<{ answer: Branch[] }[]>`select read_branches(${organizationId}, ${conversationId}) as answer`);
     return first(rows).answer;
   },
 });
+
+type Decided = Awaited<ReturnType<ConversationStore["answerCard"]>>;
+
+async function decide(sql: Sql, decision: object): Promise<Decided> {
+  const answer = await call<Stored<Decided>>(sql, "answer_card", decision);
+  return { ...answer, nudge: answer.nudge ?? null };
+}

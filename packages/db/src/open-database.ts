@@ -1,4 +1,13 @@
-import type { AgentStore, ConversationStore, ExecutionStore, KeyStore, LogStore, OrganizationStore, TurnStore } from "@parley/domain";
+import type {
+  AgentStore,
+  ConversationStore,
+  ExecutionStore,
+  KeyStore,
+  LogStore,
+  OrganizationStore,
+  RepeatStore,
+  TurnStore,
+} from "@parley/domain";
 import { createAgentStore } from "./agent-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
@@ -6,6 +15,7 @@ import { inOrganization } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
+import { createRepeatStore } from "./repeat-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
 
@@ -16,6 +26,7 @@ export interface Database {
   keys: KeyStore;
   logs: LogStore;
   organizations: OrganizationStore;
+  repeats: RepeatStore;
   turns: TurnStore;
   /** Whether Postgres answers. */
   ping(): Promise<boolean>;
@@ -36,6 +47,7 @@ export function openDatabase(options: ConnectOptions): Database {
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
     organizations: createOrganizationStore(within),
+    repeats: createRepeatStore(sql),
     turns: createTurnStore(sql),
     ping: () =>
       guarded(sql`select 1`).then(

@@ -10,7 +10,9 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
   },
 
   async takeRepairs({ takeovers, repairsMax }) {
-    const rows = await guarded(sql<{ found: ConversationKey[] }[]>`select take_repairs(${takeovers}, ${repairsMax}) as found`);
+    const rows = await guarded(
+      sql<{ found: ConversationKey[] }[]>`select take_repairs(${takeovers}, ${repairsMax}) || take_expired(${repairsMax}) as found`,
+    );
     return first(rows).found;
   },
 

@@ -11,7 +11,11 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
     return claim.outcome === "claimed" ? { ...claim, ...key } : null;
   },
 
-  commit: (fence, { events = [], journal = [], children = [], usage = [], step = null, pause = null, finish = null }, bounds) =>
+  commit: (
+    fence,
+    { events = [], journal = [], children = [], usage = [], step = null, takeSteers = null, pause = null, finish = null },
+    bounds,
+  ) =>
     call<CommitResult>(sql, "commit_turn", {
       ...fence,
       ...bounds,
@@ -20,6 +24,7 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
       children,
       usage,
       step,
+      takeSteers,
       pause,
       finish,
     }),

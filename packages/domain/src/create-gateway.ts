@@ -1,9 +1,10 @@
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
-import { controlConversation } from "./conversation/control-conversation.ts";
+import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
 import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
+import { changeExecutions } from "./execution/change-executions.ts";
 import { readExecutions } from "./execution/read-executions.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
@@ -26,13 +27,14 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
   return {
     gateway: {
       authenticate: ports.authenticate,
+      checkReady: ports.checkReady,
       submitMessage: (caller, input, facts) => submitMessage(context, caller, input, facts),
       submitAndFollow: (caller, input, facts) => submitAndFollow(context, caller, input, facts),
       followConversation: (caller, input) => followConversation(context, caller, input),
       awaitTurn: (caller, input) => awaitTurn(context, caller, input),
-      checkReady: ports.checkReady,
-      ...controlConversation(context),
+      ...controlConversations(context),
       ...readExecutions(context),
+      ...changeExecutions(context),
       ...manageAgents(context),
       ...manageKeys(context),
     },

@@ -9,6 +9,7 @@ import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
 import type { Model } from "./model/model.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
+import type { FindTools } from "./turn/agent-tool.ts";
 import { announce } from "./turn/kick.ts";
 import { runTurn } from "./turn/run-turn.ts";
 import { TurnAbort } from "./turn/turn-abort.ts";
@@ -23,6 +24,8 @@ export interface EnginePorts {
   tail: LiveTail;
   queue: JobQueue;
   model: Model;
+  /** What agents may do themselves. */
+  tools: FindTools;
   clock: Clock;
   log: Log;
   random: () => number;
@@ -68,6 +71,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     queue,
     model: meterModel(ports.model),
     findAgent: createAgentCatalog(ports.agents, clock).find,
+    findTools: ports.tools,
     holder,
     clock,
     log,

@@ -2,14 +2,22 @@ import type {
   Agent,
   AgentConfig,
   AgentVersion,
+  AnswerInput,
   ApiKey,
+  Branch,
+  Card,
+  CardResult,
+  ChangedMessage,
+  ChangeMessage,
   ConversationView,
   CreateKey,
   Cursor,
+  DecideInput,
   DrainResult,
   Execution,
   ListExecutions,
   LogEvent,
+  MessageView,
   NewApiKey,
   Page,
   QueueResult,
@@ -19,6 +27,7 @@ import type {
   SubmitResult,
   ThreadMessage,
 } from "@parley/contracts";
+import type { Once } from "./idempotency/run-once.ts";
 import type { Caller } from "./identity/caller.ts";
 
 /** A conversation being followed: what it was at the cursor, and every event after it. */
@@ -44,6 +53,11 @@ export interface SubmitFacts {
   invoke?: boolean;
   /** Gen-1 `messages` with `auto`: keeps nothing when idle, answers `started`. */
   keepNothingWhenIdle?: boolean;
+  /**
+   * The earlier message of the user that this one replaces: what came after it is cut off and stays as a branch, a turn under way is
+   * stopped, and this message runs next, whatever its mode. `version_mismatch` where the conversation has another version.
+   */
+  edits?: { messageId: string; expectedVersion?: number | undefined };
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
@@ -59,14 +73,24 @@ export interface Gateway {
   awaitTurn(caller: Caller, input: { conversationId: string; turnId: string; waitMs: number; signal: AbortSignal }): Promise<Execution>;
 
   getRunState(caller: Caller, conversationId: string): Promise<RunState>;
-  getConversation(caller: Caller, conversationId: string): Promise<ConversationView>;
+  /** `branch`: one that an edit has ended; the current one when absent. */
+  getConversation(caller: Caller, input: { conversationId: string; branch?: number | undefined }): Promise<ConversationView>;
+  listBranches(caller: Caller, conversationId: string): Promise<Branch[]>;
+  getMessage(caller: Caller, input: { conversationId: string; messageId: string }): Promise<MessageView>;
+  getCard(caller: Caller, input: { conversationId: string; cardId: string }): Promise<Card>;
   stopConversation(
     caller: Caller,
     input: { conversationId: string; turnId?: string | undefined; clearQueue: boolean },
+    once?: Once,
   ): Promise<StopResult>;
-  cancelMessage(caller: Caller, input: { conversationId: string; messageId: string }): Promise<QueueResult>;
-  clearQueue(caller: Caller, conversationId: string): Promise<QueueResult>;
-  drainConversation(caller: Caller, conversationId: string): Promise<DrainResult>;
+  cancelMessage(caller: Caller, input: { conversationId: string; messageId: string }, once?: Once): Promise<QueueResult>;
+  changeMessage(caller: Caller, input: ChangeMessage, once?: Once): Promise<ChangedMessage>;
+  clearQueue(caller: Caller, conversationId: string, once?: Once): Promise<QueueResult>;
+  drainConversation(caller: Caller, conversationId: string, once?: Once): Promise<DrainResult>;
+  /** Answers the questions of an open card. `invalid_answers` before anything is written; `card_closed` for whoever comes second. */
+  answerCard(caller: Caller, input: AnswerInput, once?: Once): Promise<CardResult>;
+  /** Approves or denies the call of an open card. */
+  decideCard(caller: Caller, input: DecideInput, once?: Once): Promise<CardResult>;
 
   getExecution(caller: Caller, executionId: string): Promise<Execution>;
   listExecutions(caller: Caller, filter: ListExecutions): Promise<Page<Execution>>;
@@ -74,25 +98,30 @@ export interface Gateway {
   /** The threads of an execution and of every child below it, by execution id; the root's under `root`. */
   getFullThread(caller: Caller, executionId: string): Promise<Record<string, ThreadMessage[]>>;
   /** Idempotent: a terminal execution is returned unchanged. */
-  stopExecution(caller: Caller, executionId: string): Promise<Execution>;
+  stopExecution(caller: Caller, executionId: string, once?: Once): Promise<Execution>;
   /** Deletes a conversation that is not running, and all below it. */
-  deleteExecution(caller: Caller, executionId: string): Promise<void>;
+  deleteExecution(caller: Caller, executionId: string, once?: Once): Promise<void>;
 
-  createAgent(caller: Caller, input: { name: string; description: string; config: AgentConfig }): Promise<Agent>;
+  createAgent(caller: Caller, input: { name: string; description: string; config: AgentConfig }, once?: Once): Promise<Agent>;
   /** Saves a draft; callers see it after `deployAgent`, or with version `draft`. */
   updateAgent(
     caller: Caller,
     input: { agentId: string; name?: string | undefined; description?: string | undefined; config?: AgentConfig | undefined },
+    once?: Once,
   ): Promise<Agent>;
-  deployAgent(caller: Caller, agentId: string): Promise<Agent>;
+  deployAgent(caller: Caller, agentId: string, once?: Once): Promise<Agent>;
   getAgent(caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent>;
   listAgents(caller: Caller): Promise<Agent[]>;
 
-  /** `maker` absent: the operator. A key's maker can give on no scope and no agent that it does not have itself. */
-  createKey(organizationId: string, input: CreateKey, maker?: Caller): Promise<NewApiKey>;
+  /**
+   * `maker` null: the operator. A key's maker can give on no scope and no agent that it does not have itself. A repeated call gets the
+   * key's row without the key: `apiKey` is null then.
+   */
+  createKey(organizationId: string, input: CreateKey, maker: Caller | null, once?: Once): Promise<NewApiKey>;
   listKeys(organizationId: string): Promise<ApiKey[]>;
-  revokeKey(organizationId: string, keyId: string): Promise<void>;
-  createOrganization(input: { name: string }): Promise<{ id: string; name: string }>;
+  /** `revoker` null: the operator. */
+  revokeKey(organizationId: string, keyId: string, revoker: Caller | null, once?: Once): Promise<void>;
+  createOrganization(input: { name: string }, once?: Once): Promise<{ id: string; name: string }>;
 
   /** Whether the parts that a turn needs answer: for `/ready`. */
   checkReady(): Promise<{ postgres: boolean; redis: boolean }>;

@@ -1,4 +1,4 @@
-import type { Agent, AgentConfig, ConversationId, LogEvent, SubmitInput, SubmitResult } from "@parley/contracts";
+import type { Agent, AgentConfigInput, ConversationId, LogEvent, SubmitInput, SubmitResult } from "@parley/contracts";
 import { collectUntil, type World } from "@parley/testkit";
 
 /** A signal that is never aborted: the reader leaves by itself. */
@@ -41,5 +41,5 @@ export const routerOver = (
   world: World,
   agents: Agent[],
   mode: "sync" | "async" | "auto",
-  config: Partial<AgentConfig> & { name?: string } = {},
+  config: AgentConfigInput & { name?: string } = {},
 ) => world.agent({ name: "Router", ...config, subAgents: agents.map(({ id }) => ({ agentId: id as never, mode })) });

@@ -1,51 +1,62 @@
 import { type Agent, type AgentConfig, type AgentId, GatewayError, newId } from "@parley/contracts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { checkConfig } from "./check-config.ts";
 import { findAgent } from "./find-agent.ts";
 
 type ManageAgents = Pick<Gateway, "createAgent" | "updateAgent" | "deployAgent" | "getAgent" | "listAgents">;
 
-export function manageAgents(context: GatewayContext): ManageAgents {
-  const { agents, catalog, limits } = context;
+export const manageAgents = (context: GatewayContext): ManageAgents => ({
+  createAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => createAgent(bound, caller, input) }),
+  updateAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => updateAgent(bound, caller, input) }),
+  deployAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => deployAgent(bound, caller, input) }),
+  getAgent: (caller, agentId, version) => findAgent(context, caller, agentId, version),
+  async listAgents(caller) {
+    return (await context.agents.list(caller.organizationId)).filter((agent) => mayUseAgent(caller, agent.id));
+  },
+});
 
-  async function check(caller: Caller, config: AgentConfig): Promise<void> {
-    checkConfig(config, limits);
-    for (const { agentId } of config.subAgents) await findAgent(context, caller, agentId);
-  }
+async function check(context: GatewayContext, caller: Caller, config: AgentConfig): Promise<void> {
+  checkConfig(config, context.limits);
+  for (const { agentId } of config.subAgents) await findAgent(context, caller, agentId);
+}
 
-  async function changed(caller: Caller, agentId: string, version?: "draft"): Promise<Agent> {
-    catalog.forget(agentId);
-    return findAgent(context, caller, agentId, version);
-  }
+async function changed(context: GatewayContext, caller: Caller, agentId: string, version?: "draft"): Promise<Agent> {
+  context.catalog.forget(agentId);
+  return findAgent(context, caller, agentId, version);
+}
 
-  return {
-    async createAgent(caller, { name, description, config }) {
-      // A key for some agents only could not use the one it makes.
-      if (caller.agentIds !== null) throw new GatewayError("missing_scope");
-      await check(caller, config);
-      return agents.create(caller.organizationId, { id: newId<AgentId>(), name, description, config });
-    },
-    async updateAgent(caller, { agentId, name, description, config }) {
-      catalog.forget(agentId);
-      const draft = await findAgent(context, caller, agentId, "draft");
-      if (config !== undefined) await check(caller, config);
-      await agents.saveDraft(caller.organizationId, agentId, {
-        name: name ?? draft.name,
-        description: description ?? draft.description,
-        config: config ?? draft.config,
-      });
-      return changed(caller, agentId, "draft");
-    },
-    async deployAgent(caller, agentId) {
-      await findAgent(context, caller, agentId);
-      await agents.deploy(caller.organizationId, agentId);
-      return changed(caller, agentId);
-    },
-    getAgent: (caller, agentId, version) => findAgent(context, caller, agentId, version),
-    async listAgents(caller) {
-      return (await agents.list(caller.organizationId)).filter((agent) => mayUseAgent(caller, agent.id));
-    },
-  };
+async function createAgent(
+  context: GatewayContext,
+  caller: Caller,
+  { name, description, config }: Parameters<Gateway["createAgent"]>[1],
+): Promise<Agent> {
+  // A key for some agents only could not use the one it makes.
+  if (caller.agentIds !== null) throw new GatewayError("missing_scope");
+  await check(context, caller, config);
+  return context.agents.create(caller.organizationId, { id: newId<AgentId>(), name, description, config });
+}
+
+async function updateAgent(
+  context: GatewayContext,
+  caller: Caller,
+  { agentId, name, description, config }: Parameters<Gateway["updateAgent"]>[1],
+): Promise<Agent> {
+  context.catalog.forget(agentId);
+  const draft = await findAgent(context, caller, agentId, "draft");
+  if (config !== undefined) await check(context, caller, config);
+  await context.agents.saveDraft(caller.organizationId, agentId, {
+    name: name ?? draft.name,
+    description: description ?? draft.description,
+    config: config ?? draft.config,
+  });
+  return changed(context, caller, agentId, "draft");
+}
+
+async function deployAgent(context: GatewayContext, caller: Caller, agentId: string): Promise<Agent> {
+  await findAgent(context, caller, agentId);
+  await context.agents.deploy(caller.organizationId, agentId);
+  return changed(context, caller, agentId);
 }

@@ -1,60 +1,107 @@
-import { type Execution, GatewayError } from "@parley/contracts";
-import type { Gateway } from "../gateway.ts";
+import {
+  type Branch,
+  type Card,
+  type ChangedMessage,
+  type ChangeMessage,
+  type DrainResult,
+  GatewayError,
+  type MessageView,
+  type QueueResult,
+  type RunState,
+  type StopResult,
+} from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { announce, jobPayload } from "../turn/kick.ts";
 import { announceStop } from "./announce-stop.ts";
-
-type Control = Pick<Gateway, "getRunState" | "stopConversation" | "cancelMessage" | "clearQueue" | "drainConversation">;
-
-/** The conversation's root execution, where the caller may see it. */
-async function rootOf({ executions }: GatewayContext, caller: Caller, conversationId: string): Promise<Execution> {
-  const root = await executions.find(caller.organizationId, conversationId);
-  if (root === null || root.conversationId !== conversationId || !mayUseAgent(caller, root.agentId)) throw new GatewayError("not_found");
-  return root;
-}
+import { checkMessage } from "./check-message.ts";
+import { conversationKey } from "./conversation-key.ts";
+import { toCard } from "./to-card.ts";
 
 /** What callers do to a conversation from outside: each commits a fact, then tells whoever must know. */
-export function controlConversation(context: GatewayContext): Control {
-  const { conversations } = context;
-  const keyOf = async (caller: Caller, conversationId: string) => {
-    // Only a key for some agents has to be checked; the store knows the organization by itself.
-    if (caller.agentIds !== null) await rootOf(context, caller, conversationId);
-    return { organizationId: caller.organizationId, conversationId };
-  };
 
-  return {
-    async getRunState(caller, conversationId) {
-      const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
-      if (state === null || !mayUseAgent(caller, state.agentId)) throw new GatewayError("not_found");
-      return state;
-    },
-    async stopConversation(caller, { conversationId, turnId, clearQueue }) {
-      const key = await keyOf(caller, conversationId);
-      const done = await conversations.stop(key, { turnId: turnId ?? null, clearQueue });
-      void announceStop(context, key, done);
-      const { stopped, queueCleared, queueDepth } = done;
-      return { conversationId, stopped, turnId: done.turnId, queueCleared, queueDepth };
-    },
-    async cancelMessage(caller, { conversationId, messageId }) {
-      const done = await conversations.cancel(await keyOf(caller, conversationId), messageId);
-      void announce(context, caller.organizationId, { ...done, conversationId });
-      return { conversationId, cancelled: done.cancelled, queueDepth: done.queueDepth };
-    },
-    async clearQueue(caller, conversationId) {
-      const done = await conversations.clear(await keyOf(caller, conversationId));
-      void announce(context, caller.organizationId, { ...done, conversationId });
-      return { conversationId, cancelled: done.cancelled, queueDepth: done.queueDepth };
-    },
-    async drainConversation(caller, conversationId) {
-      const key = await keyOf(caller, conversationId);
-      const { action, queueDepth, cursor } = await conversations.orderDrain(key);
-      if (action === "draining") {
-        await context.queue.enqueue("conversation.drain", jobPayload(key)).catch((error: unknown) => {
-          context.log.warn({ err: error, conversationId }, "drain order not delivered; the sweep will give it again");
-        });
-      }
-      return { conversationId, action, queueDepth, cursor };
-    },
-  };
+export async function getRunState({ conversations }: GatewayContext, caller: Caller, conversationId: string): Promise<RunState> {
+  const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
+  if (state === null || !mayUseAgent(caller, state.agentId)) throw new GatewayError("not_found");
+  return { ...state, cards: state.cards.map(toCard) };
+}
+
+export async function stopConversation(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, turnId, clearQueue }: { conversationId: string; turnId?: string | undefined; clearQueue: boolean },
+): Promise<StopResult> {
+  const key = await conversationKey(context, caller, conversationId);
+  const done = await context.conversations.stop(key, { turnId: turnId ?? null, clearQueue });
+  void announceStop(context, key, done);
+  const { stopped, children, cards, queueCleared, queueDepth } = done;
+  return { conversationId, stopped, turnId: done.turnId, children, cards, queueCleared, queueDepth, replayed: false };
+}
+
+export async function cancelMessage(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, messageId }: { conversationId: string; messageId: string },
+): Promise<QueueResult> {
+  const done = await context.conversations.cancel(await conversationKey(context, caller, conversationId), messageId);
+  void announce(context, caller.organizationId, { ...done, conversationId });
+  return { conversationId, cancelled: done.cancelled, queueDepth: done.queueDepth, replayed: false };
+}
+
+export async function clearQueue(context: GatewayContext, caller: Caller, conversationId: string): Promise<QueueResult> {
+  const done = await context.conversations.clear(await conversationKey(context, caller, conversationId));
+  void announce(context, caller.organizationId, { ...done, conversationId });
+  return { conversationId, cancelled: done.cancelled, queueDepth: done.queueDepth, replayed: false };
+}
+
+export async function changeMessage(context: GatewayContext, caller: Caller, input: ChangeMessage): Promise<ChangedMessage> {
+  const { conversationId, messageId, text, files, position } = input;
+  checkMessage({ text: text ?? "", files: files ?? [], options: {} }, context.limits);
+  const key = await conversationKey(context, caller, conversationId);
+  const change = { messageId, text: text ?? null, files: files ?? null, position: position ?? null };
+  const done = await context.conversations.change(key, change);
+  void announce(context, caller.organizationId, { ...done, conversationId });
+  return { conversationId, messageId, position: done.position, queueDepth: done.queueDepth, replayed: false };
+}
+
+export async function drainConversation(context: GatewayContext, caller: Caller, conversationId: string): Promise<DrainResult> {
+  const key = await conversationKey(context, caller, conversationId);
+  const { action, queueDepth, cursor } = await context.conversations.orderDrain(key);
+  if (action === "draining") {
+    await context.queue.enqueue("conversation.drain", jobPayload(key)).catch((error: unknown) => {
+      context.log.warn({ err: error, conversationId }, "drain order not delivered; the sweep will give it again");
+    });
+  }
+  return { conversationId, action, queueDepth, cursor, replayed: false };
+}
+
+interface MessagePlace {
+  conversationId: string;
+  messageId: string;
+}
+
+export async function getMessage(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, messageId }: MessagePlace,
+): Promise<MessageView> {
+  const message = await context.conversations.findMessage({ organizationId: caller.organizationId, conversationId }, messageId);
+  if (message === null || !mayUseAgent(caller, message.agentId)) throw new GatewayError("not_found");
+  return message;
+}
+
+export async function getCard(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, cardId }: { conversationId: string; cardId: string },
+): Promise<Card> {
+  const card = await context.conversations.findCard(await conversationKey(context, caller, conversationId), cardId);
+  if (card === null) throw new GatewayError("not_found");
+  return toCard(card);
+}
+
+/** The tails that edits have cut off, oldest first. */
+export async function listBranches(context: GatewayContext, caller: Caller, conversationId: string): Promise<Branch[]> {
+  await getRunState(context, caller, conversationId);
+  return context.conversations.branches({ organizationId: caller.organizationId, conversationId });
 }

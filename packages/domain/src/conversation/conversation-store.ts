@@ -1,16 +1,20 @@
 import type {
+  Branch,
+  CardResult,
+  CheckedAnswer,
   Cursor,
   DrainResult,
   EndUser,
   Execution,
   ListExecutions,
   MessageMode,
+  MessageView,
   Page,
   RunState,
   SubmitResult,
   TurnOptions,
 } from "@parley/contracts";
-import type { ConversationKey, PostedElsewhere } from "../turn/turn-store.ts";
+import type { ConversationKey, PostedElsewhere, StoredCard } from "../turn/turn-store.ts";
 
 /** A message on its way in, every choice already made. */
 export interface NewMessage extends ConversationKey {
@@ -32,27 +36,54 @@ export interface NewMessage extends ConversationKey {
   /** On an idle queue: run before what waits. */
   invoke: boolean;
   keepNothingWhenIdle: boolean;
+  /** The earlier message that this one replaces, and the version of the conversation that the caller has seen. */
+  edits: string | null;
+  expectedVersion: number | null;
   idempotencyKey: string | null;
   /** SHA-256 of the body in hex; what the idempotency key stands for. */
   bodyHash: string | null;
   queueMax: number;
   /** How long a `queue` message may wait on an idle conversation before the sweep starts it. */
   graceMs: number;
+  /** How long it may wait before it is given up. */
+  keptMs: number;
   wantsExecution: boolean;
 }
 
 export type Posted = Omit<PostedElsewhere, "conversationId">;
+
+/** A background child that must end; `owner` is the worker that runs it now. */
+export interface DoomedChild {
+  executionId: string;
+  agentId: string;
+  mode: "async";
+  owner: string | null;
+}
+
 /** `execution` is null unless it was wanted, and for a conversation's first turn, which is made of the message alone. */
-export type Submitted = SubmitResult & Posted & { execution: Execution | null; at: string };
+export type Submitted = SubmitResult & Posted & { doomed: DoomedChild[]; execution: Execution | null; at: string };
 
 export interface Stopped {
   stopped: boolean;
   turnId: string | null;
+  children: { executionId: string; agentId: string; mode: "sync" | "async" }[];
+  cards: string[];
   queueCleared: number;
   queueDepth: number;
+  doomed: DoomedChild[];
   /** What a background child's parent was told of its end. */
   parent: PostedElsewhere | null;
 }
+
+/** A decision about an open card. */
+export interface CardDecision {
+  cardId: string;
+  principalId: string;
+  /** Refused when the call to approve has other arguments; null where the caller does not say. */
+  argumentsHash: string | null;
+}
+
+type Decided = Posted & Omit<CardResult, "conversationId" | "replayed">;
 
 /** Writes of the front door: each one transaction, refused with a `GatewayError` and then without a trace. */
 export interface ConversationStore {
@@ -60,9 +91,24 @@ export interface ConversationStore {
   stop(key: ConversationKey, options: { turnId: string | null; clearQueue: boolean }): Promise<Posted & Stopped>;
   cancel(key: ConversationKey, messageId: string): Promise<Posted & { cancelled: number; queueDepth: number }>;
   clear(key: ConversationKey): Promise<Posted & { cancelled: number; queueDepth: number }>;
+  /** Changes a message that waits; null leaves as it is. */
+  change(
+    key: ConversationKey,
+    change: { messageId: string; text: string | null; files: string[] | null; position: number | null },
+  ): Promise<Posted & { messageId: string; position: number; queueDepth: number }>;
+  findMessage(key: ConversationKey, messageId: string): Promise<MessageView | null>;
+  findCard(key: ConversationKey, cardId: string): Promise<StoredCard | null>;
+  /** Closes an open card by compare-and-set; at the last one the turn goes on. */
+  answerCard(key: ConversationKey, decision: CardDecision & { answers: CheckedAnswer[] }): Promise<Decided>;
+  decideCard(key: ConversationKey, decision: CardDecision & { outcome: "approved" | "denied"; comment: string | null }): Promise<Decided>;
   orderDrain(key: ConversationKey): Promise<{ action: DrainResult["action"]; queueDepth: number; cursor: Cursor; execution: Execution }>;
-  runState(key: ConversationKey): Promise<RunState | null>;
+  runState(key: ConversationKey): Promise<StoredRunState | null>;
+  /** The turns that are not in that branch, or in the current one when it is null; null where there is no such branch. */
+  hiddenTurns(key: ConversationKey, branch: number | null): Promise<string[] | null>;
+  branches(key: ConversationKey): Promise<Branch[]>;
 }
+
+export type StoredRunState = Omit<RunState, "cards"> & { cards: StoredCard[] };
 
 /** Reads of executions; null where the organization has none such. */
 export interface ExecutionStore {

@@ -11,9 +11,11 @@ import {
 import { findAgent } from "../agent/find-agent.ts";
 import type { Following, FollowOptions, SubmitFacts } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import { hashInput } from "../idempotency/hash-input.ts";
 import type { Caller } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
 import { announce } from "../turn/kick.ts";
+import { nudgeDoomed } from "./announce-stop.ts";
 import { checkMessage } from "./check-message.ts";
 import type { NewMessage, Submitted } from "./conversation-store.ts";
 import { firstExecution } from "./first-execution.ts";
@@ -71,6 +73,7 @@ async function attachAgain(context: GatewayContext, caller: Caller, submitted: S
 async function admit(context: GatewayContext, caller: Caller, message: NewMessage): Promise<Submitted> {
   const submitted = await context.conversations.submit(message);
   // The row is the truth and is committed; the answer does not wait for those who are told.
+  nudgeDoomed(context, submitted.doomed);
   void announce(context, caller.organizationId, submitted);
   return submitted;
 }
@@ -78,7 +81,7 @@ async function admit(context: GatewayContext, caller: Caller, message: NewMessag
 async function prepare(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
-  const invoke = facts.invoke ?? false;
+  const { invoke = false, edits } = facts;
   const conversationId = input.conversationId ?? newId<ConversationId>();
   return {
     organizationId: caller.organizationId,
@@ -95,29 +98,18 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     files: input.files,
     user: input.user === undefined ? null : knownUser(input.user),
     options: input.options,
-    mode: input.mode,
+    mode: edits === undefined ? input.mode : "interrupt",
     invoke,
     keepNothingWhenIdle: facts.keepNothingWhenIdle ?? false,
+    edits: edits?.messageId ?? null,
+    expectedVersion: edits?.expectedVersion ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    bodyHash: input.idempotencyKey === undefined ? null : bodyHash(context, input),
+    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits }),
     queueMax: context.limits.queueMax,
     graceMs: context.limits.idleQueueGraceMs,
+    keptMs: context.limits.queuedMessageKeptMs,
     wantsExecution: false,
   };
-}
-
-function bodyHash({ hashBody }: GatewayContext, { idempotencyKey: _, ...body }: SubmitInput): string {
-  return hashBody(JSON.stringify(body, Object.keys(flatKeys(body)).sort()));
-}
-
-/** Every key at any depth, so that the hash does not depend on the order in which a caller writes fields. */
-function flatKeys(value: unknown, keys: Record<string, true> = {}): Record<string, true> {
-  if (typeof value !== "object" || value === null) return keys;
-  for (const [key, inner] of Object.entries(value)) {
-    if (!Array.isArray(value)) keys[key] = true;
-    flatKeys(inner, keys);
-  }
-  return keys;
 }
 
 /** The fields we know and no others: a claimed role or privilege is not kept. */

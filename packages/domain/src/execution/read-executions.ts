@@ -1,50 +1,57 @@
-import { addUsage, type ConversationView, type Execution, type ExecutionView, GatewayError, isTerminal, NO_USAGE } from "@parley/contracts";
+import {
+  addUsage,
+  type ConversationView,
+  type Execution,
+  type ExecutionView,
+  GatewayError,
+  type LogEvent,
+  NO_USAGE,
+} from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
-import { announceStop } from "../conversation/announce-stop.ts";
-import { awaitTurn } from "../conversation/await-turn.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
-import { type Caller, mayUseAgent } from "../identity/caller.ts";
+import type { Caller } from "../identity/caller.ts";
 import { readLog } from "../log/read-log.ts";
+import { findExecution } from "./find-execution.ts";
 import { threadEntries, threadMessages } from "./thread.ts";
 
-type Executions = Pick<
-  Gateway,
-  "getConversation" | "getExecution" | "listExecutions" | "getThread" | "getFullThread" | "stopExecution" | "deleteExecution"
->;
-
-/** How long a stop waits for the turn's end before it answers with what is known. */
-const STOP_WAIT_MS = 5_000;
+type Executions = Pick<Gateway, "getConversation" | "getExecution" | "listExecutions" | "getThread" | "getFullThread">;
 
 export function readExecutions(context: GatewayContext): Executions {
   const { executions, conversations } = context;
 
-  async function find(caller: Caller, executionId: string): Promise<Execution> {
-    const execution = await executions.find(caller.organizationId, executionId);
-    if (execution === null || !(await maySee(caller, execution))) throw new GatewayError("not_found");
-    return execution;
-  }
-
-  /** A child is seen by whoever may use its own agent or see the execution that started it. */
-  async function maySee(caller: Caller, execution: Execution): Promise<boolean> {
-    if (mayUseAgent(caller, execution.agentId)) return true;
-    if (execution.parentId === null) return false;
-    const parent = await executions.find(caller.organizationId, execution.parentId);
-    return parent !== null && maySee(caller, parent);
-  }
+  const find = (caller: Caller, executionId: string) => findExecution(context, caller, executionId);
 
   /** The log that an execution's facts are in: a sync child's are in its root's. */
   const logOf = (caller: Caller, { conversationId }: Execution) =>
     readLog(context.logs, { organizationId: caller.organizationId, conversationId });
 
+  /** Whether something of a turn belongs to a branch: the current one for null. */
+  async function branchOf(
+    caller: Caller,
+    conversationId: string,
+    branch: number | null,
+  ): Promise<(of: { turnId: string | null }) => boolean> {
+    const hidden = await conversations.hiddenTurns({ organizationId: caller.organizationId, conversationId }, branch);
+    if (hidden === null) throw new GatewayError("not_found");
+    const gone = new Set(hidden);
+    return ({ turnId }) => turnId === null || !gone.has(turnId);
+  }
+
+  async function visibleLog(caller: Caller, execution: Execution): Promise<LogEvent[]> {
+    const [events, isShown] = await Promise.all([logOf(caller, execution), branchOf(caller, execution.conversationId, null)]);
+    return events.filter(isShown);
+  }
+
   return {
-    async getConversation(caller, conversationId): Promise<ConversationView> {
+    async getConversation(caller, { conversationId, branch }): Promise<ConversationView> {
       const root = await find(caller, conversationId);
       const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
       if (state === null || root.mode !== "root") throw new GatewayError("not_found");
+      const isShown = await branchOf(caller, conversationId, branch ?? null);
       const events = await logOf(caller, root);
       const below = await executions.descendants(caller.organizationId, conversationId);
-      const children = await Promise.all(
+      const views = await Promise.all(
         below.map(async (child): Promise<ExecutionView> => {
           // A background child has a log of its own, and so have the children that it waits for.
           const own = child.conversationId === conversationId ? events : await logOf(caller, child);
@@ -58,9 +65,11 @@ export function readExecutions(context: GatewayContext): Executions {
       return {
         conversationId,
         version: state.version,
-        root: { execution: root, thread: threadEntries(root, events), usage: rootUsage },
-        children,
-        usage: children.reduce((sum, child) => addUsage(sum, child.usage), rootUsage),
+        branch: branch ?? state.branch,
+        root: { execution: root, thread: threadEntries(root, events.filter(isShown)), usage: rootUsage },
+        children: views.filter(({ execution }) => execution.parentId !== conversationId || isShown(execution)),
+        // What was cut off was used, too.
+        usage: views.reduce((sum, child) => addUsage(sum, child.usage), rootUsage),
       };
     },
     getExecution: find,
@@ -70,41 +79,17 @@ export function readExecutions(context: GatewayContext): Executions {
     },
     async getThread(caller, executionId) {
       const execution = await find(caller, executionId);
-      return threadMessages(execution, await logOf(caller, execution));
+      return threadMessages(execution, await visibleLog(caller, execution));
     },
     async getFullThread(caller, executionId) {
       const execution = await find(caller, executionId);
       const threads: Record<string, ReturnType<typeof threadMessages>> = {
-        root: threadMessages(execution, await logOf(caller, execution)),
+        root: threadMessages(execution, await visibleLog(caller, execution)),
       };
       for (const child of await executions.descendants(caller.organizationId, executionId)) {
         threads[child.id] = threadMessages(child, await logOf(caller, child));
       }
       return threads;
-    },
-    async stopExecution(caller, executionId) {
-      const execution = await find(caller, executionId);
-      if (isTerminal(execution.status) || execution.turnId === null) return execution;
-      // A sync child is a part of its root's turn: to stop it is to stop that turn.
-      const { conversationId } = execution;
-      const key = { organizationId: caller.organizationId, conversationId };
-      const done = await conversations.stop(key, { turnId: execution.mode === "async" ? null : execution.turnId, clearQueue: false });
-      await announceStop(context, key, done);
-      if (done.turnId !== null) {
-        await awaitTurn(context, caller, {
-          conversationId,
-          turnId: done.turnId,
-          waitMs: STOP_WAIT_MS,
-          signal: new AbortController().signal,
-        });
-      }
-      return find(caller, executionId);
-    },
-    async deleteExecution(caller, executionId) {
-      const execution = await find(caller, executionId);
-      // A child goes with its conversation, not by itself.
-      if (execution.parentId !== null) throw new GatewayError("not_found");
-      if (!(await executions.delete(caller.organizationId, executionId))) throw new GatewayError("turn_in_progress");
     },
   };
 }

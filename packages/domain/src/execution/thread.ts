@@ -1,10 +1,10 @@
-import type { Execution, LogEvent, ThreadEntry, ThreadMessage } from "@parley/contracts";
+import type { EventData, Execution, LogEvent, ThreadEntry, ThreadMessage } from "@parley/contracts";
 
 /** All that was said and done in one execution, oldest first, from the log that its facts are in. */
 export function threadEntries(execution: Execution, events: LogEvent[]): ThreadEntry[] {
   const entries: ThreadEntry[] = [];
   const calls = new Map<string, Extract<ThreadEntry, { kind: "tool_call" }>>();
-  const cards = new Map<string, Extract<ThreadEntry, { kind: "questions" }>>();
+  const cards = new Map<string, CardEntry>();
   const isInLog = execution.mode !== "sync";
   if (!isInLog) entries.push(asked(execution));
 
@@ -33,16 +33,20 @@ export function threadEntries(execution: Execution, events: LogEvent[]): ThreadE
       case "child.created":
         entries.push({ kind: "child", id, at, childId: event.data.childId, agentId: event.data.agentId, query: event.data.query, turnId });
         break;
+      case "steer.applied": {
+        const { messageId, text, files } = event.data;
+        entries.push({ kind: "user", id: messageId, at, text, files, user: null, turnId });
+        break;
+      }
       case "card.opened": {
-        const { cardId, questions } = event.data;
-        const entry = { kind: "questions" as const, id: cardId, at, cardId, questions, status: "open", turnId };
-        cards.set(cardId, entry);
+        const entry = openCard(event.data, { at, turnId });
+        cards.set(entry.cardId, entry);
         entries.push(entry);
         break;
       }
       case "card.closed": {
         const entry = cards.get(event.data.cardId);
-        if (entry !== undefined) entry.status = event.data.outcome;
+        if (entry !== undefined) closeCard(entry, event.data);
         break;
       }
       case "turn.completed":
@@ -61,6 +65,21 @@ export function threadEntries(execution: Execution, events: LogEvent[]): ThreadE
   }
   if (!isInLog && execution.finishedAt !== null) entries.push(answered(execution, execution.finishedAt));
   return entries;
+}
+
+type CardEntry = Extract<ThreadEntry, { kind: "questions" | "approval" }>;
+
+function openCard(card: EventData["card.opened"], { at, turnId }: { at: string; turnId: string }): CardEntry {
+  const base = { id: card.cardId, at, cardId: card.cardId, status: "open", turnId };
+  return card.kind === "questions"
+    ? { ...base, kind: card.kind, questions: card.questions, answers: null }
+    : { ...base, kind: card.kind, approval: card.approval, comment: null };
+}
+
+function closeCard(entry: CardEntry, { outcome, answer }: EventData["card.closed"]): void {
+  entry.status = outcome;
+  if (entry.kind === "questions" && answer !== undefined && "answers" in answer) entry.answers = answer.answers;
+  if (entry.kind === "approval" && answer !== undefined && "comment" in answer) entry.comment = answer.comment;
 }
 
 /** What the user and the agent said, without calls. */

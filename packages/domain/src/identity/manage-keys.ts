@@ -1,47 +1,69 @@
-import { type CreateKey, GatewayError, newId, newKeyId, type OrganizationId } from "@parley/contracts";
+import { type CreateKey, GatewayError, type NewApiKey, newId, newKeyId, type OrganizationId } from "@parley/contracts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "./caller.ts";
 
 type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "revokeKey" | "createOrganization">;
 
-/** Organizations and their keys. Whether the caller may is the route's scope; the organization is always named. */
-export function manageKeys({ keys, organizations, makeKey }: GatewayContext): ManageKeys {
-  async function checkOrganization(organizationId: string): Promise<void> {
-    if (!(await organizations.exists(organizationId))) throw new GatewayError("not_found");
-  }
+/** Where the operator's own repeated calls are known: no organization has this id. */
+const NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000";
 
-  return {
-    async createOrganization({ name }) {
-      const id = newId<OrganizationId>();
-      await organizations.create({ id, name });
-      return { id, name };
-    },
-    async createKey(organizationId, input, maker) {
-      const { name, scopes, agentIds, expiresAt } = input;
-      if (maker !== undefined && isWider(input, maker)) throw new GatewayError("missing_scope");
-      await checkOrganization(organizationId);
-      const { apiKey, prefix, hash } = makeKey();
-      const key = await keys.create({
-        id: newKeyId(),
-        organizationId,
-        name,
-        prefix,
-        hash,
-        scopes,
-        agentIds: agentIds ?? null,
-        expiresAt: expiresAt?.toISOString() ?? null,
-      });
-      return { ...key, apiKey };
-    },
-    async listKeys(organizationId) {
-      await checkOrganization(organizationId);
-      return keys.list(organizationId);
-    },
-    async revokeKey(organizationId, keyId) {
-      if ((await keys.revoke(organizationId, keyId)) === null) throw new GatewayError("not_found");
-    },
-  };
+const repeaterOf = (organizationId: string, caller: Caller | null) => ({ organizationId, principalId: caller?.principalId ?? "operator" });
+
+/** Organizations and their keys. Whether the caller may is the route's scope; the organization is always named. */
+export const manageKeys = (context: GatewayContext): ManageKeys => ({
+  createOrganization: (input, once) =>
+    runOnce(context, repeaterOf(NO_ORGANIZATION, null), once, { input, run: (bound) => createOrganization(bound, input) }),
+  createKey: (organizationId, input, maker, once) =>
+    runOnce(context, repeaterOf(organizationId, maker), once, {
+      input,
+      run: (bound) => createKey(bound, organizationId, input, maker),
+      keep: (key) => ({ ...key, apiKey: null }),
+    }),
+  async listKeys(organizationId) {
+    await checkOrganization(context, organizationId);
+    return context.keys.list(organizationId);
+  },
+  async revokeKey(organizationId, keyId, revoker, once) {
+    await runOnce(context, repeaterOf(organizationId, revoker), once, {
+      input: keyId,
+      run: (bound) => revokeKey(bound, organizationId, keyId),
+    });
+  },
+});
+
+async function checkOrganization({ organizations }: GatewayContext, organizationId: string): Promise<void> {
+  if (!(await organizations.exists(organizationId))) throw new GatewayError("not_found");
+}
+
+async function createOrganization({ organizations }: GatewayContext, { name }: { name: string }): Promise<{ id: string; name: string }> {
+  const id = newId<OrganizationId>();
+  await organizations.create({ id, name });
+  return { id, name };
+}
+
+async function createKey(context: GatewayContext, organizationId: string, input: CreateKey, maker: Caller | null): Promise<NewApiKey> {
+  const { name, scopes, agentIds, expiresAt } = input;
+  if (maker !== null && isWider(input, maker)) throw new GatewayError("missing_scope");
+  await checkOrganization(context, organizationId);
+  const { apiKey, prefix, hash } = context.makeKey();
+  const key = await context.keys.create({
+    id: newKeyId(),
+    organizationId,
+    name,
+    prefix,
+    hash,
+    scopes,
+    agentIds: agentIds ?? null,
+    expiresAt: expiresAt?.toISOString() ?? null,
+  });
+  return { ...key, apiKey };
+}
+
+async function revokeKey({ keys }: GatewayContext, organizationId: string, keyId: string): Promise<object> {
+  if ((await keys.revoke(organizationId, keyId)) === null) throw new GatewayError("not_found");
+  return {};
 }
 
 function isWider({ scopes, agentIds }: CreateKey, maker: Caller): boolean {

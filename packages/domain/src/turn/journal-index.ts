@@ -1,4 +1,4 @@
-import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./turn-store.ts";
+import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord, SteerRecord } from "./turn-store.ts";
 
 /** What earlier attempts of this turn have written down, by execution, step and call. */
 export interface JournalIndex {
@@ -6,6 +6,10 @@ export interface JournalIndex {
   /** In the order of the response's calls. */
   intents(executionId: string, step: number): IntentRecord[];
   result(executionId: string, step: number, callIndex: number): ResultRecord | undefined;
+  /** An approved call was begun. */
+  started(executionId: string, step: number, callIndex: number): boolean;
+  /** Messages applied behind this step, in order. */
+  steers(executionId: string, step: number): SteerRecord[];
   /** Children started so far. */
   children(): number;
 }
@@ -31,6 +35,12 @@ export function indexJournal(lines: JournalLine[]): JournalIndex {
       const line = byKey.get(keyOf("result", executionId, step, callIndex));
       return line?.kind === "result" ? line.payload : undefined;
     },
+    started: (executionId, step, callIndex) => byKey.has(keyOf("started", executionId, step, callIndex)),
+    steers: (executionId, step) =>
+      lines
+        .flatMap((line) => (line.kind === "steer" && line.executionId === executionId && line.step === step ? [line] : []))
+        .toSorted((a, b) => a.callIndex - b.callIndex)
+        .map((line) => line.payload),
     children: () => lines.filter((line) => line.kind === "intent" && line.payload.act === "dispatch").length,
   };
 }

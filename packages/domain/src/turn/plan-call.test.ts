@@ -20,7 +20,7 @@ const plan = (
   planCall(
     { id: "c1", name, arguments: typeof given === "string" ? given : JSON.stringify(given) },
     {
-      tools: routerTools([{ agent, mode: more.mode ?? "sync" }], true),
+      tools: routerTools([{ agent, mode: more.mode ?? "sync", needsApproval: false }], [], true),
       mayAsk: more.mayAsk ?? true,
       forcedMode: more.forcedMode ?? null,
       childrenRefused: more.refused ?? null,

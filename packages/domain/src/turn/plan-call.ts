@@ -2,6 +2,7 @@ import {
   askUserQuestions,
   type CardId,
   checkArguments,
+  checkToolArguments,
   type DispatchMode,
   dispatchArguments,
   type ExecutionId,
@@ -32,6 +33,13 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
     return { act: "ask", callId: call.id, cardId: newId<CardId>(), questions: asked.value.questions };
   }
 
+  const own = facts.tools.own.get(call.name);
+  if (own !== undefined) {
+    const given = checkToolArguments(own.definition.parameters, parsed);
+    if (!given.ok) return refuse(`The arguments do not fit the schema: ${given.why}`);
+    return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval(own.needsApproval) };
+  }
+
   const target = facts.tools.dispatch.get(call.name);
   if (target === undefined) return refuse(`There is no tool ${call.name}.`);
   const input = checkArguments(dispatchArguments, parsed);
@@ -39,8 +47,20 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
   if (facts.childrenRefused !== null) return refuse(facts.childrenRefused);
   const mode = chooseMode(facts.forcedMode ?? target.mode, input.value.background === true);
   const { id: agentId, version: agentVersion } = target.agent;
-  return { act: "dispatch", callId: call.id, childId: newId<ExecutionId>(), agentId, agentVersion, mode, query: input.value.query };
+  const { query } = input.value;
+  return {
+    act: "dispatch",
+    callId: call.id,
+    childId: newId<ExecutionId>(),
+    agentId,
+    agentVersion,
+    mode,
+    query,
+    ...approval(target.needsApproval),
+  };
 }
+
+const approval = (needed: boolean): { approvalId?: string } => (needed ? { approvalId: newId<CardId>() } : {});
 
 function chooseMode(mode: DispatchMode, background: boolean): "sync" | "async" {
   if (mode !== "auto") return mode;

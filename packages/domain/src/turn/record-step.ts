@@ -1,5 +1,6 @@
-import { type MessageId, type NewEvent, newId, type TurnId } from "@parley/contracts";
+import type { NewEvent } from "@parley/contracts";
 import { parseJson } from "./plan-call.ts";
+import { startChild, startedInBackground } from "./start-child.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
 import type { ChildChange, IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./turn-store.ts";
 
@@ -31,11 +32,10 @@ export async function recordStep(
       type: "tool.called",
       data: { step, callId: intent.callId, tool, arguments: parseJson(call?.arguments ?? "") ?? call?.arguments ?? null },
     });
-    if (intent.act === "dispatch") {
-      children.push(startChild(execution, intent));
-      const agentName = (await run.findAgent(claim.organizationId, intent.agentId, intent.agentVersion))?.name ?? tool;
-      const { childId, agentId, agentVersion, mode, query } = intent;
-      events.push({ ...about, type: "child.created", data: { childId, agentId, agentVersion, agentName, mode, query } });
+    if (intent.act === "dispatch" && intent.approvalId === undefined) {
+      const started = await startChild(run, execution, intent, tool);
+      children.push(started.child);
+      events.push(started.event);
     }
     const settled = settledResult(intent);
     if (settled === null) continue;
@@ -56,14 +56,6 @@ export async function recordStep(
 /** The result of a call that is done by being written down. */
 export function settledResult(intent: IntentRecord): ResultRecord | null {
   if (intent.act === "refuse") return { text: intent.text, isError: true };
-  if (intent.act !== "dispatch" || intent.mode === "sync") return null;
-  return { text: `Started in the background as task ${intent.childId}. Its result will come later.`, isError: false };
-}
-
-function startChild(execution: RunningExecution, intent: Extract<IntentRecord, { act: "dispatch" }>): ChildChange {
-  const { childId: id, agentId, agentVersion, query: text } = intent;
-  const base = { change: "start" as const, id, parentId: execution.id, agentId, agentVersion, text };
-  if (intent.mode === "sync") return { ...base, mode: "sync" };
-  const wakesParent = execution.depth === 0 && execution.agent.config.wakeOnAsyncResult;
-  return { ...base, mode: "async", messageId: newId<MessageId>(), turnId: newId<TurnId>(), wakesParent };
+  if (intent.act !== "dispatch" || intent.mode === "sync" || intent.approvalId !== undefined) return null;
+  return startedInBackground(intent.childId);
 }

@@ -4,11 +4,12 @@ import { ASK_TOOL, routerTools } from "./router-tools.ts";
 
 const target = (name: string, mode: DispatchMode = "sync", description = "") => {
   const agent: Agent = { id: name, organizationId: "o", name, description, version: 1, config: agentConfig.parse({}), createdAt: "" };
-  return { agent, mode };
+  return { agent, mode, needsApproval: false };
 };
 const names = (...given: string[]) => [
   ...routerTools(
     given.map((name) => target(name)),
+    [],
     false,
   ).dispatch.keys(),
 ];
@@ -20,7 +21,7 @@ describe("routerTools", () => {
   });
 
   it("gives agents of one name names of their own, and each leads to its own agent", () => {
-    const tools = routerTools([target("Joker"), target("joker!"), target("joker_2")], false);
+    const tools = routerTools([target("Joker"), target("joker!"), target("joker_2")], [], false);
     expect([...tools.dispatch].map(([name, { agent }]) => [name, agent.id])).toEqual([
       ["joker", "Joker"],
       ["joker_2", "joker!"],
@@ -29,20 +30,20 @@ describe("routerTools", () => {
   });
 
   it("never lets an agent take the place of the tool that asks the user", () => {
-    const tools = routerTools([target("ask user questions")], true);
+    const tools = routerTools([target("ask user questions")], [], true);
     expect(tools.definitions.map((tool) => tool.name)).toEqual([`agent_${ASK_TOOL}`, ASK_TOOL]);
     expect(tools.dispatch.has(ASK_TOOL)).toBe(false);
   });
 
   it("offers the choice to wait or not only where the mode leaves it open", () => {
-    const [auto, sync] = routerTools([target("a", "auto"), target("b", "sync", "Tells jokes")], false).definitions;
+    const [auto, sync] = routerTools([target("a", "auto"), target("b", "sync", "Tells jokes")], [], false).definitions;
     expect(Object.keys(auto?.parameters.properties as object)).toEqual(["query", "background"]);
     expect(Object.keys(sync?.parameters.properties as object)).toEqual(["query"]);
     expect([auto?.description, sync?.description]).toEqual(["Hands work to the agent a.", "b: Tells jokes"]);
   });
 
   it("describes the questions with a schema that providers take", () => {
-    const [ask] = routerTools([], true).definitions;
+    const [ask] = routerTools([], [], true).definitions;
     expect(ask?.parameters).toMatchObject({ type: "object", properties: { questions: { type: "array" } }, required: ["questions"] });
   });
 });

@@ -1,5 +1,6 @@
 import { type Agent, ASK_USER_QUESTIONS_SCHEMA, type DispatchMode } from "@parley/contracts";
 import type { ToolDefinition } from "../model/model.ts";
+import type { AgentTool } from "./agent-tool.ts";
 
 export const ASK_TOOL = "ask_user_questions";
 
@@ -7,12 +8,15 @@ export const ASK_TOOL = "ask_user_questions";
 export interface DispatchTool {
   agent: Agent;
   mode: DispatchMode;
+  needsApproval: boolean;
 }
 
 export interface RouterTools {
   definitions: ToolDefinition[];
   /** By tool name; names are looked up here, never taken apart. */
   dispatch: Map<string, DispatchTool>;
+  /** The agent's own tools, by name. */
+  own: Map<string, AgentTool>;
 }
 
 const ASK_DEFINITION: ToolDefinition = {
@@ -21,12 +25,22 @@ const ASK_DEFINITION: ToolDefinition = {
   parameters: ASK_USER_QUESTIONS_SCHEMA,
 };
 
-/** One tool per downstream agent, and the one that asks the user. */
-export function routerTools(agents: DispatchTool[], mayAsk: boolean): RouterTools {
+/** The agent's own tools, one tool per downstream agent, and the one that asks the user. */
+export function routerTools(agents: DispatchTool[], tools: AgentTool[], mayAsk: boolean): RouterTools {
+  const own = new Map<string, AgentTool>();
+  // The first of two tools with one name is the one; no tool takes the place of the question.
+  for (const tool of tools) if (tool.definition.name !== ASK_TOOL && !own.has(tool.definition.name)) own.set(tool.definition.name, tool);
   const dispatch = new Map<string, DispatchTool>();
-  for (const target of agents) dispatch.set(freeName(target.agent.name, dispatch), target);
-  const definitions = [...dispatch].map(([name, target]) => dispatchDefinition(name, target));
-  return { definitions: mayAsk ? [...definitions, ASK_DEFINITION] : definitions, dispatch };
+  for (const target of agents)
+    dispatch.set(
+      freeName(target.agent.name, (name) => own.has(name) || dispatch.has(name)),
+      target,
+    );
+  const definitions = [
+    ...[...own.values()].map((tool) => tool.definition),
+    ...[...dispatch].map(([name, target]) => dispatchDefinition(name, target)),
+  ];
+  return { definitions: mayAsk ? [...definitions, ASK_DEFINITION] : definitions, dispatch, own };
 }
 
 function dispatchDefinition(name: string, { agent, mode }: DispatchTool): ToolDefinition {
@@ -45,7 +59,7 @@ function dispatchDefinition(name: string, { agent, mode }: DispatchTool): ToolDe
 }
 
 /** Providers take names of letters, digits, `_` and `-`, up to 64 characters. */
-function freeName(name: string, taken: Map<string, DispatchTool>): string {
+function freeName(name: string, isTaken: (name: string) => boolean): string {
   const base =
     name
       .normalize("NFKD")
@@ -56,6 +70,6 @@ function freeName(name: string, taken: Map<string, DispatchTool>): string {
       .slice(0, 56) || "agent";
   const first = base === ASK_TOOL ? `agent_${base}` : base;
   let candidate = first;
-  for (let number = 2; taken.has(candidate); number += 1) candidate = `${first}_${number}`;
+  for (let number = 2; isTaken(candidate); number += 1) candidate = `${first}_${number}`;
   return candidate;
 }

@@ -1,15 +1,10 @@
-import { type ExecutionStatus, type TurnEndReason } from "@parley/contracts";
+import type { ExecutionStatus, NewEvent, TurnEndReason } from "@parley/contracts";
 import { systemMessages, userMessage } from "./build-prompt.ts";
+import { resultLines } from "./record-result.ts";
+import type { DispatchIntent } from "./start-child.ts";
 import { TurnAbort } from "./turn-abort.ts";
-import type { RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, ResultRecord } from "./turn-store.ts";
-
-interface ChildCall {
-  step: number;
-  callIndex: number;
-  tool: string;
-  intent: Extract<IntentRecord, { act: "dispatch" }>;
-}
+import type { CallEnd, PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
+import type { NewCard, ResultRecord } from "./turn-store.ts";
 
 interface ChildEnd {
   status: ExecutionStatus;
@@ -21,37 +16,38 @@ interface ChildEnd {
 
 /**
  * Runs a sync child inside its parent's turn: same lease, same log, no slot of its own. A child that fails is a result
- * for its parent's model; only what ends the whole turn is thrown.
+ * for its parent's model; only what ends the whole turn is thrown. Where the child waits for people, so does the turn: its own steps are
+ * written down, and it goes on from them.
  */
-export async function runChild(run: TurnRun, parent: RunningExecution, call: ChildCall): Promise<ResultRecord> {
-  const { childId, agentId, mode } = call.intent;
+export async function runChild(run: TurnRun, parent: RunningExecution, call: PlannedCall, intent: DispatchIntent): Promise<CallEnd> {
+  const { childId, agentId, mode } = intent;
   const { claim, log } = run.active;
-  const end = await untilEnd(run, parent, call);
+  const end = await untilEnd(run, parent, intent);
+  if ("waitsFor" in end) return end;
   const usage = run.usage.unsaved();
   const childUsage = run.usage.of(childId);
-  const about = { executionId: parent.id, turnId: claim.turn.id };
   const { status, result, reason, told } = end;
+  const lines = resultLines(run, parent, call, told);
+  const finished: NewEvent = {
+    type: "child.finished",
+    executionId: parent.id,
+    turnId: claim.turn.id,
+    data: { childId, agentId, mode, status, result, reason, usage: childUsage },
+  };
   await log.commit(
     {
-      journal: [{ executionId: parent.id, step: call.step, callIndex: call.callIndex, kind: "result", payload: told }],
+      journal: [lines.journal],
       children: [{ change: "end", id: childId, status, result, reason, usage: childUsage }],
-      events: [
-        { ...about, type: "child.finished", data: { childId, agentId, mode, status, result, reason, usage: childUsage } },
-        {
-          ...about,
-          type: "tool.returned",
-          data: { step: call.step, callId: call.intent.callId, tool: call.tool, result: told.text, isError: told.isError },
-        },
-      ],
+      events: [finished, lines.event],
       usage,
     },
     [childId],
   );
   run.usage.saved(usage);
-  return told;
+  return { result: told };
 }
 
-async function untilEnd(run: TurnRun, parent: RunningExecution, { intent }: ChildCall): Promise<ChildEnd> {
+async function untilEnd(run: TurnRun, parent: RunningExecution, intent: DispatchIntent): Promise<ChildEnd | { waitsFor: NewCard[] }> {
   const bound = new AbortController();
   const timer = setTimeout(() => bound.abort(new TurnAbort("timeout")), run.limits.childMs);
   try {
@@ -65,7 +61,7 @@ async function untilEnd(run: TurnRun, parent: RunningExecution, { intent }: Chil
       signal: AbortSignal.any([parent.signal, bound.signal]),
     };
     const end = await run.execute(run, child);
-    if (end.kind === "paused") return failed("internal", "A waiting child cannot ask the user.");
+    if (end.kind === "paused") return { waitsFor: end.cards };
     const { text } = end.response;
     return { status: "completed", result: text, reason: null, told: { text, isError: false } };
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { NewEvent, Usage } from "@parley/contracts";
 import { actOnCalls } from "./act-on-calls.ts";
 import { callModel } from "./call-model.ts";
+import { hearSteers } from "./hear-steers.ts";
 import { planCall } from "./plan-call.ts";
 import { recordStep } from "./record-step.ts";
 import { type DispatchTool, type RouterTools, routerTools } from "./router-tools.ts";
@@ -14,6 +15,7 @@ export async function runExecution(run: TurnRun, execution: RunningExecution): P
   const stepsMax = Math.min(execution.agent.config.stepsMax, run.limits.stepsPerTurnMax);
   for (let step = 1; step <= stepsMax; step += 1) {
     execution.signal.throwIfAborted();
+    await hearSteers(run, execution, step - 1);
     const { response, intents } = await takeStep(run, execution, tools, step);
     if (intents.length === 0) return { kind: "answer", step, response };
     execution.messages.push({
@@ -21,8 +23,8 @@ export async function runExecution(run: TurnRun, execution: RunningExecution): P
       content: response.text,
       toolCalls: response.calls.map((call) => ({ id: call.callId, name: call.name, arguments: call.arguments })),
     });
-    const { results, asks } = await actOnCalls(run, execution, step, response.calls, intents);
-    if (asks.length > 0) return { kind: "paused", step, asks };
+    const { results, cards } = await actOnCalls(run, execution, { step, calls: response.calls, intents, tools });
+    if (cards.length > 0) return { kind: "paused", cards };
     for (const [index, call] of response.calls.entries()) {
       execution.messages.push({ role: "tool", toolCallId: call.callId, content: results[index]?.text ?? "" });
     }
@@ -134,12 +136,14 @@ function childrenRefused(run: TurnRun, execution: RunningExecution, callIndex: n
 }
 
 async function loadTools(run: TurnRun, execution: RunningExecution): Promise<RouterTools> {
-  const { organizationId } = run.active.claim;
+  const { organizationId, conversationId } = run.active.claim;
+  const targets = execution.agent.config.subAgents.slice(0, run.limits.subAgentsMax);
   const found = await Promise.all(
-    execution.agent.config.subAgents.slice(0, run.limits.subAgentsMax).map(async ({ agentId, mode }): Promise<DispatchTool[]> => {
+    targets.map(async ({ agentId, mode, needsApproval }): Promise<DispatchTool[]> => {
       const agent = await run.findAgent(organizationId, agentId, null);
-      return agent === null ? [] : [{ agent, mode }];
+      return agent === null ? [] : [{ agent, mode, needsApproval }];
     }),
   );
-  return routerTools(found.flat(), mayAsk(execution));
+  const own = await run.findTools(execution.agent, { organizationId, conversationId });
+  return routerTools(found.flat(), own, mayAsk(execution));
 }

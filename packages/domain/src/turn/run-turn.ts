@@ -46,6 +46,8 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     active,
     model: ports.model,
     findAgent: ports.findAgent,
+    findTools: ports.findTools,
+    cards: new Map(active.claim.cards.map((card) => [card.id, card])),
     clock: ports.clock,
     limits: ports.limits,
     random: ports.random,
@@ -64,7 +66,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
 async function answer(run: TurnRun, claim: ClaimedTurn) {
   const { turn, history } = claim;
   const { attemptsPerTurnMax, historyCharsMax } = run.limits;
-  if (claim.stopped) throw new TurnAbort("user_stop");
+  if (claim.stopReason !== null) throw new TurnAbort(claim.stopReason);
   if (turn.attempt - turn.giveBacks > attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
   const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");

@@ -1,9 +1,9 @@
-import { isGatewayError, type Usage } from "@parley/contracts";
+import { type EventData, isGatewayError, type NewEvent, type Usage } from "@parley/contracts";
 import { announce, kick } from "./kick.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { Committed } from "./turn-log.ts";
 import type { ExecutionEnd, RunTurnPorts, TurnRun } from "./turn-run.ts";
-import type { TurnChanges, TurnOutcome } from "./turn-store.ts";
+import type { NewCard, TurnChanges, TurnOutcome } from "./turn-store.ts";
 
 /** Runs the work and writes down how it ended: exactly one end per turn, whatever happens on the way. */
 export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => Promise<ExecutionEnd>): Promise<void> {
@@ -21,21 +21,21 @@ async function writeEnd(ports: RunTurnPorts, run: TurnRun, end: ExecutionEnd): P
     await write(ports, run, { finish: { status: "completed", reason: null, text: null, result: end.response.text, usage } });
     return;
   }
-  const cards = end.asks.map(({ callIndex, intent }) => ({
-    id: intent.cardId,
-    executionId: rootId,
-    step: end.step,
-    callIndex,
-    questions: intent.questions,
-  }));
+  const { cards } = end;
   const about = { executionId: rootId, turnId: run.active.claim.turn.id };
   await write(ports, run, {
     pause: { cards },
     events: [
-      ...cards.map((card) => ({ ...about, type: "card.opened" as const, data: { cardId: card.id, questions: card.questions } })),
+      ...cards.map((card): NewEvent => ({ ...about, executionId: card.executionId, type: "card.opened", data: openedData(card) })),
       { ...about, type: "turn.paused", data: { cardIds: cards.map((card) => card.id) } },
     ],
   });
+}
+
+function openedData({ id: cardId, expiresAt, ...card }: NewCard): EventData["card.opened"] {
+  return card.kind === "questions"
+    ? { cardId, expiresAt, kind: card.kind, questions: card.body }
+    : { cardId, expiresAt, kind: card.kind, approval: card.body };
 }
 
 async function settleAbort(ports: RunTurnPorts, run: TurnRun, abort: TurnAbort): Promise<void> {

@@ -24,7 +24,7 @@ function holding(facts: Partial<Renewal> = {}) {
         conversationId,
         epoch,
         alive: true,
-        stopped: false,
+        stopReason: null,
         inbox: false,
         ...store.facts,
       }));
@@ -78,7 +78,7 @@ describe("a held turn", () => {
   it("ends where another has taken over, where the user stopped it, or where it ended while it waited", async () => {
     for (const [facts, reason] of [
       [{ alive: false }, "lease_lost"],
-      [{ stopped: true }, "user_stop"],
+      [{ stopReason: "user_stop" }, "user_stop"],
     ] as const) {
       const { clock, hold } = holding(facts);
       const turn = hold("a");

@@ -112,7 +112,7 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
         continue;
       }
       turn.log.renewedAtMs = Math.max(turn.log.renewedAtMs, askedAtMs);
-      if (renewal.stopped) turn.abort(new TurnAbort("user_stop"));
+      if (renewal.stopReason !== null) turn.abort(new TurnAbort(renewal.stopReason));
       else if (renewal.inbox) foldInbox(turn);
     }
   }

@@ -30,11 +30,21 @@ function open(answers: Answer[] = []) {
     commits.push({ fence, changes });
     const answer = answers.shift() ?? "ok";
     if (answer === "away" || answer === "answer lost") throw new GatewayError("storage_unavailable");
+    if (answer === "stopped") return { outcome: answer, reason: "user_stop" };
     if (answer !== "ok") return { outcome: answer };
     const events = (changes.events ?? []).map(
       (event, index) => ({ ...event, cursor: `${fence.epoch}-${fence.n + 1 + index}`, at: "" }) as LogEvent,
     );
-    return { outcome: "ok", n: fence.n + events.length, epoch: fence.epoch, kick: false, parent: null, events };
+    return {
+      outcome: "ok",
+      n: fence.n + events.length,
+      epoch: fence.epoch,
+      kick: false,
+      parent: null,
+      hasSteer: false,
+      steers: [],
+      events,
+    };
   }
 
   const liveTail = {

@@ -44,6 +44,8 @@ export type Committed = Extract<CommitResult, { outcome: "ok" }>;
 export class TurnLog {
   /** When a write last proved that the lease is ours; monotonic ms. */
   renewedAtMs: number;
+  /** A message waits to be taken at the next step boundary. */
+  hasSteer: boolean;
   readonly #claim: ClaimedTurn;
   readonly #ports: Ports;
   readonly #texts = new Map<string, OpenText>();
@@ -64,6 +66,7 @@ export class TurnLog {
     this.#claim = claim;
     this.#ports = ports;
     this.#n = claim.n;
+    this.hasSteer = claim.hasSteer;
     this.renewedAtMs = ports.clock.monotonicMs();
   }
 
@@ -226,9 +229,10 @@ export class TurnLog {
     const { store, leaseMs, limits } = this.#ports;
     const result = await this.#persistently(() => store.commit(this.fence, changes, { leaseMs, wakesMax: limits.wakesInARowMax }));
     if (result.outcome === "stale") throw this.#abort(new TurnAbort("lease_lost"));
-    if (result.outcome === "stopped") throw this.#abort(new TurnAbort("user_stop"));
+    if (result.outcome === "stopped") throw this.#abort(new TurnAbort(result.reason));
     this.renewedAtMs = askedAtMs;
     this.#n = result.n;
+    this.hasSteer = result.hasSteer;
     if (result.events.length > 0) {
       this.#ports.tail.publish({ conversationId: this.#claim.conversationId, events: result.events });
     }

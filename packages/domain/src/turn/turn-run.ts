@@ -7,9 +7,10 @@ import type { JobQueue } from "../job-queue.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
 import type { ModelMessage } from "../model/model.ts";
+import type { FindTools } from "./agent-tool.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import type { ActiveTurn, TurnHolder } from "./turn-holder.ts";
-import type { IntentRecord, ResponseRecord, TurnAgent, TurnStore } from "./turn-store.ts";
+import type { IntentRecord, NewCard, ResponseRecord, ResultRecord, StoredCard, TurnAgent, TurnStore } from "./turn-store.ts";
 import type { UsageSheet } from "./usage-sheet.ts";
 
 export interface RunTurnPorts {
@@ -18,6 +19,7 @@ export interface RunTurnPorts {
   queue: JobQueue;
   model: MeteredModel;
   findAgent: FindAgent;
+  findTools: FindTools;
   holder: TurnHolder;
   clock: Clock;
   log: Log;
@@ -35,9 +37,12 @@ export interface TurnRun {
   active: ActiveTurn;
   model: MeteredModel;
   findAgent: FindAgent;
+  findTools: FindTools;
   clock: Clock;
   limits: Limits;
   journal: JournalIndex;
+  /** What this turn has asked people before this attempt, by card id. */
+  cards: ReadonlyMap<string, StoredCard>;
   usage: UsageSheet;
   random: () => number;
   /** Children started in this turn, over all attempts. */
@@ -49,6 +54,18 @@ export interface TurnRun {
   /** `runExecution`, for children: the knot of the recursion. */
   execute: (run: TurnRun, execution: RunningExecution) => Promise<ExecutionEnd>;
 }
+
+/** One call of a step, and what it is to do. */
+export interface PlannedCall {
+  step: number;
+  callIndex: number;
+  /** The tool's name, as the model called it. */
+  tool: string;
+  intent: IntentRecord;
+}
+
+/** What came of a call: its result, or cards that people have to close first. */
+export type CallEnd = { result: ResultRecord } | { waitsFor: NewCard[] };
 
 /** The root of a turn, or a child that runs within it. */
 export interface RunningExecution {
@@ -62,6 +79,4 @@ export interface RunningExecution {
 }
 
 /** `answer`: the last response, not yet written anywhere. `paused`: cards are open. */
-export type ExecutionEnd =
-  | { kind: "answer"; step: number; response: ResponseRecord }
-  | { kind: "paused"; step: number; asks: { callIndex: number; intent: Extract<IntentRecord, { act: "ask" }> }[] };
+export type ExecutionEnd = { kind: "answer"; step: number; response: ResponseRecord } | { kind: "paused"; cards: NewCard[] };

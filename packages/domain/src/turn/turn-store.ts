@@ -1,6 +1,10 @@
 import type {
   AgentConfig,
+  ApprovalRequest,
   CallRecord,
+  Card,
+  CheckedAnswer,
+  Decision,
   DispatchMode,
   EndUser,
   ExecutionStatus,
@@ -36,6 +40,35 @@ export interface PastTurn {
   status: ExecutionStatus;
   reason: TurnEndReason | null;
   children: { id: string; status: ExecutionStatus; query: string; result: string | null }[] | null;
+  /** What the user said while it ran. */
+  steers: string[] | null;
+  /** What was decided in it. */
+  cards: StoredCard[] | null;
+}
+
+/** A card as it is kept. */
+export type StoredCard = {
+  id: string;
+  turnId: string;
+  executionId: string;
+  step: number;
+  callIndex: number;
+  argumentsHash: string | null;
+  status: Card["status"];
+  answeredBy: string | null;
+  createdAt: string;
+  expiresAt: string | null;
+  closedAt: string | null;
+} & (
+  | { kind: "questions"; body: Question[]; answer: { answers: CheckedAnswer[] } | null }
+  | { kind: "approval"; body: ApprovalRequest; answer: Decision | null }
+);
+
+/** A message that was handed to a running turn. */
+export interface SteerRecord {
+  messageId: string;
+  text: string;
+  files: string[];
 }
 
 /** The model's whole response of one step. */
@@ -47,9 +80,19 @@ export interface ResponseRecord {
   usage: Usage;
 }
 
-/** What a call is about to do, written before it is done. */
+/** What a call is about to do, written before it is done. With an `approvalId` only after that card is approved. */
 export type IntentRecord =
-  | { act: "dispatch"; callId: string; childId: string; agentId: string; agentVersion: number; mode: "sync" | "async"; query: string }
+  | {
+      act: "dispatch";
+      callId: string;
+      childId: string;
+      agentId: string;
+      agentVersion: number;
+      mode: "sync" | "async";
+      query: string;
+      approvalId?: string;
+    }
+  | { act: "tool"; callId: string; tool: string; arguments: Record<string, unknown>; approvalId?: string }
   | { act: "ask"; callId: string; cardId: string; questions: Question[] }
   /** A call that cannot be done: its arguments are malformed, or a bound is reached. */
   | { act: "refuse"; callId: string; text: string };
@@ -57,12 +100,17 @@ export type IntentRecord =
 export interface ResultRecord {
   text: string;
   isError: boolean;
+  /** Whether it was done cannot be said. */
+  unknown?: true;
 }
 
 export type JournalLine = { executionId: string; step: number; callIndex: number } & (
   | { kind: "response"; payload: ResponseRecord }
   | { kind: "intent"; payload: IntentRecord }
+  /** An approved call is being made: from here on it may have been. */
+  | { kind: "started"; payload: null }
   | { kind: "result"; payload: ResultRecord }
+  | { kind: "steer"; payload: SteerRecord }
 );
 
 /** The right to run a turn, and all that is needed to run it. */
@@ -71,11 +119,14 @@ export interface ClaimedTurn extends ConversationKey {
   /** The last `n` given out in this epoch. */
   n: number;
   month: string;
-  /** The user's stop came before the claim. */
-  stopped: boolean;
+  /** The turn was stopped before the claim, and why. */
+  stopReason: StopReason | null;
   /** An async child's log: its end is told to its parent. */
   isChild: boolean;
   subTasks: DispatchMode | null;
+  /** A message waits to steer the turn. */
+  hasSteer: boolean;
+  branch: number;
   turn: {
     id: string;
     number: number;
@@ -86,13 +137,15 @@ export interface ClaimedTurn extends ConversationKey {
     files: string[];
     user: EndUser | null;
     options: TurnOptions;
-    /** Since the first attempt began. */
+    /** Since the first attempt began, without the time in which it waited for people. */
     ageMs: number;
     /** Since the turn was created. */
     waitedMs: number;
   };
   agentId: string;
   history: PastTurn[];
+  /** What the turn has asked people so far. */
+  cards: StoredCard[];
   journal: JournalLine[];
   /** What the claim wrote to the log; to be published. */
   events: LogEvent[];
@@ -137,6 +190,18 @@ export interface TurnOutcome {
   usage: Usage;
 }
 
+/** A card to be opened. */
+export type NewCard = {
+  id: string;
+  executionId: string;
+  step: number;
+  callIndex: number;
+  argumentsHash: string | null;
+  expiresAt: string | null;
+} & CardBody;
+
+type CardBody = { kind: "questions"; body: Question[] } | { kind: "approval"; body: ApprovalRequest };
+
 /** What one fenced write of the holder may change; all of it or nothing. */
 export interface TurnChanges {
   events?: NewEvent[];
@@ -145,7 +210,9 @@ export interface TurnChanges {
   usage?: UsageLine[];
   /** The root execution has completed this step; an attempt that takes over starts after it. */
   step?: number;
-  pause?: { cards: { id: string; executionId: string; step: number; callIndex: number; questions: Question[] }[] };
+  /** Waiting steers are applied behind this step of the root. */
+  takeSteers?: number;
+  pause?: { cards: NewCard[] };
   finish?: TurnOutcome;
 }
 
@@ -171,19 +238,31 @@ export interface PostedElsewhere extends AfterWrite {
 }
 
 export type CommitResult =
-  /** `parent` is set when an async child's end was told to its parent. */
-  | ({ outcome: "ok"; n: number; events: LogEvent[]; parent: PostedElsewhere | null } & AfterWrite)
+  /** `parent` is set when an async child's end or pause was told to its parent. */
+  | ({
+      outcome: "ok";
+      n: number;
+      events: LogEvent[];
+      parent: PostedElsewhere | null;
+      /** A message waits to steer the turn. */
+      hasSteer: boolean;
+      /** What `takeSteers` has applied. */
+      steers: SteerRecord[];
+    } & AfterWrite)
   /** Somebody else has claimed the conversation since: nothing was written. */
   | { outcome: "stale" }
-  /** The user's stop must be told first: nothing was written. */
-  | { outcome: "stopped" };
+  /** The stop must be told first: nothing was written. */
+  | { outcome: "stopped"; reason: StopReason };
+
+/** Who ended a turn from outside: the user, or a message that takes its place. */
+export type StopReason = Extract<TurnEndReason, "user_stop" | "superseded">;
 
 export interface Renewal {
   conversationId: string;
   epoch: number;
   /** False: the epoch has passed on. */
   alive: boolean;
-  stopped: boolean;
+  stopReason: StopReason | null;
   /** Something waits in the inbox. */
   inbox: boolean;
 }

@@ -1,4 +1,4 @@
-import { type AgentConfig, SCOPES, type Scope } from "@parley/contracts";
+import { type AgentConfigInput, SCOPES, type Scope } from "@parley/contracts";
 import { createRestClient, type RestClient } from "./rest-client.ts";
 
 /** An organization of a running system, with a key that may do everything in it. */
@@ -8,7 +8,7 @@ export interface Tenant {
   /** Another key of the organization. */
   newKey(key: { scopes: Scope[]; agentIds?: string[] }): Promise<string>;
   /** An agent on the scripted model. Gives its id. */
-  newAgent(config?: Partial<AgentConfig> & { name?: string; description?: string }): Promise<string>;
+  newAgent(config?: AgentConfigInput & { name?: string; description?: string }): Promise<string>;
 }
 
 const answered = (answer: { status: number; text: string; body: unknown }): unknown => {

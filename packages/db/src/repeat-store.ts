@@ -1,0 +1,36 @@
+import type { RepeatStore, TransactionStores } from "@parley/domain";
+import { createAgentStore } from "./agent-store.ts";
+import { call, first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
+import { createConversationStore } from "./conversation-store.ts";
+import { withinTransaction } from "./database.ts";
+import { createExecutionStore } from "./execution-store.ts";
+import { createKeyStore, createOrganizationStore } from "./key-store.ts";
+
+export const createRepeatStore = (sql: Sql): RepeatStore => ({
+  once: (repeat, work, keep) =>
+    guarded(
+      sql.begin(async (transaction) => {
+        // The driver gives a transaction every member but the options that the query builder looks at.
+        const client = Object.assign(transaction, { options: sql.options }) as unknown as Sql;
+        await client`select set_config('parley.organizations', ${`{${repeat.organizationId}}`}, true)`;
+        const known = await call<object | null>(client, "replay", repeat);
+        if (known !== null) return { answer: known as Awaited<ReturnType<typeof work>>, replayed: true };
+        const answer = await work(stores(client));
+        const kept = JSON.stringify(keep(answer));
+        first(await client`select keep_answer(${JSON.stringify(repeat)}::text::jsonb, ${kept}::text::jsonb)`);
+        return { answer, replayed: false };
+      }),
+    ) as Promise<{ answer: Awaited<ReturnType<typeof work>>; replayed: boolean }>,
+});
+
+function stores(client: Sql): TransactionStores {
+  const within = withinTransaction(client);
+  return {
+    agents: createAgentStore(within),
+    conversations: createConversationStore(client),
+    executions: createExecutionStore(client, within),
+    keys: createKeyStore(client, within),
+    organizations: createOrganizationStore(within),
+  };
+}

@@ -1,0 +1,49 @@
+import { hashArguments } from "@parley/contracts";
+import type { DispatchIntent } from "./start-child.ts";
+import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
+import type { IntentRecord, NewCard } from "./turn-store.ts";
+
+export type GatedIntent = DispatchIntent | Extract<IntentRecord, { act: "tool" }>;
+
+/** What is passed on when the call is made: an approval is bound to exactly this. */
+export const argumentsOf = (intent: GatedIntent): Record<string, unknown> =>
+  intent.act === "tool" ? intent.arguments : { query: intent.query };
+
+export function questionsCard(
+  run: TurnRun,
+  execution: RunningExecution,
+  call: PlannedCall,
+  intent: Extract<IntentRecord, { act: "ask" }>,
+): NewCard {
+  return {
+    id: intent.cardId,
+    ...placeOf(execution, call),
+    kind: "questions",
+    body: intent.questions,
+    argumentsHash: null,
+    expiresAt: expiry(run, execution.agent.config.questionsExpireAfterSeconds),
+  };
+}
+
+export function approvalCard(
+  run: TurnRun,
+  execution: RunningExecution,
+  call: PlannedCall,
+  { id, intent }: { id: string; intent: GatedIntent },
+): NewCard {
+  const given = argumentsOf(intent);
+  const argumentsHash = hashArguments(given);
+  return {
+    id,
+    ...placeOf(execution, call),
+    kind: "approval",
+    body: { tool: call.tool, arguments: given, argumentsHash, agentId: execution.agent.id },
+    argumentsHash,
+    expiresAt: expiry(run, execution.agent.config.approvalsExpireAfterSeconds),
+  };
+}
+
+const placeOf = ({ id: executionId }: RunningExecution, { step, callIndex }: PlannedCall) => ({ executionId, step, callIndex });
+
+const expiry = ({ clock }: TurnRun, seconds: number | null): string | null =>
+  seconds === null ? null : new Date(clock.now() + seconds * 1_000).toISOString();
