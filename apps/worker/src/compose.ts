@@ -8,6 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
+import { createHttpTools } from "@parley/tools";
 import type { Config } from "./config.ts";
 import { handlers } from "./handlers.ts";
 
@@ -52,6 +53,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       tail,
       queue,
       model: createModels({ providers, fetch: egress.fetch }),
+      tools: createHttpTools({ fetch: egress.fetch }),
       clock: systemClock,
       log,
       random: Math.random,

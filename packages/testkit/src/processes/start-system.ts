@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
 import { freshDatabase, freshRedis } from "../world/fresh-database.ts";
 import { openOwnerView } from "./owner-view.ts";
 import { type Replica, startReplica } from "./replica.ts";
@@ -19,11 +20,13 @@ export interface SystemOptions {
   env?: Record<string, string>;
 }
 
-/** The product as it runs: real processes, a database and a Redis prefix of its own, a scripted model in the test's process. */
+/** The product as it runs: real processes, a database and a Redis prefix of its own, a scripted model and tools in the test's process. */
 export interface System {
   apis: Replica[];
   workers: Replica[];
   model: ModelServer;
+  /** Where tools of agents may stand. */
+  tools: ToolServer;
   /** Whose key and agents the tests use. */
   ours: Tenant;
   adminSecret: string;
@@ -50,6 +53,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     opened.defer(() => database.drop());
     const model = await startModelServer();
     opened.defer(() => model.close());
+    const tools = await startToolServer();
+    opened.defer(() => tools.close());
     const view = openOwnerView(database.ownerUrl);
     opened.defer(() => view.close());
     const { redisUrl, redisPrefix } = freshRedis();
@@ -65,7 +70,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       LEASE_MS: String(leaseMs),
       HEARTBEAT_MS: String(heartbeatMs),
       LOG_LEVEL: "info",
-      EGRESS_ALLOW: model.host,
+      EGRESS_ALLOW: `${model.host},${tools.host}`,
       MODEL_BASE_URL: model.url,
       ...env,
     };
@@ -85,6 +90,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       apis: doors,
       workers: engines,
       model,
+      tools,
       ours,
       adminSecret,
       ownerUrl: database.ownerUrl,

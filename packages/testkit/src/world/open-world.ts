@@ -16,8 +16,10 @@ import { createLiveTail } from "@parley/events";
 import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
 import { createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
+import { createHttpTools } from "@parley/tools";
 import postgres from "postgres";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
+import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
 import { forgetRedis } from "./forget-redis.ts";
 import { createFreezer } from "./freezer.ts";
 import { freshDatabase, freshRedis } from "./fresh-database.ts";
@@ -61,6 +63,8 @@ export interface World {
   /** Messages of what was warned about or went wrong. */
   complaints: string[];
   model: ModelServer;
+  /** Where tools of the world's agents may stand. */
+  tools: ToolServer;
   /** May do everything in the world's organization. */
   caller: Caller;
   /** The same, in another organization. */
@@ -78,16 +82,16 @@ export interface World {
 
 const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
 
-/** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model over real HTTP. */
+/** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model and tools over real HTTP. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50, started = true } = options;
-  const [fresh, model] = await Promise.all([freshDatabase(), startModelServer()]);
+  const [fresh, model, tools] = await Promise.all([freshDatabase(), startModelServer(), startToolServer()]);
   const { redisUrl: url, redisPrefix: prefix } = freshRedis();
   const log = quietLog();
   const limits = { ...LIMITS, ...options.limits };
   const shared = { prepare: true, applicationName: "test" };
   const database = openDatabase({ ...shared, url: fresh.url, pool: 10 });
-  const egress = createEgress({ allow: [model.host] });
+  const egress = createEgress({ allow: [model.host, tools.host] });
   const models = createModels({
     providers: [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" }],
     fetch: egress.fetch,
@@ -129,6 +133,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         tail: behind<LiveTail>(tail),
         queue: behind(queue),
         model: models,
+        tools: createHttpTools({ fetch: egress.fetch }),
         clock: systemClock,
         log,
         random: Math.random,
@@ -183,6 +188,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     attached: () => doors[0].attached() + doors[1].attached(),
     complaints: log.complaints,
     model,
+    tools,
     caller,
     stranger: callerOf(theirs.id),
     database,
@@ -196,7 +202,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       for (const { thaw } of rooms) thaw();
       await Promise.all(watching);
       await Promise.all(rooms.map(({ engine, jobs }) => Promise.all([engine.drain(0), jobs.close(1_000)])));
-      await Promise.all([queue.close(), tail.close(), egress.close(), model.close()]);
+      await Promise.all([queue.close(), tail.close(), egress.close(), model.close(), tools.close()]);
       await Promise.all([database.close(), ...rooms.map(({ sweep }) => sweep.close())]);
       await Promise.all(Object.values(sql).map((one) => one.end()));
       await fresh.drop();
