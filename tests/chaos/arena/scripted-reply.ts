@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import type { ModelServerRequest, Reply } from "@parley/testkit";
+
+type ScriptedToolCall = NonNullable<Reply["toolCalls"]>[number];
+
+/**
+ * What the model does is written in the text that it is asked: `<marker> <step>; <step>; …`, each step a list of words:
+ * `say:N:delayMs` so many tokens, `call:a,b` these agents, `ask`, and `cut:N`, `busy` or `mute` for what goes wrong the first time.
+ * The last step is also every later one.
+ */
+interface Script {
+  /** Names the message: unique over all trials. */
+  marker: string;
+  steps: string[][];
+}
+
+const MARKED = /(t\d+(?:\.\w+)+) ([^\n]+)/g;
+
+/** The script in a text; of several, the last. Null where there is none. */
+function readScript(text: string): Script | null {
+  const found = [...text.matchAll(MARKED)].at(-1);
+  if (found === undefined) return null;
+  const [, marker = "", words = ""] = found;
+  return { marker, steps: words.split(";").map((step) => step.trim().split(" ")) };
+}
+
+/** Which answer of which message a request is for; the same for a request that is made again. */
+export function keyOf({ body, lastUserText }: ModelServerRequest): string {
+  const messages = body.messages ?? [];
+  const lastUser = messages.findLastIndex(({ role }) => role === "user");
+  const step = messages.slice(lastUser).filter(({ role }) => role === "assistant").length + 1;
+  const marker = readScript(lastUserText)?.marker ?? createHash("sha256").update(lastUserText).digest("hex").slice(0, 16);
+  return `${marker}/${step}`;
+}
+
+/** Counted figures that no two answers share, so that a usage record tells whose it is. */
+function usageOfKey(key: string): { prompt_tokens: number; completion_tokens: number } {
+  const bytes = createHash("sha256").update(key).digest();
+  return { prompt_tokens: bytes.readUInt32BE(0) % 1_000_000, completion_tokens: bytes.readUInt32BE(4) % 1_000_000 };
+}
+
+/** A scripted model that keeps in mind what has gone wrong already. */
+export function scriptedReply(): (request: ModelServerRequest) => Reply {
+  const asked = new Map<string, number>();
+  return (request) => {
+    const key = keyOf(request);
+    const times = (asked.get(key) ?? 0) + 1;
+    asked.set(key, times);
+    const usage = usageOfKey(key);
+    const script = readScript(request.lastUserText);
+    const step = Number(key.slice(key.lastIndexOf("/") + 1));
+    const words = script?.steps[Math.min(step, script.steps.length) - 1] ?? ["say:3"];
+    const reply: Reply = { usage };
+    for (const word of words) {
+      const [verb, ...given] = word.split(":");
+      const isFirst = times === 1;
+      if (verb === "say") {
+        reply.text = Array.from({ length: Number(given[0]) }, (_, index) => `${key}#${index} `);
+        reply.delayMs = Number(given[1] ?? 0);
+      }
+      if (verb === "call") reply.toolCalls = (given[0] ?? "").split(",").map((name, index) => dispatch(key, name, index));
+      if (verb === "ask") reply.toolCalls = [question(key)];
+      if (verb === "cut" && isFirst) reply.breaks = { afterChunks: Number(given[0]), how: "cut" };
+      if (verb === "busy" && isFirst) reply.status = 503;
+      if (verb === "mute") reply.usage = null;
+    }
+    return reply;
+  };
+}
+
+function dispatch(key: string, name: string, index: number): ScriptedToolCall {
+  const marker = `${key.replace("/", ".s")}.c${index}`;
+  const script = name === "deep" ? "call:helper; say:3:1" : "say:6:4";
+  return { id: `${key}/${index}`, name, arguments: { query: `${marker} ${script}` } };
+}
+
+const question = (key: string): ScriptedToolCall => ({
+  id: `${key}/0`,
+  name: "ask_user_questions",
+  arguments: { questions: [{ id: "q", text: `${key} or not?` }] },
+});

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer } from "@parley/testkit";
+import { startRedis } from "@parley/testkit/redis-server";
+import postgres from "postgres";
+import type { Span } from "../check/facts.ts";
+import type { FaultPlan } from "../plan/points.ts";
+import type { BrokenPart } from "../processes/broken-build.ts";
+import { chaosEnvironment } from "../processes/environment.ts";
+import { startControlServer } from "./control-server.ts";
+import { createFaultBoard, type FaultBoard } from "./fault-board.ts";
+import { flushRedis } from "./flush-redis.ts";
+import { type Link, type Member, startMember } from "./member.ts";
+import { openSlot, type Slot } from "./open-slot.ts";
+import { removeFence } from "./remove-fence.ts";
+import { scriptedReply } from "./scripted-reply.ts";
+
+const LEASE_MS = 1_000;
+const HEARTBEAT_MS = 250;
+/** An order to end is not a way to wait for all turns: most have to be given back. */
+const GRACE_MS = 150;
+
+export interface ArenaOptions {
+  /** Absent: that of the test run. */
+  server?: DatabaseServer | undefined;
+  /** Trials at a time. */
+  slots: number;
+  /** Default 2 and 3. */
+  apis?: number;
+  workers?: number;
+  broken?: BrokenPart | "fence" | null;
+}
+
+/** The product under fire: real processes behind lines that can be cut, and a driver that knows what fails when. */
+export interface Arena {
+  slots: Slot[];
+  apis: Member[];
+  model: ModelServer;
+  /** As the owner, who sees everything. */
+  sql: postgres.Sql;
+  board: FaultBoard;
+  /** When processes slept. */
+  frozen: Span[];
+  /** Cursors given to readers, by conversation. */
+  witnessed: Map<string, Set<string>>;
+  /** Ends of processes that nobody ordered. */
+  crashes: string[];
+  close(): Promise<void>;
+}
+
+const ENTRIES = join(import.meta.dirname, "..", "processes");
+
+/** Starts everything and waits until it serves; where something fails, what was started before is ended. */
+export async function startArena(options: ArenaOptions): Promise<Arena> {
+  const { server, slots: slotCount, apis: apiCount = 2, workers: workerCount = 3, broken = null } = options;
+  const opened = new AsyncDisposableStack();
+  try {
+    const database = await freshDatabase(server);
+    opened.defer(() => database.drop());
+    const redis = await startRedis();
+    opened.use(redis);
+    const model = await startModelServer();
+    opened.defer(() => model.close());
+    model.otherwise(scriptedReply());
+    const sql = postgres(database.ownerUrl, { max: 4, onnotice: () => undefined });
+    opened.defer(() => sql.end());
+    if (broken === "fence") await removeFence(sql);
+
+    const members: Member[] = [];
+    const frozen: Span[] = [];
+    const crashes: string[] = [];
+    const witnessed = new Map<string, Set<string>>();
+    const board = createFaultBoard(enact);
+    const control = await startControlServer({
+      decide: board.decide,
+      strike: board.strike,
+      witness(conversationId, cursors) {
+        const known = witnessed.get(conversationId) ?? new Set();
+        for (const cursor of cursors) known.add(cursor);
+        witnessed.set(conversationId, known);
+      },
+    });
+    opened.defer(() => control.close());
+
+    async function enact({ kind, holdMs }: FaultPlan, pid: number): Promise<{ over: Promise<void> }> {
+      const member = members.find((one) => one.pid === pid);
+      if (member === undefined) throw new Error(`No process has the id ${pid}.`);
+      if (kind === "kill" || kind === "terminate") return { over: member.ends() };
+      if (kind === "freeze") return { over: member.sleeps(holdMs).then((span) => void frozen.push(span)) };
+      if (kind === "flush-redis") await flushRedis(redis.port);
+      if (kind === "reset-postgres" || kind === "reset-redis" || kind === "reset-model") member.reset(kind.slice(6) as Link);
+      return { over: Promise.resolve() };
+    }
+
+    const adminSecret = randomBytes(16).toString("hex");
+    const through = (url: string, { port }: URL): string => Object.assign(new URL(url), { port }).href;
+    const environment = (links: Record<Link, URL>): Record<string, string> => ({
+      DATABASE_URL: through(database.url, links.postgres),
+      DATABASE_SWEEP_URL: through(database.sweepUrl, links.postgres),
+      REDIS_URL: links.redis.href.replace("http:", "redis:"),
+      REDIS_PREFIX: "chaos",
+      ADMIN_SECRET: adminSecret,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LEASE_MS: String(LEASE_MS),
+      HEARTBEAT_MS: String(HEARTBEAT_MS),
+      WORKER_GRACE_MS: String(GRACE_MS),
+      API_GRACE_MS: "1000",
+      LOG_LEVEL: "info",
+      EGRESS_ALLOW: links.model.host,
+      MODEL_BASE_URL: `${links.model.origin}/v1`,
+      ...chaosEnvironment(control.port, broken === "fence" ? null : broken),
+    });
+    const start = (app: "api" | "worker"): Promise<Member> =>
+      startMember({
+        app,
+        entry: join(ENTRIES, `chaos-${app}.ts`),
+        targets: { postgres: database.ownerUrl, redis: redis.url, model: model.url },
+        environment,
+        onCrash: (what) => void crashes.push(what),
+      });
+    const starting = [
+      ...Array.from({ length: apiCount }, () => start("api")),
+      ...Array.from({ length: workerCount }, () => start("worker")),
+    ];
+    opened.defer(async () => {
+      const started = await Promise.allSettled(starting);
+      await Promise.all(started.flatMap((one) => (one.status === "fulfilled" ? [one.value.close()] : [])));
+    });
+    members.push(...(await Promise.all(starting)));
+    const apis = members.filter(({ app }) => app === "api");
+    const slots = await Promise.all(
+      Array.from({ length: slotCount }, (_, index) => openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}` })),
+    );
+    const closing = opened.move();
+    return { slots, apis, model, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}

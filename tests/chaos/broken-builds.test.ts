@@ -1,0 +1,55 @@
+import { describe, expect, test } from "vitest";
+import { type Arena, startArena } from "./arena/start-arena.ts";
+import { message } from "./plan/acts.ts";
+import type { Plan } from "./plan/make-plan.ts";
+import type { FaultPlan } from "./plan/points.ts";
+import { runTrials } from "./run-trials.ts";
+
+/** One conversation with one message, and one fault. */
+const planOf = (seed: number, words: string, fault: Omit<FaultPlan, "holdMs"> & { holdMs?: number }): Plan => {
+  const marker = `t${seed}.`;
+  const act = { ...message({ text: `${marker}0.0 ${words}`, mode: "auto", key: marker }), pauseMs: 0 };
+  return { seed, marker, conversations: [{ agent: "router", acts: [act] }], faults: [{ holdMs: 0, ...fault }] };
+};
+
+/** Its worker sleeps with the answer in its hands until another one is in the middle of giving it. */
+const fence = planOf(1, "say:200:12", { kind: "freeze", point: "settle", phase: "before", nth: 1, holdMs: 3_200 });
+/** Its worker dies in the second step: the first one is written down. */
+const journal = planOf(2, "call:helper; say:40:10", { kind: "kill", point: "model", phase: "during", nth: 3 });
+/** Its first order is lost. */
+const outbox = planOf(3, "say:5", { kind: "lose", point: "outbox", phase: "before", nth: 1 });
+
+async function violationsOf(options: Partial<Parameters<typeof startArena>[0]>, plans: Plan[], restMs: number): Promise<string[]> {
+  const arena: Arena = await startArena({ slots: plans.length, apis: 1, workers: 2, ...options });
+  try {
+    const results = await runTrials(arena, plans, { restMs });
+    expect(results.map(({ struck }) => struck.length)).toEqual(plans.map(() => 1));
+    return results.flatMap(({ violations }) => violations);
+  } finally {
+    await arena.close();
+  }
+}
+
+const rulesOf = (violations: string[]): Set<string> => new Set(violations.map((what) => what.slice(0, what.indexOf(":"))));
+
+describe("the checker sees what a switched-off guard lets through", () => {
+  test("nothing, with every guard on", async () => {
+    expect(await violationsOf({}, [fence, journal, outbox], 30_000)).toEqual([]);
+  });
+
+  test("the fence: a worker that was overtaken in its sleep writes all the same", async () => {
+    expect(rulesOf(await violationsOf({ broken: "fence" }, [fence], 15_000))).toContain("cursorsGrow");
+  });
+
+  test("the journal: what was written down is done again", async () => {
+    const rules = rulesOf(await violationsOf({ broken: "journal" }, [journal], 15_000));
+    expect(rules).toContain("stepsOnce");
+    expect(rules).toContain("modelAskedOnce");
+  });
+
+  test("the outbox: an accepted message is never run", async () => {
+    const rules = rulesOf(await violationsOf({ broken: "outbox" }, [outbox], 4_000));
+    expect(rules).toContain("atRest");
+    expect(rules).toContain("messagesEnd");
+  });
+});

@@ -1,0 +1,30 @@
+import type { Facts, Rule } from "./facts.ts";
+import { answersWhole } from "./rules/answers-whole.ts";
+import { childrenEnd } from "./rules/children-end.ts";
+import { cursorsGrow } from "./rules/cursors-grow.ts";
+import { messagesEnd } from "./rules/messages-end.ts";
+import { modelAskedOnce } from "./rules/model-asked-once.ts";
+import { stepsOnce } from "./rules/steps-once.ts";
+import { stopsHold } from "./rules/stops-hold.ts";
+import { turnsEndOnce } from "./rules/turns-end-once.ts";
+import { usageOnce } from "./rules/usage-once.ts";
+
+/** Nothing waits without somebody whose turn it is. */
+const atRest: Rule = ({ unrest }) => unrest;
+
+const RULES: Record<string, Rule> = {
+  atRest,
+  messagesEnd,
+  turnsEndOnce,
+  cursorsGrow,
+  stepsOnce,
+  modelAskedOnce,
+  answersWhole,
+  childrenEnd,
+  stopsHold,
+  usageOnce,
+};
+
+/** Everything that is wrong with a trial, a line each: the rule and what it found. Knows nothing of how the engine works. */
+export const checkFacts = (facts: Facts): string[] =>
+  Object.entries(RULES).flatMap(([name, rule]) => rule(facts).map((what) => `${name}: ${what}`));

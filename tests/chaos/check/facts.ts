@@ -1,0 +1,115 @@
+import type { EventData, EventType } from "@parley/contracts";
+import type { Ledger } from "../trial/ledger.ts";
+
+/** A stretch of time, in ms since 1970. */
+export interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+export interface ConversationRow {
+  id: string;
+  state: string;
+  parentId: string | null;
+}
+
+export interface MessageRow {
+  id: string;
+  conversationId: string;
+  turnId: string;
+  state: string;
+  text: string;
+}
+
+export interface TurnRow {
+  id: string;
+  conversationId: string;
+  number: number;
+  status: string;
+  text: string;
+}
+
+export interface ExecutionRow {
+  id: string;
+  conversationId: string;
+  parentId: string | null;
+  mode: string;
+  status: string;
+}
+
+/** A line of the log, whatever it says. */
+export interface EventRow {
+  conversationId: string;
+  epoch: number;
+  n: number;
+  /** The head that the first event of an epoch says it follows, as `<epoch>-<n>`. */
+  previous: string | null;
+  type: EventType;
+  executionId: string;
+  turnId: string | null;
+  atMs: number;
+  data: unknown;
+}
+
+export interface UsageRow {
+  turnId: string;
+  executionId: string;
+  attempt: number;
+  step: number;
+  try: number;
+  inputTokens: number;
+  outputTokens: number;
+  estimated: boolean;
+}
+
+/** One request to the scripted model, out of its own journal. */
+export interface ModelCallFact {
+  /** Which answer of which message it was for. */
+  key: string;
+  atMs: number;
+  /** Whether all of the answer went onto the wire. */
+  isWhole: boolean;
+  text: string;
+  usage: { inputTokens: number; outputTokens: number } | null;
+}
+
+/** All that is known about a trial when everything has come to rest. */
+export interface Facts {
+  ledger: Ledger;
+  /** What still waited for somebody when there was nobody left to wait for. */
+  unrest: string[];
+  conversations: ConversationRow[];
+  messages: MessageRow[];
+  turns: TurnRow[];
+  executions: ExecutionRow[];
+  /** By conversation, epoch and n. */
+  events: EventRow[];
+  usage: UsageRow[];
+  calls: ModelCallFact[];
+  /** When processes slept: what one was about to do, it does on waking. */
+  frozen: Span[];
+  /** Cursors that were given to readers without a row. */
+  witnessed: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Looks for one kind of damage. A line for each that it finds. */
+export type Rule = (facts: Facts) => string[];
+
+export type EventOfType<Type extends EventType> = EventRow & { type: Type; data: EventData[Type] };
+
+export const eventsOf = <Type extends EventType>(facts: Facts, ...types: Type[]): EventOfType<Type>[] =>
+  facts.events.filter((event): event is EventOfType<Type> => (types as EventType[]).includes(event.type));
+
+export const cursorOf = ({ epoch, n }: { epoch: number; n: number }): string => `${epoch}-${n}`;
+
+/** Values by what they have in common, in their order. */
+export function grouped<Value>(values: Iterable<Value>, keyOf: (value: Value) => string): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
+  }
+  return groups;
+}

@@ -1,0 +1,44 @@
+/** When a fault strikes: before the call, while it is under way, or when its answer is there and nobody has seen it yet. */
+export type Phase = "before" | "during" | "after";
+
+/**
+ * What happens to the process or around it. `kill`: SIGKILL. `freeze`: SIGSTOP, past the lease, then SIGCONT. `terminate`: SIGTERM.
+ * `reset-…`: its TCP connections there are reset. `flush-redis`: FLUSHALL. `lose`: the order never reaches Redis.
+ */
+export type FaultKind = "kill" | "freeze" | "terminate" | "reset-postgres" | "reset-redis" | "reset-model" | "flush-redis" | "lose";
+
+const ANY: readonly Phase[] = ["before", "during", "after"];
+
+/** Where a process can be made to fail: the calls of its ports, by the step of a turn's life that they are. */
+export const POINTS = {
+  admission: ANY,
+  claim: ANY,
+  model: ANY,
+  step: ANY,
+  child: ANY,
+  result: ANY,
+  inbox: ANY,
+  checkpoint: ANY,
+  settle: ["before", "during"],
+  finish: ["after"],
+  outbox: ["before", "after"],
+  sweep: ["after"],
+  reaper: ANY,
+  release: ANY,
+  stop: ANY,
+  cancel: ANY,
+  clear: ANY,
+  drain: ANY,
+} as const satisfies Record<string, readonly Phase[]>;
+
+export type PointName = keyof typeof POINTS;
+
+/** One fault of a plan: at the `nth` call of this point that is about the trial's conversations. */
+export interface FaultPlan {
+  kind: FaultKind;
+  point: PointName;
+  phase: Phase;
+  nth: number;
+  /** How long a frozen process sleeps. */
+  holdMs: number;
+}

@@ -1,0 +1,41 @@
+import type { PointName } from "./points.ts";
+import { integer, type Random, weighted } from "./random.ts";
+
+/** What a message has the model do, and the points that only such a turn comes by. */
+export interface DrawnScript {
+  words: string;
+  points: PointName[];
+}
+
+interface ScriptEntry {
+  weight: number;
+  points: PointName[];
+  draw(random: Random): string;
+}
+
+const say = (random: Random): string => `say:${integer(random, 2, 40)}:${integer(random, 0, 8)}`;
+
+/** Everything that a turn may do. Another kind of turn is another entry. */
+const SCRIPTS: Record<string, ScriptEntry> = {
+  answer: { weight: 4, points: [], draw: say },
+  longAnswer: { weight: 2, points: ["checkpoint"], draw: (random) => `say:${integer(random, 60, 120)}:12` },
+  waitForChild: { weight: 3, points: ["child", "step", "result"], draw: (random) => `call:helper; ${say(random)}` },
+  waitForChildren: { weight: 2, points: ["child", "result"], draw: (random) => `call:helper,helper,background; ${say(random)}` },
+  childOfChild: { weight: 2, points: ["child", "result"], draw: (random) => `call:deep; ${say(random)}` },
+  manySteps: {
+    weight: 2,
+    points: ["child", "step", "result"],
+    draw: (random) => `call:helper; call:background; call:helper; ${say(random)}`,
+  },
+  background: { weight: 2, points: ["child", "inbox"], draw: (random) => `call:background,background; ${say(random)}` },
+  unknownTool: { weight: 1, points: ["step"], draw: (random) => `call:nobody; ${say(random)}` },
+  brokenAnswer: { weight: 1, points: [], draw: (random) => `cut:${integer(random, 0, 5)} say:12:3` },
+  busyModel: { weight: 1, points: [], draw: () => "busy say:6:2" },
+  withoutUsage: { weight: 1, points: [], draw: () => "mute say:6:2" },
+  question: { weight: 1, points: ["settle"], draw: (random) => `ask; ${say(random)}` },
+};
+
+export function drawScript(random: Random): DrawnScript {
+  const { points, draw } = weighted(random, Object.values(SCRIPTS));
+  return { words: draw(random), points };
+}

@@ -1,0 +1,21 @@
+import type { ClaimedTurn, EnginePorts, GatewayPorts, JobQueue } from "@parley/domain";
+
+/** A guard that is switched off, to see that the checker notices. The fence is one of the database, and broken there. */
+export type BrokenPart = "journal" | "outbox";
+
+const withoutOrders = (queue: JobQueue): JobQueue => ({ ...queue, enqueue: async () => undefined });
+const withoutJournal = (claim: ClaimedTurn | null): ClaimedTurn | null => (claim === null ? null : { ...claim, journal: [] });
+
+export function breakEngine(ports: EnginePorts, part: BrokenPart | null): EnginePorts {
+  const { turns, sweep, queue } = ports;
+  if (part === "journal") {
+    return { ...ports, turns: { ...turns, claim: async (...given) => withoutJournal(await turns.claim(...given)) } };
+  }
+  if (part === "outbox") {
+    return { ...ports, queue: withoutOrders(queue), ...(sweep === undefined ? {} : { sweep: { ...sweep, takeRepairs: async () => [] } }) };
+  }
+  return ports;
+}
+
+export const breakGateway = (ports: GatewayPorts, part: BrokenPart | null): GatewayPorts =>
+  part === "outbox" ? { ...ports, queue: withoutOrders(ports.queue) } : ports;
