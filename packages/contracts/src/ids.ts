@@ -13,6 +13,7 @@ export type TurnId = Brand<"TurnId">;
 export type MessageId = Brand<"MessageId">;
 export type CardId = Brand<"CardId">;
 export type KeyId = Brand<"KeyId">;
+export type MemoryId = Brand<"MemoryId">;
 
 const uuid = <Id extends string>() => z.guid().toLowerCase() as unknown as z.ZodType<Id, string>;
 
@@ -23,6 +24,7 @@ export const executionId = uuid<ExecutionId>();
 export const turnId = uuid<TurnId>();
 export const messageId = uuid<MessageId>();
 export const cardId = uuid<CardId>();
+export const memoryId = uuid<MemoryId>();
 export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodType<KeyId, string>;
 
 /** A new UUIDv7: sorts by the time it was made. */

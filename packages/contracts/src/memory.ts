@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { pageInput } from "./conversation.ts";
+import { agentId, memoryId } from "./ids.ts";
+import { type MemoryScope, memoryScope } from "./memory-config.ts";
+
+/** A fact that outlives its conversation. */
+export interface Memory {
+  id: string;
+  scope: MemoryScope;
+  /** The user's e-mail address in lower case, the agent's id, or the organization's. */
+  scopeId: string;
+  /** The agent that learned it. */
+  agentId: string;
+  text: string;
+  /** It comes from a turn in which a tool, a peer or a page had a say. */
+  tainted: boolean;
+  /** Where it was learned; the conversation may be gone since. */
+  conversationId: string;
+  turnNumber: number;
+  createdAt: string;
+}
+
+export const listMemoriesInput = pageInput.extend({
+  scope: memoryScope.optional(),
+  /** Of this user alone. */
+  userEmail: z.string().min(1).max(320).optional(),
+  /** Of those that this agent has learned. */
+  agentId: agentId.optional(),
+  /** Those that share words with it, best first; else all, newest first. */
+  query: z.string().min(1).max(1_000).optional(),
+});
+export type ListMemories = z.infer<typeof listMemoriesInput>;
+
+export const memoryInput = z.object({ memoryId });
