@@ -49,6 +49,12 @@ export const BOUNDS = {
   pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
+  /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */
+  journalKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
+  /** A conversation at rest, with all below it, from its last change on. 0: for ever. */
+  conversationsKeptDays: { standard: 0, floor: 0, ceiling: 36_500 },
+  /** The events of a turn, from its end on, while its conversation goes on. 0: for ever. */
+  eventsKeptDays: { standard: 0, floor: 0, ceiling: 36_500 },
 } as const satisfies Record<string, Bound>;
 
 export type LimitName = keyof typeof BOUNDS;

@@ -21,7 +21,25 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select return_repairs(${sql.array(ids)}::uuid[])`);
   },
 
-  async keepHouse({ idempotencyKeptHours }) {
-    await guarded(sql`select ensure_partitions(), forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}))`);
+  async prepareMonths() {
+    await guarded(sql`select ensure_partitions()`);
+    await guarded(sql`select drop_empty_partitions()`);
+  },
+
+  async forget({ idempotencyKeptHours, journalKeptDays }, rowsMax) {
+    const keys = await guarded(
+      sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
+    );
+    const journal = await guarded(
+      sql<{ gone: number }[]>`select forget_journal(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
+    );
+    return first(keys).gone === rowsMax || first(journal).gone >= rowsMax;
+  },
+
+  async takeUnlooked({ hours, conversationsMax }) {
+    const rows = await guarded(
+      sql<{ found: ConversationKey[] }[]>`select take_unlooked(make_interval(hours => ${hours}), ${conversationsMax}) as found`,
+    );
+    return first(rows).found;
   },
 });

@@ -49,6 +49,14 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
     const rows = await guarded(sql<{ answer: Posted }[]>`select repair_conversation(${organizationId}, ${conversationId}) as answer`);
     return elsewhere(conversationId, first(rows).answer);
   },
+
+  async retain({ organizationId, conversationId }, { conversationsKeptDays, eventsKeptDays }, rowsMax) {
+    const rows = await guarded(
+      sql<{ answer: { more: boolean } }[]>`
+        select retain_conversation(${organizationId}, ${conversationId}, ${conversationsKeptDays}, ${eventsKeptDays}, ${rowsMax}) as answer`,
+    );
+    return first(rows).answer.more;
+  },
 });
 
 const elsewhere = (conversationId: string, posted: Posted): PostedElsewhere => ({ nudge: null, ...posted, conversationId });

@@ -8,6 +8,7 @@ import type { JobQueue } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
 import type { Model } from "./model/model.ts";
+import { keepHouse } from "./sweep/keep-house.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
 import type { FindTools } from "./turn/agent-tool.ts";
 import { announce } from "./turn/kick.ts";
@@ -94,7 +95,10 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));
-      if (ports.sweep !== undefined) loops.push(runSweep({ ...turnPorts, store: ports.sweep }, background.signal));
+      const { sweep } = ports;
+      if (sweep === undefined) return;
+      loops.push(runSweep({ ...turnPorts, store: sweep }, background.signal));
+      loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits }, background.signal));
     },
     async drain(graceMs) {
       draining = true;

@@ -2,6 +2,7 @@ import { type Cursor, compareCursors, type Execution, GatewayError, type LogEven
 import type { Following } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
+import { checkKept } from "../log/check-kept.ts";
 import { followLog } from "../log/follow-log.ts";
 import type { Follower } from "../log/follower.ts";
 import type { LogPage } from "../log/log-store.ts";
@@ -26,10 +27,14 @@ export async function followConversation(
   try {
     const page = await context.logs.read({ organizationId, conversationId, after, limit: AHEAD_MAX });
     if (page === null || !mayUseAgent(caller, page.execution.agentId)) throw new GatewayError("not_found");
-    if (compareCursors(after, page.head) > 0) await checkDelta(context, follower, page);
+    // Without a cursor: all that is kept.
+    const from = after === START ? page.trimmed : after;
+    checkKept(from, page);
+    follower.position = from;
+    if (compareCursors(from, page.head) > 0) await checkDelta(context, follower, page);
     follower.push(null);
     const execution = await executionAsOf(context, page);
-    return { execution, cursor: after, events: followLog(context, follower) };
+    return { execution, cursor: from, events: followLog(context, follower) };
   } catch (error) {
     follower.close();
     throw error;

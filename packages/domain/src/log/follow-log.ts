@@ -1,5 +1,6 @@
 import { compareCursors, GatewayError, type LogEvent } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
+import { checkKept } from "./check-kept.ts";
 import type { Follower } from "./follower.ts";
 import type { LiveTail } from "./live-tail.ts";
 import type { LogStore } from "./log-store.ts";
@@ -58,6 +59,7 @@ async function* replay({ logs, tail }: FollowPorts, follower: Follower): AsyncGe
     const after = follower.position;
     const page = await logs.read({ organizationId, conversationId, after, limit: PAGE_MAX });
     if (page === null) throw new GatewayError("not_found");
+    checkKept(after, page);
     // Deltas second: every one before the page's head is then there, so none is skipped over by the fact after it. They are
     // kept a while beyond their turn's end, for readers that come late.
     const deltas = await tail.deltasAfter(conversationId, after);

@@ -18,6 +18,8 @@ export interface LogPage {
   execution: Execution;
   /** The newest durable event's cursor. */
   head: Cursor;
+  /** The last event that is not kept any more; `START` where all are. */
+  trimmed: Cursor;
   /** The running turn's checkpoint, if one was written. */
   checkpoint: Checkpoint | null;
 }

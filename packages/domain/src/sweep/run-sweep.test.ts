@@ -1,4 +1,3 @@
-import { LIMITS } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import { movedClock } from "../testing/moved-clock.ts";
 import { silentLog } from "../testing/silent-log.ts";
@@ -6,23 +5,23 @@ import type { SweepStore } from "../turn/turn-store.ts";
 import { runSweep } from "./run-sweep.ts";
 
 const LEASE_MS = 10_000;
+const never = () => Promise.reject(new Error("not asked for"));
 
 /** A sweep under a moved clock; `store` may be changed while it runs. */
 function sweep(changes: Partial<SweepStore> = {}) {
   const clock = movedClock();
   const asked: { atMs: number; takeovers: boolean }[] = [];
   const orders: string[] = [];
-  const store: SweepStore & { housekept: number } = {
-    housekept: 0,
+  const store: SweepStore = {
     holdOffice: async () => true,
     takeRepairs: async ({ takeovers }) => {
       asked.push({ atMs: clock.monotonicMs(), takeovers });
       return [];
     },
     returnRepairs: async () => undefined,
-    keepHouse: async () => {
-      store.housekept += 1;
-    },
+    prepareMonths: never,
+    forget: never,
+    takeUnlooked: never,
     ...changes,
   };
   const stop = new AbortController();
@@ -34,7 +33,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
       orders.push(`${name} ${conversationId}`);
     },
   };
-  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS }, stop.signal);
+  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
   return {
     clock,
     asked,
@@ -65,9 +64,9 @@ describe("runSweep", () => {
   });
 
   it("does nothing while another worker holds the office", async () => {
-    const { clock, asked, store, end } = sweep({ holdOffice: async () => false });
+    const { clock, asked, end } = sweep({ holdOffice: async () => false });
     await clock.move(5_000);
-    expect([asked, store.housekept]).toEqual([[], 0]);
+    expect(asked).toEqual([]);
     await end();
   });
 
@@ -121,15 +120,6 @@ describe("runSweep", () => {
     };
     await clock.move(1_000);
     expect(asked).toEqual([{ atMs: 2_000, takeovers: true }]);
-    await end();
-  });
-
-  it("keeps house at its first tick and then once an hour", async () => {
-    const { clock, store, end } = sweep();
-    await clock.move(2_000);
-    expect(store.housekept).toBe(1);
-    await clock.move(3_600_000);
-    expect(store.housekept).toBe(2);
     await end();
   });
 

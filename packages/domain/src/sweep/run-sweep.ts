@@ -1,4 +1,3 @@
-import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
@@ -10,7 +9,6 @@ const OFFICE = "sweep";
 /** Another worker takes the sweep over when its holder is silent this long. */
 const OFFICE_MS = 3_000;
 const REPAIRS_MAX = 500;
-const HOUSEKEEPING_MS = 3_600_000;
 
 interface SweepPorts {
   store: SweepStore;
@@ -19,7 +17,6 @@ interface SweepPorts {
   log: Log;
   workerId: string;
   leaseMs: number;
-  limits: Limits;
 }
 
 /**
@@ -27,7 +24,7 @@ interface SweepPorts {
  * A sweep that missed its own ticks for more than half a lease (paused, or Postgres was away) first waits one whole
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
-export async function runSweep({ store, queue, clock, log, workerId, leaseMs, limits }: SweepPorts, signal: AbortSignal): Promise<void> {
+export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
   /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
   async function order(found: ConversationKey[]): Promise<void> {
     const outcomes = await Promise.allSettled(found.map((key) => queue.enqueue("turn.reap", jobPayload(key))));
@@ -37,7 +34,6 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs, li
 
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
-  let housekeepingAtMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     await clock.sleep(TICK_MS, signal);
     if (signal.aborted) return;
@@ -50,10 +46,6 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs, li
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
       await order(found);
-      if (lastTickMs - housekeepingAtMs > HOUSEKEEPING_MS) {
-        housekeepingAtMs = lastTickMs;
-        await store.keepHouse(limits);
-      }
     } catch (error) {
       log.warn({ err: error }, "sweep failed");
     }

@@ -282,6 +282,11 @@ export interface TurnStore {
   release(key: ConversationKey, ordered: boolean): Promise<PostedElsewhere>;
   /** Does what a conversation that was found by the sweep needs. */
   repair(key: ConversationKey): Promise<PostedElsewhere>;
+  /**
+   * Removes what of a conversation is past its time: all of it, or the events of turns that ended long ago. At most
+   * `rowsMax` events at once; true when there is more. Refused as `storage_unavailable` while somebody is at work on it.
+   */
+  retain(key: ConversationKey, limits: Pick<Limits, "conversationsKeptDays" | "eventsKeptDays">, rowsMax: number): Promise<boolean>;
 }
 
 /** What the sweep may do, across organizations. */
@@ -291,6 +296,10 @@ export interface SweepStore {
   takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
   /** Repairs that could not be ordered are found again at the next look. */
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
-  /** Partitions of the coming months, and idempotency keys past their age. */
-  keepHouse(limits: Pick<Limits, "idempotencyKeptHours">): Promise<void>;
+  /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
+  prepareMonths(): Promise<void>;
+  /** Removes idempotency keys and journals past their time, some `rowsMax` of each. True when there may be more. */
+  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays">, rowsMax: number): Promise<boolean>;
+  /** Conversations that retention has not looked at for so long; from here on they count as looked at. */
+  takeUnlooked(options: { hours: number; conversationsMax: number }): Promise<ConversationKey[]>;
 }
