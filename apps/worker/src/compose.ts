@@ -49,6 +49,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
     decorate({
       turns: database.turns,
       agents: database.agents,
+      compactions: database.compactions,
+      memories: database.memories,
+      usage: database.usage,
       ...(sweep === undefined ? {} : { sweep: sweep.store }),
       tail,
       queue,
@@ -60,7 +63,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       metrics,
       limits,
     }),
-    { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS },
+    { workerId, leaseMs: config.LEASE_MS, heartbeatMs: config.HEARTBEAT_MS, embeddingModel: config.EMBEDDING_MODEL },
   );
   const jobs = createJobWorker({
     ...redis,

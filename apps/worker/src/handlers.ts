@@ -1,6 +1,7 @@
 import type { JobName } from "@parley/contracts";
 import type { Engine } from "@parley/domain";
 import type { JobHandlers } from "@parley/queue";
+import { compactConversation } from "./handlers/compact-conversation.ts";
 import { drainConversation } from "./handlers/drain-conversation.ts";
 import { reapTurn } from "./handlers/reap-turn.ts";
 import { runSubtask } from "./handlers/run-subtask.ts";
@@ -12,4 +13,5 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "subtask.run": runSubtask(engine),
   "conversation.drain": drainConversation(engine),
   "turn.reap": reapTurn(engine),
+  "conversation.compact": compactConversation(engine),
 });

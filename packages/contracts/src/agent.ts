@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { agentId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
+import { memoryConfig } from "./memory-config.ts";
 
 /** `sync`: the turn waits for the child. `async`: the id at once, the result later. `auto`: the model chooses. */
 export const dispatchMode = z.enum(["sync", "async", "auto"]);
@@ -52,6 +53,7 @@ export const agentConfig = z.object({
   mayAsk: z.boolean().default(true),
   /** Whether an async child's result starts a turn of its own once it is there. */
   wakeOnAsyncResult: z.boolean().default(false),
+  memory: memoryConfig.prefault({}),
   /** Steps that it takes at most; never more than `stepsPerTurnMax`. */
   stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).default(20),
 });

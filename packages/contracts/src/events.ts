@@ -87,6 +87,8 @@ export interface EventData {
   "turn.resumed": { cardId: string | null };
   /** A background child waits for a person. */
   "child.paused": { childId: string; agentId: string; cardIds: string[] };
+  /** A summary stands for turns up to that one in the prompts from now on. Level 1 is made of turns, others of summaries. */
+  "conversation.compacted": { throughTurn: number; level: number };
   /** The three ends of a turn. `more`: the next queued message runs right after. `result` is the whole answer so far. */
   "turn.completed": { turnNumber: number; result: string; usage: Usage; more: boolean };
   "turn.failed": {

@@ -8,6 +8,7 @@ export const JOBS = {
   "turn.run": { queue: "turns", payload: conversation, attempts: 3, backoffMs: 250 },
   "subtask.run": { queue: "subtasks", payload: conversation, attempts: 3, backoffMs: 250 },
   "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250 },
+  "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250 },
   "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250 },
 } as const;
 

@@ -37,6 +37,15 @@ export const BOUNDS = {
   answerCharsMax: { standard: 1_048_576, floor: 1_024, ceiling: 16_777_216 },
   historyTurnsMax: { standard: 40, floor: 0, ceiling: 500 },
   historyCharsMax: { standard: 48_000, floor: 1_000, ceiling: 4_194_304 },
+  /** Of one summary, and so of each of the few that stand for all older turns. */
+  summaryCharsMax: { standard: 2_400, floor: 200, ceiling: 100_000 },
+  /** Summaries of one level in a row before they are joined into one of the next. */
+  summariesPerLevelMax: { standard: 3, floor: 2, ceiling: 16 },
+  memoryCharsMax: { standard: 1_000, floor: 40, ceiling: 10_000 },
+  /** Of one user, one agent, or the organization; the oldest are forgotten. */
+  memoriesPerScopeMax: { standard: 200, floor: 1, ceiling: 2_000 },
+  /** What a turn is told of them. */
+  memoryPromptCharsMax: { standard: 4_000, floor: 0, ceiling: 100_000 },
   modelRetriesMax: { standard: 3, floor: 0, ceiling: 20 },
   fallbackModelsMax: { standard: 4, floor: 0, ceiling: 16 },
   syncWaitMs: { standard: 300_000, floor: 0, ceiling: WEEK_MS },

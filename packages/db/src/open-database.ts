@@ -1,33 +1,42 @@
 import type {
   AgentStore,
+  CompactionStore,
   ConversationStore,
   ExecutionStore,
   KeyStore,
   LogStore,
+  MemoryStore,
   OrganizationStore,
   RepeatStore,
   TurnStore,
+  UsageStore,
 } from "@parley/domain";
 import { createAgentStore } from "./agent-store.ts";
+import { createCompactionStore } from "./compaction-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
 import { inOrganization } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
+import { createMemoryStore } from "./memory-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
+import { createUsageStore } from "./usage-store.ts";
 
 export interface Database {
   agents: AgentStore;
+  compactions: CompactionStore;
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;
   logs: LogStore;
+  memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
   turns: TurnStore;
+  usage: UsageStore;
   /** Whether Postgres answers. */
   ping(): Promise<boolean>;
   /** Lets running statements end, at most a few seconds. */
@@ -42,13 +51,16 @@ export function openDatabase(options: ConnectOptions): Database {
   const within = inOrganization(sql);
   return {
     agents: createAgentStore(within),
+    compactions: createCompactionStore(sql),
     conversations: createConversationStore(sql),
     executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
+    memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),
     turns: createTurnStore(sql),
+    usage: createUsageStore(sql),
     ping: () =>
       guarded(sql`select 1`).then(
         () => true,

@@ -16,6 +16,11 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async takeCompactions(rowsMax) {
+    const rows = await guarded(sql<{ found: ConversationKey[] }[]>`select take_compactions(${rowsMax}) as found`);
+    return first(rows).found;
+  },
+
   async returnRepairs(conversations) {
     const ids = conversations.map(({ conversationId }) => conversationId);
     await guarded(sql`select return_repairs(${sql.array(ids)}::uuid[])`);

@@ -1,12 +1,17 @@
 import type { Limits } from "@parley/contracts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
+import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { meterModel } from "./billing/meter-model.ts";
+import type { UsageStore } from "./billing/usage-store.ts";
 import type { Clock } from "./clock.ts";
+import { compactConversation } from "./compaction/compact-conversation.ts";
+import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { EngineMetrics } from "./engine-metrics.ts";
 import type { JobQueue } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
+import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import { keepHouse } from "./sweep/keep-house.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
@@ -20,6 +25,9 @@ import type { ConversationKey, SweepStore, TurnStore } from "./turn/turn-store.t
 export interface EnginePorts {
   turns: TurnStore;
   agents: AgentStore;
+  compactions: CompactionStore;
+  memories: MemoryStore;
+  usage: UsageStore;
   /** Absent: this process never sweeps. */
   sweep?: SweepStore;
   tail: LiveTail;
@@ -39,6 +47,8 @@ export interface EngineSettings {
   workerId: string;
   leaseMs: number;
   heartbeatMs: number;
+  /** Makes the vectors by which memories are found, `<provider>/<model>`. */
+  embeddingModel: string;
 }
 
 /** The use cases of a worker. Each is safe to run twice. */
@@ -48,6 +58,8 @@ export interface Engine {
   drainQueue(key: ConversationKey): Promise<void>;
   /** Does what a conversation found by the sweep needs. */
   reapTurn(key: ConversationKey): Promise<void>;
+  /** Summarises the oldest turns of a conversation whose tail has grown too long; ends early when the signal aborts. */
+  compact(key: ConversationKey, signal: AbortSignal): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -59,24 +71,29 @@ export interface Engine {
   activeTurns(): number;
 }
 
-export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatMs }: EngineSettings): Engine {
-  const { turns, tail, queue, clock, log, limits } = ports;
+export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatMs, embeddingModel }: EngineSettings): Engine {
+  const { turns, tail, queue, clock, log, limits, random, compactions, memories, usage } = ports;
   const holder = createTurnHolder({ store: turns, tail, clock, log, limits }, { leaseMs, heartbeatMs });
   const background = new AbortController();
   const loops: Promise<unknown>[] = [];
   let draining = false;
   let unsubscribe: (() => Promise<void>) | undefined;
+  const model = meterModel(ports.model);
+  const embed = meterEmbedding(ports.model, embeddingModel);
+  const findAgent = createAgentCatalog(ports.agents, clock).find;
   const turnPorts = {
     store: turns,
     tail,
     queue,
-    model: meterModel(ports.model),
-    findAgent: createAgentCatalog(ports.agents, clock).find,
+    model,
+    findAgent,
     findTools: ports.tools,
+    memory: { memories, usage, embed, log, limits },
+    compactions,
     holder,
     clock,
     log,
-    random: ports.random,
+    random,
     metrics: ports.metrics,
     workerId,
     leaseMs,
@@ -92,6 +109,8 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     async reapTurn(key) {
       await announce(turnPorts, key.organizationId, await turns.repair(key), true);
     },
+    compact: (key, signal) =>
+      compactConversation({ store: compactions, usage, model, embed, findAgent, tail, queue, log, limits, random }, key, signal),
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));

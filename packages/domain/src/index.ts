@@ -1,5 +1,7 @@
 export * from "./agent/agent-store.ts";
+export * from "./billing/usage-store.ts";
 export * from "./clock.ts";
+export * from "./compaction/compaction-store.ts";
 export * from "./conversation/check-message.ts";
 export * from "./conversation/conversation-store.ts";
 export * from "./create-gateway.ts";
@@ -14,6 +16,7 @@ export * from "./job-queue.ts";
 export * from "./log/live-tail.ts";
 export * from "./log/log-store.ts";
 export * from "./logger.ts";
+export * from "./memory/memory-store.ts";
 export * from "./model/model.ts";
 export * from "./turn/agent-tool.ts";
 export * from "./turn/turn-store.ts";

@@ -21,6 +21,8 @@ export const modelSettings = z.object({
   /** Any other OpenAI-compatible service, as provider `custom`. On a private address it needs its place in EGRESS_ALLOW too. */
   MODEL_BASE_URL: url,
   MODEL_API_KEY: key,
+  /** Makes the vectors by which memories are found, as `<provider>/<model>`. */
+  EMBEDDING_MODEL: z.string().min(1).max(200).default("local/embed"),
 });
 export type ModelSettings = z.infer<typeof modelSettings>;
 

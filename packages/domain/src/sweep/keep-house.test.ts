@@ -16,6 +16,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
   const backlog = { batches: 0, conversations: [] as string[], parts: new Map<string, number>() };
   const sweep: SweepStore = {
     takeRepairs: never,
+    takeCompactions: never,
     returnRepairs: never,
     holdOffice: async () => true,
     async prepareMonths() {

@@ -18,6 +18,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
       asked.push({ atMs: clock.monotonicMs(), takeovers });
       return [];
     },
+    takeCompactions: async () => [],
     returnRepairs: async () => undefined,
     prepareMonths: never,
     forget: never,

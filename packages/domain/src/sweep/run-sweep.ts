@@ -46,6 +46,9 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
       await order(found);
+      // What is not delivered is found again: nobody waits for it.
+      const tooLong = await store.takeCompactions(REPAIRS_MAX);
+      await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
     } catch (error) {
       log.warn({ err: error }, "sweep failed");
     }

@@ -12,6 +12,9 @@ const past = (text: string, more: Partial<PastTurn> = {}): PastTurn => ({
   status: "completed",
   reason: null,
   children: null,
+  steers: null,
+  cards: null,
+  tainted: false,
   ...more,
 });
 

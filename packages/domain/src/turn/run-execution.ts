@@ -1,5 +1,8 @@
 import type { NewEvent, Usage } from "@parley/contracts";
+import { hasForeignResult } from "../memory/has-foreign-result.ts";
+import { memoryTools } from "../memory/memory-tools.ts";
 import { actOnCalls } from "./act-on-calls.ts";
+import type { AgentTool } from "./agent-tool.ts";
 import { callModel } from "./call-model.ts";
 import { hearSteers } from "./hear-steers.ts";
 import { planCall } from "./plan-call.ts";
@@ -145,5 +148,16 @@ async function loadTools(run: TurnRun, execution: RunningExecution): Promise<Rou
     }),
   );
   const own = await run.findTools(execution.agent, { organizationId, conversationId });
-  return routerTools(found.flat(), own, mayAsk(execution));
+  return routerTools(found.flat(), [...ownMemory(run, execution), ...own], mayAsk(execution));
+}
+
+/** A child that runs within the turn has no earlier turns of its own, and what it is asked was written by another agent. */
+function ownMemory(run: TurnRun, execution: RunningExecution): AgentTool[] {
+  const { turn, summary } = run.active.claim;
+  const isRoot = execution.depth === 0;
+  return memoryTools(run.memory, execution.agent, {
+    turnNumber: turn.number,
+    hasSummary: isRoot && summary !== null,
+    isTainted: () => run.tainted || !isRoot || hasForeignResult(execution.messages),
+  });
 }

@@ -1,4 +1,6 @@
 import { isGatewayError } from "@parley/contracts";
+import { askForCompaction } from "../compaction/ask-for-compaction.ts";
+import { loadMemories } from "../memory/load-memories.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import { indexJournal } from "./journal-index.ts";
 import { jobPayload, kick } from "./kick.ts";
@@ -37,6 +39,7 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
     clearTimeout(timer);
     holder.letGo(active);
   }
+  await askForCompaction(ports, claim);
 }
 
 function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
@@ -47,6 +50,8 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     model: ports.model,
     findAgent: ports.findAgent,
     findTools: ports.findTools,
+    memory: ports.memory,
+    tainted: false,
     cards: new Map(active.claim.cards.map((card) => [card.id, card])),
     clock: ports.clock,
     limits: ports.limits,
@@ -64,17 +69,30 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
 }
 
 async function answer(run: TurnRun, claim: ClaimedTurn) {
-  const { turn, history } = claim;
+  const { turn, summary, history } = claim;
   const { attemptsPerTurnMax, historyCharsMax } = run.limits;
   if (claim.stopReason !== null) throw new TurnAbort(claim.stopReason);
   if (turn.attempt - turn.giveBacks > attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
   const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
+  const memories = await loadMemories(run.memory, {
+    organizationId: claim.organizationId,
+    agent,
+    userEmail: turn.user?.email ?? null,
+    text: turn.text,
+    signal: run.active.signal,
+    meter: (reading) => run.usage.add(claim.conversationId, 0, 0, reading),
+  });
+  run.tainted = [summary, ...history, ...memories].some((told) => told?.tainted);
   const root: RunningExecution = {
     id: claim.conversationId,
     agent,
     depth: 0,
-    messages: [...systemMessages(agent, turn.options), ...historyMessages(history, historyCharsMax), userMessage(turn.text, turn.files)],
+    messages: [
+      ...systemMessages(agent, turn.options, { summary, memories }),
+      ...historyMessages(history, historyCharsMax),
+      userMessage(turn.text, turn.files),
+    ],
     signal: run.active.signal,
   };
   return runExecution(run, root);

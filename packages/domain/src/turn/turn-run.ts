@@ -2,10 +2,12 @@ import type { Limits } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
+import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { EngineMetrics } from "../engine-metrics.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
+import type { MemoryPorts } from "../memory/memory-ports.ts";
 import type { ModelMessage } from "../model/model.ts";
 import type { FindTools } from "./agent-tool.ts";
 import type { JournalIndex } from "./journal-index.ts";
@@ -20,6 +22,8 @@ export interface RunTurnPorts {
   model: MeteredModel;
   findAgent: FindAgent;
   findTools: FindTools;
+  memory: MemoryPorts;
+  compactions: CompactionStore;
   holder: TurnHolder;
   clock: Clock;
   log: Log;
@@ -38,6 +42,9 @@ export interface TurnRun {
   model: MeteredModel;
   findAgent: FindAgent;
   findTools: FindTools;
+  memory: MemoryPorts;
+  /** Whether something that the turn was told at its start comes from a tool, a peer or a page. */
+  tainted: boolean;
   clock: Clock;
   limits: Limits;
   journal: JournalIndex;

@@ -17,6 +17,7 @@ import type {
   TurnOptions,
   Usage,
 } from "@parley/contracts";
+import type { HistorySummary } from "../compaction/compaction-store.ts";
 
 export interface ConversationKey {
   organizationId: string;
@@ -44,6 +45,8 @@ export interface PastTurn {
   steers: string[] | null;
   /** What was decided in it. */
   cards: StoredCard[] | null;
+  /** It called something, and what came back is in what it says. */
+  tainted: boolean;
 }
 
 /** A card as it is kept. */
@@ -143,6 +146,8 @@ export interface ClaimedTurn extends ConversationKey {
     waitedMs: number;
   };
   agentId: string;
+  /** What stands for the turns before `history`. */
+  summary: HistorySummary | null;
   history: PastTurn[];
   /** What the turn has asked people so far. */
   cards: StoredCard[];
@@ -294,6 +299,8 @@ export interface SweepStore {
   /** Whether this worker holds the office for the next `holdMs`. */
   holdOffice(office: string, worker: string, holdMs: number): Promise<boolean>;
   takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
+  /** Conversations whose compaction is due and was not ordered just now. */
+  takeCompactions(rowsMax: number): Promise<ConversationKey[]>;
   /** Repairs that could not be ordered are found again at the next look. */
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { type Agent, type AgentConfig, agentConfig, LIMITS, type Limits, SCOPES, type SubmitInput, submitInput } from "@parley/contracts";
+import {
+  type Agent,
+  type AgentConfigInput,
+  agentConfig,
+  LIMITS,
+  type Limits,
+  SCOPES,
+  type SubmitInput,
+  submitInput,
+} from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import {
   type Caller,
@@ -75,7 +84,7 @@ export interface World {
   /** Deletes all that this world has in Redis, orders included. Returns how many keys there were. */
   forgetRedis(): Promise<number>;
   /** An agent on the scripted model. */
-  agent(config?: Partial<AgentConfig> & { name?: string; description?: string }): Promise<Agent>;
+  agent(config?: AgentConfigInput & { name?: string; description?: string }): Promise<Agent>;
   input(agent: { id: string }, text: string, more?: Partial<SubmitInput>): SubmitInput;
   close(): Promise<void>;
 }
@@ -129,6 +138,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       {
         turns: behind(database.turns),
         agents: behind(database.agents),
+        compactions: behind(database.compactions),
+        memories: behind(database.memories),
+        usage: behind(database.usage),
         sweep: behind(sweep.store),
         tail: behind<LiveTail>(tail),
         queue: behind(queue),
@@ -140,13 +152,13 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         metrics: UNMEASURED,
         limits,
       },
-      { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs },
+      { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs, embeddingModel: "local/embed" },
     );
     const jobs = createJobWorker({
       url,
       prefix,
       log,
-      queues: ["turns", "subtasks", "drains", "reaper"],
+      queues: ["turns", "subtasks", "drains", "reaper", "compaction"],
       concurrency,
       timeoutMs: limits.turnMs + 60_000,
       abortOnLostLock: false,
@@ -155,6 +167,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "subtask.run": (key) => engine.runTurn(key),
         "conversation.drain": (key) => engine.drainQueue(key),
         "turn.reap": (key) => engine.reapTurn(key),
+        "conversation.compact": (key, { signal }) => engine.compact(key, signal),
       },
     });
     return { engine, jobs, sweep, freeze, thaw };

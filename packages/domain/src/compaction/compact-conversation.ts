@@ -1,0 +1,176 @@
+import { type AgentConfig, GatewayError, isGatewayError, type Limits, type MemoryId, newId } from "@parley/contracts";
+import type { FindAgent } from "../agent/agent-catalog.ts";
+import type { MeteredEmbedding } from "../billing/meter-embedding.ts";
+import type { MeteredModel, MeterReading } from "../billing/meter-model.ts";
+import type { UsageStore } from "../billing/usage-store.ts";
+import type { Log } from "../logger.ts";
+import { embedTexts } from "../memory/embed-texts.ts";
+import type { NewMemory } from "../memory/memory-store.ts";
+import { announce, type KickPorts } from "../turn/kick.ts";
+import type { ConversationKey, UsageLine } from "../turn/turn-store.ts";
+import type { CompactionStore, CompactionWork } from "./compaction-store.ts";
+import { nextPart, type Part } from "./next-part.ts";
+import { readSummary, type SummaryOrder, summaryMessages } from "./summary-order.ts";
+import { tailBounds } from "./tail-bounds.ts";
+
+export interface CompactPorts extends KickPorts {
+  store: CompactionStore;
+  usage: UsageStore;
+  model: MeteredModel;
+  embed: MeteredEmbedding;
+  findAgent: FindAgent;
+  log: Log;
+  limits: Limits;
+  random: () => number;
+}
+
+/** A summary that takes longer is given up, and a worker that is silent for longer has lost the work. */
+const CALL_MS = 90_000;
+const LEASE_MS = 120_000;
+/** Then somebody else has a turn; the rest is found by the sweep. */
+const PARTS_PER_RUN_MAX = 32;
+const TURNS_PER_PART_MAX = 32;
+/** Of each text of a turn: more than this of one answer is not needed to know what it was about. */
+const TEXT_CHARS_MAX = 4_000;
+/** Room for a model that thinks first; what it says too much is cut. */
+const OUTPUT_TOKENS_MAX = 4_096;
+const RETRY_MS = 5_000;
+const RETRY_MS_MAX = 3_600_000;
+
+/**
+ * Summarises a conversation's oldest turns until its tail is short, if that is due. Safe to call twice and at the wrong time: what is
+ * installed is compared with what stands, in one transaction. A failure is tried again later; the prompt is bounded meanwhile by the tail.
+ */
+export async function compactConversation(ports: CompactPorts, key: ConversationKey, signal: AbortSignal): Promise<void> {
+  const { store, limits } = ports;
+  const holder = newId<string>();
+  const bounds = { leaseMs: LEASE_MS, ...tailBounds(limits), turnsMax: TURNS_PER_PART_MAX, charsMax: TEXT_CHARS_MAX };
+  for (let count = 0; ; count += 1) {
+    const work = await store.claim(key, holder, bounds);
+    if (work === null) return;
+    if (signal.aborted || count === PARTS_PER_RUN_MAX) return store.postpone(key, holder, { delayMs: 0, failed: false });
+    const part = nextPart(work, limits);
+    if (part === null) return store.finish(key, holder, work.marks);
+    try {
+      const installed = await compactPart(ports, { key, work, part, run: { id: holder, count } }, signal);
+      // An edit came in between: what stands now is looked at anew, but not at once by the same run.
+      if (!installed) return store.postpone(key, holder, { delayMs: 0, failed: false });
+    } catch (error) {
+      if (isGatewayError(error, "storage_unavailable")) throw error;
+      if (signal.aborted) return store.postpone(key, holder, { delayMs: 0, failed: false });
+      const delayMs = Math.min(RETRY_MS * 2 ** work.failures, RETRY_MS_MAX) * (0.5 + ports.random());
+      ports.log.warn({ err: error, conversationId: key.conversationId, delayMs }, "summary failed; it will be tried again");
+      return store.postpone(key, holder, { delayMs: Math.round(delayMs), failed: true });
+    }
+  }
+}
+
+interface PartWork {
+  key: ConversationKey;
+  work: CompactionWork;
+  part: Part;
+  /** One run of the work, and which of its summaries this is: what usage is recorded under. */
+  run: { id: string; count: number };
+}
+
+async function compactPart(ports: CompactPorts, { key, work, part, run }: PartWork, signal: AbortSignal): Promise<boolean> {
+  const { store, limits } = ports;
+  const agent = await ports.findAgent(key.organizationId, work.agentId, null);
+  if (agent === null) throw new GatewayError("internal", { detail: "the agent of a conversation is missing" });
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
+  const meter = meterInto(run, key);
+  try {
+    const order = { charsMax: limits.summaryCharsMax, wantsFacts: part.level === 1 && learns(agent.config, work) };
+    const { text, facts, model } = await summarise(ports, agent.config, { part, order, signal: bounded, meter: meter.add });
+    const memories = await factMemories(ports, { key, work, part, facts, signal: bounded, meter: meter.add });
+    const { level, fromTurn, throughTurn, tainted } = part;
+    const { visible, head } = work;
+    const summary = { level, fromTurn, throughTurn, tainted, text, visible, head, model, memories };
+    const posted = await store.install(key, summary, limits.memoriesPerScopeMax);
+    if (posted !== null) await announce(ports, key.organizationId, posted);
+    return posted !== null;
+  } finally {
+    await recordUsage(ports, key, meter.lines);
+  }
+}
+
+/** Only what is surely about one user, and goes back to that user alone. */
+const learns = ({ memory }: AgentConfig, { userEmail }: CompactionWork): boolean =>
+  memory.learn && memory.scopes.includes("user") && userEmail !== null;
+
+interface Asked {
+  part: Part;
+  order: SummaryOrder;
+  signal: AbortSignal;
+  meter: (reading: MeterReading) => void;
+}
+
+/** The agent's own model, else its fallbacks in order. Throws the last one's failure. */
+async function summarise(ports: CompactPorts, config: AgentConfig, { part, order, signal, meter }: Asked) {
+  const messages = summaryMessages(part, order);
+  let failure: unknown;
+  for (const model of [config.model, ...config.fallbackModels]) {
+    try {
+      const response = await ports.model(
+        { model, messages, maxOutputTokens: OUTPUT_TOKENS_MAX, signal },
+        { onText: () => undefined, meter },
+      );
+      const summary = readSummary(response.text, order);
+      if (summary.text !== "") return { ...summary, model };
+      failure = new GatewayError("model_rejected", { text: "The model's summary was empty." });
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function factMemories(
+  ports: CompactPorts,
+  {
+    key,
+    work,
+    part,
+    facts,
+    signal,
+    meter,
+  }: Pick<Asked, "signal" | "meter" | "part"> & { key: ConversationKey; work: CompactionWork; facts: string[] },
+): Promise<NewMemory[]> {
+  const { userEmail } = work;
+  if (userEmail === null || facts.length === 0) return [];
+  const texts = facts.map((fact) => fact.trim().slice(0, ports.limits.memoryCharsMax));
+  const embeddings = await embedTexts(ports, { texts, signal, meter });
+  return texts.map((text, index) => ({
+    id: newId<MemoryId>(),
+    scope: "user",
+    scopeId: userEmail.toLowerCase(),
+    agentId: work.agentId,
+    text,
+    tainted: part.tainted,
+    conversationId: key.conversationId,
+    turnNumber: part.throughTurn,
+    embedding: embeddings[index] ?? null,
+  }));
+}
+
+/** What was used was used, whatever became of the summary. */
+async function recordUsage({ usage, log }: CompactPorts, key: ConversationKey, lines: UsageLine[]): Promise<void> {
+  if (lines.length === 0) return;
+  await usage.recordBeside(key, lines).catch((error: unknown) => {
+    if (!isGatewayError(error, "storage_unavailable")) throw error;
+    log.error({ err: error, conversationId: key.conversationId, lines }, "usage not recorded");
+  });
+}
+
+/** Lines under the run's own id: no turn's usage has them. */
+function meterInto({ id, count }: PartWork["run"], { conversationId }: ConversationKey) {
+  const lines: UsageLine[] = [];
+  return {
+    lines,
+    add({ model, modelCalls, ...tokens }: MeterReading): void {
+      if (modelCalls === 0) return;
+      lines.push({ turnId: id, executionId: conversationId, attempt: 1, step: count, try: lines.length, model, ...tokens });
+    },
+  };
+}

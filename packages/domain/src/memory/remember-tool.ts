@@ -1,0 +1,69 @@
+import { checkArguments, type MemoryId, type MemoryScope, memoryScope, newId } from "@parley/contracts";
+import { z } from "zod";
+import type { MeterReading } from "../billing/meter-model.ts";
+import type { AgentTool, ToolRun } from "../turn/agent-tool.ts";
+import { embedTexts } from "./embed-texts.ts";
+import { memoryPlace } from "./memory-places.ts";
+import type { MemoryPorts } from "./memory-ports.ts";
+
+interface RememberFacts {
+  /** Those that the agent may write to; the first is the one where the model names none. */
+  scopes: MemoryScope[];
+  turnNumber: number;
+  /** Whether a tool, a peer or a page has had a say in the turn so far. */
+  isTainted: () => boolean;
+}
+
+/** Keeps a fact for later conversations. A repeated call keeps it once, as the same text in the same place is one memory. */
+export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted }: RememberFacts): AgentTool {
+  const { memoryCharsMax, memoriesPerScopeMax } = ports.limits;
+  const rememberArguments = z.object({ text: z.string().trim().min(1).max(memoryCharsMax), scope: memoryScope.nullish() });
+  return {
+    definition: {
+      name: "remember",
+      description:
+        "Keeps one short fact for later conversations. Use it for what the user wants remembered or what will surely be needed again.",
+      parameters: {
+        type: "object",
+        properties: {
+          text: { type: "string", description: "The fact, as one sentence that can be understood by itself.", maxLength: memoryCharsMax },
+          scope: { type: "string", enum: scopes, description: "Whom it is about, and so who is told it." },
+        },
+        required: ["text"],
+        additionalProperties: false,
+      },
+    },
+    idempotent: true,
+    needsApproval: false,
+    async run(call) {
+      const input = checkArguments(rememberArguments, call.arguments);
+      if (!input.ok) return { text: `The arguments do not fit the schema: ${input.why}`, isError: true };
+      const scope = input.value.scope ?? scopes[0];
+      if (scope === undefined || !scopes.includes(scope)) return { text: `This agent keeps nothing in the scope ${scope}.`, isError: true };
+      const place = memoryPlace(scope, call);
+      if (place === null) return { text: "It is not known who the user is, so nothing about them can be kept.", isError: true };
+      const { text } = input.value;
+      const id = newId<MemoryId>();
+      const readings: MeterReading[] = [];
+      const [embedding = null] = await embedTexts(ports, {
+        texts: [text],
+        signal: call.signal,
+        meter: (reading) => readings.push(reading),
+      });
+      const { agentId, conversationId, organizationId } = call;
+      const memory = { id, ...place, agentId, text, tainted: isTainted(), conversationId, turnNumber, embedding };
+      await ports.memories.save(organizationId, [memory], memoriesPerScopeMax);
+      if (readings.length > 0)
+        await ports.usage.recordBeside(
+          call,
+          readings.map((reading, index) => usageLine(call, id, reading, index)),
+        );
+      return { text: "It will be remembered.", isError: false };
+    },
+  };
+}
+
+/** Under the memory's own id: the turn's usage is the model's. */
+function usageLine(call: ToolRun, id: string, { model, modelCalls: _, ...tokens }: MeterReading, index: number) {
+  return { turnId: id, executionId: call.executionId, attempt: 1, step: 0, try: index, model, ...tokens };
+}
