@@ -53,3 +53,13 @@ test("no process in our images is root", () => {
   expect(base.slice(0, base.indexOf("FROM"))).toMatch(/^USER node$/m);
   expect(dockerfile.match(/^USER /gm)).toHaveLength(1);
 });
+
+test("docker can tell whether api and worker are well", () => {
+  for (const stage of ["api", "worker"]) {
+    const lines = dockerfile.slice(dockerfile.indexOf(`FROM base AS ${stage}\n`)).split("\nFROM ", 1)[0] ?? "";
+    const port = /^ENV .*?(\w*PORT)=(\d+)/m.exec(lines);
+    expect(lines).toMatch(/^HEALTHCHECK /m);
+    expect(lines).toContain(`http://127.0.0.1:\${process.env.${port?.[1]}}/health`);
+    expect(lines).toMatch(new RegExp(`^EXPOSE ${port?.[2]}$`, "m"));
+  }
+});

@@ -35,6 +35,9 @@ const schema = databaseSettings
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 
+/** Every variable that is read. */
+export const settingNames: string[] = [schema.def.left, schema.def.right].flatMap(({ shape }) => Object.keys(shape));
+
 /** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")));
