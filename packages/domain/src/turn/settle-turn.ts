@@ -45,7 +45,7 @@ async function settleAbort(ports: RunTurnPorts, run: TurnRun, abort: TurnAbort):
   await log.settled();
   if (abort.reason === "lease_lost") return saveUsage(ports, run);
   if (abort.reason === "shutdown") {
-    const given = await ports.store.giveBack(log.fence, run.usage.unsaved());
+    const given = await log.giveBack(run.usage.unsaved());
     if (given) await kick(ports, claim, { epoch: claim.epoch, isChild: claim.isChild });
     return given ? undefined : saveUsage(ports, run);
   }

@@ -20,6 +20,7 @@ type Answer = "ok" | "stale" | "stopped" | "away" | "answer lost";
 function open(answers: Answer[] = []) {
   const clock = movedClock();
   const commits: { fence: Fence; changes: TurnChanges }[] = [];
+  const givenBack: Fence[] = [];
   const published: LogEvent[] = [];
   const deltas: { events: LogEvent[]; first: boolean }[] = [];
   const aborts: TurnAbort[] = [];
@@ -57,7 +58,7 @@ function open(answers: Answer[] = []) {
   } as Pick<LiveTail, "publish" | "appendDeltas"> as LiveTail;
 
   const log = new TurnLog(CLAIM, {
-    store: { commit } as never,
+    store: { commit, giveBack: async (fence: Fence) => givenBack.push(fence) > 0 } as never,
     tail: liveTail,
     clock,
     leaseMs: 10_000,
@@ -69,7 +70,7 @@ function open(answers: Answer[] = []) {
     },
   });
   const pieces = () => deltas.flatMap(({ events }) => events).flatMap((event) => (event.type === "turn.delta" ? [event] : []));
-  return { log, clock, commits, published, deltas, aborts, tail, pieces, firstTexts: () => firstTexts };
+  return { log, clock, commits, givenBack, published, deltas, aborts, tail, pieces, firstTexts: () => firstTexts };
 }
 
 const texts = (pieces: ReturnType<ReturnType<typeof open>["pieces"]>) => pieces.map((piece) => piece.data.text);
@@ -233,6 +234,14 @@ describe("a write", () => {
     expect(aborts).toMatchObject([{ reason: "user_stop" }]);
     expect(commits).toHaveLength(2);
     log.close();
+  });
+
+  it("that is under way when the turn is handed on comes first, and the turn is handed on from where it ended", async () => {
+    const { log, givenBack } = open();
+    const written = log.commit({ events: [FACT] });
+    expect(await log.giveBack([])).toBe(true);
+    await written;
+    expect(givenBack).toMatchObject([{ epoch: 7, n: 3 }]);
   });
 
   it("of deltas under an old epoch shows that the turn has passed on", async () => {

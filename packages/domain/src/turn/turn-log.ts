@@ -2,7 +2,7 @@ import { type Cursor, isGatewayError, type Limits, type LogEvent, makeCursor, ty
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import { TurnAbort } from "./turn-abort.ts";
-import type { ClaimedTurn, CommitResult, TurnChanges, TurnStore } from "./turn-store.ts";
+import type { ClaimedTurn, CommitResult, TurnChanges, TurnStore, UsageLine } from "./turn-store.ts";
 
 /** Deltas are joined: the first goes at once, then at most one write per this time. */
 const DELTA_FLUSH_MS = 25;
@@ -137,6 +137,17 @@ export class TurnLog {
       for (const executionId of sealed) this.#texts.delete(executionId);
       if (changes.finish !== undefined || changes.pause !== undefined) this.close();
       return result;
+    });
+  }
+
+  /**
+   * Hands the turn on behind every write so far: one that a nudge brings meanwhile must not be overtaken, or the next epoch would follow an
+   * older place in the log. False when the turn had passed on already.
+   */
+  giveBack(usage: UsageLine[]): Promise<boolean> {
+    return this.#serially(() => {
+      this.close();
+      return this.#ports.store.giveBack(this.fence, usage);
     });
   }
 
