@@ -26,6 +26,10 @@ beforeAll(async () => {
   await world.sql.owner`
     insert into checkpoints (turn_id, organization_id, conversation_id, epoch, n, texts)
     values (${submitted.turnId}, ${world.caller.organizationId}, ${filled}, 1, 1, '[]') on conflict do nothing`;
+  await world.sql.owner`
+    insert into branches (organization_id, conversation_id, branch, visible, edited_message_id)
+    values (${world.caller.organizationId}, ${filled}, 0, '{(,)}', ${submitted.messageId})`;
+  await fillMemory(world, filled);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
@@ -33,6 +37,17 @@ beforeAll(async () => {
   tables = rows.map((row) => row.name);
 });
 afterAll(() => world.close());
+
+/** A conversation whose first turn is summarised, with a memory learned from it, and with more to do. */
+async function fillMemory({ database, caller, sql }: World, conversationId: string): Promise<void> {
+  const key = { organizationId: caller.organizationId, conversationId };
+  const place = { scope: "agent", scopeId: "x", agentId: conversationId, conversationId, turnNumber: 1 } as const;
+  const summary = { level: 1, fromTurn: 1, throughTurn: 1, text: "s", tainted: false, model: "m", head: "", visible: "{(,)}" };
+  const memories = [{ ...place, id: conversationId, text: "m", tainted: false, embedding: null }];
+  await sql.owner`update turns set finished_at = now() where conversation_id = ${conversationId}`;
+  expect(await database.compactions.install(key, { ...summary, memories }, 1)).not.toBeNull();
+  await database.compactions.mark(key);
+}
 
 /** A connection, or a transaction on one. */
 type Sql = postgres.ISql;
@@ -180,11 +195,16 @@ describe("the sweep's role", () => {
     "inbox",
     "checkpoints",
     "agents",
+    "summaries",
+    "summary_heads",
+    "turn_words",
+    "memories",
   ];
 
   test("sees no text, no key and no answer of anyone", async () => {
     for (const table of closed) {
-      await expect(world.sql.sweep`select from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
+      // Of messages and cards it may read when they expire, and nothing else.
+      await expect(world.sql.sweep`select * from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
       await expect(world.sql.sweep`delete from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
     }
   });

@@ -70,7 +70,7 @@ begin
   end loop;
 end $$;
 create policy sweep on compactions to parley_sweep using (true) with check (true);
-grant select, update (ordered_at) on compactions to parley_sweep;
+grant select (conversation_id, organization_id, due_at, ordered_at), update (ordered_at) on compactions to parley_sweep;
 
 -- A turn's children are looked for by both, and a long conversation may have thousands.
 create index executions_of_parent_turn on executions (parent_id, turn_id) where parent_id is not null;
