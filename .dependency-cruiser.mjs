@@ -137,9 +137,9 @@ export default {
     {
       name: "product-knows-no-scripts",
       severity: "error",
-      comment: "Packages and apps import nothing from scripts, bench or tests.",
+      comment: "Packages and apps import nothing from scripts, bench, tests or docs.",
       from: { path: "^(packages|apps)/" },
-      to: { path: "^(scripts|bench|tests|examples)/" },
+      to: { path: "^(scripts|bench|tests|examples|docs)/" },
     },
     ...Object.entries(HOMES).map(home),
   ],
