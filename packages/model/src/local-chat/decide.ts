@@ -2,7 +2,8 @@ import type { ModelMessage, ModelRequest, ToolCall, ToolDefinition } from "@parl
 import { hashText } from "../hash-text.ts";
 import { ASK_TOOL, askArguments } from "./ask-user.ts";
 import { fillSchema } from "./fill-schema.ts";
-import { plainAnswer, quotedResults } from "./local-answer.ts";
+import { labelled, plainAnswer, quotedResults } from "./local-answer.ts";
+import { localSummary, summaryCharsMax } from "./local-summary.ts";
 import { matchTools } from "./match-tools.ts";
 
 export type Decision = { calls: ToolCall[] } | { text: string };
@@ -36,7 +37,8 @@ const toolResultsOf = (since: ModelMessage[]) => since.filter((message) => messa
 
 /**
  * What the built-in model does: it quotes the results of the calls it made for the newest user message; else it calls the
- * tools that the choice demands or the text speaks of; else it answers, as JSON where a schema is asked for.
+ * tools that the choice demands or the text speaks of; else it answers, as JSON where a schema is asked for, and in excerpts where the
+ * instructions begin by asking for a summary.
  */
 export const decide = (request: ModelRequest): Decision => {
   const { messages, responseSchema } = request;
@@ -53,5 +55,7 @@ export const decide = (request: ModelRequest): Decision => {
     const source = results.map((result) => result.content).join("\n") || text;
     return { text: JSON.stringify(fillSchema(responseSchema, source)) };
   }
-  return { text: results.length > 0 ? quotedResults(since) : plainAnswer(messages, text) };
+  if (results.length > 0) return { text: quotedResults(since) };
+  const charsMax = summaryCharsMax(messages);
+  return { text: charsMax === null ? plainAnswer(messages, text) : labelled(localSummary(text, charsMax)) };
 };

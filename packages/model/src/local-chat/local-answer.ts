@@ -17,14 +17,16 @@ const choicesOf = (messages: ModelMessage[]): string[] => {
   return below.slice(Math.max(start, 0), end === -1 ? undefined : end).map((line) => line.slice(2).trim());
 };
 
+export const labelled = (text: string): string => `${LABEL} ${text}`;
+
 const shorten = (text: string, charsMax: number): string => (text.length <= charsMax ? text : `${cutText(text, charsMax)}…`);
 
 /** One of the choices that the instructions list, picked by what the user said; else what the user said. */
 export const plainAnswer = (messages: ModelMessage[], text: string): string => {
   const choices = choicesOf(messages);
   const choice = choices[hashText(text) % choices.length];
-  if (choice !== undefined) return `${LABEL} ${choice}`;
-  return `${LABEL} I am the built-in model without a mind of my own. You said: ${shorten(text, ECHO_CHARS_MAX)}`;
+  if (choice !== undefined) return labelled(choice);
+  return labelled(`I am the built-in model without a mind of my own. You said: ${shorten(text, ECHO_CHARS_MAX)}`);
 };
 
 /** What the tools said, each after its name. */
@@ -35,5 +37,5 @@ export const quotedResults = (messages: ModelMessage[]): string => {
   const quotes = messages.flatMap((message) =>
     message.role === "tool" ? [`${names.get(message.toolCallId) ?? "a tool"} says: ${message.content}`] : [],
   );
-  return `${LABEL} ${quotes.join("\n")}`;
+  return labelled(quotes.join("\n"));
 };
