@@ -1,4 +1,4 @@
-import type { Agent } from "@parley/contracts";
+import { type Agent, agentConfig } from "@parley/contracts";
 import type { AgentStore } from "@parley/domain";
 import type { InOrganization, Transaction } from "./database.ts";
 import { and, asc, eq, sql } from "./drizzle.ts";
@@ -7,6 +7,9 @@ import { agents } from "./schema/agents.ts";
 
 /** The version number under which what is not deployed yet is kept. */
 const DRAFT = 0;
+
+/** What holds where a configuration was kept before a setting existed. */
+const DEFAULTS = agentConfig.parse({});
 
 export function createAgentStore(inOrganization: InOrganization): AgentStore {
   return {
@@ -58,7 +61,7 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
 
 async function select(tx: Transaction, where: Parameters<ReturnType<typeof from>["where"]>[0]): Promise<Agent[]> {
   const rows = await from(tx).where(where).orderBy(asc(agents.createdAt), asc(agents.id));
-  return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
+  return rows.map((row) => ({ ...row, config: { ...DEFAULTS, ...row.config }, createdAt: row.createdAt.toISOString() }));
 }
 
 const from = (tx: Transaction) =>
