@@ -77,18 +77,40 @@ const CELLS: Cell[] = [
   ["held", "reject", { action: "started", position: 0 }, { held: false, turnNumber: 3 }],
   ["held with a queue", "reject", "turn_in_progress", { state: "idle", held: true, queueDepth: 1 }],
   ["paused", "reject", "turn_in_progress", { state: "paused", queueDepth: 0 }],
+  ["ready", "collect", { action: "queued", position: 1, queueDepth: 1 }, { state: "ready", queueDepth: 1 }],
+  ["running", "collect", { action: "queued", position: 1, queueDepth: 1 }, { state: "running", queueDepth: 1 }],
+  ["idle", "collect", { action: "started", mode: "auto", position: 0, queueDepth: 0 }, { queueDepth: 0, turnNumber: 2 }],
+  // What waits and what comes are one turn.
+  ["idle with a queue", "collect", { action: "queued", mode: "auto" }, { state: "ready", queueDepth: 0, turnNumber: 1 }],
+  ["held", "collect", { action: "started", mode: "auto", position: 0 }, { held: false, turnNumber: 3 }],
+  ["held with a queue", "collect", { action: "queued", mode: "auto" }, { held: false }],
+  ["paused", "collect", { action: "queued", position: 1, queueDepth: 1 }, { state: "paused", queueDepth: 1, turnNumber: 1 }],
+  ["ready", "steer", { action: "steering", position: 0, queueDepth: 0 }, { state: "ready", queueDepth: 0, steersWaiting: 1 }],
+  ["running", "steer", { action: "steering", position: 0, queueDepth: 0 }, { state: "running", queueDepth: 0, steersWaiting: 1 }],
+  ["idle", "steer", "nothing_to_steer", { state: "idle", turnNumber: 1 }],
+  ["idle with a queue", "steer", "nothing_to_steer", { state: "idle", queueDepth: 1, turnNumber: 0 }],
+  ["held", "steer", "nothing_to_steer", { state: "idle", held: true }],
+  ["held with a queue", "steer", "nothing_to_steer", { state: "idle", held: true, queueDepth: 1 }],
+  ["paused", "steer", { action: "steering", position: 0, queueDepth: 0 }, { cardsOpen: 0, queueDepth: 0, turnNumber: 1 }],
+  ["ready", "interrupt", { action: "started", position: 0, queueDepth: 0 }, { state: "ready", queueDepth: 0, turnNumber: 2, held: false }],
+  ["running", "interrupt", { action: "queued", position: 1, queueDepth: 1 }, { held: false }],
+  ["idle", "interrupt", { action: "started", mode: "auto", position: 0 }, { queueDepth: 0, turnNumber: 2 }],
+  ["idle with a queue", "interrupt", { action: "started", position: 0, queueDepth: 1 }, { state: "ready", queueDepth: 1, turnNumber: 1 }],
+  ["held", "interrupt", { action: "started", mode: "auto", position: 0 }, { held: false, turnNumber: 3 }],
+  ["held with a queue", "interrupt", { action: "started", position: 0, queueDepth: 1 }, { held: false }],
+  ["paused", "interrupt", { action: "started", position: 0, queueDepth: 0 }, { cardsOpen: 0, turnNumber: 2 }],
 ];
 
 describe("what a message's mode does", () => {
   test.each(CELLS)("on a conversation that is %s, `%s` has its own answer", async (situation, mode, answer, left) => {
     const { of, agent, conversationId } = await arrange(situation);
     const written = await messagesOf(of, conversationId);
-    const submitted = submit(of, agent, "next", { conversationId, mode: mode as "auto" });
+    const submitted = submit(of, agent, "next", { conversationId, mode });
     if (typeof answer === "string") {
       await expect(submitted).rejects.toMatchObject({ code: answer });
       expect(await messagesOf(of, conversationId)).toBe(written);
     } else {
-      expect(await submitted).toMatchObject({ ...answer, mode, conversationId, replayed: false });
+      expect(await submitted).toMatchObject({ mode, ...answer, conversationId, replayed: false });
       expect(await messagesOf(of, conversationId)).toBe(written + 1);
     }
     expect(await stateOf(of, conversationId)).toMatchObject(left);

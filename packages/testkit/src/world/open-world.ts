@@ -133,7 +133,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   const rooms = Array.from({ length: workers }, (_, index) => {
     const sweep = openSweepStore({ ...shared, url: fresh.sweepUrl });
-    const { freeze, thaw, behind } = createFreezer();
+    const freezer = createFreezer();
+    const { behind } = freezer;
     const engine = createEngine(
       {
         turns: behind(database.turns),
@@ -170,7 +171,20 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "conversation.compact": (key, { signal }) => engine.compact(key, signal),
       },
     });
-    return { engine, jobs, sweep, freeze, thaw };
+    return {
+      engine,
+      jobs,
+      sweep,
+      freeze() {
+        freezer.freeze();
+        // The dead take no orders.
+        void jobs.pause();
+      },
+      thaw() {
+        freezer.thaw();
+        jobs.start();
+      },
+    };
   });
   const startWorkers = async () => {
     for (const { engine, jobs } of rooms) {
