@@ -1,8 +1,8 @@
 import { type ApiKey, agentId, createKeyInput, GatewayError, keyId, type Limits, organizationId, scope } from "@parley/contracts";
-import type { Gateway } from "@parley/domain";
+import type { Gateway, Once } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
-import { issuesOf } from "@parley/router";
-import { type RequestHandler, Router } from "express";
+import { issuesOf, type RouteName, readIdempotencyKey } from "@parley/router";
+import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
 import { jsonBodyReader } from "./rest/json-body.ts";
 
@@ -42,6 +42,12 @@ const keyOnWire = (key: ApiKey) => ({
   created_at: key.createdAt,
 });
 
+function onceOf({ headers }: Request, route: RouteName): Once | undefined {
+  const header = headers["idempotency-key"];
+  const key = readIdempotencyKey({ header: typeof header === "string" ? header : null, input: undefined });
+  return key === undefined ? undefined : { route, key };
+}
+
 /** The operator's routes, with the admin secret: organizations and their keys. */
 export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies): Router {
   const readJsonBody = jsonBodyReader(limits);
@@ -57,16 +63,17 @@ export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies)
     .use("/admin", requireSecret)
     .post("/admin/organizations", async (request, response) => {
       const { name } = parse(organizationBody, await readJsonBody(request, response));
-      response.status(201).json(await gateway.createOrganization({ name }));
+      response.status(201).json(await gateway.createOrganization({ name }, onceOf(request, "admin.createOrganization")));
     })
     .post("/admin/api-keys", async (request, response) => {
       const body = parse(keyBody, await readJsonBody(request, response));
-      const { apiKey, ...key } = await gateway.createKey(body.organization_id, {
+      const wanted = {
         name: body.name,
         scopes: body.scopes,
         ...(body.agent_ids && { agentIds: body.agent_ids }),
         ...(body.expires_at && { expiresAt: new Date(body.expires_at) }),
-      });
+      };
+      const { apiKey, ...key } = await gateway.createKey(body.organization_id, wanted, null, onceOf(request, "admin.createKey"));
       response.status(201).json({ ...keyOnWire(key), api_key: apiKey });
     })
     .get("/admin/api-keys", async (request, response) => {
@@ -78,7 +85,7 @@ export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies)
       const id = keyId.safeParse(request.params.id);
       const { organization_id } = parse(ofOrganization, request.query);
       if (!id.success) throw new GatewayError("not_found");
-      await gateway.revokeKey(organization_id, id.data);
+      await gateway.revokeKey(organization_id, id.data, null, onceOf(request, "admin.revokeKey"));
       response.json({ id: id.data, revoked: true });
     });
 }

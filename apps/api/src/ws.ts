@@ -85,7 +85,7 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSoc
       const credential = credentialOf(req, info.connectionParams?.apiKey, dependencies.credentialOf);
       attach(res, credential);
       if (credential !== null) deadlines.get(res)?.();
-      return { gateway, log, credential, openStream: atMost(subscriptionsPerSocketMax, openStream) };
+      return { gateway, log, credential, idempotencyHeader: null, openStream: atMost(subscriptionsPerSocketMax, openStream) };
     },
   });
 

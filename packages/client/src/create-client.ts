@@ -25,7 +25,7 @@ export interface ClientOptions {
 }
 
 type FollowInput = Omit<Routes["turn"]["follow"]["input"], "lastEventId">;
-type AskInput = Omit<Routes["turn"]["stream"]["input"], "lastEventId" | "idempotencyKey"> & { idempotencyKey?: string };
+type AskInput = Omit<Routes["turn"]["stream"]["input"], "lastEventId">;
 
 export interface Client extends Api {
   /** A conversation's events, from the start or after a cursor, until the signal aborts or the loop is left. */
@@ -109,10 +109,9 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function* ask(input: AskInput, options?: CallOptions): AsyncGenerator<StreamItem, void> {
-    const { idempotencyKey = crypto.randomUUID() } = input;
-    for await (const { data } of api.turn.stream.subscribe({ ...input, idempotencyKey }, options)) yield data;
+    for await (const { data } of api.turn.stream.subscribe(input, options)) yield data;
   }
 
-  const { agent, conversation, execution, key, system, turn } = api;
-  return { agent, conversation, execution, key, system, turn, follow, ask, close: () => connection.close() };
+  const { agent, card, conversation, execution, key, system, turn } = api;
+  return { agent, card, conversation, execution, key, system, turn, follow, ask, close: () => connection.close() };
 }

@@ -18,12 +18,19 @@ const delayMs = (failures: number): number => Math.min(FIRST_DELAY_MS * 2 ** (fa
 const after = (op: Operation, lastEventId: string | null): Operation =>
   lastEventId === null ? op : { ...op, input: { ...(op.input as object), lastEventId } };
 
-/** Brings subscriptions back after a cut, from the last item that was seen: none is missed and none comes twice. */
+/** What comes back sends its call again: under one key, it acts once. Streams that only read know nothing of it. */
+const underOneKey = (op: Operation): Operation => ({ ...op, input: { idempotencyKey: crypto.randomUUID(), ...(op.input as object) } });
+
+/**
+ * Brings subscriptions back after a cut, from the last item that was seen: none is missed and none comes twice, and what the first call
+ * changed is changed once.
+ */
 export const resumeLink =
   ({ mayResume, onChange }: ResumeOptions): TRPCLink<AppRouter> =>
   () =>
-  ({ op, next }) => {
-    if (op.type !== "subscription") return next(op);
+  ({ op: given, next }) => {
+    if (given.type !== "subscription") return next(given);
+    const op = underOneKey(given);
     return observable((observer) => {
       let lastEventId: string | null = null;
       let failures = 0;

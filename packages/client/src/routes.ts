@@ -9,21 +9,23 @@ export type Agent = {
   name: string;
   description: string;
   version: number;
-  config: AgentConfig;
+  config: {
+    instructions: string;
+    model: string;
+    fallbackModels: string[];
+    subAgents: { agentId: string; mode: DispatchMode; needsApproval: boolean }[];
+    tools: HttpTool[];
+    questionsExpireAfterSeconds: number | null;
+    approvalsExpireAfterSeconds: number | null;
+    mayAsk: boolean;
+    wakeOnAsyncResult: boolean;
+    memory: MemoryConfig;
+    stepsMax: number;
+    temperature?: number | undefined;
+    maxOutputTokens?: number | undefined;
+    reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+  };
   createdAt: string;
-};
-
-export type AgentConfig = {
-  instructions: string;
-  model: string;
-  fallbackModels: string[];
-  subAgents: { agentId: string; mode: DispatchMode }[];
-  mayAsk: boolean;
-  wakeOnAsyncResult: boolean;
-  stepsMax: number;
-  temperature?: number | undefined;
-  maxOutputTokens?: number | undefined;
-  reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
 };
 
 export type ApiKey = {
@@ -38,21 +40,90 @@ export type ApiKey = {
   createdAt: string;
 };
 
+export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string };
+
+export type Branch = { branch: number; editedMessageId: string; endedAt: string };
+
 export type CallRecord = { callId: string; name: string; arguments: string };
+
+export type Card =
+  | {
+      id: string;
+      turnId: string;
+      executionId: string;
+      status: CardOutcome | "open";
+      answeredBy: string | null;
+      createdAt: string;
+      expiresAt: string | null;
+      closedAt: string | null;
+      kind: "questions";
+      questions: {
+        id: string;
+        text: string;
+        multiSelect: boolean;
+        allowFreeText: boolean;
+        required: boolean;
+        options: { id: string; label: string; description?: string | undefined }[];
+        header?: string | undefined;
+      }[];
+      answer: { answers: CheckedAnswer[] } | null;
+    }
+  | {
+      id: string;
+      turnId: string;
+      executionId: string;
+      status: CardOutcome | "open";
+      answeredBy: string | null;
+      createdAt: string;
+      expiresAt: string | null;
+      closedAt: string | null;
+      kind: "approval";
+      approval: ApprovalRequest;
+      answer: Decision | null;
+    };
+
+export type CardOutcome = "answered" | "approved" | "denied" | "expired" | "superseded" | "cancelled";
+
+export type CardResult = {
+  conversationId: string;
+  cardId: string;
+  turnId: string;
+  outcome: CardOutcome;
+  cardsOpen: number;
+  resumed: boolean;
+  cursor: string;
+  replayed: boolean;
+};
+
+export type ChangedMessage = { conversationId: string; messageId: string; position: number; queueDepth: number; replayed: boolean };
+
+export type CheckedAnswer = { questionId: string; selectedOptionIds: string[]; freeText: string | null };
 
 export type ConversationState = "running" | "idle" | "ready" | "paused";
 
-export type ConversationView = { conversationId: string; version: number; root: ExecutionView; children: ExecutionView[]; usage: Usage };
+export type ConversationView = {
+  conversationId: string;
+  version: number;
+  branch: number;
+  root: ExecutionView;
+  children: ExecutionView[];
+  usage: Usage;
+};
+
+export type Decision = { comment: string | null };
+
+export type DecisionItem = { type: "decided"; cursor: string; data: CardResult } | LogEvent;
 
 export type DispatchMode = "sync" | "async" | "auto";
 
-export type DrainItem = { type: "draining"; cursor: string; data: DrainResult } | LogEvent;
+export type DrainItem = LogEvent | { type: "draining"; cursor: string; data: DrainResult };
 
 export type DrainResult = {
   conversationId: string;
   action: "running" | "paused" | "draining" | "empty";
   queueDepth: number;
   cursor: string;
+  replayed: boolean;
 };
 
 export type EndUser = {
@@ -76,6 +147,13 @@ export type ErrorCode =
   | "method_not_allowed"
   | "turn_in_progress"
   | "nothing_to_steer"
+  | "version_mismatch"
+  | "message_still_waiting"
+  | "not_a_user_message"
+  | "invalid_answers"
+  | "card_closed"
+  | "card_expired"
+  | "approval_mismatch"
   | "message_not_waiting"
   | "idempotency_mismatch"
   | "body_too_large"
@@ -161,6 +239,16 @@ export type ExecutionStatus = "error" | "paused" | "pending" | "executing" | "fa
 
 export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; usage: Usage };
 
+export type HttpTool = {
+  name: string;
+  description: string;
+  parameters: { [key: string]: JSONType };
+  url: string;
+  idempotent: boolean;
+  needsApproval: boolean;
+  timeoutMs: number;
+};
+
 export type JSONType = string | number | JSONType[] | { [key: string]: JSONType } | boolean | null;
 
 export type LogEvent =
@@ -171,7 +259,15 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { messageId: string; turnId: string; input: MessageInput; user: EndUser | null; options: TurnOptions; mode: MessageMode };
+      data: {
+        messageId: string;
+        turnId: string;
+        input: MessageInput;
+        user: EndUser | null;
+        options: TurnOptions;
+        mode: MessageMode;
+        merged?: { messageId: string; turnId: string }[] | undefined;
+      };
     }
   | {
       cursor: string;
@@ -234,7 +330,7 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { step: number; callId: string; tool: string; result: string; isError: boolean };
+      data: { step: number; callId: string; tool: string; result: string; isError: boolean; unknown?: true | undefined };
     }
   | {
       cursor: string;
@@ -287,7 +383,43 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { action: QueueAction; messageId: string | null; queueDepth: number };
+      data: { action: QueueAction; messageId: string | null; messageIds?: string[] | undefined; queueDepth: number };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "message.edited";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { messageId: string; input: MessageInput };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "steer.applied";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { messageId: string; step: number; text: string; files: string[] };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "steer.deferred";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { messageId: string; queueDepth: number };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "conversation.edited";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { messageId: string; newMessageId: string; branch: number; fromTurn: number };
     }
   | {
       cursor: string;
@@ -296,7 +428,9 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { cardId: string; questions: Question[] };
+      data:
+        | { cardId: string; expiresAt: string | null; kind: "questions"; questions: Question[] }
+        | { cardId: string; expiresAt: string | null; kind: "approval"; approval: ApprovalRequest };
     }
   | {
       cursor: string;
@@ -305,7 +439,7 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { cardId: string; outcome: "cancelled" | "expired" | "superseded" | "answered" | "approved" | "denied" };
+      data: { cardId: string; outcome: CardOutcome; answer?: Decision | { answers: CheckedAnswer[] } | undefined; by?: string | undefined };
     }
   | {
       cursor: string;
@@ -323,7 +457,25 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { cardId: string };
+      data: { cardId: string | null };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "child.paused";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { childId: string; agentId: string; cardIds: string[] };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "conversation.compacted";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { throughTurn: number; level: number };
     }
   | {
       cursor: string;
@@ -361,12 +513,34 @@ export type LogEvent =
       data: { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
     };
 
+export type MemoryConfig = { recall: boolean; remember: boolean; learn: boolean; scopes: MemoryScope[] };
+
+export type MemoryScope = "agent" | "organization" | "user";
+
 export type MessageInput = { text: string; files: string[] };
 
-export type MessageMode = "auto" | "queue" | "reject" | "collect" | "steer" | "interrupt";
+export type MessageMode = "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject";
+
+export type MessageState = "expired" | "cancelled" | "queued" | "running" | "done" | "merged";
+
+export type MessageView = {
+  id: string;
+  conversationId: string;
+  agentId: string;
+  state: MessageState;
+  mode: MessageMode;
+  turnId: string;
+  steering: boolean;
+  position: number;
+  text: string;
+  files: string[];
+  user: EndUser | null;
+  enqueuedAt: string;
+  expiresAt: string | null;
+};
 
 export type NewApiKey = {
-  apiKey: string;
+  apiKey: string | null;
   id: string;
   organizationId: string;
   name: string;
@@ -388,9 +562,16 @@ export type Question = {
   header?: string | undefined;
 };
 
-export type QueueAction = "drain" | "enqueue" | "cancel" | "clear" | "reorder";
+export type QuestionAnswer = {
+  questionId: string;
+  selectedOptionIds?: string[] | undefined;
+  freeText?: string | null | undefined;
+  answer?: string | undefined;
+};
 
-export type QueueResult = { conversationId: string; cancelled: number; queueDepth: number };
+export type QueueAction = "drain" | "enqueue" | "cancel" | "clear" | "reorder" | "expire";
+
+export type QueueResult = { conversationId: string; cancelled: number; queueDepth: number; replayed: boolean };
 
 export type QueuedMessage = {
   id: string;
@@ -417,6 +598,7 @@ export type Routes = {
     create: {
       kind: "mutation";
       input: {
+        idempotencyKey?: string | undefined;
         name: string;
         description?: string | undefined;
         config?:
@@ -427,9 +609,32 @@ export type Routes = {
               temperature?: number | undefined;
               maxOutputTokens?: number | undefined;
               reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
-              subAgents?: { agentId: string; mode?: "sync" | "async" | "auto" | undefined }[] | undefined;
+              subAgents?:
+                | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
+                | undefined;
+              tools?:
+                | {
+                    name: string;
+                    url: string;
+                    description?: string | undefined;
+                    parameters?: { [key: string]: JSONType } | undefined;
+                    idempotent?: boolean | undefined;
+                    needsApproval?: boolean | undefined;
+                    timeoutMs?: number | undefined;
+                  }[]
+                | undefined;
+              questionsExpireAfterSeconds?: number | null | undefined;
+              approvalsExpireAfterSeconds?: number | null | undefined;
               mayAsk?: boolean | undefined;
               wakeOnAsyncResult?: boolean | undefined;
+              memory?:
+                | {
+                    recall?: boolean | undefined;
+                    remember?: boolean | undefined;
+                    learn?: boolean | undefined;
+                    scopes?: MemoryScope[] | undefined;
+                  }
+                | undefined;
               stepsMax?: number | undefined;
             }
           | undefined;
@@ -439,6 +644,7 @@ export type Routes = {
     update: {
       kind: "mutation";
       input: {
+        idempotencyKey?: string | undefined;
         agentId: string;
         name?: string | undefined;
         description?: string | undefined;
@@ -450,31 +656,120 @@ export type Routes = {
               temperature?: number | undefined;
               maxOutputTokens?: number | undefined;
               reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
-              subAgents?: { agentId: string; mode?: "sync" | "async" | "auto" | undefined }[] | undefined;
+              subAgents?:
+                | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
+                | undefined;
+              tools?:
+                | {
+                    name: string;
+                    url: string;
+                    description?: string | undefined;
+                    parameters?: { [key: string]: JSONType } | undefined;
+                    idempotent?: boolean | undefined;
+                    needsApproval?: boolean | undefined;
+                    timeoutMs?: number | undefined;
+                  }[]
+                | undefined;
+              questionsExpireAfterSeconds?: number | null | undefined;
+              approvalsExpireAfterSeconds?: number | null | undefined;
               mayAsk?: boolean | undefined;
               wakeOnAsyncResult?: boolean | undefined;
+              memory?:
+                | {
+                    recall?: boolean | undefined;
+                    remember?: boolean | undefined;
+                    learn?: boolean | undefined;
+                    scopes?: MemoryScope[] | undefined;
+                  }
+                | undefined;
               stepsMax?: number | undefined;
             }
           | undefined;
       };
       output: Agent;
     };
-    deploy: { kind: "mutation"; input: { agentId: string }; output: Agent };
+    deploy: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
     get: { kind: "query"; input: { agentId: string; version?: unknown }; output: Agent };
     list: { kind: "query"; input: void; output: Agent[] };
   };
+  card: {
+    get: { kind: "query"; input: { conversationId: string; cardId: string }; output: Card };
+    answer: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; conversationId: string; cardId: string; answers: QuestionAnswer[] };
+      output: CardResult;
+    };
+    answerStream: {
+      kind: "subscription";
+      input: {
+        idempotencyKey?: string | undefined;
+        conversationId: string;
+        cardId: string;
+        answers: QuestionAnswer[];
+        lastEventId?: string | null | undefined;
+      };
+      output: DecisionItem;
+    };
+    decide: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        conversationId: string;
+        cardId: string;
+        decision: "approve" | "deny";
+        argumentsHash?: string | undefined;
+        comment?: string | undefined;
+      };
+      output: CardResult;
+    };
+    decideStream: {
+      kind: "subscription";
+      input: {
+        idempotencyKey?: string | undefined;
+        conversationId: string;
+        cardId: string;
+        decision: "approve" | "deny";
+        argumentsHash?: string | undefined;
+        comment?: string | undefined;
+        lastEventId?: string | null | undefined;
+      };
+      output: DecisionItem;
+    };
+  };
   conversation: {
-    get: { kind: "query"; input: { conversationId: string }; output: ConversationView };
+    get: { kind: "query"; input: { conversationId: string; branch?: number | undefined }; output: ConversationView };
+    branches: { kind: "query"; input: { conversationId: string }; output: Branch[] };
     runState: { kind: "query"; input: { conversationId: string }; output: RunState };
+    message: { kind: "query"; input: { conversationId: string; messageId: string }; output: MessageView };
     stop: {
       kind: "mutation";
-      input: { conversationId: string; turnId?: string | undefined; clearQueue?: boolean | undefined };
+      input: { idempotencyKey?: string | undefined; conversationId: string; turnId?: string | undefined; clearQueue?: boolean | undefined };
       output: StopResult;
     };
-    cancelMessage: { kind: "mutation"; input: { conversationId: string; messageId: string }; output: QueueResult };
-    clearQueue: { kind: "mutation"; input: { conversationId: string }; output: QueueResult };
-    drain: { kind: "mutation"; input: { conversationId: string }; output: DrainResult };
-    drainStream: { kind: "subscription"; input: { conversationId: string; lastEventId?: string | null | undefined }; output: DrainItem };
+    cancelMessage: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; conversationId: string; messageId: string };
+      output: QueueResult;
+    };
+    changeMessage: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        conversationId: string;
+        messageId: string;
+        text?: string | undefined;
+        files?: string[] | undefined;
+        position?: number | undefined;
+      };
+      output: ChangedMessage;
+    };
+    clearQueue: { kind: "mutation"; input: { idempotencyKey?: string | undefined; conversationId: string }; output: QueueResult };
+    drain: { kind: "mutation"; input: { idempotencyKey?: string | undefined; conversationId: string }; output: DrainResult };
+    drainStream: {
+      kind: "subscription";
+      input: { idempotencyKey?: string | undefined; conversationId: string; lastEventId?: string | null | undefined };
+      output: DrainItem;
+    };
   };
   execution: {
     get: { kind: "query"; input: { executionId: string }; output: Execution };
@@ -498,17 +793,17 @@ export type Routes = {
     };
     thread: { kind: "query"; input: { executionId: string }; output: ThreadMessage[] };
     fullThread: { kind: "query"; input: { executionId: string }; output: { [key: string]: ThreadMessage[] } };
-    stop: { kind: "mutation"; input: { executionId: string }; output: Execution };
-    delete: { kind: "mutation"; input: { executionId: string }; output: { deleted: true } };
+    stop: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: Execution };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: { deleted: true } };
   };
   key: {
     create: {
       kind: "mutation";
-      input: { name: string; scopes: Scope[]; agentIds?: string[] | undefined; expiresAt?: unknown };
+      input: { idempotencyKey?: string | undefined; name: string; scopes: Scope[]; agentIds?: string[] | undefined; expiresAt?: unknown };
       output: NewApiKey;
     };
     list: { kind: "query"; input: void; output: ApiKey[] };
-    revoke: { kind: "mutation"; input: { keyId: string }; output: { revoked: true } };
+    revoke: { kind: "mutation"; input: { idempotencyKey?: string | undefined; keyId: string }; output: { revoked: true } };
   };
   system: {
     whoami: {
@@ -522,13 +817,13 @@ export type Routes = {
     submit: {
       kind: "mutation";
       input: {
+        idempotencyKey?: string | undefined;
         agentId: string;
         conversationId?: string | undefined;
         version?: unknown;
-        mode?: "auto" | "queue" | "reject" | undefined;
+        mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?: TurnOptions | undefined;
-        idempotencyKey?: string | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
       };
@@ -537,15 +832,50 @@ export type Routes = {
     stream: {
       kind: "subscription";
       input: {
+        idempotencyKey?: string | undefined;
         agentId: string;
-        idempotencyKey: string;
         conversationId?: string | undefined;
         version?: unknown;
-        mode?: "auto" | "queue" | "reject" | undefined;
+        mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?: TurnOptions | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
+        lastEventId?: string | null | undefined;
+      };
+      output: StreamItem;
+    };
+    edit: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        agentId: string;
+        messageId: string;
+        conversationId: string;
+        version?: unknown;
+        mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
+        user?: EndUser | undefined;
+        options?: TurnOptions | undefined;
+        text?: string | undefined;
+        files?: string[] | undefined;
+        expectedVersion?: unknown;
+      };
+      output: SubmitResult;
+    };
+    editStream: {
+      kind: "subscription";
+      input: {
+        idempotencyKey?: string | undefined;
+        agentId: string;
+        messageId: string;
+        conversationId: string;
+        version?: unknown;
+        mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
+        user?: EndUser | undefined;
+        options?: TurnOptions | undefined;
+        text?: string | undefined;
+        files?: string[] | undefined;
+        expectedVersion?: unknown;
         lastEventId?: string | null | undefined;
       };
       output: StreamItem;
@@ -571,18 +901,30 @@ export type RunState = {
   queueDepth: number;
   queue: QueuedMessage[];
   cardsOpen: number;
+  cards: Card[];
+  steersWaiting: number;
   cursor: string;
   version: number;
+  branch: number;
 };
 
 export type Scope = "conversations:write" | "conversations:read" | "agents:read" | "agents:write" | "approvals" | "admin";
 
-export type StopResult = { conversationId: string; stopped: boolean; turnId: string | null; queueCleared: number; queueDepth: number };
+export type StopResult = {
+  conversationId: string;
+  stopped: boolean;
+  turnId: string | null;
+  children: { executionId: string; agentId: string; mode: "sync" | "async" }[];
+  cards: string[];
+  queueCleared: number;
+  queueDepth: number;
+  replayed: boolean;
+};
 
 export type StreamItem = LogEvent | { type: "submitted"; cursor: string; data: SubmitResult };
 
 export type SubmitResult = {
-  action: "queued" | "started";
+  action: "queued" | "started" | "steering";
   mode: MessageMode;
   conversationId: string;
   messageId: string;
@@ -647,6 +989,17 @@ export type ThreadEntry =
         header?: string | undefined;
       }[];
       status: string;
+      answers: CheckedAnswer[] | null;
+      turnId: string;
+    }
+  | {
+      kind: "approval";
+      id: string;
+      at: string;
+      cardId: string;
+      approval: ApprovalRequest;
+      status: string;
+      comment: string | null;
       turnId: string;
     };
 
@@ -660,6 +1013,7 @@ export type ThreadMessage = {
 };
 
 export type TurnEndReason =
+  | "superseded"
   | "model_rejected"
   | "model_unavailable"
   | "internal"
@@ -668,7 +1022,6 @@ export type TurnEndReason =
   | "lease_lost"
   | "budget"
   | "timeout"
-  | "superseded"
   | "steps_exhausted"
   | "attempts_exhausted"
   | "answer_too_long";

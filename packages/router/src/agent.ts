@@ -1,23 +1,23 @@
 import { agentId, agentVersion, createAgentInput, updateAgentInput } from "@parley/contracts";
 import { z } from "zod";
-import { procedure } from "./procedure.ts";
+import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
 const agentInput = z.object({ agentId });
 const agentVersionInput = agentInput.extend({ version: agentVersion.optional() });
 
 export const agent = {
-  create: procedure("agent.create")
+  create: changing("agent.create")
     .input(createAgentInput)
-    .mutation(({ ctx, input }) => ctx.gateway.createAgent(ctx.caller, input)),
+    .mutation(({ ctx, input }) => ctx.gateway.createAgent(ctx.caller, input, ctx.once)),
 
-  update: procedure("agent.update")
+  update: changing("agent.update")
     .input(updateAgentInput)
-    .mutation(({ ctx, input }) => ctx.gateway.updateAgent(ctx.caller, input)),
+    .mutation(({ ctx, input }) => ctx.gateway.updateAgent(ctx.caller, input, ctx.once)),
 
-  deploy: procedure("agent.deploy")
+  deploy: changing("agent.deploy")
     .input(agentInput)
-    .mutation(({ ctx, input }) => ctx.gateway.deployAgent(ctx.caller, input.agentId)),
+    .mutation(({ ctx, input }) => ctx.gateway.deployAgent(ctx.caller, input.agentId, ctx.once)),
 
   get: procedure("agent.get")
     .input(agentVersionInput)

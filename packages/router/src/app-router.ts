@@ -1,4 +1,5 @@
 import { agent } from "./agent.ts";
+import { card } from "./card.ts";
 import { conversation } from "./conversation.ts";
 import { execution } from "./execution.ts";
 import { key } from "./key.ts";
@@ -6,6 +7,6 @@ import { router } from "./procedure.ts";
 import { system } from "./system.ts";
 import { turn } from "./turn.ts";
 
-export const appRouter = router({ agent, conversation, execution, key, system, turn });
+export const appRouter = router({ agent, card, conversation, execution, key, system, turn });
 
 export type AppRouter = typeof appRouter;

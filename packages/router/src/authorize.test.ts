@@ -27,7 +27,10 @@ type Anything = Record<string, Record<string, (input: unknown) => Promise<unknow
 async function codeOf(name: RouteName, credential: string | null, scopes: Scope[]) {
   const { gateway, asked } = gatewayOf(callerWith(scopes));
   const [namespace = "", own = ""] = name.split(".");
-  const procedures = createCallerFactory(appRouter)({ gateway, log, credential, openStream: () => () => {} }) as unknown as Anything;
+  const procedures = createCallerFactory(appRouter)({
+    ...{ gateway, log, credential, idempotencyHeader: null },
+    openStream: () => () => {},
+  }) as unknown as Anything;
   try {
     await procedures[namespace]?.[own]?.({ nothing: "that fits" });
     return { code: "ok", asked };

@@ -9,5 +9,7 @@ export interface Context {
   log: Log;
   /** The key as it was sent; null when none was. */
   credential: string | null;
+  /** The `Idempotency-Key` header; null where there is none, or where the transport has no headers for each call. */
+  idempotencyHeader: string | null;
   openStream: OpenStream;
 }

@@ -1,36 +1,51 @@
-import { cancelInput, conversationInput, cursor, stopInput } from "@parley/contracts";
-import { procedure } from "./procedure.ts";
+import { cancelInput, changeMessageInput, conversationInput, cursor, stopInput } from "@parley/contracts";
+import { z } from "zod";
+import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamDrain } from "./stream-drain.ts";
 
+/** The current branch where none is named. */
+const getInput = conversationInput.extend({ branch: z.int().min(0).optional() });
 const drainStreamInput = conversationInput.extend({ lastEventId: cursor.nullish() });
 
 export const conversation = {
   get: procedure("conversation.get")
+    .input(getInput)
+    .query(({ ctx, input }) => ctx.gateway.getConversation(ctx.caller, input)),
+
+  branches: procedure("conversation.branches")
     .input(conversationInput)
-    .query(({ ctx, input }) => ctx.gateway.getConversation(ctx.caller, input.conversationId)),
+    .query(({ ctx, input }) => ctx.gateway.listBranches(ctx.caller, input.conversationId)),
 
   runState: procedure("conversation.runState")
     .input(conversationInput)
     .query(({ ctx, input }) => ctx.gateway.getRunState(ctx.caller, input.conversationId)),
 
-  stop: procedure("conversation.stop")
-    .input(stopInput)
-    .mutation(({ ctx, input }) => ctx.gateway.stopConversation(ctx.caller, input)),
-
-  cancelMessage: procedure("conversation.cancelMessage")
+  message: procedure("conversation.message")
     .input(cancelInput)
-    .mutation(({ ctx, input }) => ctx.gateway.cancelMessage(ctx.caller, input)),
+    .query(({ ctx, input }) => ctx.gateway.getMessage(ctx.caller, input)),
 
-  clearQueue: procedure("conversation.clearQueue")
+  stop: changing("conversation.stop")
+    .input(stopInput)
+    .mutation(({ ctx, input }) => ctx.gateway.stopConversation(ctx.caller, input, ctx.once)),
+
+  cancelMessage: changing("conversation.cancelMessage")
+    .input(cancelInput)
+    .mutation(({ ctx, input }) => ctx.gateway.cancelMessage(ctx.caller, input, ctx.once)),
+
+  changeMessage: changing("conversation.changeMessage")
+    .input(changeMessageInput)
+    .mutation(({ ctx, input }) => ctx.gateway.changeMessage(ctx.caller, input, ctx.once)),
+
+  clearQueue: changing("conversation.clearQueue")
     .input(conversationInput)
-    .mutation(({ ctx, input }) => ctx.gateway.clearQueue(ctx.caller, input.conversationId)),
+    .mutation(({ ctx, input }) => ctx.gateway.clearQueue(ctx.caller, input.conversationId, ctx.once)),
 
-  drain: procedure("conversation.drain")
+  drain: changing("conversation.drain")
     .input(conversationInput)
-    .mutation(({ ctx, input }) => ctx.gateway.drainConversation(ctx.caller, input.conversationId)),
+    .mutation(({ ctx, input }) => ctx.gateway.drainConversation(ctx.caller, input.conversationId, ctx.once)),
 
-  drainStream: procedure("conversation.drainStream")
+  drainStream: changing("conversation.drainStream")
     .input(drainStreamInput)
     .subscription(({ ctx, input: { conversationId, lastEventId } }) => streamDrain({ ...ctx, conversationId, after: lastEventId ?? null })),
 } satisfies ProceduresOf<"conversation">;

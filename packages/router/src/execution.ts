@@ -1,5 +1,5 @@
 import { executionInput, listExecutionsInput } from "@parley/contracts";
-import { procedure } from "./procedure.ts";
+import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
 export const execution = {
@@ -19,14 +19,14 @@ export const execution = {
     .input(executionInput)
     .query(({ ctx, input }) => ctx.gateway.getFullThread(ctx.caller, input.executionId)),
 
-  stop: procedure("execution.stop")
+  stop: changing("execution.stop")
     .input(executionInput)
-    .mutation(({ ctx, input }) => ctx.gateway.stopExecution(ctx.caller, input.executionId)),
+    .mutation(({ ctx, input }) => ctx.gateway.stopExecution(ctx.caller, input.executionId, ctx.once)),
 
-  delete: procedure("execution.delete")
+  delete: changing("execution.delete")
     .input(executionInput)
     .mutation(async ({ ctx, input }) => {
-      await ctx.gateway.deleteExecution(ctx.caller, input.executionId);
+      await ctx.gateway.deleteExecution(ctx.caller, input.executionId, ctx.once);
       return { deleted: true as const };
     }),
 } satisfies ProceduresOf<"execution">;

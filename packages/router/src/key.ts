@@ -1,20 +1,20 @@
 import { createKeyInput, keyId } from "@parley/contracts";
 import { z } from "zod";
-import { procedure } from "./procedure.ts";
+import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
 /** The keys of the caller's own organization. */
 export const key = {
-  create: procedure("key.create")
+  create: changing("key.create")
     .input(createKeyInput)
-    .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input, ctx.caller)),
+    .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input, ctx.caller, ctx.once)),
 
   list: procedure("key.list").query(({ ctx }) => ctx.gateway.listKeys(ctx.caller.organizationId)),
 
-  revoke: procedure("key.revoke")
+  revoke: changing("key.revoke")
     .input(z.object({ keyId }))
     .mutation(async ({ ctx, input }) => {
-      await ctx.gateway.revokeKey(ctx.caller.organizationId, input.keyId);
+      await ctx.gateway.revokeKey(ctx.caller.organizationId, input.keyId, ctx.caller, ctx.once);
       return { revoked: true as const };
     }),
 } satisfies ProceduresOf<"key">;

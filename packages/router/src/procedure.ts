@@ -1,9 +1,11 @@
 import { GatewayError } from "@parley/contracts";
-import type { Caller } from "@parley/domain";
+import type { Caller, Once } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
+import { z } from "zod";
 import type { Context } from "./context.ts";
 import { countStream } from "./count-stream.ts";
 import { formatError } from "./error-shape.ts";
+import { idempotencyKey, readIdempotencyKey } from "./idempotency-key.ts";
 import { type ProcedureName, type ROUTES, type RouteRow, routeRow } from "./registry.ts";
 
 interface Meta {
@@ -27,20 +29,45 @@ export async function authorize(ctx: Pick<Context, "gateway" | "credential">, ro
 }
 
 type PublicName = { [Name in ProcedureName]: (typeof ROUTES)[Name]["scope"] extends "public" ? Name : never }[ProcedureName];
+type ChangingName = { [Name in ProcedureName]: (typeof ROUTES)[Name]["mutating"] extends true ? Name : never }[ProcedureName];
 
 /** A procedure of the registry that anyone may call. */
 export const publicProcedure = (route: PublicName) => t.procedure.meta({ route });
 
 const NEVER = new AbortController().signal;
 
-const authorized = t.procedure.use(async ({ ctx, meta, signal, next }) => {
+const routeOf = (meta: Meta | undefined): ProcedureName => {
   if (!meta) throw new GatewayError("internal", { detail: "a procedure without a route" });
-  const row = routeRow(meta.route);
+  return meta.route;
+};
+
+const authorized = t.procedure.use(async ({ ctx, meta, signal, next }) => {
+  const row = routeRow(routeOf(meta));
   const caller = await authorize(ctx, row);
   const leaving = signal ?? NEVER;
   const proceed = () => next({ ctx: { caller, leaving } });
   return row.attaches ? countStream(proceed, { close: ctx.openStream(caller), leaving }) : proceed();
 });
 
-/** A procedure of the registry: its row says who may call it. `ctx.leaving` aborts when the caller goes away. */
-export const procedure = (route: Exclude<ProcedureName, PublicName>) => authorized.meta({ route });
+/** A procedure of the registry that changes nothing: its row says who may call it. `ctx.leaving` aborts when the caller goes away. */
+export const procedure = (route: Exclude<ProcedureName, PublicName | ChangingName>) => authorized.meta({ route });
+
+const repeatable = authorized.input(z.object({ idempotencyKey: idempotencyKey.optional() })).use(({ ctx, meta, input, next }) => {
+  const key = readIdempotencyKey({ header: ctx.idempotencyHeader, input: input.idempotencyKey });
+  const once: Once | undefined = key === undefined ? undefined : { route: routeOf(meta), key };
+  // The key is no part of what it stands for, however it came.
+  return next({ ctx: { once }, input: {} });
+});
+
+/** A procedure that changes something: under the key in `ctx.once`, where the call has one, a repeated call gets the first answer. */
+export const changing = (route: ChangingName) => repeatable.meta({ route });
+
+const keyed = repeatable.use(({ ctx, next }) => {
+  const { once } = ctx;
+  if (once !== undefined) return next({ ctx: { once } });
+  const message = "A stream that comes back sends its call again, which must not act twice: it needs a key.";
+  throw new GatewayError("invalid_input", { issues: [{ path: ["idempotencyKey"], code: "missing", message }] });
+});
+
+/** A stream that changes something. Its key is needed. */
+export const changingStream = (route: ChangingName & ProcedureName<"subscription">) => keyed.meta({ route });

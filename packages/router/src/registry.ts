@@ -9,17 +9,13 @@ export interface RestRoute {
   path: string;
 }
 
-/** What must be known of a route before any door may offer it. */
-export interface RouteRow {
+interface RouteFacts {
   /** The tRPC procedure's kind; null where only plain HTTP offers the route. */
   kind: Kind | null;
   /** `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. */
   scope: Scope | "authenticated" | "public" | "admin_secret";
   /** The thing named by the caller that must belong to their organization, and to an agent their key may use. */
   tenant: "agent" | "conversation" | "execution" | "organization" | "none";
-  mutating: boolean;
-  /** `key`: repeats with one idempotency key give the first answer. `natural`: repeating changes nothing more. `none`: each call acts. */
-  idempotency: "key" | "natural" | "none";
   /** `turn`: it may start model calls, which are metered. */
   metering: "turn" | "none";
   /** The bucket that the route's calls count against. */
@@ -28,6 +24,12 @@ export interface RouteRow {
   attaches?: true;
   rest?: readonly RestRoute[];
 }
+
+/** Whatever changes something takes an idempotency key: repeated under one key, a call gets the first answer. */
+type Repeating = { mutating: true; idempotency: "key" } | { mutating: false; idempotency: "natural" };
+
+/** What must be known of a route before any door may offer it. */
+export type RouteRow = RouteFacts & Repeating;
 
 const rest = (method: Method, ...paths: string[]): RestRoute[] => paths.map((path) => ({ method, path }));
 
@@ -49,9 +51,8 @@ const onInvoke = (tail = ""): RestRoute[] =>
   );
 
 const read = { mutating: false, idempotency: "natural", metering: "none", rateLimit: "read" } as const;
-const write = { mutating: true, idempotency: "natural", metering: "none", rateLimit: "write" } as const;
-const creates = { ...write, idempotency: "none" } as const;
-const turn = { mutating: true, idempotency: "key", metering: "turn", rateLimit: "turn" } as const;
+const write = { mutating: true, idempotency: "key", metering: "none", rateLimit: "write" } as const;
+const turn = { ...write, metering: "turn", rateLimit: "turn" } as const;
 const attach = { ...read, rateLimit: "stream", attaches: true } as const;
 const turnStream = { ...turn, attaches: true } as const;
 const operation = {
@@ -63,7 +64,7 @@ const operation = {
   metering: "none",
   rateLimit: "none",
 } as const;
-const administration = { kind: null, scope: "admin_secret", metering: "none", rateLimit: "admin" } as const;
+const administration = { kind: null, scope: "admin_secret", rateLimit: "admin" } as const;
 
 /** Every route of every door. Procedures are made from these rows; the other doors read them. */
 export const ROUTES = {
@@ -77,6 +78,20 @@ export const ROUTES = {
     ...turn,
     rest: rest("POST", "/v1/agents/:agentId/invoke/async"),
   },
+  "turn.edit": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turn,
+    rest: onConversation("POST", "/edit/:messageId"),
+  },
+  "turn.editStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/edit/:messageId/stream"),
+  },
   "turn.follow": {
     kind: "subscription",
     scope: "conversations:read",
@@ -87,12 +102,20 @@ export const ROUTES = {
   "turn.await": { kind: "query", scope: "conversations:read", tenant: "conversation", ...attach },
 
   "conversation.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET") },
+  "conversation.branches": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read },
   "conversation.runState": {
     kind: "query",
     scope: "conversations:read",
     tenant: "conversation",
     ...read,
     rest: onConversation("GET", "/run-state"),
+  },
+  "conversation.message": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...read,
+    rest: onConversation("GET", "/messages/:messageId"),
   },
   "conversation.stop": {
     kind: "mutation",
@@ -108,6 +131,13 @@ export const ROUTES = {
     ...write,
     rest: onConversation("DELETE", "/queue/:messageId"),
   },
+  "conversation.changeMessage": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("PATCH", "/queue/:messageId"),
+  },
   "conversation.clearQueue": {
     kind: "mutation",
     scope: "conversations:write",
@@ -115,14 +145,31 @@ export const ROUTES = {
     ...write,
     rest: onConversation("DELETE", "/queue"),
   },
-  "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn, idempotency: "natural" },
+  "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn },
   "conversation.drainStream": {
     kind: "subscription",
     scope: "conversations:write",
     tenant: "conversation",
     ...turnStream,
-    idempotency: "natural",
     rest: onConversation("POST", "/drain/stream"),
+  },
+
+  "card.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read },
+  "card.answer": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn },
+  "card.answerStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/answers"),
+  },
+  "card.decide": { kind: "mutation", scope: "approvals", tenant: "conversation", ...turn },
+  "card.decideStream": {
+    kind: "subscription",
+    scope: "approvals",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/approvals/:cardId"),
   },
 
   "execution.get": { kind: "query", scope: "conversations:read", tenant: "execution", ...read, rest: rest("GET", "/v1/tasks/:taskId") },
@@ -162,13 +209,13 @@ export const ROUTES = {
     rest: rest("DELETE", "/v1/tasks/:taskId"),
   },
 
-  "agent.create": { kind: "mutation", scope: "agents:write", tenant: "organization", ...creates },
+  "agent.create": { kind: "mutation", scope: "agents:write", tenant: "organization", ...write },
   "agent.update": { kind: "mutation", scope: "agents:write", tenant: "agent", ...write },
   "agent.deploy": { kind: "mutation", scope: "agents:write", tenant: "agent", ...write },
   "agent.get": { kind: "query", scope: "agents:read", tenant: "agent", ...read },
   "agent.list": { kind: "query", scope: "agents:read", tenant: "organization", ...read },
 
-  "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...creates, rateLimit: "admin" },
+  "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
   "key.revoke": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
 
@@ -179,34 +226,10 @@ export const ROUTES = {
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
 
-  "admin.createOrganization": {
-    ...administration,
-    tenant: "none",
-    mutating: true,
-    idempotency: "none",
-    rest: rest("POST", "/admin/organizations"),
-  },
-  "admin.createKey": {
-    ...administration,
-    tenant: "organization",
-    mutating: true,
-    idempotency: "none",
-    rest: rest("POST", "/admin/api-keys"),
-  },
-  "admin.listKeys": {
-    ...administration,
-    tenant: "organization",
-    mutating: false,
-    idempotency: "natural",
-    rest: rest("GET", "/admin/api-keys"),
-  },
-  "admin.revokeKey": {
-    ...administration,
-    tenant: "organization",
-    mutating: true,
-    idempotency: "natural",
-    rest: rest("DELETE", "/admin/api-keys/:id"),
-  },
+  "admin.createOrganization": { ...write, ...administration, tenant: "none", rest: rest("POST", "/admin/organizations") },
+  "admin.createKey": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/api-keys") },
+  "admin.listKeys": { ...read, ...administration, tenant: "organization", rest: rest("GET", "/admin/api-keys") },
+  "admin.revokeKey": { ...write, ...administration, tenant: "organization", rest: rest("DELETE", "/admin/api-keys/:id") },
 } as const satisfies Record<string, RouteRow>;
 
 export type RouteName = keyof typeof ROUTES;

@@ -5,6 +5,7 @@ import { streamTurn } from "./stream-turn.ts";
 
 const caller: Caller = { organizationId: "o", principalId: "p", scopes: new Set(), agentIds: null };
 const input = { agentId: "a", conversationId: "c", text: "And then?", idempotencyKey: "k" } as unknown as SubmitInput;
+const facts = { route: "turn.stream" };
 const paused = { status: "paused", turnId: "t1" } as Execution;
 
 const event = <Type extends EventType>(n: number, type: Type, data: EventData[Type], turnId: string | null = null) =>
@@ -13,8 +14,16 @@ const queued = event(4, "queue.updated", { action: "enqueue", messageId: "m2", q
 const started = event(7, "turn.started", { turnNumber: 2, attempt: 1, agentVersion: 1 }, "t2");
 const ended = event(8, "turn.completed", { turnNumber: 2, result: "", usage: NO_USAGE, more: false }, "t2");
 
+interface Given {
+  log: LogEvent[];
+  replayed?: boolean;
+  waits?: boolean;
+  /** The turn that the message has gone into. */
+  turnId?: string;
+}
+
 /** A gateway whose second message met a conversation that waits for an answer. */
-function gatewayOf({ log, replayed = false, waits = true }: { log: LogEvent[]; replayed?: boolean; waits?: boolean }): Gateway {
+function gatewayOf({ log, replayed = false, waits = true, turnId = "t2" }: Given): Gateway {
   const ids = { conversationId: "c", messageId: "m2", turnId: "t2" };
   const submitted = { action: "queued", mode: "auto", ...ids, position: 1, queueDepth: 1, cursor: "1-3", replayed } as const;
   async function* events(after: Cursor) {
@@ -26,6 +35,7 @@ function gatewayOf({ log, replayed = false, waits = true }: { log: LogEvent[]; r
     submitMessage: async () => submitted,
     submitAndFollow: async () => ({ submitted, execution: paused, cursor: "1-3" as Cursor, events: events("1-3" as Cursor) }),
     followConversation: async (_caller, { after }) => ({ execution: paused, cursor: after as Cursor, events: events(after as Cursor) }),
+    getMessage: async () => ({ state: waits ? "queued" : "done", turnId }) as never,
     getRunState: async () => ({ state: "paused", turnId: "t1", queue, cursor: log.at(-1)?.cursor }) as never,
   };
   return gateway as Gateway;
@@ -34,7 +44,7 @@ function gatewayOf({ log, replayed = false, waits = true }: { log: LogEvent[]; r
 async function typesOf(gateway: Gateway, after: string | null = null): Promise<string[]> {
   const types: string[] = [];
   const leaving = new AbortController().signal;
-  for await (const [, item] of streamTurn({ gateway, caller, input, after: after as Cursor | null, leaving })) types.push(item.type);
+  for await (const [, item] of streamTurn({ gateway, caller, input, facts, after: after as Cursor | null, leaving })) types.push(item.type);
   return types;
 }
 
@@ -52,4 +62,15 @@ test("a client that comes back to a message behind a card gets what it missed an
   const gateway = gatewayOf({ log: [event(3, "turn.paused", { cardIds: [] }, "t1"), queued] });
   expect(await typesOf(gateway, "1-3")).toEqual(["queue.updated"]);
   expect(await typesOf(gateway, "1-4")).toEqual([]);
+});
+
+test("a client that comes back after its message went into another turn sees that one's end, and no more", async () => {
+  const theirs = event(5, "turn.started", { turnNumber: 2, attempt: 1, agentVersion: 1 }, "t9");
+  const end = event(6, "turn.completed", { turnNumber: 2, result: "", usage: NO_USAGE, more: true }, "t9");
+  const gateway = gatewayOf({
+    log: [queued, theirs, end, event(7, "turn.started", started.data as never, "t3"), ended],
+    waits: false,
+    turnId: "t9",
+  });
+  expect(await typesOf(gateway, "1-5")).toEqual(["turn.completed"]);
 });

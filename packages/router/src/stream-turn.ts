@@ -1,8 +1,9 @@
-import { type Cursor, compareCursors, type LogEvent, type SubmitInput, type SubmitResult } from "@parley/contracts";
-import type { Caller, Gateway } from "@parley/domain";
+import type { Cursor, LogEvent, SubmitInput, SubmitResult } from "@parley/contracts";
+import type { Caller, Gateway, SubmitFacts } from "@parley/domain";
 import { type TrackedEnvelope, tracked } from "@trpc/server";
+import { catchUp, moves } from "./catch-up.ts";
 import { followLog } from "./follow-log.ts";
-import { turnEndDetector } from "./turn-end.ts";
+import { messageEnd } from "./track-message.ts";
 import { endsWithQueued, waitsBehindCard } from "./waits-behind-card.ts";
 
 /** A turn's stream: the first item says what became of the message, the log's events follow. */
@@ -13,6 +14,7 @@ interface Streaming {
   caller: Caller;
   /** With an idempotency key, so that sending it again gives the first answer. */
   input: SubmitInput;
+  facts: SubmitFacts;
   /** What a reconnecting client saw last. */
   after: Cursor | null;
   leaving: AbortSignal;
@@ -20,32 +22,28 @@ interface Streaming {
 
 type Items = AsyncGenerator<TrackedEnvelope<StreamItem>, void>;
 
-const ROUTE = { route: "turn.stream" };
-
-/** Submits a message and follows it until its own turn is over, or waits behind a card; or goes on with that after a cut. */
+/** Submits a message and follows it until its turn is over, or waits behind a card; or goes on with that after a cut. */
 export const streamTurn = (streaming: Streaming): Items =>
   streaming.after === null ? begin(streaming) : goOn({ ...streaming, after: streaming.after });
 
-async function* begin({ gateway, caller, input, leaving }: Streaming): Items {
-  const following = await gateway.submitAndFollow(caller, input, { ...ROUTE, signal: leaving });
+async function* begin({ gateway, caller, input, facts, leaving }: Streaming): Items {
+  const following = await gateway.submitAndFollow(caller, input, { ...facts, signal: leaving });
   const { submitted } = following;
   yield tracked(submitted.cursor, { type: "submitted", cursor: submitted.cursor, data: submitted });
   const waits = await waitsBehindCard(gateway, caller, following);
-  yield* followLog({ following, endsWith: waits ? endsWithQueued(submitted) : turnEndDetector(submitted), leaving });
+  yield* followLog({ following, endsWith: waits ? endsWithQueued(submitted) : messageEnd(submitted), leaving });
 }
 
-async function* goOn({ gateway, caller, input, after, leaving }: Streaming & { after: Cursor }): Items {
-  const submitted = await gateway.submitMessage(caller, input, ROUTE);
-  const { conversationId, messageId, turnId } = submitted;
-  const { state, turnId: current, queue, cursor } = await gateway.getRunState(caller, conversationId);
-  const moves = state === "ready" || state === "running";
-  const isQueued = queue.some(({ id }) => id === messageId);
-  const mayEndLater = (moves && current === turnId) || (state !== "paused" && isQueued);
-  // A turn that is over ended at or before the head, and one behind a card may never come: there is nothing to wait for beyond it.
-  const head = mayEndLater ? null : (cursor as Cursor);
-  if (head !== null && compareCursors(after, head) >= 0) return;
-  const following = await gateway.followConversation(caller, { conversationId, after, signal: leaving });
-  const isLast = turnEndDetector(submitted);
-  const endsWith = (event: LogEvent): boolean => isLast(event) || (head !== null && compareCursors(event.cursor, head) >= 0);
-  yield* followLog({ following, endsWith, leaving });
+async function* goOn({ gateway, caller, input, facts, after, leaving }: Streaming & { after: Cursor }): Items {
+  const submitted = await gateway.submitMessage(caller, input, facts);
+  const { conversationId, messageId } = submitted;
+  const message = await gateway.getMessage(caller, { conversationId, messageId });
+  const waits = message.state === "queued";
+  yield* catchUp({
+    ...{ gateway, caller, conversationId, after, leaving },
+    // One behind a card may never come.
+    goesOn: (state) => (waits ? state.state !== "paused" : moves(state) && state.turnId === message.turnId),
+    // Which turn it went into may have been told before the cut.
+    isLast: messageEnd(waits ? submitted : { ...submitted, turnId: message.turnId }),
+  });
 }

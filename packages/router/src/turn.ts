@@ -1,15 +1,14 @@
-import { BOUNDS, conversationId, cursor, followInput, submitInput, turnId } from "@parley/contracts";
+import { BOUNDS, conversationId, cursor, editInput, followInput, submitInput, turnId } from "@parley/contracts";
 import { z } from "zod";
 import { followLog } from "./follow-log.ts";
-import { procedure } from "./procedure.ts";
+import { changing, changingStream, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamTurn } from "./stream-turn.ts";
 
-/** The key is needed: a stream that reconnects sends its message again, which must not run twice. */
-const streamInput = submitInput.safeExtend({
-  idempotencyKey: z.string().min(1).max(255),
-  lastEventId: cursor.nullish(),
-});
+const resumable = { lastEventId: cursor.nullish() };
+const streamInput = submitInput.safeExtend(resumable);
+const editTurnInput = submitInput.safeExtend({ conversationId, ...editInput.shape });
+const editStreamInput = editTurnInput.safeExtend(resumable);
 
 const awaitInput = z.object({
   conversationId,
@@ -18,13 +17,43 @@ const awaitInput = z.object({
 });
 
 export const turn = {
-  submit: procedure("turn.submit")
+  submit: changing("turn.submit")
     .input(submitInput)
-    .mutation(({ ctx, input }) => ctx.gateway.submitMessage(ctx.caller, input, { route: "turn.submit" })),
+    .mutation(({ ctx, input }) =>
+      ctx.gateway.submitMessage(ctx.caller, { ...input, idempotencyKey: ctx.once?.key }, { route: "turn.submit" }),
+    ),
 
-  stream: procedure("turn.stream")
+  stream: changingStream("turn.stream")
     .input(streamInput)
-    .subscription(({ ctx, input: { lastEventId, ...input } }) => streamTurn({ ...ctx, input, after: lastEventId ?? null })),
+    .subscription(({ ctx, input: { lastEventId, ...input } }) =>
+      streamTurn({
+        ...ctx,
+        input: { ...input, idempotencyKey: ctx.once.key },
+        facts: { route: ctx.once.route },
+        after: lastEventId ?? null,
+      }),
+    ),
+
+  edit: changing("turn.edit")
+    .input(editTurnInput)
+    .mutation(({ ctx, input: { messageId, expectedVersion, ...input } }) =>
+      ctx.gateway.submitMessage(
+        ctx.caller,
+        { ...input, idempotencyKey: ctx.once?.key },
+        { route: "turn.edit", edits: { messageId, expectedVersion } },
+      ),
+    ),
+
+  editStream: changingStream("turn.editStream")
+    .input(editStreamInput)
+    .subscription(({ ctx, input: { messageId, expectedVersion, lastEventId, ...input } }) =>
+      streamTurn({
+        ...ctx,
+        input: { ...input, idempotencyKey: ctx.once.key },
+        facts: { route: ctx.once.route, edits: { messageId, expectedVersion } },
+        after: lastEventId ?? null,
+      }),
+    ),
 
   follow: procedure("turn.follow")
     .input(followInput)

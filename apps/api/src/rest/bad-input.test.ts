@@ -23,7 +23,7 @@ test.each([
   ["a word for a switch", { input: { text: "a" }, run_locally: "yes" }, invalid(["body", "run_locally"], "bool_type")],
   ["an unknown format", { input: { text: "a" }, output_format: "xml" }, invalid(["body", "output_format"], "enum")],
   ["a text for a schema", { input: { text: "a" }, output_schema: "{}" }, invalid(["body", "output_schema"], "dict_type")],
-  ["a mode that is not served", { input: { text: "a" }, on_running: "interrupt" }, invalid(["body", "on_running"], "enum")],
+  ["a mode that is not served", { input: { text: "a" }, on_running: "shout" }, invalid(["body", "on_running"], "enum")],
 ])("%s is refused with the field's path, and nothing is kept", async (_name, body, expected) => {
   const door = await startDoor();
   for (const path of ["/invoke", "/invoke/stream"]) {
@@ -113,8 +113,8 @@ test("a body that is cut in the middle starts nothing, and the door goes on", as
 
 test("unknown paths and methods answer in the door's shape", async () => {
   const door = await startDoor();
-  const edit = await door.call("POST", `${door.base}/conversations/${newId()}/edit/${newId()}`, { input: { text: "a" } });
-  expect(edit).toMatchObject({ status: 404, body: { detail: "Not found." } });
+  const rename = await door.call("POST", `${door.base}/conversations/${newId()}/rename`, { title: "a" });
+  expect(rename).toMatchObject({ status: 404, body: { detail: "Not found." } });
   const put = await door.call("PUT", `/v1/tasks/${newId()}`);
   expect(put).toMatchObject({ status: 405, body: { detail: expect.any(String) } });
   expect(put.headers.get("allow")).toBe("GET, DELETE");

@@ -1,6 +1,7 @@
 import {
   agentId as agentIdSchema,
   type Cursor,
+  cardId as cardIdSchema,
   conversationId as conversationIdSchema,
   cursor,
   executionId,
@@ -8,8 +9,8 @@ import {
   type Limits,
   messageId,
 } from "@parley/contracts";
-import { type Caller, type Gateway, type Log, mayUseAgent } from "@parley/domain";
-import type { OpenStream } from "@parley/router";
+import { type Caller, type Gateway, type Log, mayUseAgent, type Once } from "@parley/domain";
+import { idempotencyKey, type OpenStream, type RouteName, readIdempotencyKey } from "@parley/router";
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Attachments } from "../attachments.ts";
@@ -18,6 +19,8 @@ import { parse } from "./parse.ts";
 
 /** One authorised request of this door. */
 export interface Call {
+  /** Its row in the registry: idempotency keys are scoped to it. */
+  route: RouteName;
   request: Request;
   response: Response;
   caller: Caller;
@@ -36,7 +39,13 @@ export interface Door {
 
 export type Handler = (door: Door, call: Call) => Promise<void>;
 
-const names = { agentId: "agent_id", conversationId: "conversation_id", messageId: "message_id", taskId: "task_id" } as const;
+const names = {
+  agentId: "agent_id",
+  cardId: "card_id",
+  conversationId: "conversation_id",
+  messageId: "message_id",
+  taskId: "task_id",
+} as const;
 type Parameter = keyof typeof names;
 
 /** Reads path parameters under the names that callers know them by. */
@@ -55,6 +64,8 @@ function agentPath(call: Call, agentId: string): Caller {
 const onAgentSchema = z.object({ agent_id: agentIdSchema });
 const onConversationSchema = onAgentSchema.extend({ conversation_id: conversationIdSchema });
 const onMessageSchema = onConversationSchema.extend({ message_id: messageId });
+const onEntrySchema = onConversationSchema.extend({ message_id: z.string().max(100) });
+const onCardSchema = onConversationSchema.extend({ card_id: cardIdSchema });
 const onTaskSchema = z.object({ task_id: executionId });
 
 export function onAgent(call: Call) {
@@ -72,7 +83,32 @@ export function onMessage(call: Call) {
   return { agentId, conversationId, messageId, caller: agentPath(call, agentId) };
 }
 
+/** The same where the path may name any entry of the thread. */
+export function onEntry(call: Call) {
+  const { agent_id: agentId, conversation_id: conversationId, message_id: entryId } = pathOf(call, onEntrySchema);
+  return { agentId, conversationId, entryId, caller: agentPath(call, agentId) };
+}
+
+export function onCard(call: Call) {
+  const { agent_id: agentId, conversation_id: conversationId, card_id: cardId } = pathOf(call, onCardSchema);
+  return { conversationId, cardId, caller: agentPath(call, agentId) };
+}
+
 export const onTask = (call: Call) => pathOf(call, onTaskSchema).task_id;
+
+const keyHeader = z.object({ "idempotency-key": idempotencyKey.optional() });
+
+/** The call's idempotency key: the header's, or what the body names. Throws `bad_request` where they differ. */
+export function keyOf({ request }: Call, inBody?: string | null): string | undefined {
+  const { "idempotency-key": header = null } = parse(keyHeader, request.headers, "header");
+  return readIdempotencyKey({ header, input: inBody ?? undefined });
+}
+
+/** What tells a repeated call from a new one, where it has a key. */
+export function onceOf(call: Call): Once | undefined {
+  const key = keyOf(call);
+  return key === undefined ? undefined : { route: call.route, key };
+}
 
 /** Where a returning client stopped reading: `Last-Event-ID`, else `?after=`. Throws `invalid_cursor`. */
 export function resumeCursor({ headers, query }: Request): Cursor | undefined {

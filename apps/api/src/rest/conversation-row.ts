@@ -1,12 +1,32 @@
-import type { ConversationView, ExecutionView, Question, RunState, ThreadEntry, ThreadMessage, Usage } from "@parley/contracts";
+import type {
+  Branch,
+  Card,
+  ConversationView,
+  ExecutionView,
+  MessageView,
+  RunState,
+  ThreadEntry,
+  ThreadMessage,
+  Usage,
+} from "@parley/contracts";
+import { approvalRow, cardRow, questionsRow } from "./card-row.ts";
 import { executionRow, userRow } from "./execution-row.ts";
 
-/** A cheap look at what a conversation does now. `is_running` counts a turn that waits for a worker, too. */
+/** What the conversation waits for. Questions come first: an approval is for other callers. */
+function waitsFor(cards: Card[]): string {
+  if (cards.some(({ kind }) => kind === "questions")) return "awaiting_answers";
+  return cards.length > 0 ? "awaiting_approval" : "regular";
+}
+
+/**
+ * A cheap look at what a conversation does now. `is_running` counts a turn that waits for a worker, too. A turn that is paused can be
+ * steered as well: that takes the place of its cards.
+ */
 export const runStateRow = (state: RunState) => ({
   conversation_id: state.conversationId,
   is_running: state.state === "ready" || state.state === "running",
-  is_steerable: false,
-  steer_target: "none",
+  is_steerable: state.state !== "idle",
+  steer_target: state.state === "idle" ? "none" : "router",
   active_child_id: state.activeChildId,
   queue_depth: state.queueDepth,
   queued_messages: state.queue.map((message) => ({
@@ -21,14 +41,34 @@ export const runStateRow = (state: RunState) => ({
     turn_id: message.turnId,
   })),
   execution_status: state.status,
-  conversation_state: state.state === "paused" || state.cardsOpen > 0 ? "awaiting_answers" : "regular",
+  conversation_state: waitsFor(state.cards),
   state: state.state,
   held: state.held,
   turn_id: state.turnId,
   turn_number: state.turnNumber,
   cards_open: state.cardsOpen,
+  cards: state.cards.map(cardRow),
+  steers_waiting: state.steersWaiting,
   cursor: state.cursor,
   version: state.version,
+  branch: state.branch,
+});
+
+/** One message, wherever it stands: `position` counts from 1 in the queue, and is 0 where it does not wait there. */
+export const messageRow = (message: MessageView) => ({
+  id: message.id,
+  conversation_id: message.conversationId,
+  agent_id: message.agentId,
+  state: message.state,
+  mode: message.mode,
+  turn_id: message.turnId,
+  is_steering: message.steering,
+  position: message.position,
+  text: message.text,
+  files: message.files,
+  user: userRow(message.user),
+  enqueued_at: message.enqueuedAt,
+  expires_at: message.expiresAt,
 });
 
 const usageRow = (usage: Usage) => ({
@@ -37,16 +77,6 @@ const usageRow = (usage: Usage) => ({
   total_tokens: usage.inputTokens + usage.outputTokens,
   cost_usd: null,
   llm_calls: usage.modelCalls,
-});
-
-export const questionRow = (question: Question) => ({
-  id: question.id,
-  text: question.text,
-  header: question.header ?? null,
-  multi_select: question.multiSelect,
-  allow_free_text: question.allowFreeText,
-  required: question.required,
-  options: question.options,
 });
 
 /** One entry of the activity thread. `kind` tells the kinds apart; clients that look at the members present still can. */
@@ -74,15 +104,9 @@ function activityEntry(entry: ThreadEntry) {
       return { id, created_at, kind: "sub_agent_trigger", agent_id, task_id, query, files: [], reasoning: null, turn_id };
     }
     case "questions":
-      // The card's own id: answers name it as `decision_id`.
-      return {
-        id: entry.cardId,
-        created_at,
-        kind: "ask_user_questions",
-        status: entry.status,
-        questions: entry.questions.map(questionRow),
-        turn_id,
-      };
+      return questionsRow({ ...entry, id: entry.cardId }, entry.questions, entry.answers);
+    case "approval":
+      return approvalRow({ ...entry, id: entry.cardId }, entry.approval, entry.comment);
   }
 }
 
@@ -92,10 +116,14 @@ const viewRow = ({ execution, thread, usage }: ExecutionView) => ({
   usage: usageRow(usage),
 });
 
-/** A conversation whole. `usage` counts the root and every child. */
-export const conversationRow = (view: ConversationView) => ({
+const branchRow = ({ branch, editedMessageId, endedAt }: Branch) => ({ branch, edited_message_id: editedMessageId, ended_at: endedAt });
+
+/** A conversation whole. `usage` counts the root and every child. `branch` is the one shown, `branches` those that edits have ended. */
+export const conversationRow = (view: ConversationView, branches: Branch[]) => ({
   conversation_id: view.conversationId,
   version: view.version,
+  branch: view.branch,
+  branches: branches.map(branchRow),
   ...viewRow(view.root),
   usage: usageRow(view.usage),
   sub_executions: view.children.map(viewRow),

@@ -1,12 +1,12 @@
 import { type LogEvent, NO_USAGE } from "@parley/contracts";
 import { expect, test } from "vitest";
-import { translate, type WireEvent } from "./events.ts";
+import { streamState, translate, type WireEvent } from "./events.ts";
 import { fact, ROOT_ID, root } from "./testing/facts.ts";
 
 const usage = { ...NO_USAGE, inputTokens: 5, outputTokens: 7 };
 
 function tell(...events: LogEvent[]): WireEvent[] {
-  const state = { root: root(), children: new Map() };
+  const state = streamState(root());
   return events.flatMap((event) => translate(state, event));
 }
 
@@ -132,18 +132,110 @@ test("an attempt that takes over says from where the reader discards, and a snap
 test("the queue's changes name the action and the depth", () => {
   expect(tell(fact(1, "queue.updated", { action: "drain", messageId: "m", queueDepth: 2 }))[0]).toMatchObject({
     type: "gateway_queue_updated",
-    data: { conversation_id: ROOT_ID, last_action: "drain", message_id: "m", queue_depth: 2 },
+    data: { conversation_id: ROOT_ID, last_action: "drain", message_id: "m", message_ids: ["m"], queue_depth: 2 },
   });
 });
 
+test("what this wire has no word for is told in its words: given up as cancelled, changed as put in line", () => {
+  const expired = fact(1, "queue.updated", { action: "expire", messageId: null, messageIds: ["m", "n"], queueDepth: 3 });
+  const edited = fact(2, "message.edited", { messageId: "o", input: { text: "New", files: [] } });
+  const reordered = fact(3, "queue.updated", { action: "reorder", messageId: "o", queueDepth: 3 });
+  expect(tell(expired, edited, reordered).map(({ type, data }) => [type, data])).toEqual([
+    [
+      "gateway_queue_updated",
+      { conversation_id: ROOT_ID, last_action: "cancel", message_id: null, message_ids: ["m", "n"], queue_depth: 3 },
+    ],
+    ["gateway_queue_updated", { conversation_id: ROOT_ID, last_action: "enqueue", message_id: "o", message_ids: ["o"], queue_depth: 3 }],
+    ["gateway_queue_updated", { conversation_id: ROOT_ID, last_action: "reorder", message_id: "o", message_ids: ["o"], queue_depth: 3 }],
+  ]);
+});
+
+test("a steer says whether it was taken or came too late, and an edit what it cut off", () => {
+  const applied = fact(1, "steer.applied", { messageId: "m", step: 2, text: "Shorter", files: [] });
+  const deferred = fact(2, "steer.deferred", { messageId: "n", queueDepth: 1 });
+  const edited = fact(3, "conversation.edited", { messageId: "a", newMessageId: "b", branch: 1, fromTurn: 2 });
+  expect(tell(applied, deferred, edited).map(({ type, data }) => [type, data])).toEqual([
+    ["steer_applied", { message_id: "m", turn_id: "turn-1", step: 2, text: "Shorter", files: [] }],
+    ["steer_deferred", { message_id: "n", turn_id: "turn-1", queue_depth: 1 }],
+    ["conversation_edited", { message_id: "a", new_message_id: "b", branch: 1, from_turn: 2 }],
+  ]);
+});
+
+const question = { id: "q", text: "Which?", multiSelect: false, allowFreeText: true, required: true, options: [] };
+const asked = fact(2, "card.opened", { cardId: "d", expiresAt: null, kind: "questions", questions: [question] });
+
 test("a card and a pause are told, and the row is paused", () => {
-  const question = { id: "q", text: "Which?", multiSelect: false, allowFreeText: true, required: true, options: [] };
-  const events = tell(created, fact(2, "card.opened", { cardId: "d", questions: [question] }), fact(3, "turn.paused", { cardIds: ["d"] }));
+  const events = tell(created, asked, fact(3, "turn.paused", { cardIds: ["d"] }));
   expect(events[1]).toMatchObject({
     type: "ask_user_questions",
-    data: { id: "d", status: "pending", questions: [{ id: "q", multi_select: false }] },
+    data: { id: "d", status: "pending", outcome: null, expires_at: null, questions: [{ id: "q", multi_select: false }] },
   });
   expect(events[2]).toMatchObject({ type: "task_updated", data: { status: "paused", paused_at: "2026-01-01T00:00:03.000Z" } });
+});
+
+test("a call to approve is told with what a decision is bound to, under the id of whoever asks", () => {
+  const approval = { tool: "send", arguments: { to: "all" }, argumentsHash: "abc", agentId: "b" };
+  const card = { cardId: "d", expiresAt: "2026-01-02T00:00:00.000Z", kind: "approval", approval } as const;
+  expect(tell(fact(2, "card.opened", card, { executionId: "k" }))[0]).toMatchObject({
+    type: "approval_requested",
+    task_id: "k",
+    data: {
+      id: "d",
+      kind: "approval",
+      status: "pending",
+      tool_name: "send",
+      payload: { to: "all" },
+      arguments_hash: "abc",
+      expires_at: card.expiresAt,
+    },
+  });
+});
+
+test("a closed card says its outcome, by whom, and what was said", () => {
+  const answers = [{ questionId: "q", selectedOptionIds: [], freeText: "This" }];
+  const closed = [
+    fact(1, "card.closed", { cardId: "d", outcome: "answered", answer: { answers }, by: "key_1" }),
+    fact(2, "card.closed", { cardId: "e", outcome: "denied", answer: { comment: "No" }, by: "key_1" }),
+    fact(3, "card.closed", { cardId: "f", outcome: "expired" }),
+  ];
+  expect(tell(...closed).map(({ type, data }) => [type, data])).toEqual([
+    [
+      "decision_closed",
+      {
+        ...{ decision_id: "d", outcome: "answered", comment: null, decided_by: "key_1" },
+        answers: [{ question_id: "q", selected_option_ids: [], free_text: "This" }],
+      },
+    ],
+    ["decision_closed", { decision_id: "e", outcome: "denied", answers: null, comment: "No", decided_by: "key_1" }],
+    ["decision_closed", { decision_id: "f", outcome: "expired", answers: null, comment: null, decided_by: null }],
+  ]);
+});
+
+test("a turn that goes on after a decision is not told to begin again; one whose attempt was lost is", () => {
+  const again = (attempt: number) => fact(6, "turn.started", { turnNumber: 1, attempt, agentVersion: 1 });
+  const resumed = tell(
+    created,
+    started,
+    asked,
+    fact(4, "turn.paused", { cardIds: ["d"] }),
+    fact(5, "turn.resumed", { cardId: "d" }),
+    again(2),
+  );
+  expect(resumed.map(({ type }) => type).slice(3)).toEqual(["ask_user_questions", "task_updated", "task_updated", "task_updated"]);
+  expect(resumed.at(-1)?.data).toMatchObject({ status: "executing" });
+  const lost = fact(5, "attempt.superseded", { attempt: 1, nextAttempt: 2, discardFrom: started.cursor, reason: "lease_lost" });
+  const upstream = fact(5, "attempt.superseded", { attempt: 2, nextAttempt: 2, discardFrom: started.cursor, reason: "upstream" });
+  expect(tell(created, started, lost, again(2)).map(({ type }) => type)).toContain("attempt_superseded");
+  expect(tell(created, started, lost, again(2)).filter(({ type }) => type === "turn_started")).toHaveLength(2);
+  expect(tell(created, started, upstream, again(2)).filter(({ type }) => type === "turn_started")).toHaveLength(1);
+});
+
+test("a background child that waits for a person is told with its row and what it waits for", () => {
+  expect(tell(born, fact(4, "child.paused", { childId: "k", agentId: "b", cardIds: ["d"] })).at(-1)).toMatchObject({
+    type: "sub_task_paused",
+    task_id: "k",
+    data: { id: "k", agent_id: "b", status: "paused", input: { text: "A joke" }, cards: ["d"] },
+  });
 });
 
 test("retries and other models are told, a finished step is not told twice", () => {

@@ -1,14 +1,20 @@
-import type { Execution, LogEvent } from "@parley/contracts";
-import { questionRow } from "./conversation-row.ts";
+import type { EventOf, Execution, LogEvent } from "@parley/contracts";
+import { closedCardRow, openedCardRow } from "./card-row.ts";
 import { executionRow } from "./execution-row.ts";
-import { bornChild, finishedChild } from "./fold-children.ts";
+import { bornChild, finishedChild, pausedChild } from "./fold-children.ts";
 import { foldExecution } from "./fold-execution.ts";
 
 /** What a stream knows: the root as of its last event, and the children born on this stream and not finished yet. */
 export interface StreamState {
   root: Execution;
   children: Map<string, Execution>;
+  /** Null before a fact has told it. */
+  queueDepth: number | null;
+  /** An attempt was lost and the next one has not begun. */
+  isSuperseded: boolean;
 }
+
+export const streamState = (root: Execution): StreamState => ({ root, children: new Map(), queueDepth: null, isSuperseded: false });
 
 /** One frame's JSON. `task_id` is the execution that the fact is about: the conversation, or a child of it. */
 export interface WireEvent {
@@ -51,12 +57,14 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
     case "turn.started": {
       if (!isRoot) return [];
       const { turnNumber: turn_number, attempt } = event.data;
-      return [
-        ["task_updated", executionRow(state.root)],
-        ["turn_started", { turn_id, turn_number, attempt }],
-      ];
+      // A turn that goes on after a decision began long before: it is told to begin again only where an attempt was lost.
+      const begins = attempt === 1 || state.isSuperseded;
+      state.isSuperseded = false;
+      const updated: Fact = ["task_updated", executionRow(state.root)];
+      return begins ? [updated, ["turn_started", { turn_id, turn_number, attempt }]] : [updated];
     }
     case "attempt.superseded": {
+      state.isSuperseded = event.data.reason !== "upstream";
       const { attempt, nextAttempt: next_attempt, discardFrom: discard_from, reason } = event.data;
       return [["attempt_superseded", { turn_id, attempt, next_attempt, discard_from, reason }]];
     }
@@ -87,24 +95,40 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
     }
     case "model.fell_back":
       return [["model_fell_back", event.data]];
-    case "queue.updated": {
-      const { action: last_action, messageId: message_id, queueDepth: queue_depth } = event.data;
-      return [["gateway_queue_updated", { conversation_id: state.root.conversationId, queue_depth, last_action, message_id }]];
+    case "child.paused": {
+      const child = pausedChild(state.root, state.children.get(event.data.childId), event);
+      state.children.set(child.id, child);
+      return [["sub_task_paused", { ...executionRow(child), cards: event.data.cardIds }, child.id]];
     }
-    case "card.opened": {
-      const { cardId: id, questions } = event.data;
-      return [
-        [
-          "ask_user_questions",
-          { id, created_at: event.at, kind: "ask_user_questions", status: "pending", questions: questions.map(questionRow) },
-        ],
-      ];
+    case "queue.updated":
+      state.queueDepth = event.data.queueDepth;
+      return [queueFact(state, event.data)];
+    case "message.edited":
+      return [queueFact(state, { action: "enqueue", messageId: event.data.messageId })];
+    case "steer.applied": {
+      const { messageId: message_id, step, text, files } = event.data;
+      return [["steer_applied", { message_id, turn_id, step, text, files }]];
     }
+    case "steer.deferred": {
+      const { messageId: message_id, queueDepth: queue_depth } = event.data;
+      state.queueDepth = queue_depth;
+      return [["steer_deferred", { message_id, turn_id, queue_depth }]];
+    }
+    case "conversation.edited": {
+      const { messageId: message_id, newMessageId: new_message_id, branch, fromTurn: from_turn } = event.data;
+      return [["conversation_edited", { message_id, new_message_id, branch, from_turn }]];
+    }
+    case "card.opened":
+      return [[event.data.kind === "questions" ? "ask_user_questions" : "approval_requested", openedCardRow(event)]];
     case "card.closed":
-      return [["decision_closed", { decision_id: event.data.cardId, outcome: event.data.outcome }]];
+      return [["decision_closed", closedCardRow(event)]];
     case "turn.paused":
     case "turn.resumed":
       return isRoot ? [["task_updated", executionRow(state.root)]] : [];
+    case "conversation.compacted": {
+      const { throughTurn: through_turn, level } = event.data;
+      return [["task_compactization", { type: "summarization", data: { through_turn, level } }]];
+    }
     case "turn.completed":
     case "turn.failed":
     case "turn.stopped": {
@@ -122,6 +146,20 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
     }
   }
 }
+
+type QueueChange = Pick<EventOf<"queue.updated">["data"], "action" | "messageId" | "messageIds">;
+
+/** A message that is given up is told as one that was cancelled: this wire has no other word for it. */
+const queueFact = (state: StreamState, { action, messageId, messageIds }: QueueChange): Fact => [
+  "gateway_queue_updated",
+  {
+    conversation_id: state.root.conversationId,
+    queue_depth: state.queueDepth,
+    last_action: action === "expire" ? "cancel" : action,
+    message_id: messageId,
+    message_ids: messageIds ?? (messageId === null ? [] : [messageId]),
+  },
+];
 
 const toolCall = ({ callId, tool }: { callId: string; tool: string }) => ({
   request_id: callId,

@@ -33,6 +33,19 @@ export function bornChild(root: Execution, event: EventOf<"child.created">): Exe
   };
 }
 
+/** A background child's row while it waits for a person. */
+export function pausedChild(root: Execution, child: Execution | undefined, event: EventOf<"child.paused">): Execution {
+  const { childId, agentId } = event.data;
+  const born =
+    child ??
+    bornChild(root, {
+      ...event,
+      type: "child.created",
+      data: { childId, agentId, mode: "async", agentVersion: 0, agentName: "", query: "" },
+    });
+  return { ...born, status: "paused", updatedAt: event.at };
+}
+
 /**
  * A child's row as it ends. `child` is what the stream knew of it; without it its query and its time of birth are not
  * known here.

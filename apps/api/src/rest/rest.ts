@@ -5,7 +5,17 @@ import { authorize, type OpenStream, type ROUTES, type RouteName, routeRow } fro
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
 import type { Door, Handler } from "./call.ts";
-import { cancelMessage, clearQueue, getConversation, getRunState, stopConversation } from "./conversation-handlers.ts";
+import { answerStream, decideStream } from "./card-handlers.ts";
+import {
+  cancelMessage,
+  changeMessage,
+  clearQueue,
+  getConversation,
+  getMessage,
+  getRunState,
+  stopConversation,
+} from "./conversation-handlers.ts";
+import { edit, editStream } from "./edit-handlers.ts";
 import { jsonBodyReader } from "./json-body.ts";
 import { sendError, toGatewayError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
@@ -15,7 +25,7 @@ import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";
 /** The routes of the registry that are below `/v1`. */
 type RestName = {
   [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
-    ? Name extends `${"turn" | "conversation" | "execution"}.${string}`
+    ? Name extends `${"turn" | "conversation" | "card" | "execution"}.${string}`
       ? Name
       : never
     : never;
@@ -26,13 +36,19 @@ const HANDLERS: Record<RestName, Handler> = {
   "turn.invoke": invoke,
   "turn.invokeAsync": invokeAsync,
   "turn.stream": invokeStream,
+  "turn.edit": edit,
+  "turn.editStream": editStream,
   "turn.follow": followEvents,
   "conversation.get": getConversation,
   "conversation.runState": getRunState,
+  "conversation.message": getMessage,
   "conversation.stop": stopConversation,
   "conversation.cancelMessage": cancelMessage,
+  "conversation.changeMessage": changeMessage,
   "conversation.clearQueue": clearQueue,
   "conversation.drainStream": drainStream,
+  "card.answerStream": answerStream,
+  "card.decideStream": decideStream,
   "execution.get": getTask,
   "execution.list": listTasks,
   "execution.thread": getThread,
@@ -65,7 +81,7 @@ export function restRoutes(dependencies: RestDependencies): Router {
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
     const credential = credentialOf(request.headers);
     const caller = await authorize({ gateway, credential }, routeRow(name));
-    await HANDLERS[name](door, { request, response, caller, credential });
+    await HANDLERS[name](door, { route: name, request, response, caller, credential });
   }
 
   const router = Router();

@@ -1,21 +1,20 @@
-import { type Execution, isTurnEnd, type LogEvent } from "@parley/contracts";
+import type { Execution, SubmitResult } from "@parley/contracts";
 import type { Following } from "@parley/domain";
+import { trackMessage } from "@parley/router";
 import { foldExecution } from "./fold-execution.ts";
-import { leavesQueueOf, type Submitted } from "./stream-ends.ts";
 
 /**
  * The execution at the end or the pause of a message's turn, folded from its events and read from no store. Null where the
  * following ends before, or the message leaves the queue.
  */
-export async function settledTurn({ execution, events }: Following, submitted: Submitted): Promise<Execution | null> {
+export async function settledTurn({ execution, events }: Following, submitted: SubmitResult): Promise<Execution | null> {
+  const track = trackMessage(submitted);
   let row = execution;
   for await (const event of events) {
     row = foldExecution(row, event);
-    if (isSettledBy(event, submitted)) return row;
-    if (leavesQueueOf(event, submitted)) return null;
+    const standing = track(event);
+    if (standing === "ended") return row;
+    if (standing === "left") return null;
   }
   return null;
 }
-
-const isSettledBy = (event: LogEvent, { conversationId, turnId }: Submitted): boolean =>
-  event.turnId === turnId && event.executionId === conversationId && (event.type === "turn.paused" || isTurnEnd(event.type));

@@ -1,5 +1,6 @@
-import type { Cursor, LogEvent, RunState, SubmitResult } from "@parley/contracts";
+import type { CardResult, Cursor, LogEvent, RunState, SubmitResult } from "@parley/contracts";
 import { compareCursors, isTurnEnd } from "@parley/contracts";
+import { trackMessage } from "@parley/router";
 
 /** Says after which event a stream has told all that it was opened for. Asked once per event, in order. */
 export type EndsAfter = (event: LogEvent) => boolean;
@@ -14,29 +15,28 @@ function comesToRest(event: LogEvent, conversationId: string): boolean {
   return isTurnEnd(event.type) && "more" in event.data && !event.data.more;
 }
 
-const leavesQueue = (event: LogEvent): boolean =>
-  event.type === "queue.updated" && (event.data.action === "cancel" || event.data.action === "clear");
-
-/** What a message's answer named. */
-export type Submitted = Pick<SubmitResult, "conversationId" | "messageId" | "turnId">;
-
-/** Whether the message leaves the queue with this event, before its turn has come. */
-export function leavesQueueOf(event: LogEvent, { messageId }: Submitted): boolean {
-  if (event.type !== "queue.updated") return false;
-  return event.data.action === "clear" || (event.data.action === "cancel" && event.data.messageId === messageId);
-}
+const LEAVING: ReadonlySet<string> = new Set(["cancel", "clear", "expire"]);
+const emptiesQueue = (event: LogEvent): boolean =>
+  event.type === "queue.updated" && LEAVING.has(event.data.action) && event.data.queueDepth === 0;
 
 /**
  * A submitted message's stream: through its turn and the queue behind it, until the conversation rests. What rests
  * before the message's turn came does not end it (a turn ahead may be stopped or wait for an answer); the message's
  * leaving the queue does.
  */
-export function afterMessage(submitted: Submitted): EndsAfter {
-  let reached = false;
+export function afterMessage(submitted: SubmitResult): EndsAfter {
+  const track = trackMessage(submitted);
   return (event) => {
-    reached ||= event.turnId === submitted.turnId && event.type !== "queue.updated";
-    return reached ? comesToRest(event, submitted.conversationId) : leavesQueueOf(event, submitted);
+    const standing = track(event);
+    if (standing === "waits") return false;
+    return standing === "left" || comesToRest(event, submitted.conversationId);
   };
+}
+
+/** A decision's stream: until the turn that goes on, and the queue behind it, come to rest; where other cards still wait, only itself. */
+export function afterDecision({ conversationId, cardId, resumed }: CardResult): EndsAfter {
+  if (resumed) return (event) => comesToRest(event, conversationId);
+  return (event) => event.type === "card.closed" && event.data.cardId === cardId;
 }
 
 /** A drain's stream: until the conversation rests, or its queue was emptied before a turn could run. */
@@ -44,7 +44,7 @@ export function afterDrain(conversationId: string, options: { running: boolean }
   let { running } = options;
   return (event) => {
     if (event.executionId === conversationId && event.type === "turn.created") running = true;
-    if (event.type === "queue.updated" && leavesQueue(event) && event.data.queueDepth === 0 && !running) return true;
+    if (!running && emptiesQueue(event)) return true;
     return comesToRest(event, conversationId);
   };
 }

@@ -1,34 +1,14 @@
-import { type Cursor, GatewayError, type SubmitInput } from "@parley/contracts";
-import type { Caller } from "@parley/domain";
+import { type Cursor, GatewayError, type MessageMode, type RunState, type SubmitInput, type SubmitResult } from "@parley/contracts";
+import type { Caller, Following, Once } from "@parley/domain";
 import { endsWithQueued, waitsBehindCard } from "@parley/router";
-import { type Call, type Door, type Handler, onConversation, resumeCursor } from "./call.ts";
+import { type Door, type Handler, onConversation, onceOf, resumeCursor } from "./call.ts";
 import { followStream } from "./follow-stream.ts";
 import { readInvoke } from "./invoke-input.ts";
-import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
-import { toGatewayError } from "./send-error.ts";
-import { SseStream } from "./sse-stream.ts";
-import { afterDrain, afterMessage, afterReturn, type EndsAfter, never } from "./stream-ends.ts";
+import { attach, comeBack, lookups, runStream, streamOf } from "./run-stream.ts";
+import type { SseStream } from "./sse-stream.ts";
+import { afterDrain, afterMessage, never } from "./stream-ends.ts";
 import { runQuery } from "./wire-input.ts";
-
-/** A stream that counts among its caller's until the response is over. Throws `too_many_streams`. */
-function streamOf(door: Door, { response, credential, caller }: Call, conversationId: string | undefined): SseStream {
-  onGone(response, door.openStream(caller));
-  return new SseStream({ response, credential, organizationId: caller.organizationId, conversationId });
-}
-
-const childFinder = (door: Door, caller: Caller) => (childId: string) => door.gateway.getExecution(caller, childId);
-
-/** Sends `connected`, then runs `tell`; what goes wrong from here on is the stream's typed last event. */
-async function run(door: Door, stream: SseStream, tell: () => Promise<void>): Promise<void> {
-  stream.connect(door.attachments);
-  try {
-    await tell();
-    stream.end();
-  } catch (error) {
-    if (!stream.isOver) stream.refuse(toGatewayError(error, door.log));
-  }
-}
 
 /**
  * Runs a turn and tells it, and the queue behind it; of a message that waits behind a card it tells only that. With
@@ -43,39 +23,51 @@ export const invokeStream: Handler = async (door, call) => {
   if (seen !== undefined && input.idempotencyKey === undefined) throw needsId();
   // Agents are remembered for a few seconds: as a rule this is no read.
   await door.gateway.getAgent(caller, input.agentId, input.version);
-  if (input.mode === "reject" && conversationId !== undefined) await refuseWhileBusy(door, caller, conversationId);
+  await refuseEarly(door, caller, input);
   const stream = streamOf(door, call, conversationId);
-  await run(door, stream, () => tellTurn(door, stream, { caller, input, seen }));
+  await runStream(door, stream, async () => {
+    const facts = { route: call.route, invoke: true, signal: stream.signal };
+    const following = await door.gateway.submitAndFollow(caller, input, facts);
+    stream.about(following.submitted.conversationId);
+    await tellTurn(door, stream, { caller, following, seen });
+  });
 };
 
 interface Turn {
   caller: Caller;
-  input: SubmitInput;
-  seen: Cursor | undefined;
+  following: Following & { submitted: SubmitResult };
+  seen?: Cursor | undefined;
 }
 
-async function tellTurn(door: Door, stream: SseStream, { caller, input, seen }: Turn): Promise<void> {
-  const facts = { route: "turn.stream", invoke: true, signal: stream.signal };
-  const { submitted, ...following } = await door.gateway.submitAndFollow(caller, input, facts);
-  stream.about(submitted.conversationId);
-  const waits = await waitsBehindCard(door.gateway, caller, { execution: following.execution, submitted });
-  // A cursor of another conversation says nothing here; only a repeated call can have given out this one's.
+/** Tells what becomes of a message, and of the queue behind it. */
+export async function tellTurn(door: Door, stream: SseStream, { caller, following, seen }: Turn): Promise<void> {
+  const { submitted } = following;
+  const waits = await waitsBehindCard(door.gateway, caller, following);
   await followStream(stream, {
     following,
-    findChild: childFinder(door, caller),
+    ...lookups(door, caller, submitted.conversationId),
     endsAfter: waits ? endsWithQueued(submitted) : afterMessage(submitted),
+    // A cursor of another conversation says nothing here; only a repeated call can have given out this one's.
     seen: submitted.replayed ? seen : undefined,
   });
 }
 
-/** So that a plain 409 says it where it is known already; admission decides in any case. */
-async function refuseWhileBusy(door: Door, caller: Caller, conversationId: string): Promise<void> {
-  const state = await door.gateway.getRunState(caller, conversationId).catch((error: unknown) => {
+const REFUSALS: Partial<Record<MessageMode, (state: RunState) => GatewayError | null>> = {
+  reject: ({ state, queueDepth }) => (state === "idle" && queueDepth === 0 ? null : new GatewayError("turn_in_progress")),
+  steer: ({ state }) => (state === "idle" ? new GatewayError("nothing_to_steer") : null),
+};
+
+/** So that a plain 409 says it where it is known already; admission decides in any case. A repeated call has its first answer. */
+async function refuseEarly({ gateway }: Door, caller: Caller, { mode, conversationId, idempotencyKey }: SubmitInput): Promise<void> {
+  const refusalOf = REFUSALS[mode];
+  if (refusalOf === undefined || conversationId === undefined || idempotencyKey !== undefined) return;
+  const state = await gateway.getRunState(caller, conversationId).catch((error: unknown) => {
     // Not there yet: the invoke makes it. Not the caller's: admission says so.
     if (error instanceof GatewayError && error.code === "not_found") return null;
     throw error;
   });
-  if (state && (state.state !== "idle" || state.queueDepth > 0)) throw new GatewayError("turn_in_progress");
+  const refusal = state && refusalOf(state);
+  if (refusal) throw refusal;
 }
 
 const needsId = (): GatewayError =>
@@ -93,24 +85,27 @@ const needsId = (): GatewayError =>
 export const drainStream: Handler = async (door, call) => {
   const { conversationId, caller } = onConversation(call);
   parse(runQuery, call.request.query, "query");
+  const once = onceOf(call);
   const after = resumeCursor(call.request);
   if (after !== undefined) return comeBack(door, call, { caller, conversationId, after });
   await door.gateway.getExecution(caller, conversationId);
   const stream = streamOf(door, call, conversationId);
-  await run(door, stream, () => tellDrain(door, stream, { caller, conversationId }));
+  await runStream(door, stream, () => tellDrain(door, stream, { caller, conversationId, once }));
 };
 
-async function tellDrain(
-  door: Door,
-  stream: SseStream,
-  { caller, conversationId }: { caller: Caller; conversationId: string },
-): Promise<void> {
-  const { action, cursor } = await door.gateway.drainConversation(caller, conversationId);
+interface Drain {
+  caller: Caller;
+  conversationId: string;
+  once: Once | undefined;
+}
+
+async function tellDrain(door: Door, stream: SseStream, { caller, conversationId, once }: Drain): Promise<void> {
+  const { action, cursor } = await door.gateway.drainConversation(caller, conversationId, once);
   if (action === "empty" || action === "paused") return;
   const following = await door.gateway.followConversation(caller, { conversationId, after: cursor as Cursor, signal: stream.signal });
   await followStream(stream, {
     following,
-    findChild: childFinder(door, caller),
+    ...lookups(door, caller, conversationId),
     endsAfter: afterDrain(conversationId, { running: action === "running" }),
   });
 }
@@ -120,30 +115,3 @@ export const followEvents: Handler = async (door, call) => {
   const { conversationId, caller } = onConversation(call);
   await attach(door, call, { caller, conversationId, after: resumeCursor(call.request), endsAfter: never });
 };
-
-interface Return {
-  caller: Caller;
-  conversationId: string;
-  after: Cursor;
-}
-
-/** A streaming POST whose client was cut: what it missed, and the rest of what it started. */
-async function comeBack(door: Door, call: Call, { caller, conversationId, after }: Return): Promise<void> {
-  const state = await door.gateway.getRunState(caller, conversationId);
-  await attach(door, call, { caller, conversationId, after, endsAfter: afterReturn(state, after) });
-}
-
-interface Attach extends Omit<Return, "after"> {
-  after: Cursor | undefined;
-  /** Null: there is nothing to tell. */
-  endsAfter: EndsAfter | null;
-}
-
-/** Nothing is started here, so the head waits until the cursor is known to be good: a wrong one is a plain 400. */
-async function attach(door: Door, call: Call, { caller, conversationId, after, endsAfter }: Attach): Promise<void> {
-  const stream = streamOf(door, call, conversationId);
-  const following = await door.gateway.followConversation(caller, { conversationId, after, signal: stream.signal });
-  await run(door, stream, async () => {
-    if (endsAfter !== null) await followStream(stream, { following, findChild: childFinder(door, caller), endsAfter });
-  });
-}

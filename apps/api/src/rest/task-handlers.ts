@@ -1,4 +1,4 @@
-import { type Handler, onAgent, onTask } from "./call.ts";
+import { type Handler, onAgent, onceOf, onTask } from "./call.ts";
 import { threadMessageRow } from "./conversation-row.ts";
 import { executionRow, taskPage } from "./execution-row.ts";
 import { readListFilter } from "./list-query.ts";
@@ -29,11 +29,11 @@ export const listTasks: Handler = async ({ gateway, limits }, call) => {
 
 /** A task that has ended is answered as it is. */
 export const stopTask: Handler = async ({ gateway }, call) => {
-  sendJson(call.response, 200, executionRow(await gateway.stopExecution(call.caller, onTask(call))));
+  sendJson(call.response, 200, executionRow(await gateway.stopExecution(call.caller, onTask(call), onceOf(call))));
 };
 
 export const deleteTask: Handler = async ({ gateway }, call) => {
   const id = onTask(call);
-  await gateway.deleteExecution(call.caller, id);
+  await gateway.deleteExecution(call.caller, id, onceOf(call));
   sendJson(call.response, 200, { id, deleted: true });
 };

@@ -1,15 +1,15 @@
 import { type Execution, NO_USAGE, type SubmitInput, type SubmitResult } from "@parley/contracts";
-import type { Caller } from "@parley/domain";
+import type { Caller, SubmitFacts } from "@parley/domain";
 import { waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
-import { type Call, type Door, type Handler, onConversation } from "./call.ts";
+import { type Call, type Door, type Handler, keyOf, onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
 import { readInvoke } from "./invoke-input.ts";
 import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
 import { settledTurn } from "./settled-turn.ts";
-import { idempotencyHeader, messageBody } from "./wire-input.ts";
+import { messageBody } from "./wire-input.ts";
 
 /** The execution as it is for a message that waits for its turn. */
 function waiting(execution: Execution, { text, files, user, options }: SubmitInput, { turnId }: SubmitResult): Execution {
@@ -32,22 +32,32 @@ function leavingOf({ response }: Call): AbortController {
   return leaving;
 }
 
+interface Invoke {
+  caller: Caller;
+  input: SubmitInput;
+  facts: SubmitFacts;
+}
+
 /**
- * Waits for the turn's end or pause, at most the door's bound. A turn that takes longer is answered as `pending`, and
- * at once where it waits behind a card.
+ * Answers with the turn's end or pause, which it waits for at most the door's bound. A turn that takes longer is answered as
+ * `pending`, and at once where it waits behind a card.
  */
-export const invoke: Handler = async (door, call) => {
-  const { caller, input } = await readInvoke(door, call);
+export async function answerWithTurn(door: Door, call: Call, { caller, input, facts }: Invoke): Promise<void> {
   const leaving = leavingOf(call);
   const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.limits.syncWaitMs);
   try {
-    const following = await door.gateway.submitAndFollow(caller, input, { route: "turn.invoke", invoke: true, signal: leaving.signal });
+    const following = await door.gateway.submitAndFollow(caller, input, { ...facts, signal: leaving.signal });
     const waits = await waitsBehindCard(door.gateway, caller, following);
     const settled = waits ? null : await settledTurn(following, following.submitted);
     sendJson(call.response, 200, executionRow(settled ?? waiting(following.execution, input, following.submitted)));
   } finally {
     clearTimeout(bound);
   }
+}
+
+export const invoke: Handler = async (door, call) => {
+  const { caller, input } = await readInvoke(door, call);
+  await answerWithTurn(door, call, { caller, input, facts: { route: call.route, invoke: true } });
 };
 
 interface Kept {
@@ -65,7 +75,7 @@ function rowOf({ gateway }: Door, caller: Caller, { submitted, signal }: Kept): 
 /** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */
 export const invokeAsync: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(door, call);
-  const submitted = await door.gateway.submitMessage(caller, input, { route: "turn.invokeAsync", invoke: true });
+  const submitted = await door.gateway.submitMessage(caller, input, { route: call.route, invoke: true });
   const execution = await rowOf(door, caller, { submitted, signal: leavingOf(call).signal });
   sendJson(call.response, 200, executionRow(waiting(execution, input, submitted)));
 };
@@ -76,9 +86,9 @@ export const invokeAsync: Handler = async (door, call) => {
  */
 export const sendMessage: Handler = async (door, call) => {
   const { agentId, conversationId, caller } = onConversation(call);
-  const { "idempotency-key": key } = parse(idempotencyHeader, call.request.headers, "header");
   const body = parse(messageBody, await door.readJsonBody(call.request, call.response), "body");
   const { text, files, user, mode, run, idempotency_key } = body;
+  const isHeaderKey = call.request.headers["idempotency-key"] !== undefined;
   const keepNothingWhenIdle = run !== true && (mode ?? "auto") === "auto";
   const result = await door.gateway.submitMessage(
     caller,
@@ -90,17 +100,17 @@ export const sendMessage: Handler = async (door, call) => {
       user: user ?? undefined,
       mode: mode ?? "auto",
       options: {},
-      idempotencyKey: key ?? idempotency_key ?? undefined,
+      idempotencyKey: keyOf(call, idempotency_key),
     },
     // A key in the body counts within its conversation, as clients of this wire use it; a header's counts for the whole route.
-    { route: key === undefined && idempotency_key ? `turn.submit/${conversationId}` : "turn.submit", keepNothingWhenIdle },
+    { route: isHeaderKey ? call.route : `${call.route}/${conversationId}`, keepNothingWhenIdle },
   );
   const isKept = !(keepNothingWhenIdle && result.action === "started");
   sendJson(call.response, 200, {
     action: result.action,
     message_id: isKept ? result.messageId : null,
     queue_depth: result.queueDepth,
-    steer_target: null,
+    steer_target: result.action === "steering" ? "router" : null,
     mode: result.mode,
     position: result.position,
     turn_id: isKept ? result.turnId : null,

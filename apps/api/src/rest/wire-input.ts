@@ -1,16 +1,22 @@
-import type { EndUser, SubmitInput, TurnOptions } from "@parley/contracts";
+import type { ChangeMessage, EndUser, QuestionAnswer, SubmitInput, TurnOptions } from "@parley/contracts";
 import {
   agentVersion,
+  cardId,
+  changeMessageInput,
   conversationId,
+  decideInput,
   dispatchMode,
+  editInput,
   endUser,
   messageInput,
   messageMode,
   outputFormat,
+  questionAnswer,
   reasoningEffort,
   turnId,
   turnOptions,
 } from "@parley/contracts";
+import { idempotencyKey } from "@parley/router";
 import { z } from "zod";
 
 const { shape: option } = turnOptions;
@@ -20,7 +26,6 @@ const text = messageInput.shape.text.nullish().transform((value) => value ?? "")
 const files = messageInput.shape.files.nullish().transform((value) => value ?? []);
 const string = z.string().nullish();
 const boolean = z.boolean().nullish();
-const idempotencyKey = z.string().min(1).max(255);
 
 /** A claimed `role` or `is_super_admin` is an unknown field like any other. */
 const user = z
@@ -56,7 +61,7 @@ const surface = z.string().transform((name) => SURFACES.find((known) => known ==
 export const invokeBody = z.object({
   input: z.object({ text, files, user }).refine(saysSomething, saysNothing),
   id: conversationId.nullish(),
-  on_running: z.enum(["queue", "reject"]).nullish(),
+  on_running: messageMode.exclude(["auto"]).nullish(),
   idempotency_key: idempotencyKey.nullish(),
   payload_extension: option.payloadExtension.nullish(),
   parent_execution_id: string,
@@ -91,11 +96,56 @@ const version = z.union([z.literal("latest").transform(() => undefined), agentVe
 export const runQuery = z.object({ version: version.optional(), sub_tasks: dispatchMode.optional() });
 export type RunQuery = z.output<typeof runQuery>;
 
-export const idempotencyHeader = z.object({ "idempotency-key": idempotencyKey.optional() });
-
 export const messageBody = z
   .object({ text, files, user, mode: messageMode.nullish(), run: boolean, idempotency_key: idempotencyKey.nullish() })
   .refine(saysSomething, saysNothing);
+
+const { shape: edit } = editInput;
+export const editBody = invokeBody.extend({ expected_version: edit.expectedVersion.nullish() });
+export const editQuery = runQuery.extend({ expected_version: edit.expectedVersion });
+
+const answer = z
+  .object({
+    question_id: questionAnswer.shape.questionId,
+    selected_option_ids: questionAnswer.shape.selectedOptionIds.nullish(),
+    free_text: questionAnswer.shape.freeText,
+    answer: questionAnswer.shape.answer.nullish(),
+  })
+  .transform(
+    (wire): QuestionAnswer => ({
+      questionId: wire.question_id,
+      selectedOptionIds: wire.selected_option_ids ?? undefined,
+      freeText: wire.free_text,
+      answer: wire.answer ?? undefined,
+    }),
+  );
+/** Whoever answers is known by their credential; `user` is looked at no further. */
+export const answersBody = z.object({ decision_id: cardId, answers: z.array(answer).max(10), user });
+
+const { shape: decide } = decideInput;
+export const decisionBody = z.object({
+  decision: decide.decision,
+  arguments_hash: decide.argumentsHash.nullish(),
+  comment: decide.comment.nullish(),
+});
+
+const { shape: change } = changeMessageInput;
+/** What is absent or null stays as it is. */
+export const changeBody = z
+  .object({ text: change.text.nullish(), files: change.files.nullish(), position: change.position.nullish() })
+  .refine(({ text, files, position }) => text != null || files != null || position != null, {
+    message: "A text, files or a position is needed.",
+  })
+  .transform(
+    ({ text, files, position }): Omit<ChangeMessage, "conversationId" | "messageId"> => ({
+      text: text ?? undefined,
+      files: files ?? undefined,
+      position: position ?? undefined,
+    }),
+  );
+
+/** Branches count from 0. */
+export const branchQuery = z.object({ branch: z.coerce.number().int().min(0).optional() });
 
 export const stopBody = z.object({ clear_queue: boolean, turn_id: turnId.nullish() });
 
@@ -103,7 +153,6 @@ interface Invoke {
   agentId: SubmitInput["agentId"];
   body: InvokeBody;
   query: RunQuery;
-  /** The header's key; it wins over the body's. */
   key: string | undefined;
 }
 
@@ -113,12 +162,13 @@ export function toSubmitInput({ agentId, body, query, key }: Invoke): SubmitInpu
     agentId,
     conversationId: body.id ?? undefined,
     version: query.version,
-    mode: body.on_running === "reject" ? "reject" : "auto",
+    // To queue behind what runs is what `auto` does there; on an idle conversation it runs.
+    mode: body.on_running == null || body.on_running === "queue" ? "auto" : body.on_running,
     text: body.input.text,
     files: body.input.files,
     user: body.input.user ?? undefined,
     options: toOptions(body, query),
-    idempotencyKey: key ?? body.idempotency_key ?? undefined,
+    idempotencyKey: key,
   };
 }
 

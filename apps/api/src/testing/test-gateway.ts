@@ -17,6 +17,7 @@ import {
   type SubmitResult,
 } from "@parley/contracts";
 import { type Caller, type Following, type Gateway, mayUseAgent } from "@parley/domain";
+import { root } from "../rest/testing/facts.ts";
 
 interface Conversation {
   execution: Execution;
@@ -69,33 +70,11 @@ export function createTestGateway(): TestGateway {
     const conversation: Conversation = {
       log: [],
       wake: new Set(),
-      execution: {
-        id,
-        organizationId: caller.organizationId,
-        conversationId: id,
-        agentId: input.agentId,
-        agentVersion: 1,
-        parentId: null,
-        mode: "root",
-        status: "pending",
-        input: { text: input.text, files: input.files },
-        user: input.user ?? null,
-        options: input.options,
-        result: null,
-        reason: null,
-        title: null,
-        turnId: null,
-        turnNumber: 0,
-        attempt: 1,
-        stoppedByUser: false,
-        usage: NO_USAGE,
-        childIds: [],
-        finishedChildIds: [],
-        createdAt: at,
-        startedAt: null,
-        finishedAt: null,
-        updatedAt: at,
-      },
+      execution: root({
+        ...{ id, organizationId: caller.organizationId, conversationId: id, agentId: input.agentId },
+        ...{ input: { text: input.text, files: input.files }, user: input.user ?? null, options: input.options },
+        ...{ createdAt: at, updatedAt: at },
+      }),
     };
     conversations.set(id, conversation);
     return conversation;
@@ -218,27 +197,44 @@ export function createTestGateway(): TestGateway {
       const conversation = find(caller, conversationId);
       const { agentId, status, turnId, turnNumber } = conversation.execution;
       const state = status === "completed" ? "idle" : "running";
-      const queue = { queueDepth: 0, queue: [], cardsOpen: 0, held: false, activeChildId: null };
-      return { conversationId, agentId, state, status, turnId, turnNumber, ...queue, cursor: headOf(conversation), version: 1 };
+      const waits = { queueDepth: 0, queue: [], cardsOpen: 0, cards: [], steersWaiting: 0, held: false, activeChildId: null };
+      const place = { cursor: headOf(conversation), version: 1, branch: 0 };
+      return { conversationId, agentId, state, status, turnId, turnNumber, ...waits, ...place };
     },
-    async getConversation(caller, conversationId) {
+    async getConversation(caller, { conversationId }) {
       const { execution } = find(caller, conversationId);
-      return { conversationId, version: 1, root: { execution, thread: [], usage: NO_USAGE }, children: [], usage: NO_USAGE };
+      return { conversationId, version: 1, branch: 0, root: { execution, thread: [], usage: NO_USAGE }, children: [], usage: NO_USAGE };
     },
+    listBranches: async (caller, conversationId) => {
+      find(caller, conversationId);
+      return [];
+    },
+    async getMessage(caller, { conversationId, messageId }) {
+      const { execution } = find(caller, conversationId);
+      const { agentId, input, user, turnId, createdAt: enqueuedAt } = execution;
+      const message = { id: messageId, conversationId, agentId, ...input, user, turnId: turnId ?? "", enqueuedAt, expiresAt: null };
+      return { ...message, state: execution.status === "completed" ? "done" : "running", mode: "auto", steering: false, position: 0 };
+    },
+    getCard: refuse,
+    answerCard: refuse,
+    decideCard: refuse,
+    changeMessage: refuse,
     async stopConversation(caller, { conversationId }) {
       const { execution } = find(caller, conversationId);
-      return { conversationId, stopped: true, turnId: execution.turnId, queueCleared: 0, queueDepth: 0 };
+      const ended = { turnId: execution.turnId, children: [], cards: [], queueCleared: 0, queueDepth: 0 };
+      return { conversationId, stopped: true, ...ended, replayed: false };
     },
     cancelMessage: async (caller, { conversationId }) => ({
       conversationId: find(caller, conversationId).execution.id,
       cancelled: 1,
       queueDepth: 0,
+      replayed: false,
     }),
-    clearQueue: async (caller, id) => ({ conversationId: find(caller, id).execution.id, cancelled: 0, queueDepth: 0 }),
+    clearQueue: async (caller, id) => ({ conversationId: find(caller, id).execution.id, cancelled: 0, queueDepth: 0, replayed: false }),
     async drainConversation(caller, conversationId) {
       const conversation = find(caller, conversationId);
       const action = conversation.execution.status === "completed" ? "empty" : "running";
-      return { conversationId, action, queueDepth: 0, cursor: headOf(conversation) };
+      return { conversationId, action, queueDepth: 0, cursor: headOf(conversation), replayed: false };
     },
     getExecution: async (caller, id) => find(caller, id).execution,
     async listExecutions(caller, { page, perPage }) {
@@ -285,6 +281,9 @@ export function createTestGateway(): TestGateway {
   };
   return gateway;
 }
+
+/** There is nothing of the kind here. */
+const refuse = () => Promise.reject(new GatewayError("not_found"));
 
 function fail(): never {
   throw new Error("There is no such conversation.");

@@ -26,10 +26,22 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST"]);
 const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path);
 const isSubscription = (path: string): path is ProcedureName => isRoute(path) && ROUTES[path].kind === "subscription";
 
+/** Throws `bad_request` for a batch, whose calls name their keys in their inputs: one header cannot stand for several. */
+function idempotencyHeaderOf({ headers, path }: Request): string | null {
+  const header = headers["idempotency-key"];
+  if (typeof header !== "string") return null;
+  if (path.includes(",")) throw new GatewayError("bad_request", { text: "An Idempotency-Key header is for one call, not for a batch." });
+  return header;
+}
+
 /** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
 export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream, limits }: TrpcDependencies): RequestHandler {
   const readJsonBody = jsonBodyReader(limits);
-  const contextOf = (request: Request): Context => ({ gateway, log, credential: credentialOf(request.headers), openStream });
+  const contextOf = (request: Request): Context => ({
+    ...{ gateway, log, openStream },
+    credential: credentialOf(request.headers),
+    idempotencyHeader: idempotencyHeaderOf(request),
+  });
 
   return async (request, response) => {
     const path = request.path.slice(1);

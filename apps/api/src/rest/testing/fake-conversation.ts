@@ -1,12 +1,17 @@
 import {
+  type Card,
+  type CardOutcome,
+  type CardResult,
   type Cursor,
   type EventData,
   type EventType,
   type Execution,
+  GatewayError,
   isTerminal,
   type LogEvent,
   makeCursor,
   NO_USAGE,
+  newId,
   parseCursor,
   type QueuedMessage,
   type SubmitInput,
@@ -26,6 +31,7 @@ export class FakeConversation {
   readonly agentId: string;
   readonly log: LogEvent[] = [];
   readonly queue: Waiting[] = [];
+  readonly cards: Card[] = [];
   held = false;
   /** Streams that follow it now, and events that followers have taken so far. */
   following = 0;
@@ -90,6 +96,48 @@ export class FakeConversation {
     const { id: messageId, turnId, text, files, user, mode, input } = next;
     this.happen("queue.updated", { action: "drain", messageId, queueDepth: this.queue.length });
     this.happen("turn.created", { messageId, turnId, input: { text, files }, user, options: input.options, mode }, { turnId });
+  }
+
+  /** Pauses the turn with one question for each text, or with one call to approve for each tool; gives the cards' ids. */
+  pause({ texts = [], tools = [] }: { texts?: string[]; tools?: string[] }): string[] {
+    const { turnId } = this.execution;
+    const base = { executionId: this.id, turnId: turnId ?? "", status: "open", answeredBy: null, closedAt: null, expiresAt: null } as const;
+    const stored = { ...base, answer: null, createdAt: "2026-01-01T00:00:00.000Z" };
+    const asked = { multiSelect: false, allowFreeText: true, required: true, options: [] };
+    const opened: Card[] = [
+      ...texts.map((text): Card => ({ ...stored, id: newId(), kind: "questions", questions: [{ ...asked, id: "q", text }] })),
+      ...tools.map((tool): Card => {
+        const approval = { tool, arguments: { to: "all" }, argumentsHash: "hash", agentId: this.agentId };
+        return { ...stored, id: newId(), kind: "approval", approval };
+      }),
+    ];
+    for (const card of opened) {
+      const { id: cardId, expiresAt } = card;
+      if (card.kind === "questions") this.happen("card.opened", { cardId, expiresAt, kind: card.kind, questions: card.questions });
+      else this.happen("card.opened", { cardId, expiresAt, kind: card.kind, approval: card.approval });
+    }
+    this.cards.push(...opened);
+    const cardIds = opened.map(({ id }) => id);
+    this.happen("turn.paused", { cardIds });
+    return cardIds;
+  }
+
+  openCards(): Card[] {
+    return this.cards.filter(({ status }) => status === "open");
+  }
+
+  /** Decides a card; with the last open one the turn goes on. */
+  decide(kind: Card["kind"], cardId: string, decided: { outcome: CardOutcome; answer: Card["answer"]; by: string }): CardResult {
+    const card = this.cards.find((known) => known.id === cardId && known.kind === kind);
+    if (!card) throw new GatewayError("not_found");
+    if (card.status !== "open") throw new GatewayError("card_closed");
+    const { head: cursor } = this;
+    const { outcome, answer, by } = decided;
+    card.status = outcome;
+    this.happen("card.closed", { cardId, outcome, by, ...(answer && { answer }) }, { turnId: card.turnId });
+    const cardsOpen = this.openCards().length;
+    if (cardsOpen === 0) this.happen("turn.resumed", { cardId });
+    return { conversationId: this.id, cardId, turnId: card.turnId, outcome, cardsOpen, resumed: cardsOpen === 0, cursor, replayed: false };
   }
 
   /** The lifetime of all its streams is over. */

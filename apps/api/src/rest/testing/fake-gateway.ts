@@ -13,6 +13,22 @@ import {
 import { type Caller, type Gateway, mayUseAgent, type SubmitFacts } from "@parley/domain";
 import { FakeConversation } from "./fake-conversation.ts";
 
+type ConversationUseCases = Pick<
+  Gateway,
+  | "getRunState"
+  | "getConversation"
+  | "listBranches"
+  | "getMessage"
+  | "getCard"
+  | "answerCard"
+  | "decideCard"
+  | "stopConversation"
+  | "cancelMessage"
+  | "changeMessage"
+  | "clearQueue"
+  | "drainConversation"
+>;
+
 const absent = () => Promise.reject(new Error("not used by this door"));
 
 /** The front door's use cases in memory, as far as this door needs them. */
@@ -26,6 +42,8 @@ export class FakeGateway {
   readonly calls: { name: string; input: unknown; facts?: unknown }[] = [];
   /** Rejects every admission. */
   refusal: Error | undefined;
+  /** Whatever an edit names is not there. */
+  knowsNoMessage = false;
   /** Awaited before each streamed admission. */
   beforeSubmit: () => Promise<void> = () => Promise.resolve();
   attached = 0;
@@ -90,27 +108,56 @@ export class FakeGateway {
     };
   }
 
-  #conversationUseCases(): Pick<
-    Gateway,
-    "getRunState" | "getConversation" | "stopConversation" | "cancelMessage" | "clearQueue" | "drainConversation"
-  > {
+  #conversationUseCases(): ConversationUseCases {
     return {
       getRunState: async (caller, conversationId) => {
-        const { queue, held, agentId, log, head, execution, isResting } = this.#seen(caller, conversationId);
+        const conversation = this.#seen(caller, conversationId);
+        const { queue, held, agentId, log, head, execution, isResting } = conversation;
+        const cards = conversation.openCards();
         const { status, turnId, turnNumber } = execution;
         const state = status === "paused" ? "paused" : isResting ? "idle" : "running";
-        const depth = { queueDepth: queue.length, queue, cardsOpen: 0, activeChildId: null };
-        return { conversationId, agentId, state, held, status, turnId, turnNumber, ...depth, cursor: head, version: log.length };
+        const waits = { queueDepth: queue.length, queue, cardsOpen: cards.length, cards, steersWaiting: 0, activeChildId: null };
+        const place = { cursor: head, version: log.length, branch: 0 };
+        return { conversationId, agentId, state, held, status, turnId, turnNumber, ...waits, ...place };
       },
-      getConversation: async (caller, conversationId) => {
+      getConversation: async (caller, { conversationId, branch = 1 }) => {
+        if (branch > 1) throw new GatewayError("not_found");
         const { execution } = this.#seen(caller, conversationId);
         const { input, turnId, createdAt: at, user } = execution;
         const said = { kind: "user", id: "message", at, ...input, user, turnId: turnId ?? "" } as const;
-        const root = { execution, thread: [said], usage: NO_USAGE };
-        return { conversationId, version: 1, root, children: [], usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 } };
+        const answered = { kind: "agent", id: "1-3", at, text: "Hi", turnId: turnId ?? "", status: "completed" } as const;
+        const root = { execution, thread: [said, answered], usage: NO_USAGE };
+        return { conversationId, version: 1, branch, root, children: [], usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 } };
       },
-      stopConversation: async (caller, { conversationId, turnId, clearQueue }) => {
-        this.#called("stopConversation", { conversationId, turnId, clearQueue });
+      listBranches: async (caller, conversationId) => {
+        const { agentId } = this.#seen(caller, conversationId);
+        return [{ branch: 0, editedMessageId: agentId, endedAt: "2026-01-01T00:00:00.000Z" }];
+      },
+      getMessage: async (caller, { conversationId, messageId }) => {
+        const { queue, agentId } = this.#seen(caller, conversationId);
+        const waiting = queue.find(({ id }) => id === messageId);
+        if (!waiting) throw new GatewayError("not_found");
+        return { ...waiting, conversationId, agentId, state: "queued", steering: false, expiresAt: null };
+      },
+      getCard: async (caller, { conversationId, cardId }) => {
+        const card = this.#seen(caller, conversationId).cards.find(({ id }) => id === cardId);
+        if (!card) throw new GatewayError("not_found");
+        return card;
+      },
+      answerCard: async (caller, { conversationId, cardId, answers }, once) => {
+        this.#called("answerCard", { conversationId, cardId, answers }, once);
+        if (answers.some(({ questionId }) => questionId !== "q")) throw new GatewayError("invalid_answers");
+        const conversation = this.#seen(caller, conversationId);
+        return conversation.decide("questions", cardId, { outcome: "answered", answer: { answers: [] }, by: caller.principalId });
+      },
+      decideCard: async (caller, { conversationId, cardId, decision, argumentsHash, comment }, once) => {
+        this.#called("decideCard", { conversationId, cardId, decision, argumentsHash, comment }, once);
+        const outcome = decision === "approve" ? "approved" : "denied";
+        const answer = { comment: comment ?? null };
+        return this.#seen(caller, conversationId).decide("approval", cardId, { outcome, answer, by: caller.principalId });
+      },
+      stopConversation: async (caller, { conversationId, turnId, clearQueue }, once) => {
+        this.#called("stopConversation", { conversationId, turnId, clearQueue }, once);
         const conversation = this.#seen(caller, conversationId);
         const current = conversation.execution.turnId;
         const queueCleared = clearQueue ? conversation.queue.splice(0).length : 0;
@@ -118,31 +165,41 @@ export class FakeGateway {
         conversation.held = true;
         const end = { turnNumber: 1, reason: "user_stop", result: null, usage: NO_USAGE, more: false } as const;
         if (stopped) conversation.happen("turn.stopped", end);
-        return { conversationId, stopped, turnId: stopped ? current : null, queueCleared, queueDepth: conversation.queue.length };
+        const cards = conversation.openCards().map(({ id }) => id);
+        const children = [{ executionId: "child", agentId: "agent", mode: "async" as const }];
+        const queue = { queueCleared, queueDepth: conversation.queue.length };
+        return { conversationId, stopped, turnId: stopped ? current : null, children, cards, ...queue, replayed: false };
       },
-      cancelMessage: async (caller, { conversationId, messageId }) => {
+      cancelMessage: async (caller, { conversationId, messageId }, once) => {
+        this.#called("cancelMessage", { conversationId, messageId }, once);
         const conversation = this.#seen(caller, conversationId);
         const index = conversation.queue.findIndex(({ id }) => id === messageId);
         if (index < 0) throw new GatewayError("message_not_waiting");
         conversation.queue.splice(index, 1);
         conversation.happen("queue.updated", { action: "cancel", messageId, queueDepth: conversation.queue.length });
-        return { conversationId, cancelled: 1, queueDepth: conversation.queue.length };
+        return { conversationId, cancelled: 1, queueDepth: conversation.queue.length, replayed: false };
       },
-      clearQueue: async (caller, conversationId) => {
+      changeMessage: async (caller, { conversationId, messageId, ...change }, once) => {
+        this.#called("changeMessage", { conversationId, messageId, ...change }, once);
+        const { queue } = this.#seen(caller, conversationId);
+        return { conversationId, messageId, position: change.position ?? 1, queueDepth: queue.length, replayed: false };
+      },
+      clearQueue: async (caller, conversationId, once) => {
+        this.#called("clearQueue", conversationId, once);
         const conversation = this.#seen(caller, conversationId);
-        const cancelled = conversation.queue.splice(0).length;
-        conversation.happen("queue.updated", { action: "clear", messageId: null, queueDepth: 0 });
-        return { conversationId, cancelled, queueDepth: 0 };
+        const messageIds = conversation.queue.splice(0).map(({ id }) => id);
+        conversation.happen("queue.updated", { action: "clear", messageId: null, messageIds, queueDepth: 0 });
+        return { conversationId, cancelled: messageIds.length, queueDepth: 0, replayed: false };
       },
-      drainConversation: async (caller, conversationId) => {
-        this.#called("drainConversation", conversationId);
+      drainConversation: async (caller, conversationId, once) => {
+        this.#called("drainConversation", conversationId, once);
         const conversation = this.#seen(caller, conversationId);
         const { head: cursor, isResting, queue } = conversation;
         const paused = conversation.execution.status === "paused";
         const action = paused ? "paused" : !isResting ? "running" : queue.length > 0 ? "draining" : "empty";
         conversation.held = false;
         if (action === "draining") conversation.pop();
-        return { conversationId, action, queueDepth: queue.length, cursor };
+        return { conversationId, action, queueDepth: queue.length, cursor, replayed: false };
       },
     };
   }
@@ -168,8 +225,12 @@ export class FakeGateway {
         this.#seen(caller, id);
         return { root: [], [newId()]: [] };
       },
-      stopExecution: async (caller, id) => this.#seen(caller, id).execution,
-      deleteExecution: async (caller, id) => {
+      stopExecution: async (caller, id, once) => {
+        this.#called("stopExecution", id, once);
+        return this.#seen(caller, id).execution;
+      },
+      deleteExecution: async (caller, id, once) => {
+        this.#called("deleteExecution", id, once);
         this.#seen(caller, id);
         this.conversations.delete(id);
       },
@@ -192,6 +253,7 @@ export class FakeGateway {
   #submit(caller: Caller, input: SubmitInput, facts: SubmitFacts): SubmitResult {
     this.#called("submitMessage", input, facts);
     if (this.refusal) throw this.refusal;
+    if (facts.edits && this.knowsNoMessage) throw new GatewayError("not_found");
     const key = input.idempotencyKey && `${caller.principalId} ${facts.route} ${input.idempotencyKey}`;
     const before = key === undefined ? undefined : this.#answers.get(key);
     if (before && before.body !== JSON.stringify(input)) throw new GatewayError("idempotency_mismatch");
@@ -214,6 +276,12 @@ export class FakeGateway {
     const [messageId, turnId] = [newId<string>(), newId<string>()];
     const runsNow = isResting && mode !== "queue";
     if (!runsNow && mode === "reject") throw new GatewayError("turn_in_progress");
+    if (isResting && mode === "steer") throw new GatewayError("nothing_to_steer");
+    if (mode === "steer") {
+      conversation.happen("queue.updated", { action: "enqueue", messageId, queueDepth: queue.length });
+      const waits = { position: 0, queueDepth: queue.length, cursor, replayed: false };
+      return { action: "steering", mode, conversationId: conversation.id, messageId, turnId, ...waits };
+    }
     if (runsNow && !keepNothingWhenIdle) {
       conversation.happen("turn.created", { messageId, turnId, input: { text, files }, user, options, mode }, { turnId });
     }
