@@ -4,9 +4,9 @@ import type { ModelServerRequest, Reply } from "@parley/testkit";
 type ScriptedToolCall = NonNullable<Reply["toolCalls"]>[number];
 
 /**
- * What the model does is written in the text that it is asked: `<marker> <step>; <step>; …`, each step a list of words:
- * `say:N:delayMs` so many tokens, `call:a,b` these agents, `ask`, and `cut:N`, `busy` or `mute` for what goes wrong the first time.
- * The last step is also every later one.
+ * What the model does is written in the text that it is asked: `<marker> <step>; <step>; …`, each step a list of words. `say:N:delayMs`
+ * are so many tokens, `call:a,b` hands work to these agents, `use:tool:how` calls a tool that goes about it in that way, `ask` asks the
+ * user; `cut:N` and `busy` go wrong the first time, `mute` leaves the usage out. The last step is also every later one.
  */
 interface Script {
   /** Names the message: unique over all trials. */
@@ -46,36 +46,40 @@ export function scriptedReply(): (request: ModelServerRequest) => Reply {
     const key = keyOf(request);
     const times = (asked.get(key) ?? 0) + 1;
     asked.set(key, times);
-    const usage = usageOfKey(key);
     const script = readScript(request.lastUserText);
     const step = Number(key.slice(key.lastIndexOf("/") + 1));
     const words = script?.steps[Math.min(step, script.steps.length) - 1] ?? ["say:3"];
-    const reply: Reply = { usage };
-    for (const word of words) {
-      const [verb, ...given] = word.split(":");
-      const isFirst = times === 1;
-      if (verb === "say") {
-        reply.text = Array.from({ length: Number(given[0]) }, (_, index) => `${key}#${index} `);
-        reply.delayMs = Number(given[1] ?? 0);
-      }
-      if (verb === "call") reply.toolCalls = (given[0] ?? "").split(",").map((name, index) => dispatch(key, name, index));
-      if (verb === "ask") reply.toolCalls = [question(key)];
-      if (verb === "cut" && isFirst) reply.breaks = { afterChunks: Number(given[0]), how: "cut" };
-      if (verb === "busy" && isFirst) reply.status = 503;
-      if (verb === "mute") reply.usage = null;
-    }
-    return reply;
+    return replyOf(key, words, { usage: usageOfKey(key), isFirst: times === 1 });
   };
 }
 
-function dispatch(key: string, name: string, index: number): ScriptedToolCall {
-  const marker = `${key.replace("/", ".s")}.c${index}`;
-  const script = name === "deep" ? "call:helper; say:3:1" : "say:6:4";
-  return { id: `${key}/${index}`, name, arguments: { query: `${marker} ${script}` } };
+function replyOf(key: string, words: string[], { usage, isFirst }: { usage: Reply["usage"]; isFirst: boolean }): Reply {
+  const reply: Reply = { usage: usage ?? null };
+  const calls: Omit<ScriptedToolCall, "id">[] = [];
+  for (const word of words) {
+    const [verb, first = "", second] = word.split(":");
+    if (verb === "say") {
+      reply.text = Array.from({ length: Number(first) }, (_, index) => `${key}#${index} `);
+      reply.delayMs = Number(second ?? 0);
+    }
+    if (verb === "call") for (const name of first.split(",")) calls.push(dispatch(key, name, calls.length));
+    if (verb === "use") calls.push({ name: first, arguments: { order: `${key}/${calls.length}`, how: second ?? "plain" } });
+    if (verb === "ask") calls.push(question(key));
+    if (verb === "cut" && isFirst) reply.breaks = { afterChunks: Number(first), how: "cut" };
+    if (verb === "busy" && isFirst) reply.status = 503;
+    if (verb === "mute") reply.usage = null;
+  }
+  if (calls.length > 0) reply.toolCalls = calls.map((call, index) => ({ ...call, id: `${key}/${index}` }));
+  return reply;
 }
 
-const question = (key: string): ScriptedToolCall => ({
-  id: `${key}/0`,
+function dispatch(key: string, name: string, index: number): Omit<ScriptedToolCall, "id"> {
+  const marker = `${key.replace("/", ".s")}.c${index}`;
+  const script = { deep: "call:helper; say:3:1", asker: "ask; say:3:1" }[name] ?? "say:6:4";
+  return { name, arguments: { query: `${marker} ${script}` } };
+}
+
+const question = (key: string): Omit<ScriptedToolCall, "id"> => ({
   name: "ask_user_questions",
   arguments: { questions: [{ id: "q", text: `${key} or not?` }] },
 });

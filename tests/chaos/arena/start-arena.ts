@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer } from "@parley/testkit";
+import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch } from "@parley/testkit";
 import { startRedis } from "@parley/testkit/redis-server";
+import { startToolServer, type ToolServer } from "@parley/testkit/tool-server";
 import postgres from "postgres";
 import type { Span } from "../check/facts.ts";
 import type { FaultPlan } from "../plan/points.ts";
@@ -14,6 +15,7 @@ import { type Link, type Member, startMember } from "./member.ts";
 import { openSlot, type Slot } from "./open-slot.ts";
 import { removeFence } from "./remove-fence.ts";
 import { scriptedReply } from "./scripted-reply.ts";
+import { scriptedTool } from "./scripted-tool.ts";
 
 const LEASE_MS = 1_000;
 const HEARTBEAT_MS = 250;
@@ -36,6 +38,7 @@ export interface Arena {
   slots: Slot[];
   apis: Member[];
   model: ModelServer;
+  tools: ToolServer;
   /** As the owner, who sees everything. */
   sql: postgres.Sql;
   board: FaultBoard;
@@ -62,6 +65,12 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     const model = await startModelServer();
     opened.defer(() => model.close());
     model.otherwise(scriptedReply());
+    const tools = await startToolServer();
+    opened.defer(() => tools.close());
+    tools.otherwise(scriptedTool);
+    // One line for all: where a tool is stands in the agent's configuration.
+    const toolLine = await startTcpSwitch([tools.url]);
+    opened.defer(() => toolLine.close());
     const sql = postgres(database.ownerUrl, { max: 4, onnotice: () => undefined });
     opened.defer(() => sql.end());
     if (broken === "fence") await removeFence(sql);
@@ -88,6 +97,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       if (kind === "kill" || kind === "terminate") return { over: member.ends() };
       if (kind === "freeze") return { over: member.sleeps(holdMs).then((span) => void frozen.push(span)) };
       if (kind === "flush-redis") await flushRedis(redis.port);
+      if (kind === "reset-tools") toolLine.reset();
       if (kind === "reset-postgres" || kind === "reset-redis" || kind === "reset-model") member.reset(kind.slice(6) as Link);
       return { over: Promise.resolve() };
     }
@@ -107,7 +117,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       WORKER_GRACE_MS: String(GRACE_MS),
       API_GRACE_MS: "1000",
       LOG_LEVEL: "info",
-      EGRESS_ALLOW: links.model.host,
+      EGRESS_ALLOW: `${links.model.host},${new URL(toolLine.url).host}`,
       MODEL_BASE_URL: `${links.model.origin}/v1`,
       ...chaosEnvironment(control.port, broken === "fence" ? null : broken),
     });
@@ -130,10 +140,12 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     members.push(...(await Promise.all(starting)));
     const apis = members.filter(({ app }) => app === "api");
     const slots = await Promise.all(
-      Array.from({ length: slotCount }, (_, index) => openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}` })),
+      Array.from({ length: slotCount }, (_, index) =>
+        openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}`, toolUrl: toolLine.url }),
+      ),
     );
     const closing = opened.move();
-    return { slots, apis, model, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
+    return { slots, apis, model, tools, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

@@ -1,11 +1,13 @@
 import type { Facts, Rule } from "./facts.ts";
 import { answersWhole } from "./rules/answers-whole.ts";
+import { cardsCloseOnce } from "./rules/cards-close-once.ts";
 import { childrenEnd } from "./rules/children-end.ts";
 import { cursorsGrow } from "./rules/cursors-grow.ts";
 import { messagesEnd } from "./rules/messages-end.ts";
 import { modelAskedOnce } from "./rules/model-asked-once.ts";
 import { stepsOnce } from "./rules/steps-once.ts";
 import { stopsHold } from "./rules/stops-hold.ts";
+import { toolsActOnce } from "./rules/tools-act-once.ts";
 import { turnsEndOnce } from "./rules/turns-end-once.ts";
 import { usageOnce } from "./rules/usage-once.ts";
 
@@ -21,6 +23,8 @@ const RULES: Record<string, Rule> = {
   modelAskedOnce,
   answersWhole,
   childrenEnd,
+  toolsActOnce,
+  cardsCloseOnce,
   stopsHold,
   usageOnce,
 };

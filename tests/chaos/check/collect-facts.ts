@@ -1,9 +1,21 @@
 import type { ModelCall } from "@parley/testkit";
+import type { ToolServerCall } from "@parley/testkit/tool-server";
 import type postgres from "postgres";
 import { keyOf } from "../arena/scripted-reply.ts";
 import type { Arena } from "../arena/start-arena.ts";
 import type { Ledger } from "../trial/ledger.ts";
-import type { ConversationRow, EventRow, ExecutionRow, Facts, MessageRow, ModelCallFact, TurnRow, UsageRow } from "./facts.ts";
+import type {
+  CardRow,
+  ConversationRow,
+  EventRow,
+  ExecutionRow,
+  Facts,
+  MessageRow,
+  ModelCallFact,
+  ToolCallFact,
+  TurnRow,
+  UsageRow,
+} from "./facts.ts";
 
 interface Trial {
   organizationId: string;
@@ -29,9 +41,9 @@ export async function conversationsOf(
 
 /** Reads all that the checker judges by, from the database as its owner, and from the model's own journal. */
 export async function collectFacts(arena: Arena, { organizationId, marker, ledger, unrest, callsFrom }: Trial): Promise<Facts> {
-  const { sql, model, frozen, witnessed } = arena;
+  const { sql, model, tools, frozen, witnessed } = arena;
   const ids = sql(await conversationsOf(sql, { organizationId, marker }));
-  const [conversations, messages, turns, executions, events, usage] = await Promise.all([
+  const [conversations, messages, turns, executions, events, usage, cards] = await Promise.all([
     sql<ConversationRow[]>`select id, state, parent_conversation_id as "parentId" from conversations where id in ${ids}`,
     sql<MessageRow[]>`
       select id, conversation_id as "conversationId", turn_id as "turnId", state, text from messages where conversation_id in ${ids}`,
@@ -46,6 +58,9 @@ export async function collectFacts(arena: Arena, { organizationId, marker, ledge
       select turn_id as "turnId", execution_id as "executionId", attempt, step, try, input_tokens::float8 as "inputTokens",
         output_tokens::float8 as "outputTokens", estimated
       from usage_records where conversation_id in ${ids}`,
+    sql<
+      CardRow[]
+    >`select id, conversation_id as "conversationId", turn_id as "turnId", kind, status from cards where conversation_id in ${ids}`,
   ]);
   // A result that comes back from the background is asked about without the trial's marker; its child's id is no other's.
   const known = new Set([...turns.map(({ text }) => text)]);
@@ -53,7 +68,13 @@ export async function collectFacts(arena: Arena, { organizationId, marker, ledge
     .slice(callsFrom)
     .map(callFact)
     .filter(({ asked }) => asked.includes(marker) || known.has(asked));
-  return { ledger, unrest, conversations, messages, turns, executions, events, usage, calls, frozen, witnessed };
+  const toolCalls = tools.journal.map(toolCallFact).filter(({ order }) => order.startsWith(marker));
+  return { ledger, unrest, conversations, messages, turns, executions, events, usage, calls, toolCalls, cards, frozen, witnessed };
+}
+
+function toolCallFact({ key, path, arguments: given, atMs, actedAtMs }: ToolServerCall): ToolCallFact {
+  const { order } = given as { order: string };
+  return { key: key ?? "", path, order, atMs, hasActed: actedAtMs !== null };
 }
 
 function callFact({ path, body, atMs, reply, outcome }: ModelCall): ModelCallFact & { asked: string } {

@@ -62,6 +62,26 @@ export interface UsageRow {
   estimated: boolean;
 }
 
+export interface CardRow {
+  id: string;
+  conversationId: string;
+  turnId: string;
+  kind: string;
+  status: string;
+}
+
+/** One request to the scripted tools, out of their own journal. */
+export interface ToolCallFact {
+  /** What the gateway says it is the call of: the Idempotency-Key. */
+  key: string;
+  /** The tool. */
+  path: string;
+  /** The id of the model's call, out of its arguments. */
+  order: string;
+  atMs: number;
+  hasActed: boolean;
+}
+
 /** One request to the scripted model, out of its own journal. */
 export interface ModelCallFact {
   /** Which answer of which message it was for. */
@@ -85,7 +105,9 @@ export interface Facts {
   /** By conversation, epoch and n. */
   events: EventRow[];
   usage: UsageRow[];
+  cards: CardRow[];
   calls: ModelCallFact[];
+  toolCalls: ToolCallFact[];
   /** When processes slept: what one was about to do, it does on waking. */
   frozen: Span[];
   /** Cursors that were given to readers without a row. */

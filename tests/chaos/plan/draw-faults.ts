@@ -13,6 +13,7 @@ const KINDS: { weight: number; kind: FaultKind }[] = [
   { weight: 2, kind: "reset-postgres" },
   { weight: 1, kind: "reset-redis" },
   { weight: 1, kind: "reset-model" },
+  { weight: 1, kind: "reset-tools" },
   { weight: 1, kind: "flush-redis" },
 ];
 
@@ -26,10 +27,9 @@ export function drawFaults(random: Random, points: PointName[]): FaultPlan[] {
     { weight: 3, count: 2 },
     { weight: 2, count: 3 },
   ]).count;
-  const faults: FaultPlan[] = [];
-  while (faults.length < count)
-    faults.push(drawFault(random, faults.length === 0 ? [...USUAL, ...points] : [...USUAL, ...points, ...REPAIRS]));
-  return faults;
+  const likely = [...new Set([...USUAL, ...points])];
+  const later = [...new Set([...likely, ...REPAIRS])];
+  return Array.from({ length: count }, (_, index) => drawFault(random, index === 0 ? likely : later));
 }
 
 function drawFault(random: Random, points: PointName[]): FaultPlan {

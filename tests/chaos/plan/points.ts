@@ -5,7 +5,16 @@ export type Phase = "before" | "during" | "after";
  * What happens to the process or around it. `kill`: SIGKILL. `freeze`: SIGSTOP, past the lease, then SIGCONT. `terminate`: SIGTERM.
  * `reset-…`: its TCP connections there are reset. `flush-redis`: FLUSHALL. `lose`: the order never reaches Redis.
  */
-export type FaultKind = "kill" | "freeze" | "terminate" | "reset-postgres" | "reset-redis" | "reset-model" | "flush-redis" | "lose";
+export type FaultKind =
+  | "kill"
+  | "freeze"
+  | "terminate"
+  | "reset-postgres"
+  | "reset-redis"
+  | "reset-model"
+  | "reset-tools"
+  | "flush-redis"
+  | "lose";
 
 const ANY: readonly Phase[] = ["before", "during", "after"];
 
@@ -16,7 +25,10 @@ export const POINTS = {
   model: ANY,
   step: ANY,
   child: ANY,
+  started: ANY,
+  tool: ANY,
   result: ANY,
+  steer: ANY,
   inbox: ANY,
   checkpoint: ANY,
   settle: ["before", "during"],
@@ -28,6 +40,8 @@ export const POINTS = {
   stop: ANY,
   cancel: ANY,
   clear: ANY,
+  change: ANY,
+  card: ANY,
   drain: ANY,
 } as const satisfies Record<string, readonly Phase[]>;
 

@@ -1,5 +1,5 @@
 import type { PointName } from "./points.ts";
-import { integer, type Random, weighted } from "./random.ts";
+import { integer, pick, type Random, weighted } from "./random.ts";
 
 /** What a message has the model do, and the points that only such a turn comes by. */
 export interface DrawnScript {
@@ -12,6 +12,8 @@ interface ScriptEntry {
   points: PointName[];
   draw(random: Random): string;
 }
+
+const WAYS = ["plain", "plain", "slow", "late", "lost", "unreached", "failing"] as const;
 
 const say = (random: Random): string => `say:${integer(random, 2, 40)}:${integer(random, 0, 8)}`;
 
@@ -32,7 +34,21 @@ const SCRIPTS: Record<string, ScriptEntry> = {
   brokenAnswer: { weight: 1, points: [], draw: (random) => `cut:${integer(random, 0, 5)} say:12:3` },
   busyModel: { weight: 1, points: [], draw: () => "busy say:6:2" },
   withoutUsage: { weight: 1, points: [], draw: () => "mute say:6:2" },
-  question: { weight: 1, points: ["settle"], draw: (random) => `ask; ${say(random)}` },
+  charge: { weight: 3, points: ["step", "tool", "result"], draw: (random) => `use:charge:${pick(random, WAYS)}; ${say(random)}` },
+  lookup: { weight: 2, points: ["step", "tool", "result"], draw: (random) => `use:lookup:${pick(random, WAYS)}; ${say(random)}` },
+  toolsAndChildren: {
+    weight: 2,
+    points: ["step", "tool", "child", "result"],
+    draw: (random) => `use:charge:slow use:lookup call:helper,background; use:charge; ${say(random)}`,
+  },
+  approval: { weight: 2, points: ["settle", "card", "started", "tool"], draw: (random) => `use:pay:${pick(random, WAYS)}; ${say(random)}` },
+  twoApprovals: {
+    weight: 1,
+    points: ["settle", "card", "started", "tool"],
+    draw: (random) => `use:pay use:pay:late use:charge; ${say(random)}`,
+  },
+  question: { weight: 2, points: ["settle", "card"], draw: (random) => `ask; ${say(random)}` },
+  questionFromBelow: { weight: 1, points: ["settle", "card"], draw: (random) => `call:asker; ${say(random)}` },
 };
 
 export function drawScript(random: Random): DrawnScript {

@@ -1,4 +1,4 @@
-import type { EnginePorts, JobQueue, LiveTail, Model, ModelRequest, SweepStore, TurnChanges, TurnStore } from "@parley/domain";
+import type { EnginePorts, FindTools, JobQueue, LiveTail, Model, ModelRequest, SweepStore, TurnChanges, TurnStore } from "@parley/domain";
 import type { PointName } from "../plan/points.ts";
 import { at, obeying } from "./at.ts";
 import type { Control } from "./control.ts";
@@ -10,12 +10,15 @@ export const failingEnginePorts = (control: Control, ports: EnginePorts): Engine
   queue: failingQueue(control, ports.queue),
   tail: witnessedTail(control, ports.tail),
   model: failingModel(control, ports.model),
+  tools: failingTools(control, ports.tools),
   ...(ports.sweep === undefined ? {} : { sweep: failingSweep(control, ports.sweep) }),
 });
 
-function pointsOf({ finish, pause, children, journal }: TurnChanges): PointName[] {
+function pointsOf({ finish, pause, children, journal, takeSteers }: TurnChanges): PointName[] {
   if (finish !== undefined) return ["settle", "finish"];
   if (pause !== undefined) return ["settle"];
+  if (takeSteers !== undefined) return ["steer"];
+  if (journal?.some(({ kind }) => kind === "started")) return ["started"];
   if (children?.some(({ change }) => change === "start")) return ["child", "step"];
   if (journal?.some(({ kind }) => kind === "response")) return ["step"];
   if (journal?.some(({ kind }) => kind === "result")) return ["result"];
@@ -75,6 +78,14 @@ const witnessedTail = (control: Control, tail: LiveTail): LiveTail => ({
     return tail.appendDeltas(deltas, options);
   },
 });
+
+const failingTools =
+  (control: Control, findTools: FindTools): FindTools =>
+  async (...given) =>
+    (await findTools(...given)).map((tool) => ({
+      ...tool,
+      run: (call) => at(control, { points: ["tool"], organizationIds: [call.organizationId] }, () => tool.run(call)),
+    }));
 
 const lastUserText = ({ messages }: ModelRequest): string => messages.findLast(({ role }) => role === "user")?.content ?? "";
 

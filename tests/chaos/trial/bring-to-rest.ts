@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { at } from "@parley/testkit";
 import type postgres from "postgres";
 import { conversationsOf } from "../check/collect-facts.ts";
 import type { Caller } from "./caller.ts";
+import { decideCards } from "./decide-cards.ts";
 import type { Ledger } from "./ledger.ts";
 
 interface Resting {
@@ -30,8 +30,8 @@ const LOOK_MS = 150;
 const QUIET_LOOKS = 2;
 
 /**
- * Waits until nothing of the trial is on its way any more, and does what only a caller can do: releases a held queue, ends a
- * turn that waits for an answer. Gives what is still not at rest when the time is over.
+ * Waits until nothing of the trial is on its way any more, and does what only a caller can do: releases a held queue, decides
+ * what is asked. Gives what is still not at rest when the time is over.
  */
 export async function bringToRest({ sql, organizationId, marker, caller, ledger, restMs }: Resting): Promise<string[]> {
   const untilMs = performance.now() + restMs;
@@ -54,12 +54,8 @@ const unrest = (sql: postgres.Sql, ids: string[]): Promise<Unrest[]> => sql<Unre
     from conversations c where id in ${sql(ids)}) found
   where state <> 'idle' or "isDraining" or queued > 0 or inbox > 0 or "cardsOpen" > 0`;
 
-async function attend({ id, parentId, state, held, queued }: Unrest, caller: Caller, ledger: Ledger): Promise<void> {
-  if (state === "paused" && parentId === null) {
-    const outcome = await caller.call("conversation.stop", { conversationId: id, clearQueue: false });
-    const turnId = outcome.kind === "done" ? at(outcome.data, "turnId") : null;
-    if (typeof turnId === "string") ledger.stopped.push({ turnId, atMs: Date.now() });
-  }
+async function attend({ id, state, held, queued }: Unrest, caller: Caller, ledger: Ledger): Promise<void> {
+  if (state === "paused") await decideCards({ caller, ledger, conversationId: id, choose: () => ["approve"], key: null });
   if (state === "idle" && held && queued > 0) await caller.call("conversation.drain", { conversationId: id });
 }
 

@@ -8,6 +8,8 @@ export type Outcome = { kind: "done"; data: unknown } | { kind: "refused"; code:
 export interface Caller {
   /** Calls a procedure on any replica. With `again` it may be made any number of times, and is, until there is an answer. */
   call(procedure: string, input: object, options?: { again?: boolean }): Promise<Outcome>;
+  /** Asks a query; tried until there is an answer. */
+  read(procedure: string, input: object): Promise<Outcome>;
 }
 
 /** Longer than any process of an arena sleeps. */
@@ -19,15 +21,12 @@ const PAUSE_MS = 100;
 export function createCaller(apis: readonly Member[], apiKey: string): Caller {
   let next = 0;
 
-  async function once(procedure: string, input: object): Promise<Outcome> {
+  async function once(path: string, body?: object): Promise<Outcome> {
     const up = apis.filter((api) => api.isUp());
     const api = up[next++ % up.length];
     if (api === undefined) return { kind: "unknown" };
     try {
-      const answer = await createRestClient(api.url, apiKey).call(`/trpc/${procedure}`, {
-        body: input,
-        signal: AbortSignal.timeout(ANSWER_MS),
-      });
+      const answer = await createRestClient(api.url, apiKey).call(path, { body, signal: AbortSignal.timeout(ANSWER_MS) });
       if (answer.status < 300) return { kind: "done", data: at(answer.body, "result", "data") };
       if (answer.status >= 500) return { kind: "unknown" };
       return { kind: "refused", code: String(at(answer.body, "error", "data", "code")) };
@@ -36,14 +35,17 @@ export function createCaller(apis: readonly Member[], apiKey: string): Caller {
     }
   }
 
+  async function untilAnswered(path: string, body?: object): Promise<Outcome> {
+    const untilMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const outcome = await once(path, body);
+      if (outcome.kind !== "unknown" || performance.now() > untilMs) return outcome;
+      await sleep(PAUSE_MS);
+    }
+  }
+
   return {
-    async call(procedure, input, { again = false } = {}) {
-      const untilMs = performance.now() + PATIENCE_MS;
-      for (;;) {
-        const outcome = await once(procedure, input);
-        if (outcome.kind !== "unknown" || !again || performance.now() > untilMs) return outcome;
-        await sleep(PAUSE_MS);
-      }
-    },
+    call: (procedure, input, { again = false } = {}) => (again ? untilAnswered : once)(`/trpc/${procedure}`, input),
+    read: (procedure, input) => untilAnswered(`/trpc/${procedure}?input=${encodeURIComponent(JSON.stringify(input))}`),
   };
 }

@@ -6,6 +6,7 @@ const markerOf = (text: string): string | undefined => /^(t[\d.\w]+)\/\d+#/.exec
 export const answersWhole: Rule = (facts) => {
   const whole = new Set(facts.calls.filter(({ isWhole }) => isWhole).map(({ text }) => text));
   const texts = new Map(facts.turns.map(({ id, text }) => [id, text]));
+  for (const { turnId, data } of eventsOf(facts, "steer.applied")) texts.set(turnId ?? "", `${texts.get(turnId ?? "")}\n${data.text}`);
   const wrong: string[] = [];
   const ends = [
     ...eventsOf(facts, "turn.completed").map(({ turnId, data }) => ({

@@ -10,6 +10,7 @@ export const turnsEndOnce: Rule = (facts) => {
     "turn.created",
     "turn.started",
     "turn.paused",
+    "turn.resumed",
     "attempt.superseded",
     "turn.completed",
     "turn.failed",
@@ -34,7 +35,9 @@ export const turnsEndOnce: Rule = (facts) => {
   return wrong;
 };
 
-type Life = ReturnType<typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "attempt.superseded" | keyof typeof STATUS>>;
+type Life = ReturnType<
+  typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "turn.resumed" | "attempt.superseded" | keyof typeof STATUS>
+>;
 
 function attempts(events: Life): string[] {
   const wrong: string[] = [];
@@ -42,7 +45,7 @@ function attempts(events: Life): string[] {
     let attempt = 0;
     let isExcused = true;
     for (const event of own) {
-      if (event.type === "turn.paused" || event.type === "attempt.superseded") isExcused = true;
+      if (event.type === "turn.resumed" || event.type === "attempt.superseded") isExcused = true;
       if (event.type !== "turn.started") continue;
       const { attempt: next } = event.data as { attempt: number };
       if (next !== attempt + 1) wrong.push(`turn ${turnId}: attempt ${next} follows attempt ${attempt}`);
