@@ -139,12 +139,13 @@ test("only a user's message of this conversation that has run can be edited", as
 test("the cut off tail's background children are stopped; those of what stays live on, and their results reach it", async () => {
   const worker = await world.agent({ name: "Worker" });
   const router = await routerOver(world, [worker], "async", { wakeOnAsyncResult: true });
-  const dispatches = (query: string) => ({ toolCalls: [{ name: "worker", arguments: { query } }] });
-  world.model.script(dispatches("slow kept"));
+  for (const said of ["first", "second"]) {
+    const dispatch = { toolCalls: [{ name: "worker", arguments: { query: `slow ${said}` } }] };
+    world.model.when(({ body }) => body.messages?.at(-1)?.content === said, dispatch);
+  }
   const first = await submit(world, router, "first");
   const { conversationId } = first;
   await endOf(conversationId, first.turnId);
-  world.model.script(dispatches("slow cut"));
   const second = await submit(world, router, "second", { conversationId });
   await endOf(conversationId, second.turnId);
   const { childIds } = await world.gateway.getExecution(world.caller, conversationId);

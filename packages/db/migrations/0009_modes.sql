@@ -176,6 +176,9 @@ begin
   if waiting is null then return; end if;
   select coalesce(min(seq), c.next_seq) into first_seq from messages
   where conversation_id = c.id and state = 'queued' and steers_turn is null and mode <> 'interrupt';
+  -- What interrupts makes room.
+  update messages set seq = seq - cardinality(waiting)
+  where conversation_id = c.id and state = 'queued' and steers_turn is null and mode = 'interrupt' and seq < first_seq;
   update messages m set steers_turn = null, seq = first_seq - cardinality(waiting) + listed.place - 1
   from unnest(waiting) with ordinality as listed (id, place) where m.id = listed.id;
   c.queue_depth := c.queue_depth + cardinality(waiting);
@@ -398,7 +401,7 @@ begin
   c.next_seq := c.next_seq + 1;
   c.wakes := 0;
   -- The turn was stopped and has not ended yet: this message is the next explicit action.
-  if was = 'running' and wanted <> 'queue' then c.held := false; end if;
+  if busy and wanted <> 'queue' then c.held := false; end if;
 
   if runs then
     action := 'started';
@@ -433,9 +436,8 @@ begin
       end if;
     elsif wanted = 'interrupt' then
       -- Nobody runs the turn under way: it ends here, and this message begins with it.
-      c.held := false;
       action := 'started';
-      select * into did from end_turn(c, outcome_from_outside(c, 'superseded'));
+      select * into did from end_turn(c, outcome_from_outside(c, coalesce(stop_reason_of(c), 'superseded')));
       c := did.c;
       facts := facts || did.facts;
     elsif not busy and wanted = 'queue' and not c.held then
@@ -500,6 +502,12 @@ begin
   elsif c.turn_id is null and meant_turn is null then
     c.stopped_through_turn := c.turn_number;
     c.stop_reason := null;
+    -- What waits was about to start by itself.
+    c.held := c.held or c.queue_depth > 0;
+  end if;
+  if stopped_turn is not null or meant_turn is null then
+    c.due_at := null;
+    c.drain_at := null;
   end if;
   if (p->>'clearQueue')::boolean then
     with gone as (update messages set state = 'cancelled' where conversation_id = c.id and state = 'queued' returning id)

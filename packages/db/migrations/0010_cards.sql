@@ -24,7 +24,8 @@ begin
   if c.id is null then perform refuse('not_found'); end if;
   select * into k from cards where id = (p->>'cardId')::uuid and conversation_id = c.id;
   if not found or k.kind <> p->>'kind' then perform refuse('not_found'); end if;
-  if k.status <> 'open' then perform refuse('card_closed'); end if;
+  -- A turn that is being stopped does not wait any more, though its card is closed with its end only.
+  if k.status <> 'open' or c.state <> 'paused' then perform refuse('card_closed'); end if;
   if k.expires_at <= clock_timestamp() then perform refuse('card_expired'); end if;
   if p->>'argumentsHash' <> k.arguments_hash then perform refuse('approval_mismatch'); end if;
   update cards set status = p->>'outcome', answer = p->'answer', answered_by = p->>'principalId', closed_at = now() where id = k.id;
@@ -277,8 +278,10 @@ begin
   end if;
   if c.id is null or c.epoch <> (p->>'epoch')::bigint or c.state <> 'running' then return '{"outcome": "stale"}'; end if;
   reason := stop_reason_of(c);
-  if reason is not null and not (ended and p->'finish'->>'status' = 'stopped') then
-    return jsonb_build_object('outcome', 'stopped', 'reason', reason);
+  if reason is not null then
+    if not (ended and p->'finish'->>'status' = 'stopped') then return jsonb_build_object('outcome', 'stopped', 'reason', reason); end if;
+    -- An interrupt and a stop may both have come: the row knows which counts.
+    p := jsonb_set(p, '{finish,reason}', to_jsonb(reason));
   end if;
 
   c.head_n := (p->>'n')::int;
@@ -376,14 +379,21 @@ begin
 end $$;
 
 -- Conversations with a message or a card past its time, and background children that ask though their turn was stopped or cut off.
-create function take_expired(repairs_max int) returns jsonb language sql stable as $$
-  with found as (
-    (select conversation_id from messages where state = 'queued' and expires_at < clock_timestamp() limit repairs_max)
-    union (select conversation_id from cards where status = 'open' and expires_at < clock_timestamp() limit repairs_max)
-    union (select id from conversations c where state = 'paused' and root_conversation_id is not null and is_stopped(c) limit repairs_max)
+-- Each one found waits twice as long before it is found again.
+create function take_expired(repairs_max int) returns jsonb language sql as $$
+  with late as (
+    select m.conversation_id as id, m.expires_at as since from messages m join conversations c on c.id = m.conversation_id
+    where m.state = 'queued' and m.expires_at < clock_timestamp() and c.state in ('idle', 'paused')
+    union select k.conversation_id, k.expires_at from cards k join conversations c on c.id = k.conversation_id
+    where k.status = 'open' and k.expires_at < clock_timestamp() and c.state = 'paused'
+    union select c.id, c.created_at from conversations c where state = 'paused' and root_conversation_id is not null and is_stopped(c)
+  ), counted as (
+    update conversations set kicks = kicks + 1 where id in (
+      select c.id from conversations c join late using (id)
+      where late.since + (power(2, least(c.kicks, 6)) - 1) * interval '1 second' < clock_timestamp() limit repairs_max)
+    returning id, organization_id
   )
-  select coalesce(jsonb_agg(jsonb_build_object('conversationId', c.id, 'organizationId', c.organization_id)), '[]')
-  from conversations c join found on c.id = found.conversation_id where c.state in ('idle', 'paused')
+  select coalesce(jsonb_agg(jsonb_build_object('conversationId', id, 'organizationId', organization_id)), '[]') from counted
 $$;
 create policy sweep on messages for select to parley_sweep using (true);
 create policy sweep on cards for select to parley_sweep using (true);
@@ -431,6 +441,7 @@ begin
   end if;
   select * into did from post_events(c, facts);
   c := did.c;
+  if facts <> '[]' then c.kicks := 0; end if;
   if facts <> '[]' or c.state = 'ready' then perform save_conversation(c); end if;
   if c.state = 'idle' and (c.due_at < clock_timestamp() or c.drain_at is not null) then
     -- What was written above is not in its answer: followers find it by their cursors.
@@ -438,6 +449,26 @@ begin
   end if;
   return posted(c, did.appended) || jsonb_build_object('nudge', null,
     'kick', c.state = 'ready' or (c.state = 'running' and c.lease_until < clock_timestamp()));
+end $$;
+
+-- Begins the queue's head: a drain order, or a queue left idle past its grace. A held queue begins only by an order that still stands: a
+-- stop takes it back. Harmless when there is nothing to do.
+create or replace function release_queue(organization uuid, conversation uuid, ordered boolean) returns jsonb language plpgsql as $$
+declare
+  c conversations := lock_conversation(organization, conversation);
+  did record;
+begin
+  if c.id is null or c.state <> 'idle' or c.queue_depth = 0 or (c.held and not (ordered and c.drain_at is not null)) then
+    update conversations set drain_at = null where id = c.id and drain_at is not null and state <> 'paused';
+    return jsonb_build_object('events', '[]'::jsonb, 'kick', coalesce(c.state = 'ready', false), 'epoch', coalesce(c.epoch, 0), 'isChild', false);
+  end if;
+  select * into did from begin_next_turn(c);
+  c := did.c;
+  c.drain_at := null;
+  select * into did from post_events(c, did.facts);
+  c := did.c;
+  perform save_conversation(c);
+  return posted(c, did.appended);
 end $$;
 
 create or replace function read_run_state(organization uuid, conversation uuid) returns jsonb language plpgsql as $$
