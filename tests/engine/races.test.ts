@@ -85,7 +85,7 @@ test("a worker that heard of the interrupt first still tells the user's stop tha
   await world.database.turns.commit(
     { ...keyOf(conversationId), epoch: claimed.epoch, n: claimed.n, turnId: claimed.turn.id },
     { finish: { status: "stopped", reason: "superseded", text: null, result: null, usage } },
-    10_000,
+    { leaseMs: 10_000, wakesMax: 10 },
   );
   expect((await logUntil(world, conversationId, isEnd)).at(-1)).toMatchObject({ data: { reason: "user_stop", more: false } });
   expect(await stateOf(world, conversationId)).toMatchObject({ state: "idle", held: true, queueDepth: 1 });
