@@ -83,6 +83,8 @@ export const startModelServer = async (options: ModelServerOptions = {}): Promis
       gone.abort();
     });
     if (reply.hang) return;
+    await reply.after;
+    if (gone.signal.aborted) return;
     if (reply.headersDelayMs) await sleep(reply.headersDelayMs, undefined, { signal: gone.signal });
     const status = reply.status ?? 200;
     if (status !== 200) {

@@ -31,6 +31,8 @@ export interface Reply {
   breaks?: { afterChunks: number; how: "cut" | "hang" | "malformed" | "error"; error?: unknown };
   /** Silence from the start: not even headers. */
   hang?: boolean;
+  /** The same until the test lets it go on. */
+  after?: Promise<unknown>;
   /** Before the response's headers and its role chunk. */
   headersDelayMs?: number;
   /** Between the role chunk and the first token. */
