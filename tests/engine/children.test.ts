@@ -350,6 +350,6 @@ test("children of background children are told to their own parent, and a conver
     select count(*)::int as calls, sum(output_tokens)::int as output from usage_records
     where conversation_id in (select id from conversations where id = ${conversationId} or root_conversation_id = ${conversationId})`;
   expect([view.usage.modelCalls, view.usage.outputTokens]).toEqual([records?.calls, records?.output]);
-  const thread = await world.gateway.getFullThread(world.caller, conversationId);
-  expect(Object.keys(thread)).toHaveLength(4);
+  const thread = await world.gateway.getFullThread(world.caller, { executionId: conversationId });
+  expect(Object.keys(thread.threads)).toHaveLength(4);
 });

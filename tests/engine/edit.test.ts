@@ -52,7 +52,8 @@ test("an edit of the first of three messages leaves one turn; what was cut off s
   expect(await world.gateway.listBranches(world.caller, conversationId)).toMatchObject([{ branch: 0, editedMessageId: messageIds[0] }]);
   expect(await thread(conversationId, 0)).toEqual(["one", "answer to one", "two", "answer to two", "three", "answer to three"]);
   await expect(thread(conversationId, 7)).rejects.toMatchObject({ code: "not_found" });
-  expect((await world.gateway.getThread(world.caller, conversationId)).map(({ content }) => content)).toEqual(["uno", "answer to uno"]);
+  const { messages } = await world.gateway.getThread(world.caller, { executionId: conversationId });
+  expect(messages.map(({ content }) => content)).toEqual(["uno", "answer to uno"]);
   const log = await endOf(conversationId, turnId);
   expect(log.find((event) => event.type === "conversation.edited")).toMatchObject({
     data: { messageId: messageIds[0], branch: 1, fromTurn: 1 },

@@ -1,4 +1,14 @@
-import { type ApiKey, agentId, createKeyInput, GatewayError, keyId, type Limits, organizationId, scope } from "@parley/contracts";
+import {
+  type ApiKey,
+  agentId,
+  createKeyInput,
+  GatewayError,
+  keyId,
+  type Limits,
+  organizationId,
+  pageInput,
+  scope,
+} from "@parley/contracts";
 import type { Gateway, Once } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
 import { issuesOf, type RouteName, readIdempotencyKey } from "@parley/router";
@@ -23,6 +33,7 @@ const keyBody = z.object({
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
 const ofOrganization = z.object({ organization_id: organizationId });
+const listQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
@@ -77,8 +88,9 @@ export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies)
       response.status(201).json({ ...keyOnWire(key), api_key: apiKey });
     })
     .get("/admin/api-keys", async (request, response) => {
-      const keys = await gateway.listKeys(parse(ofOrganization, request.query).organization_id);
-      response.json({ api_keys: keys.map(keyOnWire), total: keys.length });
+      const { organization_id, page, per_page } = parse(listQuery, request.query);
+      const keys = await gateway.listKeys(organization_id, { page, perPage: per_page });
+      response.json({ api_keys: keys.items.map(keyOnWire), total: keys.total, page, per_page });
     })
     .delete("/admin/api-keys/:id", async (request, response) => {
       // What cannot be the id of a key is no key.

@@ -26,7 +26,7 @@ export function keyAuthentication(keys: KeyStore): Authentication {
     keys: {
       findByHash: (hash) => keys.findByHash(hash),
       create: (key) => keys.create(key),
-      list: (organizationId) => keys.list(organizationId),
+      list: (organizationId, page) => keys.list(organizationId, page),
       async revoke(organizationId, keyId) {
         const hash = await keys.revoke(organizationId, keyId);
         if (hash !== null) forget(hash);

@@ -107,6 +107,7 @@ export type ConversationView = {
   branch: number;
   root: ExecutionView;
   children: ExecutionView[];
+  childrenLeftOut: number;
   usage: Usage;
 };
 
@@ -204,7 +205,7 @@ export type Execution = {
     instructionsOverride?: string | undefined;
     additionalContext?: string | undefined;
     expectedOutput?: string | undefined;
-    outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+    outputFormat?: "text" | "markdown" | "json" | undefined;
     outputSchema?: { [key: string]: JSONType } | undefined;
     model?: string | undefined;
     reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
@@ -216,6 +217,7 @@ export type Execution = {
     triggeringAgentId?: string | undefined;
     payloadExtension?: { [key: string]: JSONType } | undefined;
     thinkMode?: "default" | "harder" | undefined;
+    returnMetrics?: boolean | undefined;
   };
   result: string | null;
   reason: TurnEndReason | null;
@@ -227,6 +229,7 @@ export type Execution = {
   usage: Usage;
   childIds: string[];
   finishedChildIds: string[];
+  usedTools?: string[] | undefined;
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;
@@ -237,7 +240,9 @@ export type ExecutionMode = "sync" | "async" | "root";
 
 export type ExecutionStatus = "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
 
-export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; usage: Usage };
+export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; older: string | null; usage: Usage };
+
+export type FullThread = { threads: { [key: string]: ThreadMessage[] }; older: string | null; childrenLeftOut: number };
 
 export type HttpTool = {
   name: string;
@@ -690,7 +695,11 @@ export type Routes = {
     };
     deploy: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
     get: { kind: "query"; input: { agentId: string; version?: unknown }; output: Agent };
-    list: { kind: "query"; input: void; output: Agent[] };
+    list: {
+      kind: "query";
+      input: { page?: unknown; perPage?: unknown } | undefined;
+      output: { items: Agent[]; total: number; page: number; perPage: number };
+    };
   };
   card: {
     get: { kind: "query"; input: { conversationId: string; cardId: string }; output: Card };
@@ -737,7 +746,11 @@ export type Routes = {
     };
   };
   conversation: {
-    get: { kind: "query"; input: { conversationId: string; branch?: number | undefined }; output: ConversationView };
+    get: {
+      kind: "query";
+      input: { conversationId: string; branch?: number | undefined; before?: string | undefined };
+      output: ConversationView;
+    };
     branches: { kind: "query"; input: { conversationId: string }; output: Branch[] };
     runState: { kind: "query"; input: { conversationId: string }; output: RunState };
     message: { kind: "query"; input: { conversationId: string; messageId: string }; output: MessageView };
@@ -791,8 +804,8 @@ export type Routes = {
         | undefined;
       output: { items: Execution[]; total: number; page: number; perPage: number };
     };
-    thread: { kind: "query"; input: { executionId: string }; output: ThreadMessage[] };
-    fullThread: { kind: "query"; input: { executionId: string }; output: { [key: string]: ThreadMessage[] } };
+    thread: { kind: "query"; input: { executionId: string; before?: string | undefined }; output: ThreadPart };
+    fullThread: { kind: "query"; input: { executionId: string; before?: string | undefined }; output: FullThread };
     stop: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: Execution };
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: { deleted: true } };
   };
@@ -802,7 +815,11 @@ export type Routes = {
       input: { idempotencyKey?: string | undefined; name: string; scopes: Scope[]; agentIds?: string[] | undefined; expiresAt?: unknown };
       output: NewApiKey;
     };
-    list: { kind: "query"; input: void; output: ApiKey[] };
+    list: {
+      kind: "query";
+      input: { page?: unknown; perPage?: unknown } | undefined;
+      output: { items: ApiKey[]; total: number; page: number; perPage: number };
+    };
     revoke: { kind: "mutation"; input: { idempotencyKey?: string | undefined; keyId: string }; output: { revoked: true } };
   };
   system: {
@@ -823,7 +840,26 @@ export type Routes = {
         version?: unknown;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
-        options?: TurnOptions | undefined;
+        options?:
+          | {
+              instructionsOverride?: string | undefined;
+              additionalContext?: string | undefined;
+              expectedOutput?: string | undefined;
+              outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+              outputSchema?: { [key: string]: JSONType } | undefined;
+              model?: string | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subTasks?: "sync" | "async" | "auto" | undefined;
+              title?: string | undefined;
+              source?: string | undefined;
+              sourceNodeType?: string | undefined;
+              workerId?: string | undefined;
+              triggeringAgentId?: string | undefined;
+              payloadExtension?: { [key: string]: JSONType } | undefined;
+              thinkMode?: "default" | "harder" | undefined;
+              returnMetrics?: boolean | undefined;
+            }
+          | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
       };
@@ -838,7 +874,26 @@ export type Routes = {
         version?: unknown;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
-        options?: TurnOptions | undefined;
+        options?:
+          | {
+              instructionsOverride?: string | undefined;
+              additionalContext?: string | undefined;
+              expectedOutput?: string | undefined;
+              outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+              outputSchema?: { [key: string]: JSONType } | undefined;
+              model?: string | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subTasks?: "sync" | "async" | "auto" | undefined;
+              title?: string | undefined;
+              source?: string | undefined;
+              sourceNodeType?: string | undefined;
+              workerId?: string | undefined;
+              triggeringAgentId?: string | undefined;
+              payloadExtension?: { [key: string]: JSONType } | undefined;
+              thinkMode?: "default" | "harder" | undefined;
+              returnMetrics?: boolean | undefined;
+            }
+          | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
         lastEventId?: string | null | undefined;
@@ -855,7 +910,26 @@ export type Routes = {
         version?: unknown;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
-        options?: TurnOptions | undefined;
+        options?:
+          | {
+              instructionsOverride?: string | undefined;
+              additionalContext?: string | undefined;
+              expectedOutput?: string | undefined;
+              outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+              outputSchema?: { [key: string]: JSONType } | undefined;
+              model?: string | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subTasks?: "sync" | "async" | "auto" | undefined;
+              title?: string | undefined;
+              source?: string | undefined;
+              sourceNodeType?: string | undefined;
+              workerId?: string | undefined;
+              triggeringAgentId?: string | undefined;
+              payloadExtension?: { [key: string]: JSONType } | undefined;
+              thinkMode?: "default" | "harder" | undefined;
+              returnMetrics?: boolean | undefined;
+            }
+          | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
         expectedVersion?: unknown;
@@ -872,7 +946,26 @@ export type Routes = {
         version?: unknown;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
-        options?: TurnOptions | undefined;
+        options?:
+          | {
+              instructionsOverride?: string | undefined;
+              additionalContext?: string | undefined;
+              expectedOutput?: string | undefined;
+              outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+              outputSchema?: { [key: string]: JSONType } | undefined;
+              model?: string | undefined;
+              reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+              subTasks?: "sync" | "async" | "auto" | undefined;
+              title?: string | undefined;
+              source?: string | undefined;
+              sourceNodeType?: string | undefined;
+              workerId?: string | undefined;
+              triggeringAgentId?: string | undefined;
+              payloadExtension?: { [key: string]: JSONType } | undefined;
+              thinkMode?: "default" | "harder" | undefined;
+              returnMetrics?: boolean | undefined;
+            }
+          | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
         expectedVersion?: unknown;
@@ -1012,6 +1105,8 @@ export type ThreadMessage = {
   usage?: Usage | undefined;
 };
 
+export type ThreadPart = { messages: ThreadMessage[]; older: string | null };
+
 export type TurnEndReason =
   | "superseded"
   | "model_rejected"
@@ -1030,7 +1125,7 @@ export type TurnOptions = {
   instructionsOverride?: string | undefined;
   additionalContext?: string | undefined;
   expectedOutput?: string | undefined;
-  outputFormat?: "text" | "markdown" | "json" | "voice" | undefined;
+  outputFormat?: "text" | "markdown" | "json" | undefined;
   outputSchema?: { [key: string]: JSONType } | undefined;
   model?: string | undefined;
   reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
@@ -1042,6 +1137,7 @@ export type TurnOptions = {
   triggeringAgentId?: string | undefined;
   payloadExtension?: { [key: string]: JSONType } | undefined;
   thinkMode?: "default" | "harder" | undefined;
+  returnMetrics?: boolean | undefined;
 };
 
 export type Usage = {

@@ -177,6 +177,8 @@ export const pageInput = z.object({
   perPage: z.coerce.number().int().positive().max(BOUNDS.pageMax.ceiling).default(20),
 });
 
+export type PageQuery = z.infer<typeof pageInput>;
+
 export const listExecutionsInput = pageInput.extend({
   agentId: agentId.optional(),
   userId: z.string().max(200).optional(),
@@ -190,6 +192,9 @@ export const listExecutionsInput = pageInput.extend({
 export type ListExecutions = z.infer<typeof listExecutionsInput>;
 
 export const executionInput = z.object({ executionId });
+
+/** Of a long thread only the newest part is given at once: `before` asks for what came before a part's `older`. */
+export const threadInput = executionInput.extend({ before: cursor.optional() });
 
 export interface Page<Item> {
   items: Item[];
@@ -234,15 +239,35 @@ export type ThreadEntry =
       turnId: string;
     };
 
-/** One execution with all that was said and done in it. */
+/** A part of a thread, newest last. */
+export interface ThreadPart {
+  messages: ThreadMessage[];
+  /** There is more before this cursor; null where the thread begins here. */
+  older: string | null;
+}
+
+/** The root's part under `root`, and by their ids the threads of the children that its turns have started. */
+export interface FullThread {
+  threads: Record<string, ThreadMessage[]>;
+  older: string | null;
+  /** Children of these turns that are too many to show here. Each can be read by itself. */
+  childrenLeftOut: number;
+}
+
+/** One execution with what was said and done in it. */
 export interface ExecutionView {
   execution: Execution;
   thread: ThreadEntry[];
+  /** There is more before this cursor; null where the thread begins here. */
+  older: string | null;
   /** Of this execution alone. */
   usage: Usage;
 }
 
-/** A conversation whole: the root, and each child on its own. `usage` counts the root and every child. */
+/**
+ * A conversation: the newest part of its root, and each child of the turns in it on its own. `usage` counts the root and every
+ * child, shown or not.
+ */
 export interface ConversationView {
   conversationId: string;
   version: number;
@@ -250,5 +275,7 @@ export interface ConversationView {
   branch: number;
   root: ExecutionView;
   children: ExecutionView[];
+  /** Children of these turns that are too many to show here. Each can be read by itself. */
+  childrenLeftOut: number;
   usage: Usage;
 }

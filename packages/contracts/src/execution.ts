@@ -38,7 +38,11 @@ export const messageInput = z.object({
 export type MessageInput = z.infer<typeof messageInput>;
 
 export const reasoningEffort = z.enum(["low", "medium", "high", "xhigh"]);
-export const outputFormat = z.enum(["text", "markdown", "json", "voice"]);
+export type ReasoningEffort = z.infer<typeof reasoningEffort>;
+/** `voice` is a word of the wire that is refused: nothing here speaks yet. */
+export const outputFormat = z
+  .enum(["text", "markdown", "json", "voice"])
+  .refine((format) => format !== "voice", "Speech is not served yet.");
 
 /** What a caller may set for one turn. */
 export const turnOptions = z.object({
@@ -57,7 +61,10 @@ export const turnOptions = z.object({
   workerId: z.string().max(200).optional(),
   triggeringAgentId: z.string().max(200).optional(),
   payloadExtension: z.record(z.string(), z.json()).optional(),
+  /** `harder`: one level more of reasoning effort than otherwise, in this turn. */
   thinkMode: z.enum(["default", "harder"]).optional(),
+  /** The caller looks at tokens and duration; they are always there. */
+  returnMetrics: z.boolean().optional(),
 });
 export type TurnOptions = z.infer<typeof turnOptions>;
 
@@ -107,8 +114,11 @@ export interface Execution {
   attempt: number;
   stoppedByUser: boolean;
   usage: Usage;
+  /** Of its newest 200 children those at work, and the others. */
   childIds: string[];
   finishedChildIds: string[];
+  /** The tools that it called in its newest turn; only where one execution is read by itself. */
+  usedTools?: string[];
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;

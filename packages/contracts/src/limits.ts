@@ -56,6 +56,10 @@ export const BOUNDS = {
   /** What one credential may follow or wait for at a time in one process, over all its connections. */
   streamsPerCallerMax: { standard: 1_000, floor: 1, ceiling: 1_000_000 },
   pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
+  /** What one look at a thread shows: its newest whole turns, until they have so many bytes or children. One turn is always shown. */
+  threadTurnsMax: { standard: 500, floor: 1, ceiling: 10_000 },
+  threadBytesMax: { standard: 4_194_304, floor: 16_384, ceiling: 67_108_864 },
+  threadChildrenMax: { standard: 200, floor: 1, ceiling: 10_000 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

@@ -1,12 +1,15 @@
-import { type Agent, agentConfig } from "@parley/contracts";
+import { type Agent, agentConfig, type PageQuery } from "@parley/contracts";
 import type { AgentStore } from "@parley/domain";
+import { first } from "./call.ts";
 import type { InOrganization, Transaction } from "./database.ts";
-import { and, asc, eq, sql } from "./drizzle.ts";
+import { and, asc, count, eq, inArray, sql } from "./drizzle.ts";
 import { agentVersions } from "./schema/agent-versions.ts";
 import { agents } from "./schema/agents.ts";
 
 /** The version number under which what is not deployed yet is kept. */
 const DRAFT = 0;
+
+const ONE: PageQuery = { page: 1, perPage: 1 };
 
 /** What holds where a configuration was kept before a setting existed. */
 const DEFAULTS = agentConfig.parse({});
@@ -21,7 +24,13 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
         return deployed ?? null;
       }),
 
-    list: (organizationId) => inOrganization(organizationId, (tx) => select(tx, eq(agentVersions.version, agents.version))),
+    list: (organizationId, { page, perPage, agentIds }) =>
+      inOrganization(organizationId, async (tx) => {
+        const mine = agentIds === null ? undefined : inArray(agents.id, agentIds);
+        const items = await select(tx, and(eq(agentVersions.version, agents.version), mine), { page, perPage });
+        const { total } = first(await tx.select({ total: count() }).from(agents).where(mine));
+        return { items, total, page, perPage };
+      }),
 
     create: (organizationId, { id, name, description, config }) =>
       inOrganization(organizationId, async (tx) => {
@@ -59,8 +68,16 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
   };
 }
 
-async function select(tx: Transaction, where: Parameters<ReturnType<typeof from>["where"]>[0]): Promise<Agent[]> {
-  const rows = await from(tx).where(where).orderBy(asc(agents.createdAt), asc(agents.id));
+async function select(
+  tx: Transaction,
+  where: Parameters<ReturnType<typeof from>["where"]>[0],
+  { page, perPage }: PageQuery = ONE,
+): Promise<Agent[]> {
+  const rows = await from(tx)
+    .where(where)
+    .orderBy(asc(agents.createdAt), asc(agents.id))
+    .limit(perPage)
+    .offset((page - 1) * perPage);
   return rows.map((row) => ({ ...row, config: { ...DEFAULTS, ...row.config }, createdAt: row.createdAt.toISOString() }));
 }
 

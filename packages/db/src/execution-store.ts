@@ -1,4 +1,4 @@
-import type { ListExecutions } from "@parley/contracts";
+import { type ListExecutions, NO_USAGE, type Usage } from "@parley/contracts";
 import type { ExecutionStore } from "@parley/domain";
 import type { SQL } from "drizzle-orm";
 import { first } from "./call.ts";
@@ -26,16 +26,34 @@ export function createExecutionStore(client: Sql, inOrganization: InOrganization
         return row === undefined ? null : toExecution(row.json);
       }),
 
-    descendants: (organizationId, executionId) =>
-      inOrganization(organizationId, async (tx) => {
-        const rows = await tx.execute<{ json: StoredExecution }>(sql`
+    async below(organizationId, executionId, { turnIds, childrenMax }) {
+      if (turnIds.length === 0) return { children: [], leftOut: 0 };
+      const turns = sql.join(
+        turnIds.map((id) => sql`${id}::uuid`),
+        sql`, `,
+      );
+      return inOrganization(organizationId, async (tx) => {
+        const rows = await tx.execute<{ json: StoredExecution; total: number }>(sql`
           with recursive below as (
-            select id from executions where parent_id = ${executionId}
-            union all select child.id from executions child join below on child.parent_id = below.id
-          )
-          select execution_json(executions) as json from executions where id in (select id from below) order by created_at, id`);
-        return rows.map((row) => toExecution(row.json));
-      }),
+            select id, 1 as level from executions where parent_id = ${executionId} and turn_id in (${turns})
+            union all select child.id, level + 1 from executions child join below on child.parent_id = below.id
+          ), shown as (select id, count(*) over ()::int as total from below order by level, id limit ${childrenMax})
+          select execution_json(executions) as json, total from executions join shown using (id) order by created_at, id`);
+        return { children: rows.map((row) => toExecution(row.json)), leftOut: (rows[0]?.total ?? 0) - rows.length };
+      });
+    },
+
+    async usage(organizationId, conversationId) {
+      const rows = await guarded(
+        client<{ answer: { root?: Usage; below?: Usage } }[]>`select read_usage(${organizationId}, ${conversationId}) as answer`,
+      );
+      return { root: NO_USAGE, below: NO_USAGE, ...first(rows).answer };
+    },
+
+    async usedTools(organizationId, executionId) {
+      const rows = await guarded(client<{ answer: string[] }[]>`select read_used_tools(${organizationId}, ${executionId}) as answer`);
+      return first(rows).answer;
+    },
 
     list: (organizationId, filter) =>
       inOrganization(organizationId, async (tx) => {

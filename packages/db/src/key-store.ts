@@ -3,7 +3,7 @@ import type { KeyRecord, KeyStore, OrganizationStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import type { InOrganization } from "./database.ts";
-import { and, asc, eq, isNull, sql } from "./drizzle.ts";
+import { and, asc, count, eq, isNull, sql } from "./drizzle.ts";
 import { apiKeys } from "./schema/api-keys.ts";
 import { organizations } from "./schema/organizations.ts";
 
@@ -20,8 +20,17 @@ export function createKeyStore(client: Sql, inOrganization: InOrganization): Key
         return shown(first(await tx.insert(apiKeys).values(values).returning()));
       }),
 
-    list: (organizationId) =>
-      inOrganization(organizationId, async (tx) => (await tx.select().from(apiKeys).orderBy(asc(apiKeys.createdAt))).map(shown)),
+    list: (organizationId, { page, perPage }) =>
+      inOrganization(organizationId, async (tx) => {
+        const rows = await tx
+          .select()
+          .from(apiKeys)
+          .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id))
+          .limit(perPage)
+          .offset((page - 1) * perPage);
+        const { total } = first(await tx.select({ total: count() }).from(apiKeys));
+        return { items: rows.map(shown), total, page, perPage };
+      }),
 
     revoke: (organizationId, keyId) =>
       inOrganization(organizationId, async (tx) => {

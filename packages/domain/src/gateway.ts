@@ -15,17 +15,19 @@ import type {
   DecideInput,
   DrainResult,
   Execution,
+  FullThread,
   ListExecutions,
   LogEvent,
   MessageView,
   NewApiKey,
   Page,
+  PageQuery,
   QueueResult,
   RunState,
   StopResult,
   SubmitInput,
   SubmitResult,
-  ThreadMessage,
+  ThreadPart,
 } from "@parley/contracts";
 import type { Once } from "./idempotency/run-once.ts";
 import type { Caller } from "./identity/caller.ts";
@@ -74,7 +76,10 @@ export interface Gateway {
 
   getRunState(caller: Caller, conversationId: string): Promise<RunState>;
   /** `branch`: one that an edit has ended; the current one when absent. */
-  getConversation(caller: Caller, input: { conversationId: string; branch?: number | undefined }): Promise<ConversationView>;
+  getConversation(
+    caller: Caller,
+    input: { conversationId: string; branch?: number | undefined; before?: Cursor | undefined },
+  ): Promise<ConversationView>;
   listBranches(caller: Caller, conversationId: string): Promise<Branch[]>;
   getMessage(caller: Caller, input: { conversationId: string; messageId: string }): Promise<MessageView>;
   getCard(caller: Caller, input: { conversationId: string; cardId: string }): Promise<Card>;
@@ -94,9 +99,9 @@ export interface Gateway {
 
   getExecution(caller: Caller, executionId: string): Promise<Execution>;
   listExecutions(caller: Caller, filter: ListExecutions): Promise<Page<Execution>>;
-  getThread(caller: Caller, executionId: string): Promise<ThreadMessage[]>;
+  getThread(caller: Caller, input: { executionId: string; before?: Cursor | undefined }): Promise<ThreadPart>;
   /** The threads of an execution and of every child below it, by execution id; the root's under `root`. */
-  getFullThread(caller: Caller, executionId: string): Promise<Record<string, ThreadMessage[]>>;
+  getFullThread(caller: Caller, input: { executionId: string; before?: Cursor | undefined }): Promise<FullThread>;
   /** Idempotent: a terminal execution is returned unchanged. */
   stopExecution(caller: Caller, executionId: string, once?: Once): Promise<Execution>;
   /** Deletes a conversation that is not running, and all below it. */
@@ -111,14 +116,16 @@ export interface Gateway {
   ): Promise<Agent>;
   deployAgent(caller: Caller, agentId: string, once?: Once): Promise<Agent>;
   getAgent(caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent>;
-  listAgents(caller: Caller): Promise<Agent[]>;
+  /** Oldest first. */
+  listAgents(caller: Caller, page: PageQuery): Promise<Page<Agent>>;
 
   /**
    * `maker` null: the operator. A key's maker can give on no scope and no agent that it does not have itself. A repeated call gets the
    * key's row without the key: `apiKey` is null then.
    */
   createKey(organizationId: string, input: CreateKey, maker: Caller | null, once?: Once): Promise<NewApiKey>;
-  listKeys(organizationId: string): Promise<ApiKey[]>;
+  /** Oldest first. */
+  listKeys(organizationId: string, page: PageQuery): Promise<Page<ApiKey>>;
   /** `revoker` null: the operator. */
   revokeKey(organizationId: string, keyId: string, revoker: Caller | null, once?: Once): Promise<void>;
   createOrganization(input: { name: string }, once?: Once): Promise<{ id: string; name: string }>;

@@ -1,4 +1,4 @@
-import { agentId, agentVersion, createAgentInput, updateAgentInput } from "@parley/contracts";
+import { agentId, agentVersion, createAgentInput, pageInput, updateAgentInput } from "@parley/contracts";
 import { z } from "zod";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
@@ -23,5 +23,7 @@ export const agent = {
     .input(agentVersionInput)
     .query(({ ctx, input }) => ctx.gateway.getAgent(ctx.caller, input.agentId, input.version)),
 
-  list: procedure("agent.list").query(({ ctx }) => ctx.gateway.listAgents(ctx.caller)),
+  list: procedure("agent.list")
+    .input(pageInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listAgents(ctx.caller, input)),
 } satisfies ProceduresOf<"agent">;

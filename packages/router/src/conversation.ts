@@ -4,8 +4,8 @@ import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamDrain } from "./stream-drain.ts";
 
-/** The current branch where none is named. */
-const getInput = conversationInput.extend({ branch: z.int().min(0).optional() });
+/** The current branch where none is named; the newest part of it without `before`. */
+const getInput = conversationInput.extend({ branch: z.int().min(0).optional(), before: cursor.optional() });
 const drainStreamInput = conversationInput.extend({ lastEventId: cursor.nullish() });
 
 export const conversation = {

@@ -30,7 +30,7 @@ export const issuesOf = (error: ZodError): ErrorIssue[] =>
   }));
 
 /** The inputs that say where to go on: one that cannot be read is refused like one that was never given out. */
-const CURSORS: ReadonlySet<unknown> = new Set(["after", "lastEventId"]);
+const CURSORS: ReadonlySet<unknown> = new Set(["after", "before", "lastEventId"]);
 const isOfCursor = ({ issues }: ZodError): boolean => issues.every(({ path }) => path.length === 1 && CURSORS.has(path[0]));
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];

@@ -1,4 +1,4 @@
-import { executionInput, listExecutionsInput } from "@parley/contracts";
+import { executionInput, listExecutionsInput, threadInput } from "@parley/contracts";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
@@ -12,12 +12,12 @@ export const execution = {
     .query(({ ctx, input }) => ctx.gateway.listExecutions(ctx.caller, input)),
 
   thread: procedure("execution.thread")
-    .input(executionInput)
-    .query(({ ctx, input }) => ctx.gateway.getThread(ctx.caller, input.executionId)),
+    .input(threadInput)
+    .query(({ ctx, input }) => ctx.gateway.getThread(ctx.caller, input)),
 
   fullThread: procedure("execution.fullThread")
-    .input(executionInput)
-    .query(({ ctx, input }) => ctx.gateway.getFullThread(ctx.caller, input.executionId)),
+    .input(threadInput)
+    .query(({ ctx, input }) => ctx.gateway.getFullThread(ctx.caller, input)),
 
   stop: changing("execution.stop")
     .input(executionInput)

@@ -1,4 +1,4 @@
-import { createKeyInput, keyId } from "@parley/contracts";
+import { createKeyInput, keyId, pageInput } from "@parley/contracts";
 import { z } from "zod";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
@@ -9,7 +9,9 @@ export const key = {
     .input(createKeyInput)
     .mutation(({ ctx, input }) => ctx.gateway.createKey(ctx.caller.organizationId, input, ctx.caller, ctx.once)),
 
-  list: procedure("key.list").query(({ ctx }) => ctx.gateway.listKeys(ctx.caller.organizationId)),
+  list: procedure("key.list")
+    .input(pageInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listKeys(ctx.caller.organizationId, input)),
 
   revoke: changing("key.revoke")
     .input(z.object({ keyId }))

@@ -111,8 +111,12 @@ export function onceOf(call: Call): Once | undefined {
 }
 
 /** Where a returning client stopped reading: `Last-Event-ID`, else `?after=`. Throws `invalid_cursor`. */
-export function resumeCursor({ headers, query }: Request): Cursor | undefined {
-  const text = headers["last-event-id"] ?? query.after;
+export const resumeCursor = ({ headers, query }: Request): Cursor | undefined => readCursor(headers["last-event-id"] ?? query.after);
+
+/** Before what a part of a thread is wanted: `?before=`. Throws `invalid_cursor`. */
+export const beforeCursor = ({ query }: Request): Cursor | undefined => readCursor(query.before);
+
+function readCursor(text: unknown): Cursor | undefined {
   if (text === undefined || text === "") return undefined;
   const result = cursor.safeParse(text);
   if (!result.success) throw new GatewayError("invalid_cursor");

@@ -5,12 +5,12 @@ import { followStream } from "./follow-stream.ts";
 import { parse } from "./parse.ts";
 import { comeBack, lookups, runStream, streamOf } from "./run-stream.ts";
 import { afterDecision } from "./stream-ends.ts";
-import { answersBody, decisionBody, runQuery } from "./wire-input.ts";
+import { answersBody, decisionBody, resumeQuery } from "./wire-input.ts";
 
 /** Answers a card's questions and tells the turn that goes on. Answers that do not fit are a 400, and nothing has run. */
 export const answerStream: Handler = async (door, call) => {
   const { conversationId, caller } = onConversation(call);
-  parse(runQuery, call.request.query, "query");
+  parse(resumeQuery, call.request.query, "query");
   const { decision_id: cardId, answers } = parse(answersBody, await door.readJsonBody(call.request, call.response), "body");
   const once = onceOf(call);
   const decide = () => door.gateway.answerCard(caller, { conversationId, cardId, answers }, once);

@@ -1,4 +1,4 @@
-import { type Handler, onConversation, onceOf, onMessage } from "./call.ts";
+import { beforeCursor, type Handler, onConversation, onceOf, onMessage } from "./call.ts";
 import { conversationRow, messageRow, runStateRow } from "./conversation-row.ts";
 import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
@@ -8,7 +8,7 @@ export const getConversation: Handler = async ({ gateway }, call) => {
   const { conversationId, caller } = onConversation(call);
   const { branch } = parse(branchQuery, call.request.query, "query");
   const [view, branches] = await Promise.all([
-    gateway.getConversation(caller, { conversationId, branch }),
+    gateway.getConversation(caller, { conversationId, branch, before: beforeCursor(call.request) }),
     gateway.listBranches(caller, conversationId),
   ]);
   sendJson(call.response, 200, conversationRow(view, branches));

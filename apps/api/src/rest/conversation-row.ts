@@ -110,15 +110,22 @@ function activityEntry(entry: ThreadEntry) {
   }
 }
 
-const viewRow = ({ execution, thread, usage }: ExecutionView) => ({
+/** `older`: there is more before it, to be had with `?before=`; null where the thread begins here. */
+const viewRow = ({ execution, thread, older, usage }: ExecutionView) => ({
   execution: executionRow(execution),
-  activity: { id: execution.id, created_at: execution.createdAt, messages: thread.map(activityEntry), user: userRow(execution.user) },
+  activity: {
+    id: execution.id,
+    created_at: execution.createdAt,
+    messages: thread.map(activityEntry),
+    older,
+    user: userRow(execution.user),
+  },
   usage: usageRow(usage),
 });
 
 const branchRow = ({ branch, editedMessageId, endedAt }: Branch) => ({ branch, edited_message_id: editedMessageId, ended_at: endedAt });
 
-/** A conversation whole. `usage` counts the root and every child. `branch` is the one shown, `branches` those that edits have ended. */
+/** The newest part of a conversation, with the children of its turns. `usage` counts all turns and every child. `branch` is the one shown, `branches` those that edits have ended. */
 export const conversationRow = (view: ConversationView, branches: Branch[]) => ({
   conversation_id: view.conversationId,
   version: view.version,
@@ -127,6 +134,7 @@ export const conversationRow = (view: ConversationView, branches: Branch[]) => (
   ...viewRow(view.root),
   usage: usageRow(view.usage),
   sub_executions: view.children.map(viewRow),
+  sub_executions_left_out: view.childrenLeftOut,
 });
 
 /** `created_at` in whole unix seconds, as thread readers expect. */

@@ -8,7 +8,7 @@ import { parse } from "./parse.ts";
 import { attach, comeBack, lookups, runStream, streamOf } from "./run-stream.ts";
 import type { SseStream } from "./sse-stream.ts";
 import { afterDrain, afterMessage, never } from "./stream-ends.ts";
-import { runQuery } from "./wire-input.ts";
+import { resumeQuery } from "./wire-input.ts";
 
 /**
  * Runs a turn and tells it, and the queue behind it; of a message that waits behind a card it tells only that. With
@@ -84,7 +84,7 @@ const needsId = (): GatewayError =>
 /** Runs what waits in the queue and tells it; where a turn runs already it only attaches, where nothing waits it ends. */
 export const drainStream: Handler = async (door, call) => {
   const { conversationId, caller } = onConversation(call);
-  parse(runQuery, call.request.query, "query");
+  parse(resumeQuery, call.request.query, "query");
   const once = onceOf(call);
   const after = resumeCursor(call.request);
   if (after !== undefined) return comeBack(door, call, { caller, conversationId, after });

@@ -1,4 +1,4 @@
-import { type Handler, onAgent, onceOf, onTask } from "./call.ts";
+import { beforeCursor, type Call, type Handler, onAgent, onceOf, onTask } from "./call.ts";
 import { threadMessageRow } from "./conversation-row.ts";
 import { executionRow, taskPage } from "./execution-row.ts";
 import { readListFilter } from "./list-query.ts";
@@ -8,21 +8,31 @@ export const getTask: Handler = async ({ gateway }, call) => {
   sendJson(call.response, 200, executionRow(await gateway.getExecution(call.caller, onTask(call))));
 };
 
+/** The newest part of a thread. Its shape has no place for where the rest is: that stands in a `Link`, as the next page. */
 export const getThread: Handler = async ({ gateway }, call) => {
-  const thread = await gateway.getThread(call.caller, onTask(call));
-  sendJson(call.response, 200, thread.map(threadMessageRow));
+  const { messages, older } = await gateway.getThread(call.caller, { executionId: onTask(call), before: beforeCursor(call.request) });
+  linkOlder(call, older);
+  sendJson(call.response, 200, messages.map(threadMessageRow));
 };
 
-/** The root's thread under `root`, each child's under its id. */
+/** The root's thread under `root`, under their ids those of the children that these turns have started. */
 export const getFullThread: Handler = async ({ gateway }, call) => {
-  const threads = await gateway.getFullThread(call.caller, onTask(call));
+  const wanted = { executionId: onTask(call), before: beforeCursor(call.request) };
+  const { threads, older, childrenLeftOut } = await gateway.getFullThread(call.caller, wanted);
+  linkOlder(call, older);
+  if (childrenLeftOut > 0) call.response.setHeader("x-children-left-out", childrenLeftOut);
   sendJson(call.response, 200, Object.fromEntries(Object.entries(threads).map(([id, thread]) => [id, thread.map(threadMessageRow)])));
 };
 
-/** Under an agent's path that agent is the filter, whatever the query says. */
+function linkOlder({ request, response }: Call, older: string | null): void {
+  if (older !== null) response.setHeader("link", `<${request.path}?before=${older}>; rel="next"`);
+}
+
+/** Under an agent's path that agent is the filter, whatever the query says; one that the caller does not have is not found. */
 export const listTasks: Handler = async ({ gateway, limits }, call) => {
   const path = "agentId" in call.request.params ? onAgent(call) : undefined;
   const filter = readListFilter(call.request.query, limits.pageMax);
+  if (path !== undefined) await gateway.getAgent(path.caller, path.agentId);
   const page = await gateway.listExecutions(path?.caller ?? call.caller, { ...filter, agentId: path?.agentId ?? filter.agentId });
   sendJson(call.response, 200, taskPage(page));
 };

@@ -76,7 +76,7 @@ export const invokeBody = z.object({
   test_run_node_id: string,
   expected_output: option.expectedOutput.nullish(),
   events_streaming: boolean,
-  mcp_servers: z.array(z.record(z.string(), z.unknown())).nullish(),
+  mcp_servers: z.array(z.record(z.string(), z.unknown())).max(0, "MCP servers are not served yet.").nullish(),
   triggering_agent_id: option.triggeringAgentId.nullish(),
   title: option.title.nullish(),
   think_mode: option.thinkMode.nullish(),
@@ -95,6 +95,11 @@ const version = z.union([z.literal("latest").transform(() => undefined), agentVe
 });
 export const runQuery = z.object({ version: version.optional(), sub_tasks: dispatchMode.optional() });
 export type RunQuery = z.output<typeof runQuery>;
+
+/** For what goes on with messages that are there already: each has the version that it was sent with. */
+export const resumeQuery = z.object({
+  version: version.refine((chosen) => chosen === undefined, "A message runs with the version that it was sent with.").optional(),
+});
 
 export const messageBody = z
   .object({ text, files, user, mode: messageMode.nullish(), run: boolean, idempotency_key: idempotencyKey.nullish() })
@@ -188,6 +193,7 @@ const toOptions = (body: InvokeBody, query: RunQuery): TurnOptions => ({
   triggeringAgentId: body.triggering_agent_id ?? undefined,
   payloadExtension: body.payload_extension ?? undefined,
   thinkMode: body.think_mode ?? undefined,
+  returnMetrics: body.return_metrics ?? undefined,
 });
 
 /** Without a name the agent's own model runs, whatever provider is given. */

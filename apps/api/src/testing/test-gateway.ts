@@ -11,6 +11,8 @@ import {
   NO_USAGE,
   newId,
   newKeyId,
+  type Page,
+  type PageQuery,
   SCOPES,
   START,
   type SubmitInput,
@@ -203,7 +205,15 @@ export function createTestGateway(): TestGateway {
     },
     async getConversation(caller, { conversationId }) {
       const { execution } = find(caller, conversationId);
-      return { conversationId, version: 1, branch: 0, root: { execution, thread: [], usage: NO_USAGE }, children: [], usage: NO_USAGE };
+      return {
+        conversationId,
+        version: 1,
+        branch: 0,
+        root: { execution, thread: [], older: null, usage: NO_USAGE },
+        children: [],
+        childrenLeftOut: 0,
+        usage: NO_USAGE,
+      };
     },
     listBranches: async (caller, conversationId) => {
       find(caller, conversationId);
@@ -242,10 +252,15 @@ export function createTestGateway(): TestGateway {
       const mine = items.filter(({ organizationId }) => organizationId === caller.organizationId);
       return { items: mine.slice(0, perPage), total: mine.length, page, perPage };
     },
-    getThread: async (caller, id) => [
-      { id: `${id}_user_0`, role: "user", content: find(caller, id).execution.input.text, files: [], at: "" },
-    ],
-    getFullThread: async (caller, id) => ({ root: await gateway.getThread(caller, id) }),
+    getThread: async (caller, { executionId: id }) => ({
+      messages: [{ id: `${id}_user_0`, role: "user", content: find(caller, id).execution.input.text, files: [], at: "" }],
+      older: null,
+    }),
+    getFullThread: async (caller, input) => ({
+      threads: { root: (await gateway.getThread(caller, input)).messages },
+      older: null,
+      childrenLeftOut: 0,
+    }),
     stopExecution: async (caller, id) => find(caller, id).execution,
     async deleteExecution(caller, id) {
       find(caller, id);
@@ -263,7 +278,11 @@ export function createTestGateway(): TestGateway {
       if (agent?.organizationId !== caller.organizationId) throw new GatewayError("not_found");
       return agent;
     },
-    listAgents: async (caller) => [...agents.values()].filter(({ organizationId }) => organizationId === caller.organizationId),
+    listAgents: async (caller, page) =>
+      pageOf(
+        [...agents.values()].filter(({ organizationId }) => organizationId === caller.organizationId),
+        page,
+      ),
     async createKey(organizationId, { name, scopes, agentIds = null, expiresAt }) {
       const id = newKeyId();
       const times = { expiresAt: expiresAt?.toISOString() ?? null, revokedAt: null, createdAt: new Date().toISOString() };
@@ -271,7 +290,11 @@ export function createTestGateway(): TestGateway {
       keys.set(id, key);
       return { ...key, apiKey: `agw_test_${id}` };
     },
-    listKeys: async (organizationId) => [...keys.values()].filter((key) => key.organizationId === organizationId),
+    listKeys: async (organizationId, page) =>
+      pageOf(
+        [...keys.values()].filter((key) => key.organizationId === organizationId),
+        page,
+      ),
     async revokeKey(organizationId, keyId) {
       if (keys.get(keyId)?.organizationId !== organizationId) throw new GatewayError("not_found");
       keys.delete(keyId);
@@ -284,6 +307,13 @@ export function createTestGateway(): TestGateway {
 
 /** There is nothing of the kind here. */
 const refuse = () => Promise.reject(new GatewayError("not_found"));
+
+const pageOf = <Item>(items: Item[], { page, perPage }: PageQuery): Page<Item> => ({
+  items: items.slice((page - 1) * perPage, page * perPage),
+  total: items.length,
+  page,
+  perPage,
+});
 
 function fail(): never {
   throw new Error("There is no such conversation.");

@@ -1,9 +1,10 @@
-import type { Agent, AgentConfig } from "@parley/contracts";
+import type { Agent, AgentConfig, Page, PageQuery } from "@parley/contracts";
 
 export interface AgentStore {
   /** `version` null: the deployed one; 0: the draft, or the deployed one where nothing was drafted since. */
   find(organizationId: string, agentId: string, version: number | null): Promise<Agent | null>;
-  list(organizationId: string): Promise<Agent[]>;
+  /** Oldest first. `agentIds` null: all of them. */
+  list(organizationId: string, filter: PageQuery & { agentIds: string[] | null }): Promise<Page<Agent>>;
   create(organizationId: string, agent: { id: string; name: string; description: string; config: AgentConfig }): Promise<Agent>;
   saveDraft(organizationId: string, agentId: string, agent: { name: string; description: string; config: AgentConfig }): Promise<void>;
   /** Makes the draft the next version. False when there is none. */

@@ -1,8 +1,9 @@
 import { type Agent, type AgentConfig, type AgentId, GatewayError, newId } from "@parley/contracts";
+import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
-import { type Caller, mayUseAgent } from "../identity/caller.ts";
+import type { Caller } from "../identity/caller.ts";
 import { checkConfig } from "./check-config.ts";
 import { findAgent } from "./find-agent.ts";
 
@@ -13,8 +14,9 @@ export const manageAgents = (context: GatewayContext): ManageAgents => ({
   updateAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => updateAgent(bound, caller, input) }),
   deployAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => deployAgent(bound, caller, input) }),
   getAgent: (caller, agentId, version) => findAgent(context, caller, agentId, version),
-  async listAgents(caller) {
-    return (await context.agents.list(caller.organizationId)).filter((agent) => mayUseAgent(caller, agent.id));
+  async listAgents(caller, page) {
+    checkPage(page, context.limits);
+    return context.agents.list(caller.organizationId, { ...page, agentIds: caller.agentIds === null ? null : [...caller.agentIds] });
   },
 });
 

@@ -13,6 +13,7 @@ import type {
   RunState,
   SubmitResult,
   TurnOptions,
+  Usage,
 } from "@parley/contracts";
 import type { ConversationKey, PostedElsewhere, StoredCard } from "../turn/turn-store.ts";
 
@@ -110,13 +111,25 @@ export interface ConversationStore {
 
 export type StoredRunState = Omit<RunState, "cards"> & { cards: StoredCard[] };
 
+export interface Below {
+  children: Execution[];
+  leftOut: number;
+}
+
 /** Reads of executions; null where the organization has none such. */
 export interface ExecutionStore {
   find(organizationId: string, executionId: string): Promise<Execution | null>;
   /** The root execution as it was, or is, in one of its turns; null while that turn has not begun. */
   findTurn(organizationId: string, conversationId: string, turnId: string): Promise<Execution | null>;
-  /** Every execution below this one, children of children included, oldest first. */
-  descendants(organizationId: string, executionId: string): Promise<Execution[]>;
+  /**
+   * The executions below this one that those of its turns have started, children of children included, oldest first. Those
+   * beyond `childrenMax` are only counted, the deepest first.
+   */
+  below(organizationId: string, executionId: string, options: { turnIds: string[]; childrenMax: number }): Promise<Below>;
+  /** What all turns of a conversation have used, and every execution below it. */
+  usage(organizationId: string, conversationId: string): Promise<{ root: Usage; below: Usage }>;
+  /** The names of the tools that it called in its newest turn. */
+  usedTools(organizationId: string, executionId: string): Promise<string[]>;
   list(organizationId: string, filter: ListExecutions & { agentIds: string[] | null }): Promise<Page<Execution>>;
   /** False while it or something below it runs. */
   delete(organizationId: string, conversationId: string): Promise<boolean>;

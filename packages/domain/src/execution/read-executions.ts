@@ -3,98 +3,119 @@ import {
   type ConversationView,
   type Execution,
   type ExecutionView,
+  type FullThread,
   GatewayError,
   type LogEvent,
-  NO_USAGE,
 } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
-import { readLog } from "../log/read-log.ts";
+import type { LogPart } from "../log/log-store.ts";
 import { findExecution } from "./find-execution.ts";
+import { readPart, turnsIn } from "./read-part.ts";
 import { threadEntries, threadMessages } from "./thread.ts";
 
 type Executions = Pick<Gateway, "getConversation" | "getExecution" | "listExecutions" | "getThread" | "getFullThread">;
+type IsShown = (of: { turnId: string | null }) => boolean;
 
 export function readExecutions(context: GatewayContext): Executions {
-  const { executions, conversations } = context;
+  const { executions, conversations, limits } = context;
 
   const find = (caller: Caller, executionId: string) => findExecution(context, caller, executionId);
 
-  /** The log that an execution's facts are in: a sync child's are in its root's. */
-  const logOf = (caller: Caller, { conversationId }: Execution) =>
-    readLog(context.logs, { organizationId: caller.organizationId, conversationId });
-
   /** Whether something of a turn belongs to a branch: the current one for null. */
-  async function branchOf(
-    caller: Caller,
-    conversationId: string,
-    branch: number | null,
-  ): Promise<(of: { turnId: string | null }) => boolean> {
-    const hidden = await conversations.hiddenTurns({ organizationId: caller.organizationId, conversationId }, branch);
+  async function branchOf({ organizationId, conversationId }: Execution, branch: number | null): Promise<IsShown> {
+    const hidden = await conversations.hiddenTurns({ organizationId, conversationId }, branch);
     if (hidden === null) throw new GatewayError("not_found");
     const gone = new Set(hidden);
     return ({ turnId }) => turnId === null || !gone.has(turnId);
   }
 
-  async function visibleLog(caller: Caller, execution: Execution): Promise<LogEvent[]> {
-    const [events, isShown] = await Promise.all([logOf(caller, execution), branchOf(caller, execution.conversationId, null)]);
-    return events.filter(isShown);
+  /** The children of a part's turns, and what each log of their own was about lately: as a rule all of it. */
+  async function childrenIn(execution: Execution, part: LogPart, isShown: IsShown) {
+    const turnIds = turnsIn(execution, part).filter((turnId) => isShown({ turnId }));
+    const { children, leftOut } = await executions.below(execution.organizationId, execution.id, {
+      turnIds,
+      childrenMax: limits.threadChildrenMax,
+    });
+    const parts = new Map([[execution.conversationId, part]]);
+    for (const child of children) {
+      // One after the other: what a caller waits for here must not take every connection.
+      if (child.mode === "async") parts.set(child.conversationId, await readPart(context, child, { turnsMax: 1 }));
+    }
+    return { children, leftOut, partOf: ({ conversationId }: Execution) => parts.get(conversationId) ?? { events: [], older: null } };
   }
 
   return {
-    async getConversation(caller, { conversationId, branch }): Promise<ConversationView> {
+    async getConversation(caller, { conversationId, branch, before }): Promise<ConversationView> {
       const root = await find(caller, conversationId);
       const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
       if (state === null || root.mode !== "root") throw new GatewayError("not_found");
-      const isShown = await branchOf(caller, conversationId, branch ?? null);
-      const events = await logOf(caller, root);
-      const below = await executions.descendants(caller.organizationId, conversationId);
-      const views = await Promise.all(
-        below.map(async (child): Promise<ExecutionView> => {
-          // A background child has a log of its own, and so have the children that it waits for.
-          const own = child.conversationId === conversationId ? events : await logOf(caller, child);
-          return { execution: child, thread: threadEntries(child, own), usage: child.usage };
-        }),
-      );
-      const rootUsage = events.reduce(
-        (sum, event) => (isEnd(event) && event.executionId === root.id ? addUsage(sum, event.data.usage) : sum),
-        NO_USAGE,
-      );
+      const isShown = await branchOf(root, branch ?? null);
+      const part = await readPart(context, root, { before });
+      const { children, leftOut, partOf } = await childrenIn(root, part, isShown);
+      // What was cut off was used, too.
+      const usage = await executions.usage(caller.organizationId, conversationId);
       return {
         conversationId,
         version: state.version,
         branch: branch ?? state.branch,
-        root: { execution: root, thread: threadEntries(root, events.filter(isShown)), usage: rootUsage },
-        children: views.filter(({ execution }) => execution.parentId !== conversationId || isShown(execution)),
-        // What was cut off was used, too.
-        usage: views.reduce((sum, child) => addUsage(sum, child.usage), rootUsage),
+        root: {
+          execution: withTools(root, part.events),
+          thread: threadEntries(root, part.events.filter(isShown)),
+          older: part.older,
+          usage: usage.root,
+        },
+        children: children.map((child): ExecutionView => {
+          const { events, older } = partOf(child);
+          return {
+            execution: withTools(child, events),
+            thread: threadEntries(child, events),
+            older: child.mode === "async" ? older : null,
+            usage: child.usage,
+          };
+        }),
+        childrenLeftOut: leftOut,
+        usage: addUsage(usage.root, usage.below),
       };
     },
-    getExecution: find,
+    async getExecution(caller, executionId) {
+      const execution = await find(caller, executionId);
+      return { ...execution, usedTools: await executions.usedTools(caller.organizationId, executionId) };
+    },
     async listExecutions(caller, filter) {
-      checkPage(filter, context.limits);
+      checkPage(filter, limits);
       return executions.list(caller.organizationId, { ...filter, agentIds: caller.agentIds === null ? null : [...caller.agentIds] });
     },
-    async getThread(caller, executionId) {
+    async getThread(caller, { executionId, before }) {
       const execution = await find(caller, executionId);
-      return threadMessages(execution, await visibleLog(caller, execution));
+      const isShown = await branchOf(execution, null);
+      const { events, older } = await readPart(context, execution, { before });
+      return { messages: threadMessages(execution, events.filter(isShown)), older };
     },
-    async getFullThread(caller, executionId) {
+    async getFullThread(caller, { executionId, before }): Promise<FullThread> {
       const execution = await find(caller, executionId);
-      const threads: Record<string, ReturnType<typeof threadMessages>> = {
-        root: threadMessages(execution, await visibleLog(caller, execution)),
+      const isShown = await branchOf(execution, null);
+      const part = await readPart(context, execution, { before });
+      const { children, leftOut, partOf } = await childrenIn(execution, part, isShown);
+      const threadOf = (child: Execution, events: LogEvent[]) => [child.id, threadMessages(child, events)] as const;
+      return {
+        threads: {
+          root: threadMessages(execution, part.events.filter(isShown)),
+          ...Object.fromEntries(children.map((child) => threadOf(child, partOf(child).events))),
+        },
+        older: part.older,
+        childrenLeftOut: leftOut,
       };
-      for (const child of await executions.descendants(caller.organizationId, executionId)) {
-        threads[child.id] = threadMessages(child, await logOf(caller, child));
-      }
-      return threads;
     },
   };
 }
 
-type Event = Awaited<ReturnType<typeof readLog>>[number];
-type EndEvent = Extract<Event, { type: "turn.completed" | "turn.failed" | "turn.stopped" }>;
-const isEnd = (event: Event): event is EndEvent =>
-  event.type === "turn.completed" || event.type === "turn.failed" || event.type === "turn.stopped";
+/** The execution with the tools of its newest turn: the last that begins in the events, or the one that a sync child is within. */
+function withTools(execution: Execution, events: LogEvent[]): Execution {
+  const own = events.filter(({ executionId }) => executionId === execution.id);
+  const newest = own.findLast(({ type }) => type === "turn.created")?.turnId ?? execution.turnId;
+  const tools = own.flatMap((event) => (event.type === "tool.called" && event.turnId === newest ? [event.data.tool] : []));
+  return { ...execution, usedTools: [...new Set(tools)].sort() };
+}

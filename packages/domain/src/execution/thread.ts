@@ -1,4 +1,12 @@
-import type { EventData, Execution, LogEvent, ThreadEntry, ThreadMessage } from "@parley/contracts";
+import {
+  type EventData,
+  type EventOf,
+  type Execution,
+  isTurnEnd,
+  type LogEvent,
+  type ThreadEntry,
+  type ThreadMessage,
+} from "@parley/contracts";
 
 /** All that was said and done in one execution, oldest first, from the log that its facts are in. */
 export function threadEntries(execution: Execution, events: LogEvent[]): ThreadEntry[] {
@@ -82,19 +90,46 @@ function closeCard(entry: CardEntry, { outcome, answer }: EventData["card.closed
   if (entry.kind === "approval" && answer !== undefined && "comment" in answer) entry.comment = answer.comment;
 }
 
-/** What the user and the agent said, without calls. */
+/** What the user and the agent said, without calls. Ids are counted by turn, so that they are the same in whatever part. */
 export function threadMessages(execution: Execution, events: LogEvent[]): ThreadMessage[] {
-  const messages: ThreadMessage[] = [];
-  let turns = 0;
-  for (const entry of threadEntries(execution, events)) {
+  const numbers = turnNumbers(execution, events);
+  const used = new Map(events.flatMap((event) => (isEndOf(execution, event) ? [[event.turnId ?? "", event.data.usage] as const] : [])));
+  const said = new Map<string, number>();
+  const idOf = (speaker: "user" | "agent", turnId: string): string => {
+    const id = `${execution.id}_${speaker}_${numbers.get(turnId) ?? 1}`;
+    const before = said.get(id) ?? 0;
+    said.set(id, before + 1);
+    return before === 0 ? id : `${id}_${before + 1}`;
+  };
+  return threadEntries(execution, events).flatMap((entry): ThreadMessage[] => {
+    const { at } = entry;
     if (entry.kind === "user") {
-      turns += 1;
-      messages.push({ id: `${execution.id}_user_${turns}`, role: "user", content: entry.text, files: entry.files, at: entry.at });
-    } else if (entry.kind === "agent") {
-      messages.push({ id: `${execution.id}_agent_${turns}`, role: "assistant", content: entry.text, files: [], at: entry.at });
+      return [{ id: idOf("user", entry.turnId), role: "user", content: entry.text, files: entry.files, at }];
     }
+    if (entry.kind !== "agent") return [];
+    const usage = execution.mode === "sync" ? execution.usage : used.get(entry.turnId);
+    const message = { id: idOf("agent", entry.turnId), role: "assistant" as const, content: entry.text, files: [], at };
+    return [usage === undefined ? message : { ...message, usage }];
+  });
+}
+
+type End = EventOf<"turn.completed"> | EventOf<"turn.failed"> | EventOf<"turn.stopped">;
+const isEndOf = ({ id }: Execution, event: LogEvent): event is End => event.executionId === id && isTurnEnd(event.type);
+
+/** Which turn is which. One that has not been started yet comes after the one before it. */
+function turnNumbers(execution: Execution, events: LogEvent[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  if (execution.mode === "sync") return numbers;
+  for (const { executionId, turnId, data } of events) {
+    if (executionId === execution.id && turnId !== null && "turnNumber" in data) numbers.set(turnId, data.turnNumber);
   }
-  return messages;
+  let last = 0;
+  for (const { type, executionId, turnId } of events) {
+    if (type !== "turn.created" || executionId !== execution.id || turnId === null) continue;
+    last = numbers.get(turnId) ?? last + 1;
+    numbers.set(turnId, last);
+  }
+  return numbers;
 }
 
 /** A sync child has no message of its own: it was asked by its parent's call. */

@@ -1,4 +1,4 @@
-import type { ApiKey, Scope } from "@parley/contracts";
+import type { ApiKey, Page, PageQuery, Scope } from "@parley/contracts";
 
 /** A key as the authenticator sees it. */
 export interface KeyRecord {
@@ -15,7 +15,8 @@ export interface KeyRecord {
 export interface KeyStore {
   findByHash(hash: string): Promise<KeyRecord | null>;
   create(key: Omit<ApiKey, "createdAt" | "revokedAt"> & { hash: string }): Promise<ApiKey>;
-  list(organizationId: string): Promise<ApiKey[]>;
+  /** Oldest first. */
+  list(organizationId: string, page: PageQuery): Promise<Page<ApiKey>>;
   /** The revoked key's hash, or null when there was no such key. */
   revoke(organizationId: string, keyId: string): Promise<string | null>;
 }

@@ -1,4 +1,5 @@
 import { type CreateKey, GatewayError, type NewApiKey, newId, newKeyId, type OrganizationId } from "@parley/contracts";
+import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
@@ -21,9 +22,10 @@ export const manageKeys = (context: GatewayContext): ManageKeys => ({
       run: (bound) => createKey(bound, organizationId, input, maker),
       keep: (key) => ({ ...key, apiKey: null }),
     }),
-  async listKeys(organizationId) {
+  async listKeys(organizationId, page) {
+    checkPage(page, context.limits);
     await checkOrganization(context, organizationId);
-    return context.keys.list(organizationId);
+    return context.keys.list(organizationId, page);
   },
   async revokeKey(organizationId, keyId, revoker, once) {
     await runOnce(context, repeaterOf(organizationId, revoker), once, {

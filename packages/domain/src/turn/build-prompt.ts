@@ -24,7 +24,7 @@ export function systemMessages(agent: TurnAgent, options: ClaimedTurn["turn"]["o
     options.instructionsOverride ?? agent.config.instructions,
     options.additionalContext === undefined ? "" : `Additional context:\n${options.additionalContext}`,
     options.expectedOutput === undefined ? "" : `Expected output:\n${options.expectedOutput}`,
-    options.outputFormat === undefined || options.outputFormat === "voice" ? "" : `Answer as ${options.outputFormat}.`,
+    options.outputFormat === undefined ? "" : `Answer as ${options.outputFormat}.`,
     // Behind what only an edit of the agent changes, so that providers may reuse their work on the rest.
     known.summary === null ? "" : describeSummary(known.summary),
     describeMemories(known.memories),

@@ -4,6 +4,7 @@ import { memoryTools } from "../memory/memory-tools.ts";
 import { actOnCalls } from "./act-on-calls.ts";
 import type { AgentTool } from "./agent-tool.ts";
 import { callModel } from "./call-model.ts";
+import { effortOf } from "./effort-of.ts";
 import { hearSteers } from "./hear-steers.ts";
 import { planCall } from "./plan-call.ts";
 import { recordStep } from "./record-step.ts";
@@ -78,7 +79,7 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
         tools: tools.definitions,
         ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
         ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
-        ...effort(isRoot ? (options.reasoningEffort ?? config.reasoningEffort) : config.reasoningEffort),
+        ...effortOf(config, isRoot ? options : {}),
         ...(isRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
       },
       models:
@@ -124,8 +125,6 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
   const calls = response.toolCalls.map((call) => ({ callId: call.id, name: call.name, arguments: call.arguments }));
   return { text: response.text, calls, model: response.model, finishReason: response.finishReason, usage: used ?? run.usage.of("") };
 }
-
-const effort = (reasoningEffort: string | undefined) => (reasoningEffort === undefined ? {} : { reasoningEffort });
 
 /** A child never pauses the turn it runs in: only the root may ask. */
 const mayAsk = (execution: RunningExecution): boolean => execution.depth === 0 && execution.agent.config.mayAsk;

@@ -126,8 +126,16 @@ export class FakeGateway {
         const { input, turnId, createdAt: at, user } = execution;
         const said = { kind: "user", id: "message", at, ...input, user, turnId: turnId ?? "" } as const;
         const answered = { kind: "agent", id: "1-3", at, text: "Hi", turnId: turnId ?? "", status: "completed" } as const;
-        const root = { execution, thread: [said, answered], usage: NO_USAGE };
-        return { conversationId, version: 1, branch, root, children: [], usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 } };
+        const root = { execution, thread: [said, answered], older: null, usage: NO_USAGE };
+        return {
+          conversationId,
+          version: 1,
+          branch,
+          root,
+          children: [],
+          childrenLeftOut: 0,
+          usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
+        };
       },
       listBranches: async (caller, conversationId) => {
         const { agentId } = this.#seen(caller, conversationId);
@@ -217,13 +225,16 @@ export class FakeGateway {
         );
         return { items: items.map(({ execution }) => execution), total: 41, page: filter.page, perPage: filter.perPage };
       },
-      getThread: async (caller, id) => {
-        this.#seen(caller, id);
-        return [{ id: "m1", role: "user", content: "Hello", files: [], at: "2026-01-01T00:00:01.900Z" }];
+      getThread: async (caller, { executionId, before }) => {
+        this.#called("getThread", { executionId, before });
+        this.#seen(caller, executionId);
+        const messages = [{ id: "m1", role: "user" as const, content: "Hello", files: [], at: "2026-01-01T00:00:01.900Z" }];
+        return { messages, older: before === undefined ? "7-1" : null };
       },
-      getFullThread: async (caller, id) => {
-        this.#seen(caller, id);
-        return { root: [], [newId()]: [] };
+      getFullThread: async (caller, { executionId, before }) => {
+        this.#called("getFullThread", { executionId, before });
+        this.#seen(caller, executionId);
+        return { threads: { root: [], [newId()]: [] }, older: before === undefined ? "7-1" : null, childrenLeftOut: 2 };
       },
       stopExecution: async (caller, id, once) => {
         this.#called("stopExecution", id, once);
