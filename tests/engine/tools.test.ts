@@ -1,6 +1,6 @@
 import { collectUntil, openWorld, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { isEnd, start } from "./testing/start.ts";
+import { isEnd, logUntil, start, stateOf } from "./testing/start.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -77,10 +77,10 @@ test("a stop closes the tool's socket, too", async () => {
   const agent = await booker();
   world.model.script(books);
   world.tools.script({ delayMs: 3_600_000 });
+  const before = world.tools.journal.length;
   const { events, submitted } = await start(world, agent, "book it");
   const reading = collectUntil(events, isEnd);
-  const at = world.tools.journal.length;
-  await expect.poll(() => world.tools.journal.length).toBe(at + 1);
+  await expect.poll(() => world.tools.journal.length).toBe(before + 1);
   await world.gateway.stopConversation(world.caller, { conversationId: submitted.conversationId, clearQueue: false });
   expect((await reading).at(-1)).toMatchObject({ type: "turn.stopped" });
   await expect.poll(() => world.tools.journal.at(-1)?.outcome).toBe("aborted");
@@ -96,4 +96,25 @@ test("arguments that do not fit the tool's schema are never sent", async () => {
   expect(seen.find((event) => event.type === "tool.returned")).toMatchObject({
     data: { isError: true, result: expect.stringMatching(/do not fit the schema/) },
   });
+});
+
+test("an approved call is made with all its arguments, however many they are and in whatever order they were kept", async () => {
+  const agent = await booker({ needsApproval: true });
+  const given = { passenger: "Ann", to: { town: "Oslo", at: 1 }, id: 7 };
+  const before = world.tools.journal.length;
+  world.model.script({ toolCalls: [{ name: "book", arguments: given }] });
+  const { events, submitted } = await start(world, agent, "book it");
+  await collectUntil(events, (event) => event.type === "turn.paused");
+  const { conversationId } = submitted;
+  const [card] = (await stateOf(world, conversationId)).cards;
+  await world.gateway.decideCard(world.caller, { conversationId: conversationId as never, cardId: card?.id as never, decision: "approve" });
+  await logUntil(world, conversationId, isEnd);
+  expect(world.tools.journal.slice(before)).toMatchObject([{ arguments: given }]);
+});
+
+test("an agent that was kept before there were tools runs without any", async () => {
+  const agent = await world.agent();
+  await world.sql.owner`update agent_versions set config = '{"model": "test/scripted"}' where agent_id = ${agent.id}`;
+  const { events } = await start(world, agent, "hello");
+  expect((await collectUntil(events, isEnd)).at(-1)).toMatchObject({ type: "turn.completed", data: { result: "saw hello" } });
 });

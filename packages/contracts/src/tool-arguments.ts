@@ -20,5 +20,10 @@ export function checkArguments<Schema extends z.ZodType>(schema: Schema, given: 
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, why: z.prettifyError(parsed.error) };
 }
 
-/** What an approval is bound to: SHA-256 of a call's arguments as JSON, hex. */
-export const hashArguments = (given: unknown): string => createHash("sha256").update(JSON.stringify(given)).digest("hex");
+/** What an approval is bound to: SHA-256 of a call's arguments as JSON, hex. Members are in order, as Postgres keeps them in another. */
+export const hashArguments = (given: unknown): string => createHash("sha256").update(JSON.stringify(given, inOrder)).digest("hex");
+
+const inOrder = (_: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
