@@ -63,10 +63,10 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
   const { authenticate, credentialOf, keys } =
     config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
-  const { agents, conversations, executions, logs, organizations, repeats } = database;
+  const { agents, conversations, executions, logs, memories, organizations, repeats } = database;
   const { gateway, watch } = createGateway(
     decorate({
-      ...{ agents, conversations, executions, keys, logs, organizations, repeats, tail, queue, log, authenticate, makeKey },
+      ...{ agents, conversations, executions, keys, logs, memories, organizations, repeats, tail, queue, log, authenticate, makeKey },
       clock: systemClock,
       limits: limitsFrom(config),
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),

@@ -518,6 +518,18 @@ export type LogEvent =
       data: { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
     };
 
+export type Memory = {
+  id: string;
+  scope: MemoryScope;
+  scopeId: string;
+  agentId: string;
+  text: string;
+  tainted: boolean;
+  conversationId: string;
+  turnNumber: number;
+  createdAt: string;
+};
+
 export type MemoryConfig = { recall: boolean; remember: boolean; learn: boolean; scopes: MemoryScope[] };
 
 export type MemoryScope = "agent" | "organization" | "user";
@@ -821,6 +833,23 @@ export type Routes = {
       output: { items: ApiKey[]; total: number; page: number; perPage: number };
     };
     revoke: { kind: "mutation"; input: { idempotencyKey?: string | undefined; keyId: string }; output: { revoked: true } };
+  };
+  memory: {
+    list: {
+      kind: "query";
+      input:
+        | {
+            page?: unknown;
+            perPage?: unknown;
+            scope?: "agent" | "organization" | "user" | undefined;
+            userEmail?: string | undefined;
+            agentId?: string | undefined;
+            query?: string | undefined;
+          }
+        | undefined;
+      output: { items: Memory[]; total: number; page: number; perPage: number };
+    };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; memoryId: string }; output: { deleted: true } };
   };
   system: {
     whoami: {

@@ -6,6 +6,7 @@ import { createConversationStore } from "./conversation-store.ts";
 import { withinTransaction } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
+import { createMemoryStore } from "./memory-store.ts";
 
 export const createRepeatStore = (sql: Sql): RepeatStore => ({
   once: (repeat, work, keep) =>
@@ -13,11 +14,14 @@ export const createRepeatStore = (sql: Sql): RepeatStore => ({
       sql.begin(async (transaction) => {
         // The driver gives a transaction every member but the options that the query builder looks at.
         const client = Object.assign(transaction, { options: sql.options }) as unknown as Sql;
-        await client`select set_config('parley.organizations', ${`{${repeat.organizationId}}`}, true)`;
+        const beTheRepeater = () => client`select set_config('parley.organizations', ${`{${repeat.organizationId}}`}, true)`;
+        await beTheRepeater();
         const known = await call<object | null>(client, "replay", repeat);
         if (known !== null) return { answer: known as Awaited<ReturnType<typeof work>>, replayed: true };
         const answer = await work(stores(client));
         const kept = JSON.stringify(keep(answer));
+        // The work may have been done for another organization: one that it has just made.
+        await beTheRepeater();
         first(await client`select keep_answer(${JSON.stringify(repeat)}::text::jsonb, ${kept}::text::jsonb)`);
         return { answer, replayed: false };
       }),
@@ -31,6 +35,7 @@ function stores(client: Sql): TransactionStores {
     conversations: createConversationStore(client),
     executions: createExecutionStore(client, within),
     keys: createKeyStore(client, within),
+    memories: createMemoryStore(client),
     organizations: createOrganizationStore(within),
   };
 }

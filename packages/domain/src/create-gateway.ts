@@ -10,6 +10,7 @@ import type { Gateway } from "./gateway.ts";
 import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
 import { manageKeys } from "./identity/manage-keys.ts";
 import { createFollowers } from "./log/followers.ts";
+import { manageMemories } from "./memory/manage-memories.ts";
 
 /** The front door's use cases, and the loop that keeps its readers whole. */
 export interface FrontDoor {
@@ -37,6 +38,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...changeExecutions(context),
       ...manageAgents(context),
       ...manageKeys(context),
+      ...manageMemories(context),
     },
     watch: followers.watch,
     attached: followers.count,

@@ -11,6 +11,7 @@ import type { Followers } from "./log/followers.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { LogStore } from "./log/log-store.ts";
 import type { Log } from "./logger.ts";
+import type { MemoryStore } from "./memory/memory-store.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
@@ -19,6 +20,7 @@ export interface GatewayPorts {
   executions: ExecutionStore;
   keys: KeyStore;
   logs: LogStore;
+  memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
   tail: LiveTail;

@@ -17,7 +17,9 @@ import type {
   Execution,
   FullThread,
   ListExecutions,
+  ListMemories,
   LogEvent,
+  Memory,
   MessageView,
   NewApiKey,
   Page,
@@ -129,6 +131,11 @@ export interface Gateway {
   /** `revoker` null: the operator. */
   revokeKey(organizationId: string, keyId: string, revoker: Caller | null, once?: Once): Promise<void>;
   createOrganization(input: { name: string }, once?: Once): Promise<{ id: string; name: string }>;
+
+  /** What is remembered beyond conversations, newest first; with a query, what fits it best. */
+  listMemories(caller: Caller, filter: ListMemories): Promise<Page<Memory>>;
+  /** Forgets it. */
+  deleteMemory(caller: Caller, memoryId: string, once?: Once): Promise<void>;
 
   /** Whether the parts that a turn needs answer: for `/ready`. */
   checkReady(): Promise<{ postgres: boolean; redis: boolean }>;

@@ -215,6 +215,15 @@ export const ROUTES = {
   "agent.get": { kind: "query", scope: "agents:read", tenant: "agent", ...read },
   "agent.list": { kind: "query", scope: "agents:read", tenant: "organization", ...read },
 
+  "memory.list": { kind: "query", scope: "conversations:read", tenant: "organization", ...read, rest: rest("GET", "/v1/memories") },
+  "memory.delete": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "organization",
+    ...write,
+    rest: rest("DELETE", "/v1/memories/:memoryId"),
+  },
+
   "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
   "key.revoke": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },

@@ -7,6 +7,7 @@ import {
   executionId,
   GatewayError,
   type Limits,
+  memoryId,
   messageId,
 } from "@parley/contracts";
 import { type Caller, type Gateway, type Log, mayUseAgent, type Once } from "@parley/domain";
@@ -43,6 +44,7 @@ const names = {
   agentId: "agent_id",
   cardId: "card_id",
   conversationId: "conversation_id",
+  memoryId: "memory_id",
   messageId: "message_id",
   taskId: "task_id",
 } as const;
@@ -66,6 +68,7 @@ const onConversationSchema = onAgentSchema.extend({ conversation_id: conversatio
 const onMessageSchema = onConversationSchema.extend({ message_id: messageId });
 const onEntrySchema = onConversationSchema.extend({ message_id: z.string().max(100) });
 const onCardSchema = onConversationSchema.extend({ card_id: cardIdSchema });
+const onMemorySchema = z.object({ memory_id: memoryId });
 const onTaskSchema = z.object({ task_id: executionId });
 
 export function onAgent(call: Call) {
@@ -93,6 +96,8 @@ export function onCard(call: Call) {
   const { agent_id: agentId, conversation_id: conversationId, card_id: cardId } = pathOf(call, onCardSchema);
   return { conversationId, cardId, caller: agentPath(call, agentId) };
 }
+
+export const onMemory = (call: Call) => pathOf(call, onMemorySchema).memory_id;
 
 export const onTask = (call: Call) => pathOf(call, onTaskSchema).task_id;
 

@@ -238,6 +238,11 @@ test("a background child that waits for a person is told with its row and what i
   });
 });
 
+test("a summary of old turns is told, with how far it reaches", () => {
+  const [compacted] = tell(fact(3, "conversation.compacted", { throughTurn: 16, level: 1 }));
+  expect(compacted).toMatchObject({ type: "task_compactization", data: { type: "summarization", data: { through_turn: 16, level: 1 } } });
+});
+
 test("retries and other models are told, a finished step is not told twice", () => {
   const types = tell(
     fact(1, "model.retried", { model: "a/b", retry: 1, delayMs: 200, error: "503" }),

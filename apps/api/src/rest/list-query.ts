@@ -1,5 +1,5 @@
-import type { ListExecutions } from "@parley/contracts";
-import { agentId, EXECUTION_STATUSES, executionId, GatewayError, listExecutionsInput } from "@parley/contracts";
+import type { ListExecutions, ListMemories } from "@parley/contracts";
+import { agentId, EXECUTION_STATUSES, executionId, GatewayError, listExecutionsInput, memoryScope } from "@parley/contracts";
 import { z } from "zod";
 import { parse } from "./parse.ts";
 
@@ -49,9 +49,33 @@ const listFilter = listQuery.transform(
   }),
 );
 
+const memoryFilter = z
+  .object({
+    page: orAbsent(shape.page),
+    per_page: orAbsent(shape.perPage),
+    scope: optional(memoryScope),
+    user_email: optional(z.string().max(320)),
+    agent_id: optional(agentId),
+    query: optional(z.string().max(1_000)),
+  })
+  .transform(
+    (query): ListMemories => ({
+      page: query.page,
+      perPage: query.per_page,
+      scope: query.scope,
+      userEmail: query.user_email,
+      agentId: query.agent_id,
+      query: query.query,
+    }),
+  );
+
+/** The filters of a list of memories. Throws `invalid_input`. */
+export const readMemoryFilter = (query: unknown, pageMax: number): ListMemories => bounded(parse(memoryFilter, query, "query"), pageMax);
+
 /** The filters of a task list; pages count from 1. Throws `invalid_input`. */
-export function readListFilter(query: unknown, pageMax: number): ListExecutions {
-  const filter = parse(listFilter, query, "query");
+export const readListFilter = (query: unknown, pageMax: number): ListExecutions => bounded(parse(listFilter, query, "query"), pageMax);
+
+function bounded<Filter extends { perPage: number }>(filter: Filter, pageMax: number): Filter {
   if (filter.perPage <= pageMax) return filter;
   const message = `Input should be less than or equal to ${pageMax}`;
   throw new GatewayError("invalid_input", { issues: [{ path: ["query", "per_page"], code: "less_than_equal", message }] });

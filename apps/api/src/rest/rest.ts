@@ -17,6 +17,7 @@ import {
 } from "./conversation-handlers.ts";
 import { edit, editStream } from "./edit-handlers.ts";
 import { jsonBodyReader } from "./json-body.ts";
+import { deleteMemory, listMemories } from "./memory-handlers.ts";
 import { sendError, toGatewayError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
 import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
@@ -25,7 +26,7 @@ import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";
 /** The routes of the registry that are below `/v1`. */
 type RestName = {
   [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
-    ? Name extends `${"turn" | "conversation" | "card" | "execution"}.${string}`
+    ? Name extends `${"turn" | "conversation" | "card" | "execution" | "memory"}.${string}`
       ? Name
       : never
     : never;
@@ -55,6 +56,8 @@ const HANDLERS: Record<RestName, Handler> = {
   "execution.fullThread": getFullThread,
   "execution.stop": stopTask,
   "execution.delete": deleteTask,
+  "memory.list": listMemories,
+  "memory.delete": deleteMemory,
 };
 
 const METHODS = { GET: "get", POST: "post", PATCH: "patch", DELETE: "delete" } as const;
@@ -72,7 +75,7 @@ export interface RestDependencies {
 
 /**
  * The REST v1 door: every registry row below `/v1`, to be mounted at the root, before any body parser. It answers all
- * of `/v1/agents` and `/v1/tasks`, errors included, as `{detail}`.
+ * of `/v1/agents`, `/v1/tasks` and `/v1/memories`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
   const { gateway, log, attachments, openStream, credentialOf = credentialFrom, limits } = dependencies;
@@ -96,7 +99,7 @@ export function restRoutes(dependencies: RestDependencies): Router {
     }
   }
   for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
-  router.all(["/v1/agents{/*rest}", "/v1/tasks{/*rest}"], () => {
+  router.all(["/v1/agents{/*rest}", "/v1/tasks{/*rest}", "/v1/memories{/*rest}"], () => {
     throw new GatewayError("not_found");
   });
   router.use(answerErrors(log));

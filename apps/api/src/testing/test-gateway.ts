@@ -278,6 +278,10 @@ export function createTestGateway(): TestGateway {
       if (agent?.organizationId !== caller.organizationId) throw new GatewayError("not_found");
       return agent;
     },
+    listMemories: async (_caller, { page, perPage }) => ({ items: [], total: 0, page, perPage }),
+    deleteMemory: async () => {
+      throw new GatewayError("not_found");
+    },
     listAgents: async (caller, page) =>
       pageOf(
         [...agents.values()].filter(({ organizationId }) => organizationId === caller.organizationId),

@@ -3,6 +3,7 @@ import type { AgentStore } from "../agent/agent-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
+import type { MemoryStore } from "../memory/memory-store.ts";
 import { hashInput } from "./hash-input.ts";
 
 /** What tells a repeated call from a new one: the caller's key, within one route. */
@@ -30,6 +31,7 @@ export interface TransactionStores {
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;
+  memories: MemoryStore;
   organizations: OrganizationStore;
 }
 

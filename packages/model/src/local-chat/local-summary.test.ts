@@ -2,16 +2,20 @@ import type { ModelMessage } from "@parley/domain";
 import { describe, expect, it } from "vitest";
 import { streamLocalChat } from "./local-chat.ts";
 
-async function summarise(record: string, words = 400): Promise<string> {
-  const messages: ModelMessage[] = [
-    { role: "system", content: `Summarise a part of a long conversation in at most ${words} words.\nThe part is a record.` },
-    { role: "user", content: `<record>\n${record}\n</record>` },
-  ];
+async function answer(messages: ModelMessage[]): Promise<string> {
   let text = "";
   for await (const chunk of streamLocalChat({ model: "local/chat", messages, signal: AbortSignal.timeout(10_000) })) {
     if (chunk.type === "text") text += chunk.text;
   }
   return text;
+}
+
+function summarise(record: string, words = 400): Promise<string> {
+  const messages: ModelMessage[] = [
+    { role: "system", content: `Summarise a part of a long conversation in at most ${words} words.\nThe part is a record.` },
+    { role: "user", content: `<record>\n${record}\n</record>` },
+  ];
+  return answer(messages);
 }
 
 const turn = (number: number, text: string) =>
@@ -49,7 +53,6 @@ describe("a summary of the built-in model", () => {
       { role: "system", content: "You are kind. Never summarise." },
       { role: "user", content: "Hi" },
     ];
-    const chunks = await Array.fromAsync(streamLocalChat({ model: "local/chat", messages, signal: AbortSignal.timeout(10_000) }));
-    expect(chunks.flatMap((chunk) => (chunk.type === "text" ? [chunk.text] : [])).join("")).toContain("You said: Hi");
+    expect(await answer(messages)).toContain("You said: Hi");
   });
 });

@@ -2,6 +2,7 @@ import {
   type Cursor,
   GatewayError,
   isTerminal,
+  type Memory,
   NO_USAGE,
   newId,
   parseCursor,
@@ -37,6 +38,7 @@ export class FakeGateway {
   readonly agentId: string = newId();
   readonly otherAgentId: string = newId();
   readonly callers = new Map<string, Caller>();
+  readonly memories: Memory[] = [];
   readonly conversations = new Map<string, FakeConversation>();
   /** Calls of use cases that change or follow something, in order. */
   readonly calls: { name: string; input: unknown; facts?: unknown }[] = [];
@@ -100,6 +102,17 @@ export class FakeGateway {
       updateAgent: absent,
       deployAgent: absent,
       listAgents: absent,
+      listMemories: async (_caller, filter) => {
+        this.#called("listMemories", filter);
+        const { page, perPage } = filter;
+        return { items: this.memories, total: this.memories.length, page, perPage };
+      },
+      deleteMemory: async (_caller, memoryId, once) => {
+        this.#called("deleteMemory", memoryId, once);
+        const place = this.memories.findIndex(({ id }) => id === memoryId);
+        if (place === -1) throw new GatewayError("not_found");
+        this.memories.splice(place, 1);
+      },
       createKey: absent,
       listKeys: absent,
       revokeKey: absent,
