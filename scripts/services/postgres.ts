@@ -22,6 +22,8 @@ export interface PostgresOptions {
   /** The database to have: made when it is not there yet. */
   database: string;
   settings?: Record<string, string>;
+  /** The one that it had before; absent: a free one. */
+  port?: number;
   onStarted?: OnStarted;
 }
 
@@ -42,7 +44,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   removeStalePidFile(folder);
 
   for (let tried = 1; ; tried++) {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const flags = Object.entries({ ...settings, port: String(port), listen_addresses: "127.0.0.1", unix_socket_directories: "" });
     const child = await startChild({
       name: "Postgres",

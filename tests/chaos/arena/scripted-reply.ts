@@ -5,8 +5,9 @@ type ScriptedToolCall = NonNullable<Reply["toolCalls"]>[number];
 
 /**
  * What the model does is written in the text that it is asked: `<marker> <step>; <step>; …`, each step a list of words. `say:N:delayMs`
- * are so many tokens, `call:a,b` hands work to these agents, `use:tool:how` calls a tool that goes about it in that way, `ask` asks the
- * user; `cut:N` and `busy` go wrong the first time, `mute` leaves the usage out. The last step is also every later one.
+ * are so many tokens, `call:a,b` hands work to these agents, with `:NxM` behind it they say N tokens, one each M ms; `use:tool:how` calls
+ * a tool that goes about it in that way, `ask` asks the user; `cut:N` and `busy` go wrong the first time, `mute` leaves the usage out. The
+ * last step is also every later one.
  */
 interface Script {
   /** Names the message: unique over all trials. */
@@ -62,7 +63,7 @@ function replyOf(key: string, words: string[], { usage, isFirst }: { usage: Repl
       reply.text = Array.from({ length: Number(first) }, (_, index) => `${key}#${index} `);
       reply.delayMs = Number(second ?? 0);
     }
-    if (verb === "call") for (const name of first.split(",")) calls.push(dispatch(key, name, calls.length));
+    if (verb === "call") for (const name of first.split(",")) calls.push(dispatch(key, name, { index: calls.length, says: second }));
     if (verb === "use") calls.push({ name: first, arguments: { order: `${key}/${calls.length}`, how: second ?? "plain" } });
     if (verb === "ask") calls.push(question(key));
     if (verb === "cut" && isFirst) reply.breaks = { afterChunks: Number(first), how: "cut" };
@@ -73,9 +74,13 @@ function replyOf(key: string, words: string[], { usage, isFirst }: { usage: Repl
   return reply;
 }
 
-function dispatch(key: string, name: string, index: number): Omit<ScriptedToolCall, "id"> {
+function dispatch(
+  key: string,
+  name: string,
+  { index, says = "6x4" }: { index: number; says: string | undefined },
+): Omit<ScriptedToolCall, "id"> {
   const marker = `${key.replace("/", ".s")}.c${index}`;
-  const script = { deep: "call:helper; say:3:1", asker: "ask; say:3:1" }[name] ?? "say:6:4";
+  const script = { deep: "call:helper; say:3:1", asker: "ask; say:3:1" }[name] ?? `say:${says.replace("x", ":")}`;
   return { name, arguments: { query: `${marker} ${script}` } };
 }
 

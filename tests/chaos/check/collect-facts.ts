@@ -39,9 +39,12 @@ export async function conversationsOf(
   return rows.map(({ id }) => id);
 }
 
+/** Where the facts are. */
+type Sources = Pick<Arena, "sql" | "model" | "tools" | "frozen" | "witnessed">;
+
 /** Reads all that the checker judges by, from the database as its owner, and from the model's own journal. */
-export async function collectFacts(arena: Arena, { organizationId, marker, ledger, unrest, callsFrom }: Trial): Promise<Facts> {
-  const { sql, model, tools, frozen, witnessed } = arena;
+export async function collectFacts(sources: Sources, { organizationId, marker, ledger, unrest, callsFrom }: Trial): Promise<Facts> {
+  const { sql, model, tools, frozen, witnessed } = sources;
   const ids = sql(await conversationsOf(sql, { organizationId, marker }));
   const [conversations, messages, turns, executions, events, usage, cards] = await Promise.all([
     sql<ConversationRow[]>`select id, state, parent_conversation_id as "parentId" from conversations where id in ${ids}`,

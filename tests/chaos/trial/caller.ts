@@ -18,7 +18,7 @@ const PATIENCE_MS = 60_000;
 const PAUSE_MS = 100;
 
 /** A client as they are: it tries the next replica when one does not answer. */
-export function createCaller(apis: readonly Member[], apiKey: string): Caller {
+export function createCaller(apis: readonly Pick<Member, "url" | "isUp">[], apiKey: string): Caller {
   let next = 0;
 
   async function once(path: string, body?: object): Promise<Outcome> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
 import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
-import { freshDatabase, freshRedis } from "../world/fresh-database.ts";
+import { type DatabaseServer, freshDatabase, freshRedis } from "../world/fresh-database.ts";
 import { openOwnerView } from "./owner-view.ts";
 import { type Replica, startReplica } from "./replica.ts";
 import { createRestClient, type RestClient } from "./rest-client.ts";
@@ -16,6 +16,8 @@ export interface SystemOptions {
   heartbeatMs?: number;
   /** Instead of the Redis that all tests share. */
   redisUrl?: string;
+  /** Instead of the Postgres that all tests share. */
+  server?: DatabaseServer;
   /** Over what is set here, for every process. */
   env?: Record<string, string>;
 }
@@ -49,7 +51,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const { apis = 1, workers = 1, leaseMs = 10_000, heartbeatMs = 300, env = {} } = options;
   const opened = new AsyncDisposableStack();
   try {
-    const database = await freshDatabase();
+    const database = await freshDatabase(options.server);
     opened.defer(() => database.drop());
     const model = await startModelServer();
     opened.defer(() => model.close());

@@ -12,7 +12,8 @@ export interface TcpSwitch {
   close(): Promise<void>;
 }
 
-export function startTcpSwitch(targets: readonly string[]): Promise<TcpSwitch> {
+/** `targets` are addresses, or what has one: it is asked for each connection, because a process that is started again has another. */
+export function startTcpSwitch(targets: readonly (string | { readonly url: string })[]): Promise<TcpSwitch> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const keep = (socket: Socket, other: Socket): void => {
@@ -24,7 +25,8 @@ export function startTcpSwitch(targets: readonly string[]): Promise<TcpSwitch> {
     });
   };
   const server = createServer((inward) => {
-    const { hostname, port } = new URL(targets[connections++ % targets.length] ?? "");
+    const target = targets[connections++ % targets.length] ?? "";
+    const { hostname, port } = new URL(typeof target === "string" ? target : target.url);
     const outward = connect(Number(port), hostname);
     keep(inward, outward);
     keep(outward, inward);
