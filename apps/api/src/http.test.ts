@@ -111,6 +111,9 @@ describe("admin", () => {
     const listed = await (await admin(`/api-keys?organization_id=${organizationId}`)).text();
     expect(listed).toContain(key.id);
     expect(listed).not.toContain(key.api_key);
+    const second = await (await admin(`/api-keys?organization_id=${organizationId}&page=2&per_page=1`)).json();
+    expect(second).toEqual({ api_keys: [], total: 1, page: 2, per_page: 1 });
+    expect(await codeOf(await admin(`/api-keys?organization_id=${organizationId}&per_page=0`))).toEqual([422, "invalid_input"]);
     const path = `/api-keys/${key.id}?organization_id=${organizationId}`;
     expect((await admin(path, { method: "DELETE" })).status).toBe(200);
     expect(await codeOf(await admin(path, { method: "DELETE" }))).toEqual([404, "not_found"]);

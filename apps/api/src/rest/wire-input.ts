@@ -76,7 +76,10 @@ export const invokeBody = z.object({
   test_run_node_id: string,
   expected_output: option.expectedOutput.nullish(),
   events_streaming: boolean,
-  mcp_servers: z.array(z.record(z.string(), z.unknown())).max(0, "MCP servers are not served yet.").nullish(),
+  mcp_servers: z
+    .array(z.record(z.string(), z.unknown()))
+    .refine((servers) => servers.length === 0, "MCP servers are not served yet.")
+    .nullish(),
   triggering_agent_id: option.triggeringAgentId.nullish(),
   title: option.title.nullish(),
   think_mode: option.thinkMode.nullish(),
