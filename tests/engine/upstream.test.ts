@@ -186,3 +186,18 @@ test("calls with malformed arguments, unknown names or none at all are results t
   expect(calls[1]?.body.messages?.slice(-3).map((message) => message.tool_call_id)).toEqual(["a", "b", "c"]);
   expect(end).toMatchObject({ type: "turn.completed", data: { result: "sorry" } });
 });
+
+test("what a model says that cannot be kept is replaced: NUL, half a character, arguments of any depth; the turn goes on", async () => {
+  const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
+  const leaf = await world.agent({ name: "Leaf" });
+  const router = await world.agent({ subAgents: [{ agentId: leaf.id as never, mode: "sync" }] });
+  const complaints = world.complaints.length;
+  world.model.otherwise({ text: ["done\0"] });
+  for (const given of ['{"query":"a\\u0000b"}', '{"query":"\\ud83d"}', deep, "\0"]) {
+    world.model.script({ text: ["one\0two \ud83d"], toolCalls: [{ name: "leaf", arguments: given }] });
+    const { seen, end } = await run(router);
+    expect(end).toMatchObject({ type: "turn.completed", data: { result: "done\uFFFD" } });
+    expect(dataOf(seen, "step.completed")[0]).toMatchObject({ text: "one\uFFFDtwo \uFFFD" });
+  }
+  expect(world.complaints.slice(complaints)).toEqual([]);
+});

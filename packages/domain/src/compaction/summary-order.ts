@@ -1,6 +1,6 @@
 import type { ModelMessage } from "../model/model.ts";
 import { enclosed } from "../turn/enclosed.ts";
-import { parseJson } from "../turn/plan-call.ts";
+import { parseJson } from "../turn/storable.ts";
 import type { Part } from "./next-part.ts";
 
 const CHARS_PER_WORD = 6;

@@ -2,6 +2,7 @@ import { GatewayError, isGatewayError, type NewEvent, type TurnEndReason } from 
 import type { MeteredModel, MeteredResponse, MeterReading } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
 import type { ModelRequest } from "../model/model.ts";
+import { storableJson, storableText, withoutNul } from "./storable.ts";
 import { TurnAbort } from "./turn-abort.ts";
 
 interface ModelCall {
@@ -50,9 +51,9 @@ export async function callModel(call: ModelCall, ports: ModelCallPorts): Promise
       try {
         const response = await ports.model(
           { ...call.request, model, signal: call.signal },
-          { onText: ports.onText, meter: (reading) => ports.meter(reading, tryNumber) },
+          { onText: (text) => ports.onText(withoutNul(text)), meter: (reading) => ports.meter(reading, tryNumber) },
         );
-        return { ...response, model };
+        return { ...storableResponse(response), model };
       } catch (error) {
         call.signal.throwIfAborted();
         if (!(error instanceof GatewayError)) throw error;
@@ -68,6 +69,17 @@ export async function callModel(call: ModelCall, ports: ModelCallPorts): Promise
   const reason: TurnEndReason = lastError?.code === "model_unavailable" ? "model_unavailable" : "model_rejected";
   throw new TurnAbort(reason, lastError?.message);
 }
+
+/** What a model says is kept as it is, but for what cannot be kept. */
+const storableResponse = (response: MeteredResponse): MeteredResponse => ({
+  ...response,
+  text: storableText(response.text),
+  toolCalls: response.toolCalls.map(({ id, name, arguments: given }) => ({
+    id: storableText(id),
+    name: storableText(name),
+    arguments: storableJson(given),
+  })),
+});
 
 /** Full jitter over an exponential delay; never less than what the provider asked for, within our own bound. */
 function retryDelayMs(error: GatewayError, retry: number, random: number): number {

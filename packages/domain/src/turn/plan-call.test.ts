@@ -1,6 +1,6 @@
 import { type Agent, agentConfig, type DispatchMode } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
-import { parseJson, planCall } from "./plan-call.ts";
+import { planCall } from "./plan-call.ts";
 import { routerTools } from "./router-tools.ts";
 
 const agent: Agent = {
@@ -71,11 +71,5 @@ describe("planCall", () => {
 
   it("refuses a child where no more may be started, and says why", () => {
     expect(plan("leaf", { query: "x" }, { refused: "Too deep." })).toEqual({ act: "refuse", callId: "c1", text: "Too deep." });
-  });
-});
-
-describe("parseJson", () => {
-  it("takes nothing for no arguments, and tells JSON from what is none", () => {
-    expect([parseJson(""), parseJson("null"), parseJson("{")]).toEqual([{}, null, undefined]);
   });
 });

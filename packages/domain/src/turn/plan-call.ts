@@ -10,6 +10,7 @@ import {
 } from "@parley/contracts";
 import type { ToolCall } from "../model/model.ts";
 import { ASK_TOOL, type RouterTools } from "./router-tools.ts";
+import { parseJson } from "./storable.ts";
 import type { IntentRecord } from "./turn-store.ts";
 
 interface CallFacts {
@@ -65,12 +66,4 @@ const approval = (needed: boolean): { approvalId?: string } => (needed ? { appro
 function chooseMode(mode: DispatchMode, background: boolean): "sync" | "async" {
   if (mode !== "auto") return mode;
   return background ? "async" : "sync";
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text === "" ? "{}" : text);
-  } catch {
-    return undefined;
-  }
 }

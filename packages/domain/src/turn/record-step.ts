@@ -1,6 +1,6 @@
 import type { NewEvent } from "@parley/contracts";
-import { parseJson } from "./plan-call.ts";
 import { startChild, startedInBackground } from "./start-child.ts";
+import { parseJson } from "./storable.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
 import type { ChildChange, IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./turn-store.ts";
 

@@ -93,7 +93,7 @@ export class TurnLog {
 
   /** The text of an execution's unfinished step. */
   textOf(executionId: string): string {
-    return this.#texts.get(executionId)?.text ?? "";
+    return (this.#texts.get(executionId)?.text ?? "").toWellFormed();
   }
 
   /**
@@ -112,7 +112,11 @@ export class TurnLog {
     this.#textChanged = false;
     this.#uncheckedChars = 0;
     // Only what has a cursor: the checkpoint's text and cursor belong together.
-    return [...this.#texts].map(([executionId, open]) => ({ executionId, step: open.step, text: open.text.slice(0, open.sent) }));
+    return [...this.#texts].map(([executionId, open]) => ({
+      executionId,
+      step: open.step,
+      text: open.text.slice(0, open.sent).toWellFormed(),
+    }));
   }
 
   /** The checkpoint taken last was not kept: the next one takes its text again. */
@@ -229,7 +233,7 @@ export class TurnLog {
         open.sent = open.text.length;
         open.from ??= from;
       }
-      const texts = [...this.#texts].map(([executionId, open]) => ({ executionId, step: open.step, text: open.text }));
+      const texts = [...this.#texts].map(([executionId, open]) => ({ executionId, step: open.step, text: open.text.toWellFormed() }));
       const { conversationId, turn } = this.#claim;
       await this.#write({ events: [{ type: "turn.snapshot", executionId: conversationId, turnId: turn.id, data: { texts } }] });
     }).catch(() => undefined);
