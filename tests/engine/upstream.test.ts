@@ -88,7 +88,7 @@ test("one child's broken response does not touch the text of the others", async 
   world.model.script({
     toolCalls: ["whole", "broken"].map((query) => ({ id: query, name: "leaf", arguments: { query } })),
   });
-  const { seen } = await run(router);
+  const { seen } = await run(router, "keep this");
   const [whole, broken] = dataOf(seen, "child.created").map((child) => child.childId);
   const superseded = seen.filter((event) => event.type === "attempt.superseded");
   expect(superseded.map((event) => event.executionId)).toEqual([broken]);
@@ -159,7 +159,7 @@ test("a model that never stops calling ends at the agent's bound of steps", asyn
   const leaf = await world.agent({ name: "Leaf" });
   const router = await world.agent({ stepsMax: 3, subAgents: [{ agentId: leaf.id as never, mode: "sync" }] });
   world.model.when(({ body }) => (body.tools?.length ?? 0) > 1, { toolCalls: [{ name: "leaf", arguments: { query: "again" } }] });
-  const { seen, end } = await run(router);
+  const { seen, end } = await run(router, "keep this");
   expect(dataOf(seen, "step.completed").filter((step) => step.calls.length > 0)).toHaveLength(3);
   expect(end).toMatchObject({ type: "turn.failed", data: { status: "failed", reason: "steps_exhausted" } });
 });
@@ -177,7 +177,7 @@ test("calls with malformed arguments, unknown names or none at all are results t
     },
     { text: ["sorry"] },
   );
-  const { seen, end, calls } = await run(router);
+  const { seen, end, calls } = await run(router, "keep this");
   expect(dataOf(seen, "tool.returned")).toMatchObject([
     { callId: "a", isError: true, result: "The arguments are not valid JSON." },
     { callId: "b", isError: true, result: expect.stringContaining("do not fit the schema") },
@@ -190,7 +190,7 @@ test("calls with malformed arguments, unknown names or none at all are results t
 test("what a model says that cannot be kept is replaced: NUL, half a character, arguments of any depth; the turn goes on", async () => {
   const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
   const leaf = await world.agent({ name: "Leaf" });
-  const router = await world.agent({ subAgents: [{ agentId: leaf.id as never, mode: "sync" }] });
+  const router = await world.agent({ mayAsk: false, subAgents: [{ agentId: leaf.id as never, mode: "sync" }] });
   const complaints = world.complaints.length;
   world.model.otherwise({ text: ["done\0"] });
   for (const given of ['{"query":"a\\u0000b"}', '{"query":"\\ud83d"}', deep, "\0"]) {
