@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { pageInput } from "./conversation.ts";
 import { agentId, memoryId } from "./ids.ts";
+import { BOUNDS } from "./limits.ts";
 import { type MemoryScope, memoryScope } from "./memory-config.ts";
 
 /** A fact that outlives its conversation. */
@@ -30,5 +31,14 @@ export const listMemoriesInput = pageInput.extend({
   query: z.string().min(1).max(1_000).optional(),
 });
 export type ListMemories = z.infer<typeof listMemoriesInput>;
+
+/** What the model passes to `recall`. */
+export const recallArguments = z.object({ query: z.string().min(1).max(1_000), limit: z.int().min(1).max(10).nullish() });
+
+/** What the model passes to `remember`; the text is held to `memoryCharsMax` besides. */
+export const rememberArguments = z.object({
+  text: z.string().trim().min(1).max(BOUNDS.memoryCharsMax.ceiling),
+  scope: memoryScope.nullish(),
+});
 
 export const memoryInput = z.object({ memoryId });

@@ -1,15 +1,6 @@
 import type { NewMemory } from "../memory/memory-store.ts";
 import type { ConversationKey, PastTurn, PostedElsewhere } from "../turn/turn-store.ts";
 
-/** What a prompt has in place of the oldest turns of its branch. */
-export interface HistorySummary {
-  throughTurn: number;
-  /** Something in it was said by a tool, a peer or a page. */
-  tainted: boolean;
-  /** Oldest first, without a gap. */
-  parts: { fromTurn: number; throughTurn: number; text: string }[];
-}
-
 /** A summary that stands for turns of the current branch. Level 1 is made of turns, each level above of summaries of the one below. */
 export interface Summary {
   level: number;

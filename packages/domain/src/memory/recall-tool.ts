@@ -1,5 +1,4 @@
-import { checkArguments } from "@parley/contracts";
-import { z } from "zod";
+import { checkArguments, recallArguments } from "@parley/contracts";
 import type { AgentTool } from "../turn/agent-tool.ts";
 import { enclosed } from "../turn/enclosed.ts";
 import { excerpt } from "./excerpt.ts";
@@ -8,8 +7,6 @@ import { searchWords } from "./search-words.ts";
 
 const TURNS_MAX = 10;
 const EXCERPT_CHARS_MAX = 600;
-
-const recallArguments = z.object({ query: z.string().min(1).max(1_000), limit: z.int().min(1).max(TURNS_MAX).nullish() });
 
 /** Searches the conversation's earlier turns, also those that only a summary stands for. */
 export const recallTool = (memories: Pick<MemoryStore, "recall">): AgentTool => ({

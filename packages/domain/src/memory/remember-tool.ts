@@ -1,5 +1,4 @@
-import { checkArguments, type MemoryId, type MemoryScope, memoryScope, newId } from "@parley/contracts";
-import { z } from "zod";
+import { checkArguments, type MemoryId, type MemoryScope, newId, rememberArguments } from "@parley/contracts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import type { AgentTool, ToolRun } from "../turn/agent-tool.ts";
 import { embedTexts } from "./embed-texts.ts";
@@ -17,7 +16,6 @@ interface RememberFacts {
 /** Keeps a fact for later conversations. A repeated call keeps it once, as the same text in the same place is one memory. */
 export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted }: RememberFacts): AgentTool {
   const { memoryCharsMax, memoriesPerScopeMax } = ports.limits;
-  const rememberArguments = z.object({ text: z.string().trim().min(1).max(memoryCharsMax), scope: memoryScope.nullish() });
   return {
     definition: {
       name: "remember",
@@ -43,6 +41,7 @@ export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted
       const place = memoryPlace(scope, call);
       if (place === null) return { text: "It is not known who the user is, so nothing about them can be kept.", isError: true };
       const { text } = input.value;
+      if (text.length > memoryCharsMax) return { text: `A fact has at most ${memoryCharsMax} characters.`, isError: true };
       const id = newId<MemoryId>();
       const readings: MeterReading[] = [];
       const [embedding = null] = await embedTexts(ports, {

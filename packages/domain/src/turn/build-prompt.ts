@@ -1,4 +1,4 @@
-import type { HistorySummary } from "../compaction/compaction-store.ts";
+import type { HistorySummary } from "../compaction/history-summary.ts";
 import { describeMemories, type LoadedMemory } from "../memory/describe-memories.ts";
 import type { ModelMessage } from "../model/model.ts";
 import { enclosed } from "./enclosed.ts";

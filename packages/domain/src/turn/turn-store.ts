@@ -17,7 +17,7 @@ import type {
   TurnOptions,
   Usage,
 } from "@parley/contracts";
-import type { HistorySummary } from "../compaction/compaction-store.ts";
+import type { HistorySummary } from "../compaction/history-summary.ts";
 
 export interface ConversationKey {
   organizationId: string;
