@@ -139,7 +139,7 @@ async function factMemories(
 ): Promise<NewMemory[]> {
   const { userEmail } = work;
   if (userEmail === null || facts.length === 0) return [];
-  const texts = facts.map((fact) => fact.trim().slice(0, ports.limits.memoryCharsMax));
+  const texts = facts.map((fact) => fact.slice(0, ports.limits.memoryCharsMax).toWellFormed());
   const embeddings = await embedTexts(ports, { texts, signal, meter });
   return texts.map((text, index) => ({
     id: newId<MemoryId>(),

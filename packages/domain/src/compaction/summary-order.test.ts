@@ -26,6 +26,13 @@ describe("what is read of the answer", () => {
     expect(readSummary("x".repeat(100), plain).text).toHaveLength(60);
   });
 
+  it("can be kept, whatever the model says", () => {
+    expect(readSummary('They\0 spoke.\nFACTS\n["likes\\u0000 tea", "half \\ud83d"]', learning)).toEqual({
+      text: "They\ufffd spoke.",
+      facts: ["likes\ufffd tea", "half \ufffd"],
+    });
+  });
+
   it.each([
     ['They spoke.\nFACTS\n["likes tea", "lives in Ulm"]', ["likes tea", "lives in Ulm"]],
     ['They spoke.\n**FACTS:**\n```json\n["likes tea"]\n```', ["likes tea"]],

@@ -1,6 +1,6 @@
 import type { ModelMessage } from "../model/model.ts";
 import { enclosed } from "../turn/enclosed.ts";
-import { parseJson } from "../turn/storable.ts";
+import { parseJson, storableText } from "../turn/storable.ts";
 import type { Part } from "./next-part.ts";
 
 const CHARS_PER_WORD = 6;
@@ -37,13 +37,14 @@ export function summaryMessages(part: Part, { charsMax, wantsFacts }: SummaryOrd
 /** What the model made of it: the summary, cut where it is longer than asked for, and facts where they were asked for and can be read. */
 export function readSummary(answer: string, { charsMax, wantsFacts }: SummaryOrder): { text: string; facts: string[] } {
   const [text = "", list = ""] = wantsFacts ? answer.split(new RegExp(`^\\W*${FACTS}\\W*$`, "m")) : [answer];
-  return { text: shorten(text.trim(), charsMax), facts: wantsFacts ? readFacts(list) : [] };
+  return { text: storableText(shorten(text.trim(), charsMax)), facts: wantsFacts ? readFacts(list) : [] };
 }
 
 function readFacts(list: string): string[] {
   const parsed = parseJson(list.slice(list.indexOf("["), list.lastIndexOf("]") + 1));
   if (!Array.isArray(parsed)) return [];
-  return parsed.filter((fact) => typeof fact === "string" && fact.trim() !== "").slice(0, FACTS_MAX);
+  const facts = parsed.flatMap((fact) => (typeof fact === "string" ? storableText(fact).trim() : []));
+  return facts.filter((fact) => fact !== "").slice(0, FACTS_MAX);
 }
 
 /** At the end of a line or a word, where there is one near. */

@@ -16,5 +16,5 @@ export function excerpt(text: string, words: SearchWord[], charsMax: number): st
   );
   const start = Math.max(0, Math.min(best.place - MARGIN, text.length - charsMax));
   const end = start + charsMax;
-  return `${start > 0 ? "…" : ""}${text.slice(start, end)}${end < text.length ? "…" : ""}`;
+  return `${start > 0 ? "…" : ""}${text.slice(start, end).toWellFormed()}${end < text.length ? "…" : ""}`;
 }

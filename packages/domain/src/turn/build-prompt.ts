@@ -59,4 +59,4 @@ export function historyMessages(history: PastTurn[], charsMax: number): ModelMes
 const CUT = "\n[cut: the rest is not shown]";
 
 const cut = (text: string, charsMax: number): string =>
-  text.length <= charsMax ? text : text.slice(0, Math.max(0, charsMax - CUT.length)) + CUT;
+  text.length <= charsMax ? text : text.slice(0, Math.max(0, charsMax - CUT.length)).toWellFormed() + CUT;
