@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import { ROUTES, type RouteName, routeRow } from "@parley/router";
+import { at, type ModelServerRequest, type System } from "@parley/testkit";
+import { expect } from "vitest";
+import { callTrpc } from "./call-trpc.ts";
+
+/** The routes that change something. */
+export type ChangingName = { [Name in RouteName]: (typeof ROUTES)[Name]["mutating"] extends true ? Name : never }[RouteName];
+
+export const CHANGING = (Object.keys(ROUTES) as RouteName[]).filter((name): name is ChangingName => routeRow(name).mutating);
+
+/** One call as procedures take it, and one to the same route that says something else. */
+export interface Case {
+  input: Record<string, unknown>;
+  other: Record<string, unknown>;
+}
+
+/** Makes what each route needs to act once, and only once: whatever acted a second time would answer something else. */
+export type Cases = Record<ChangingName, () => Promise<Case>>;
+
+const isTold =
+  (text: string) =>
+  ({ body }: ModelServerRequest): boolean => {
+    const last = body.messages?.at(-1);
+    return last?.role === "user" && last.content === text;
+  };
+
+/** The cases on one system. No queue of it may move by itself. */
+export async function changingRoutes(system: System): Promise<Cases> {
+  const agentId = await system.ours.newAgent({
+    mayAsk: true,
+    tools: [{ name: "pay", url: `${system.tools.url}/pay`, needsApproval: true }],
+    memory: { remember: true, scopes: ["organization"] },
+  });
+  const questions = { questions: [{ id: "q", text: "Which one?" }] };
+  system.model.when(isTold("ask"), { toolCalls: [{ name: "ask_user_questions", arguments: questions }] });
+  system.model.when(isTold("pay"), { toolCalls: [{ name: "pay", arguments: {} }] });
+  system.model.when(isTold("remember"), () => ({ toolCalls: [{ name: "remember", arguments: { text: `fact ${randomUUID()}` } }] }));
+  system.model.otherwise({ text: ["done"] });
+
+  const trpc = async (kind: "query" | "mutation", path: string, input: unknown): Promise<unknown> => {
+    const outcome = await callTrpc(system.rest(), kind, path, input);
+    if (!outcome.ok) throw new Error(`${path} was refused: ${outcome.code}`);
+    return outcome.data;
+  };
+  const state = (conversationId: string) => trpc("query", "conversation.runState", { conversationId });
+
+  /** A conversation whose first turn is over, or waits for a person. */
+  async function conversation(text = "Hello") {
+    const submitted = await trpc("mutation", "turn.submit", { agentId, text });
+    const conversationId = String(at(submitted, "conversationId"));
+    const wanted = text === "ask" || text === "pay" ? "paused" : "idle";
+    await expect.poll(async () => at(await state(conversationId), "state"), { timeout: 20_000, interval: 50 }).toBe(wanted);
+    return { agentId, conversationId, messageId: String(at(submitted, "messageId")) };
+  }
+  async function queued() {
+    const { conversationId } = await conversation();
+    const waiting = await trpc("mutation", "turn.submit", { agentId, conversationId, text: "waits", mode: "queue" });
+    return { agentId, conversationId, messageId: String(at(waiting, "messageId")) };
+  }
+  async function carded(text: "ask" | "pay") {
+    const { conversationId } = await conversation(text);
+    return { agentId, conversationId, cardId: String(at(await state(conversationId), "cards", 0, "id")) };
+  }
+  const message = async (): Promise<Case> => ({ input: { agentId, text: "Once" }, other: { agentId, text: "Another" } });
+  const answer = async (): Promise<Case> => {
+    const card = await carded("ask");
+    const saying = (words: string) => ({ ...card, answers: [{ questionId: "q", freeText: words }] });
+    return { input: saying("this"), other: saying("that") };
+  };
+  const decision = async (): Promise<Case> => {
+    const card = await carded("pay");
+    return { input: { ...card, decision: "approve" }, other: { ...card, decision: "deny" } };
+  };
+  const edit = async (): Promise<Case> => {
+    const edited = await conversation();
+    return { input: { ...edited, text: "Once more" }, other: { ...edited, text: "Something else" } };
+  };
+  const drain = async (): Promise<Case> => {
+    const [input, other] = await Promise.all([queued(), conversation()]);
+    return { input, other };
+  };
+  const executions = async (text: string): Promise<Case> => {
+    const [{ conversationId }, other] = await Promise.all([conversation(text), conversation()]);
+    return { input: { executionId: conversationId }, other: { executionId: other.conversationId } };
+  };
+  const agent = async () => String(at(await trpc("mutation", "agent.create", { name: "Made" }), "id"));
+  /** One for each call, in turn: all are remembered for one organization. */
+  const memory = async (): Promise<string> => {
+    await conversation("remember");
+    const page = await trpc("query", "memory.list", { perPage: 50 });
+    const ids = (at(page, "items") as { id: string }[]).map(({ id }) => id);
+    const fresh = ids.find((id) => !given.has(id));
+    if (fresh === undefined) throw new Error("Nothing was remembered.");
+    given.add(fresh);
+    return fresh;
+  };
+  const given = new Set<string>();
+  const key = async () => String(at(await trpc("mutation", "key.create", { name: "made", scopes: [] }), "id"));
+  const revocation = async (): Promise<Case> => {
+    const { organizationId } = system.ours;
+    return { input: { organizationId, keyId: await key() }, other: { organizationId, keyId: await key() } };
+  };
+  const creation = async (): Promise<Case> => {
+    const wanted = { organizationId: system.ours.organizationId, scopes: ["agents:read"], name: `one ${randomUUID()}` };
+    return { input: wanted, other: { ...wanted, name: "another" } };
+  };
+
+  return {
+    async "turn.submit"() {
+      const there = { agentId, conversationId: (await conversation()).conversationId };
+      return { input: { ...there, text: "Once" }, other: { ...there, text: "Another" } };
+    },
+    "turn.stream": message,
+    "turn.invoke": message,
+    "turn.invokeAsync": message,
+    "turn.edit": edit,
+    "turn.editStream": edit,
+    async "conversation.stop"() {
+      const paused = await carded("ask");
+      return { input: paused, other: { ...paused, clearQueue: true } };
+    },
+    async "conversation.cancelMessage"() {
+      const waiting = await queued();
+      return { input: waiting, other: { ...waiting, messageId: randomUUID() } };
+    },
+    async "conversation.changeMessage"() {
+      const waiting = await queued();
+      return { input: { ...waiting, text: "changed" }, other: { ...waiting, text: "changed again" } };
+    },
+    async "conversation.clearQueue"() {
+      const [input, other] = await Promise.all([queued(), queued()]);
+      return { input, other };
+    },
+    "conversation.drain": drain,
+    "conversation.drainStream": drain,
+    "card.answer": answer,
+    "card.answerStream": answer,
+    "card.decide": decision,
+    "card.decideStream": decision,
+    "execution.stop": () => executions("ask"),
+    "execution.delete": () => executions("Hello"),
+    "agent.create": creation,
+    async "agent.update"() {
+      const mine = await agent();
+      return { input: { agentId: mine, name: "Renamed" }, other: { agentId: mine, name: "Renamed again" } };
+    },
+    async "agent.deploy"() {
+      return { input: { agentId: await agent() }, other: { agentId: await agent() } };
+    },
+    async "memory.delete"() {
+      return { input: { memoryId: await memory() }, other: { memoryId: await memory() } };
+    },
+    "key.create": creation,
+    "key.revoke": revocation,
+    "admin.createOrganization": creation,
+    "admin.createKey": creation,
+    "admin.revokeKey": revocation,
+  };
+}

@@ -1,0 +1,95 @@
+import { ERRORS, type ErrorCode } from "@parley/contracts";
+import { type RestRoute, type RouteName, routeRow } from "@parley/router";
+import { at, eventFrames, type RestAnswer, type System } from "@parley/testkit";
+import type { TrpcSocket } from "./trpc-socket.ts";
+
+/** What a call answered, in what must be the same each time: of a stream its facts, without the pieces of text. */
+export type Answer = { ok: unknown } | { code: string };
+
+/** One way to call a route. `by` is where the key is named, where the door leaves the choice. */
+export interface Way {
+  where: string;
+  call(input: Record<string, unknown>, key: string, by: "header" | "input"): Promise<Answer>;
+}
+
+const PIECES: ReadonlySet<unknown> = new Set(["chunk", "snapshot", "turn.delta", "turn.snapshot"]);
+
+/** Without what a repeated call must or may say otherwise. */
+function same(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const { replayed: _, updated_at: __, updatedAt: ___, ...rest } = value as Record<string, unknown>;
+  return rest;
+}
+
+async function factsOf(answer: RestAnswer, isFirst: (data: unknown) => boolean): Promise<Answer> {
+  const facts: unknown[] = [];
+  async function* bytes() {
+    yield new TextEncoder().encode(answer.text);
+  }
+  for await (const { id, event, data } of eventFrames(bytes())) {
+    if (data === "" || event === "connected") continue;
+    const value: unknown = JSON.parse(data);
+    if (event === "serialized-error") return { code: String(at(value, "data", "code")) };
+    const type = at(value, "type");
+    if (type === "error") return { code: String(at(value, "data", "code")) };
+    if (type === "connected" || PIECES.has(type)) continue;
+    facts.push(isFirst(value) ? same(at(value, "data")) : [id, type]);
+  }
+  return { ok: facts };
+}
+
+/** Doors without codes have words: the code is the row that has them. */
+const codeOf = (text: unknown): string => (Object.keys(ERRORS) as ErrorCode[]).find((code) => ERRORS[code].text === text) ?? String(text);
+
+const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
+
+/** All that any route reads; each door takes its own and leaves the rest. */
+const bodyOf = (input: Record<string, unknown>) => ({
+  ...{ input: { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
+  ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
+  organization_id: input.organizationId,
+  answers: [{ question_id: "q", free_text: at(input.answers, 0, "freeText") }],
+});
+
+const restWay = (system: System, name: RouteName, { method, path }: RestRoute): Way => ({
+  where: `${method} ${path}`,
+  async call(input, key) {
+    const isAdmin = path.startsWith("/admin");
+    const concrete = path.replace(/:(\w+)/g, (_, parameter: string) => String(input[NAMES[parameter] ?? parameter]));
+    const query = isAdmin && method === "DELETE" ? `?organization_id=${input.organizationId}` : "";
+    const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
+    const body = method === "DELETE" ? {} : { body: bodyOf(input) };
+    const answer = await system.rest().call(concrete + query, { method, headers, ...body });
+    if (answer.status >= 300) return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail")) };
+    return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body) };
+  },
+});
+
+const httpWay = (system: System, name: RouteName): Way => ({
+  where: `${name} over HTTP`,
+  async call(input, key, by) {
+    const named = by === "header" ? { body: input, headers: { "idempotency-key": key } } : { body: { ...input, idempotencyKey: key } };
+    const answer = await system.rest().call(`/trpc/${name}`, named);
+    const isFirst = (item: unknown): boolean => ["submitted", "draining", "decided"].includes(String(at(item, "type")));
+    if (routeRow(name).kind === "subscription") return factsOf(answer, isFirst);
+    const error = at(answer.body, "error");
+    return error === undefined ? { ok: same(at(answer.body, "result", "data")) } : { code: String(at(error, "data", "code")) };
+  },
+});
+
+const socketWay = (socket: TrpcSocket, name: RouteName): Way => ({
+  where: `${name} over WebSocket`,
+  async call(input, key) {
+    const method = routeRow(name).kind === "subscription" ? "subscription" : "mutation";
+    const { error, result } = await socket.call(method, name, { ...input, idempotencyKey: key });
+    if (error) return { code: error.data.code };
+    return { ok: same(method === "mutation" ? result?.data : at(result?.data, "data", "data")) };
+  },
+});
+
+/** Every way to call the route: each REST path, tRPC over HTTP and over a socket. */
+export function waysTo(system: System, socket: TrpcSocket, name: RouteName): Way[] {
+  const { rest = [], kind } = routeRow(name);
+  const procedures = kind === null ? [] : [httpWay(system, name), socketWay(socket, name)];
+  return [...rest.map((route) => restWay(system, name, route)), ...procedures];
+}
