@@ -1,4 +1,4 @@
-import type { EventOf, Execution, LogEvent } from "@parley/contracts";
+import { type EventOf, type Execution, type LogEvent, parseCursor } from "@parley/contracts";
 import { closedCardRow, openedCardRow } from "./card-row.ts";
 import { executionRow } from "./execution-row.ts";
 import { bornChild, finishedChild, pausedChild } from "./fold-children.ts";
@@ -10,11 +10,9 @@ export interface StreamState {
   children: Map<string, Execution>;
   /** Null before a fact has told it. */
   queueDepth: number | null;
-  /** An attempt was lost and the next one has not begun. */
-  isSuperseded: boolean;
 }
 
-export const streamState = (root: Execution): StreamState => ({ root, children: new Map(), queueDepth: null, isSuperseded: false });
+export const streamState = (root: Execution): StreamState => ({ root, children: new Map(), queueDepth: null });
 
 /** One frame's JSON. `task_id` is the execution that the fact is about: the conversation, or a child of it. */
 export interface WireEvent {
@@ -57,14 +55,13 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
     case "turn.started": {
       if (!isRoot) return [];
       const { turnNumber: turn_number, attempt } = event.data;
-      // A turn that goes on after a decision began long before: it is told to begin again only where an attempt was lost.
-      const begins = attempt === 1 || state.isSuperseded;
-      state.isSuperseded = false;
+      // A turn that goes on after a decision began long before: it is told to begin again only where an attempt was lost, of which the
+      // claim has told just before. Seen by the cursor, so that a reader that comes back in between is told the same.
+      const begins = attempt === 1 || parseCursor(event.cursor).n > 1;
       const updated: Fact = ["task_updated", executionRow(state.root)];
       return begins ? [updated, ["turn_started", { turn_id, turn_number, attempt }]] : [updated];
     }
     case "attempt.superseded": {
-      state.isSuperseded = event.data.reason !== "upstream";
       const { attempt, nextAttempt: next_attempt, discardFrom: discard_from, reason } = event.data;
       return [["attempt_superseded", { turn_id, attempt, next_attempt, discard_from, reason }]];
     }

@@ -38,14 +38,16 @@ test("what a caller asks of the model and of the row reaches the turn, and is gi
   expect(body).toMatchObject({ think_mode: "harder", return_metrics: true });
 });
 
-test("a row names the tools of its turn where it was followed from its beginning, or read by itself", async () => {
+test("a row names the tools of its turn where it was waited for; on a stream, which tells each call, all readers have the same rows", async () => {
   const door = await startDoor();
-  const { stream, id } = await openTurn(door);
+  const answer = door.call("POST", `${door.base}/invoke`, hello);
+  await expect.poll(() => door.fake.conversations.size).toBe(1);
+  const [id = ""] = door.fake.conversations.keys();
+  await using stream = await door.stream("GET", `${door.base}/conversations/${id}/events`);
   const conversation = door.fake.conversation(id);
   for (const tool of ["look", "dig", "look"]) conversation.happen("tool.called", { step: 1, callId: tool, tool, arguments: {} });
   conversation.finish("done");
-  const end = await stream.until(({ type }) => type === "task_finished");
-  expect(end.data).toMatchObject({ used_tools: ["look", "dig"], tokens: expect.anything() });
-  await stream.leave();
+  expect((await answer).body).toMatchObject({ used_tools: ["dig", "look"], tokens: expect.anything() });
+  expect((await stream.until(({ type }) => type === "task_finished")).data).toMatchObject({ used_tools: [], tokens: expect.anything() });
   expect((await door.call("GET", `/v1/tasks/${await startConversation(door)}`)).body).toMatchObject({ used_tools: [] });
 });

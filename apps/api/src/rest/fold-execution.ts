@@ -24,7 +24,6 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
         title: event.data.options.title ?? execution.title,
         attempt: 0,
         startedAt: null,
-        usedTools: [],
       };
     case "turn.started": {
       const { turnNumber, attempt, agentVersion } = event.data;
@@ -45,10 +44,6 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
       return { ...execution, ...NOT_OVER, updatedAt, status: "paused" };
     case "turn.resumed":
       return { ...execution, ...NOT_OVER, updatedAt, status: "executing" };
-    case "tool.called":
-      // Whoever came in the middle of the turn does not know the ones before.
-      if (execution.usedTools === undefined) return execution;
-      return { ...execution, updatedAt, usedTools: withId(execution.usedTools, event.data.tool) };
     case "child.created":
       return { ...execution, updatedAt, childIds: withId(execution.childIds, event.data.childId) };
     case "child.finished":
