@@ -3,7 +3,7 @@ import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { Clock } from "./clock.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
-import type { RepeatStore } from "./idempotency/run-once.ts";
+import type { RepeatStore } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { KeyStore, OrganizationStore } from "./identity/key-store.ts";
 import type { JobQueue } from "./job-queue.ts";

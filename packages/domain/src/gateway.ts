@@ -31,7 +31,7 @@ import type {
   SubmitResult,
   ThreadPart,
 } from "@parley/contracts";
-import type { Once } from "./idempotency/run-once.ts";
+import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 
 /** A conversation being followed: what it was at the cursor, and every event after it. */

@@ -4,7 +4,7 @@ import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
 import type { IntentRecord, ResultRecord } from "./turn-store.ts";
 
 /** The same on every attempt: whoever receives it can tell a repeat. */
-export const stepKey = (turnId: string, executionId: string, { step, callIndex }: PlannedCall): string =>
+const stepKey = (turnId: string, executionId: string, { step, callIndex }: PlannedCall): string =>
   `${turnId}/${executionId}/${step}/${callIndex}`;
 
 /** Makes a call of one of the agent's own tools and writes its result down. Throws only what ends the turn. */

@@ -1,0 +1,45 @@
+import type { AgentStore } from "../agent/agent-store.ts";
+import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
+import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
+import type { MemoryStore } from "../memory/memory-store.ts";
+
+/** What tells a repeated call from a new one: the caller's key, within one route. */
+export interface Once {
+  route: string;
+  key: string;
+}
+
+/** Who repeats: keys of different principals never meet. */
+export interface Repeater {
+  organizationId: string;
+  principalId: string;
+}
+
+export interface RepeatableCall extends Repeater {
+  route: string;
+  idempotencyKey: string;
+  /** SHA-256 of the input, hex. */
+  bodyHash: string;
+}
+
+/** The stores that a use case may write to, all within one transaction. */
+export interface TransactionStores {
+  agents: AgentStore;
+  conversations: ConversationStore;
+  executions: ExecutionStore;
+  keys: KeyStore;
+  memories: MemoryStore;
+  organizations: OrganizationStore;
+}
+
+/**
+ * Keeps a key and what it stands for in one transaction: both or neither. A repeated call does not run `work`, but gets what `keep` made of the
+ * first answer; a concurrent twin waits for the first one. Another input under the same key is `idempotency_mismatch`.
+ */
+export interface RepeatStore {
+  once<Answer extends object>(
+    call: RepeatableCall,
+    work: (stores: TransactionStores) => Promise<Answer>,
+    keep: (answer: Answer) => object,
+  ): Promise<{ answer: Answer; replayed: boolean }>;
+}
