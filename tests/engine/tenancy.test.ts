@@ -203,8 +203,10 @@ describe("the sweep's role", () => {
 
   test("sees no text, no key and no answer of anyone", async () => {
     for (const table of closed) {
-      // Of messages and cards it may read when they expire, and nothing else.
+      // Of some it may read when they are past their time, and nothing else.
       await expect(world.sql.sweep`select * from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
+      // The steps of ended turns are its to remove.
+      if (table === "journal") continue;
       await expect(world.sql.sweep`delete from ${world.sql.sweep(table)}`, table).rejects.toMatchObject({ code: "42501" });
     }
   });
