@@ -16,7 +16,16 @@ export const gatewayOf = (rest: RestClient, agentId: string) => {
     stop: (id: string, body: object = {}) => rest.call(on(id, "/stop"), { body }),
     cancel: (id: string, messageId: string) => rest.call(on(id, `/queue/${messageId}`), { method: "DELETE" }),
     clear: (id: string) => rest.call(on(id, "/queue"), { method: "DELETE" }),
-    get: (id: string) => rest.call(on(id)),
+    change: (id: string, messageId: string, body: object) => rest.call(on(id, `/queue/${messageId}`), { method: "PATCH", body }),
+    read: (id: string, messageId: string) => rest.call(on(id, `/messages/${messageId}`)),
+    /** The answer whole: for what is refused. */
+    answer: (id: string, body: object) => rest.call(on(id, "/answers"), { body }),
+    answers: (id: string, body: object): AsyncGenerator<RestEvent, void> => rest.stream(on(id, "/answers"), { body }),
+    decide: (id: string, cardId: string, body: object) => rest.call(on(id, `/approvals/${cardId}`), { body }),
+    edit: (id: string, messageId: string, body: object) => rest.call(on(id, `/edit/${messageId}`), { body }),
+    editStream: (id: string, messageId: string, body: object): AsyncGenerator<RestEvent, void> =>
+      rest.stream(on(id, `/edit/${messageId}/stream`), { body }),
+    get: (id: string, query = "") => rest.call(on(id, query)),
     state: (id: string) => rest.call(on(id, "/run-state")),
     task: (id: string) => rest.call(`/v1/tasks/${id}`),
   };
