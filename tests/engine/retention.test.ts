@@ -235,6 +235,7 @@ test("the sweep's role sees neither what was said nor what was done", async () =
     await expect(world.sql.sweep`select ${world.sql.sweep(column)} from journal limit 1`).rejects.toThrow("permission denied");
   }
   await expect(world.sql.sweep`select text from turns limit 1`).rejects.toThrow("permission denied");
+  await expect(world.sql.sweep`delete from journal`).rejects.toThrow("permission denied");
 });
 
 test("a worker does all this by itself", async () => {

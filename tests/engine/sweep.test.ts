@@ -116,6 +116,6 @@ test("idempotency keys past their age are forgotten, younger ones are not", asyn
   await submit(world, agent, "old", { idempotencyKey: "old" });
   await submit(world, agent, "young", { idempotencyKey: "young" });
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'`;
-  await world.sql.sweep`select forget_idempotency_keys('24 hours')`;
+  await world.sql.sweep`select forget_idempotency_keys('24 hours', 100)`;
   expect(await world.sql.owner`select key from idempotency_keys`).toEqual([{ key: "young" }]);
 });
