@@ -252,7 +252,7 @@ begin
 end $$;
 
 -- The earlier turns of the current branch that share most with the words asked for; rare words count more. Takes {organizationId,
--- conversationId, words: [{word, within}], turnsMax}: `within` also finds a word inside others, which costs a look at the texts. Returns
+-- conversationId, words: [{word, within}], turnsMax}: `within` also finds a word inside others, in the texts of the newest 2,000 turns. Returns
 -- [{number, at, text, result}], best first. The turn under way is left out.
 create function recall_turns(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -278,7 +278,7 @@ begin
       union all
       select t.number, asked.word, 0.5 from turns t join asked on asked.within
         and strpos(lower((left(t.text, 65536) || ' ' || left(coalesce(t.result, ''), 65536)) collate "pg_c_utf8"), asked.word) > 0
-      where t.conversation_id = c.id and c.visible @> t.number and t.id is distinct from c.turn_id
+      where t.conversation_id = c.id and c.visible @> t.number and t.id is distinct from c.turn_id and t.number > c.turn_number - 2000
     ), weighed as (
       select word, ln(1 + (select count(*) from said)::float8 / count(*)) as weight from hits group by word
     ), best as (
