@@ -57,6 +57,20 @@ describe("checkToolArguments", () => {
     expect(checkToolArguments(parameters, { tree: { name: "a", next: {} } }).ok).toBe(false);
   });
 
+  it("is not put off by a processor that is busy with others", () => {
+    let reads = 0;
+    const given = {
+      get city() {
+        reads += 1;
+        // Held up where time is bounded, without using any: the first read only looks how deep it is.
+        if (reads === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+        return "Oslo";
+      },
+    };
+    expect(checkToolArguments(WEATHER, given).ok).toBe(true);
+    expect(reads).toBeGreaterThan(2);
+  });
+
   it("refuses what is nested too deeply to be kept", () => {
     expect(checkToolArguments({}, nested(63)).ok).toBe(true);
     expect(checkToolArguments({}, nested(64))).toMatchObject({ ok: false, why: expect.stringContaining("64 levels") });
