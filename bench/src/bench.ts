@@ -11,6 +11,7 @@ import { connected } from "./scenarios/connected.ts";
 import { firstToken } from "./scenarios/first-token.ts";
 import { handOver } from "./scenarios/hand-over.ts";
 import { idle } from "./scenarios/idle.ts";
+import { noisyNeighbour } from "./scenarios/noisy-neighbour.ts";
 import { paced } from "./scenarios/paced.ts";
 import { start } from "./scenarios/start.ts";
 import { throughput } from "./scenarios/throughput.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S4", handOver],
   ["S3", throughput],
   ["S5", paced],
+  ["S12", noisyNeighbour],
   ["S7", idle],
 ];
 

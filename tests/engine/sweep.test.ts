@@ -65,8 +65,10 @@ test("each tick finds a lost conversation less often, so that a broken one does 
     const { sql } = still;
     const foundAfter = async (seconds: number) => {
       await sql.owner`update conversations set ready_at = now() - make_interval(secs => ${seconds}) where id = ${conversationId}`;
-      const [row] = await sql.sweep<{ found: { conversationId: string }[] }[]>`select take_repairs(true, 100) as found`;
-      return row?.found.length;
+      const [row] = await sql.sweep<{ found: { conversationId: string }[] }[]>`select find_ready(100, 100) as found`;
+      const ids = row?.found.map((one) => one.conversationId) ?? [];
+      await sql.sweep`select count_kicks(${ids}::uuid[])`;
+      return ids.length;
     };
     expect(await foundAfter(1)).toBe(0);
     expect(await foundAfter(3)).toBe(1);
@@ -79,12 +81,37 @@ test("each tick finds a lost conversation less often, so that a broken one does 
   }
 });
 
+test("of each organization's ready conversations the oldest are found, however many another one has", async () => {
+  const still = await openWorld({ started: false });
+  try {
+    const { caller, stranger, gateway, sql } = still;
+    const agent = await still.agent();
+    const theirs = await gateway.createAgent(stranger, { name: "Theirs", description: "", config: agent.config });
+    for (let index = 0; index < 30; index += 1) await submit(still, agent, "hello");
+    await gateway.submitMessage(stranger, still.input(theirs, "hello"), { route: "test" });
+    await sql.owner`update conversations set ready_at = now() - interval '1 minute' + (row_number * interval '1 second')
+      from (select id, row_number() over (order by id) from conversations) numbered where conversations.id = numbered.id`;
+    const [row] = await sql.sweep<{ found: { organizationId: string; conversationId: string; readyAtMs: number; isChild: boolean }[] }[]>`
+      select find_ready(5, 100) as found`;
+    const found = row?.found ?? [];
+    expect(found.map((one) => one.organizationId)).toEqual([
+      ...Array.from({ length: 5 }, () => caller.organizationId),
+      stranger.organizationId,
+    ]);
+    const oldest = await sql.owner<{ id: string }[]>`
+      select id from conversations where organization_id = ${caller.organizationId} order by ready_at limit 5`;
+    expect(found.slice(0, 5).map((one) => one.conversationId)).toEqual(oldest.map(({ id }) => id));
+  } finally {
+    await still.close();
+  }
+});
+
 test("two sweeps at once never find the same conversation", async () => {
   const still = await openWorld({ started: false });
   try {
     const agent = await still.agent();
-    await Promise.all(Array.from({ length: 40 }, () => submit(still, agent, "hello")));
-    await still.sql.owner`update conversations set ready_at = now() - interval '3 seconds'`;
+    await Promise.all(Array.from({ length: 40 }, () => submit(still, agent, "hello", { mode: "queue" })));
+    await still.sql.owner`update conversations set due_at = now() - interval '40 seconds', kicks = 5`;
     const found = await Promise.all(
       Array.from({ length: 4 }, () => still.sql.sweep<{ found: { conversationId: string }[] }[]>`select take_repairs(true, 15) as found`),
     );

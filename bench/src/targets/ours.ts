@@ -4,10 +4,18 @@ import type { RunningProcess } from "../services/start-process.ts";
 import { type Script, scriptName } from "../upstream/script.ts";
 
 /** The product: two processes, and what only it has. */
-export interface Ours {
-  target: Target;
+export interface Ours extends Tenant {
   api: RunningProcess;
   worker: RunningProcess;
+  /** Another organization of the same product. */
+  neighbour: Tenant;
+  /** Conversations, of whichever organization, that run or are ready to. */
+  unfinished(): Promise<number>;
+}
+
+/** What one organization may ask for. */
+export interface Tenant {
+  target: Target;
   /** A message to a conversation; runs at once, or waits its turn. */
   message(script: Script, conversationId: string): StreamRequest;
   /** Starts a turn and answers at once: the body's `id` is the conversation's. */
@@ -33,7 +41,7 @@ interface WireEvent {
 }
 
 /** Speaks the REST v1 door. */
-export function createOurs({ origin, apiKey, agents, api, worker }: Wiring): Ours {
+export function createTenant({ origin, apiKey, agents, api, worker }: Wiring): Tenant {
   const path = (script: Script, tail: string) => {
     const agentId = agents.get(scriptName(script));
     if (agentId === undefined) throw new Error(`No agent plays ${scriptName(script)}.`);
@@ -64,8 +72,6 @@ export function createOurs({ origin, apiKey, agents, api, worker }: Wiring): Our
       },
       readPlain: (body) => (JSON.parse(body) as { result: string | null }).result ?? body,
     },
-    api,
-    worker,
     message: (script, id) => post(script, `/gateway/conversations/${id}/messages`, { text: QUESTION, mode: "auto" }),
     start: (script) => post(script, "/invoke/async", turn()),
     continued: (script, id) => post(script, "/gateway/invoke/stream", turn(id)),

@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import postgres from "postgres";
 import { SCRIPTS } from "../harness/scripts.ts";
 import { freePort } from "../services/free-port.ts";
 import { startProcess } from "../services/start-process.ts";
 import { scriptName } from "../upstream/script.ts";
-import { createOurs, type Ours } from "./ours.ts";
+import { createTenant, type Ours } from "./ours.ts";
 import { seedOurs } from "./seed-ours.ts";
 import type { Services } from "./started-target.ts";
 
@@ -53,13 +54,20 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
   const api = await startProcess("The api", [program("api")], { env, ready: { port, check: () => answers(`${origin}/health`) } });
   // The worker listens nowhere that matters here: it is ready when the first turn runs.
   const worker = await startProcess("The worker", [program("worker")], { env, ready: { port: 0, check: () => Promise.resolve(true) } });
+  const owner = postgres(ownerUrl, { max: 1 });
+  const unfinished = async () => {
+    const [row] = await owner<{ count: number }[]>`select count(*)::int as count from conversations where state in ('ready', 'running')`;
+    return row?.count ?? 0;
+  };
   const stop = async () => {
     await worker.stop();
     await api.stop();
+    await owner.end();
   };
+  const scripts = Object.values(SCRIPTS).map(scriptName);
+  const tenant = async () => createTenant({ origin, ...(await seedOurs(origin, adminSecret, scripts)), api, worker });
   try {
-    const seed = await seedOurs(origin, adminSecret, Object.values(SCRIPTS).map(scriptName));
-    return { ours: createOurs({ origin, ...seed, api, worker }), stop };
+    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, unfinished }, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,16 +3,20 @@ import { conversationId, organizationId } from "./ids.ts";
 
 const conversation = z.object({ organizationId, conversationId });
 
-/** Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. */
+/**
+ * Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. Of
+ * `shared` ones an organization has no more than its share in BullMQ at a time; the others wait in its line.
+ */
 export const JOBS = {
-  "turn.run": { queue: "turns", payload: conversation, attempts: 3, backoffMs: 250 },
-  "subtask.run": { queue: "subtasks", payload: conversation, attempts: 3, backoffMs: 250 },
-  "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250 },
-  "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250 },
-  "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250 },
+  "turn.run": { queue: "turns", payload: conversation, attempts: 3, backoffMs: 250, shared: true },
+  "subtask.run": { queue: "subtasks", payload: conversation, attempts: 3, backoffMs: 250, shared: true },
+  "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
+  "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
+  "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
 } as const;
 
 export type JobName = keyof typeof JOBS;
+export type SharedJobName = { [Name in JobName]: (typeof JOBS)[Name]["shared"] extends true ? Name : never }[JobName];
 export type JobPayload<Name extends JobName> = z.infer<(typeof JOBS)[Name]["payload"]>;
 export type QueueName = (typeof JOBS)[JobName]["queue"];
 

@@ -17,6 +17,7 @@ import { type ConnectOptions, connect, guarded } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
 import { inOrganization } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
+import { admitFairly, runFairly } from "./fair-stores.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
@@ -52,14 +53,14 @@ export function openDatabase(options: ConnectOptions): Database {
   return {
     agents: createAgentStore(within),
     compactions: createCompactionStore(sql),
-    conversations: createConversationStore(sql),
+    conversations: admitFairly(createConversationStore(sql), options.pool),
     executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),
-    turns: createTurnStore(sql),
+    turns: runFairly(createTurnStore(sql), options.pool),
     usage: createUsageStore(sql),
     ping: () =>
       guarded(sql`select 1`).then(

@@ -1,4 +1,4 @@
-import type { ConversationKey, SweepStore } from "@parley/domain";
+import type { ConversationKey, ReadyConversation, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
@@ -14,6 +14,21 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
       sql<{ found: ConversationKey[] }[]>`select take_repairs(${takeovers}, ${repairsMax}) || take_expired(${repairsMax}) as found`,
     );
     return first(rows).found;
+  },
+
+  async findReady({ eachMax, totalMax }) {
+    const rows = await guarded(sql<{ found: ReadyConversation[] }[]>`select find_ready(${eachMax}, ${totalMax}) as found`);
+    return first(rows).found;
+  },
+
+  async countKicks(conversations) {
+    const ids = conversations.map(({ conversationId }) => conversationId);
+    await guarded(sql`select count_kicks(${sql.array(ids)}::uuid[])`);
+  },
+
+  async readWeights() {
+    const rows = await guarded(sql<{ weights: Record<string, number> }[]>`select read_weights() as weights`);
+    return new Map(Object.entries(first(rows).weights));
   },
 
   async takeCompactions(rowsMax) {

@@ -8,19 +8,20 @@ import type { Clock } from "./clock.ts";
 import { compactConversation } from "./compaction/compact-conversation.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { EngineMetrics } from "./engine-metrics.ts";
-import type { JobQueue } from "./job-queue.ts";
+import type { JobQueue, OrderLines } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import { keepHouse } from "./sweep/keep-house.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
+import type { SweepStore } from "./sweep/sweep-store.ts";
 import type { FindTools } from "./turn/agent-tool.ts";
 import { announce } from "./turn/kick.ts";
 import { runTurn } from "./turn/run-turn.ts";
 import { TurnAbort } from "./turn/turn-abort.ts";
 import { createTurnHolder } from "./turn/turn-holder.ts";
-import type { ConversationKey, SweepStore, TurnStore } from "./turn/turn-store.ts";
+import type { ConversationKey, TurnStore } from "./turn/turn-store.ts";
 
 export interface EnginePorts {
   turns: TurnStore;
@@ -32,6 +33,7 @@ export interface EnginePorts {
   sweep?: SweepStore;
   tail: LiveTail;
   queue: JobQueue;
+  lines: OrderLines;
   model: Model;
   /** What agents may do themselves. */
   tools: FindTools;
@@ -107,7 +109,9 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await announce(turnPorts, key.organizationId, await turns.release(key, true));
     },
     async reapTurn(key) {
-      await announce(turnPorts, key.organizationId, await turns.repair(key), true);
+      const posted = await turns.repair(key);
+      // Without a fact there is a turn that was begun before; one that begins by this waits for its share as any other does.
+      await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
     compact: (key, signal) =>
       compactConversation({ store: compactions, usage, model, embed, findAgent, tail, queue, log, limits, random }, key, signal),
@@ -116,7 +120,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       loops.push(holder.beat(background.signal));
       const { sweep } = ports;
       if (sweep === undefined) return;
-      loops.push(runSweep({ ...turnPorts, store: sweep }, background.signal));
+      loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
       loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits }, background.signal));
     },
     async drain(graceMs) {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import type { JobHandlers, JobOutcome } from "./job-handlers.ts";
 import { createJobQueue, type RedisJobQueue } from "./job-queue.ts";
 import { createJobWorker, type JobWorker, type JobWorkerOptions } from "./job-worker.ts";
+import type { Places } from "./share/places.ts";
 
 type Payload = JobPayload<"turn.run">;
 
@@ -13,6 +14,8 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 const until = <Value>(check: () => Value | Promise<Value>) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
 const payload = (): Payload => ({ organizationId: newId(), conversationId: newId() });
 const never = () => new Promise<void>(() => undefined);
+/** These tests share nothing: each order is its organization's only one. */
+const places: Places = { leave: async () => undefined, report: async () => undefined };
 
 let redis: TestRedis;
 let prefixes = 0;
@@ -32,6 +35,7 @@ function serve(handle: JobHandlers["turn.run"], options: Partial<JobWorkerOption
     prefix: `test${prefixes}`,
     queues: ["turns"],
     concurrency: 10,
+    places,
     handlers: { "turn.run": handle ?? never },
     log: silent,
     timeoutMs: 60_000,
@@ -66,7 +70,7 @@ describe("an order", () => {
     await queue.enqueue("turn.run", second);
     await until(() => expect(outcomes).toEqual(["completed", "completed"]));
     expect(seen).toEqual([first, second]);
-    await until(async () => expect((await queue.counts()).turns).toEqual({ waiting: 0, prioritized: 0, active: 0, delayed: 0 }));
+    await until(async () => expect((await queue.counts()).turns).toEqual({ waiting: 0, prioritized: 0, active: 0, delayed: 0, held: 0 }));
   });
 
   test("with the same `once` is swallowed while the first waits and while it runs, and taken when it is over", async () => {
@@ -160,7 +164,7 @@ describe("a failing job", () => {
     const queue = await orders();
     await queue.enqueue("turn.run", payload());
     await until(() => expect(outcomes).toEqual(["failed"]));
-    await until(async () => expect((await queue.counts()).turns).toEqual({ waiting: 0, prioritized: 0, active: 0, delayed: 0 }));
+    await until(async () => expect((await queue.counts()).turns).toEqual({ waiting: 0, prioritized: 0, active: 0, delayed: 0, held: 0 }));
   });
 
   test("whose payload does not fit never reaches the handler and is not tried again", async () => {
@@ -194,6 +198,7 @@ describe("a worker", () => {
         prefix: "x",
         queues: ["turns", "drains"],
         concurrency: 1,
+        places,
         handlers: { "turn.run": never },
         log: silent,
         timeoutMs: 60_000,

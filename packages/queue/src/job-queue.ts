@@ -1,9 +1,12 @@
-import { GatewayError, JOBS, QUEUES, type QueueName } from "@parley/contracts";
-import type { JobQueue, Log } from "@parley/domain";
+import { GatewayError, JOBS, type JobName, QUEUES, type QueueName, type SharedJobName } from "@parley/contracts";
+import type { JobQueue, Log, OrderLines } from "@parley/domain";
 import { connectRedis, endConnection, isLive, type RedisAddress, watchConnection } from "@parley/redis";
 import { Queue } from "bullmq";
 import { jobOptions } from "./job-options.ts";
 import { queuePrefix } from "./queue-prefix.ts";
+import type { Places } from "./share/places.ts";
+import { createShare } from "./share/share.ts";
+import { createSharedOrders, type SharedOrders } from "./share/shared-orders.ts";
 import { within } from "./within.ts";
 
 export interface JobQueueOptions extends RedisAddress {
@@ -15,9 +18,10 @@ export interface JobQueueOptions extends RedisAddress {
 }
 
 const COUNTED = ["waiting", "prioritized", "active", "delayed"] as const;
-export type QueueCounts = Record<(typeof COUNTED)[number], number>;
+/** `held`: orders in line, not in BullMQ yet. */
+export type QueueCounts = Record<(typeof COUNTED)[number] | "held", number>;
 
-export interface RedisJobQueue extends JobQueue {
+export interface RedisJobQueue extends JobQueue, OrderLines, Places {
   /** How many jobs each queue holds, by state. Rejects with `storage_unavailable` when Redis is away. */
   counts(): Promise<Record<QueueName, QueueCounts>>;
   close(): Promise<void>;
@@ -26,6 +30,8 @@ export interface RedisJobQueue extends JobQueue {
 /** Only operators read BullMQ's own events, and only the last ones. */
 const EVENTS_MAX = 100;
 const CLOSE_MS = 1_000;
+
+const isShared = (name: JobName): name is SharedJobName => JOBS[name].shared;
 
 /**
  * Gives orders, over one connection for all queues. Returns at once; orders that come before Redis was reached for the
@@ -36,6 +42,12 @@ export function createJobQueue({ prefix, log, commandTimeoutMs = 1_000, ...addre
   watchConnection(connection, log.child({ connection: "orders" }));
   const firstReady = within(commandTimeoutMs, new Promise((resolve) => connection.once("ready", resolve)));
   const queues = new Map(QUEUES.map((name) => [name, openQueue(name)]));
+
+  const shared = new Map<QueueName, SharedOrders>();
+  for (const name of (Object.keys(JOBS) as JobName[]).filter(isShared)) {
+    const { queue } = JOBS[name];
+    shared.set(queue, createSharedOrders(name, queueOf(queue), createShare(connection, prefix, queue)));
+  }
 
   function openQueue(name: QueueName): Queue {
     const queue = new Queue(name, {
@@ -49,6 +61,12 @@ export function createJobQueue({ prefix, log, commandTimeoutMs = 1_000, ...addre
     return queue;
   }
 
+  function queueOf(name: QueueName): Queue {
+    const queue = queues.get(name);
+    if (queue === undefined) throw new Error(`There is no queue ${name}.`);
+    return queue;
+  }
+
   async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
     if (!isLive(connection)) await firstReady;
     if (!isLive(connection)) throw new GatewayError("storage_unavailable", { detail: "Redis is away.", retryAfterSeconds: 1 });
@@ -57,14 +75,35 @@ export function createJobQueue({ prefix, log, commandTimeoutMs = 1_000, ...addre
     });
   }
 
+  async function tell(queue: QueueName, say: (orders: SharedOrders) => Promise<void>): Promise<void> {
+    const orders = shared.get(queue);
+    if (orders === undefined) return;
+    await ask(() => say(orders)).catch((error: unknown) => log.debug({ queue, error }, "Redis did not hear about a place"));
+  }
+
   return {
-    async enqueue(name, payload, options) {
-      await ask(async () => queues.get(JOBS[name].queue)?.add(name, payload, jobOptions(name, options?.once)));
+    async enqueue(name, payload, { once, urgent = false } = {}) {
+      const { queue } = JOBS[name];
+      await ask(async () => {
+        const orders = shared.get(queue);
+        if (orders !== undefined) await orders.add(payload, { once, urgent });
+        else await queueOf(queue).add(name, payload, jobOptions(name, once));
+      });
     },
+
+    ensure: (name, due) => ask(async () => (due.length === 0 ? [] : ((await shared.get(JOBS[name].queue)?.ensure(due)) ?? []))),
+    weigh: (weights) => ask(async () => void (await Promise.all([...shared.values()].map((orders) => orders.weigh(weights))))),
+    leave: (queue, order) => tell(queue, (orders) => orders.leave(order)),
+    report: (queue, holder) => tell(queue, (orders) => orders.report(holder)),
 
     counts: () =>
       ask(async () => {
-        const counted = await Promise.all([...queues].map(async ([name, queue]) => [name, await queue.getJobCounts(...COUNTED)] as const));
+        const counted = await Promise.all(
+          [...queues].map(async ([name, queue]) => {
+            const [counts, held = 0] = await Promise.all([queue.getJobCounts(...COUNTED), shared.get(name)?.waiting()]);
+            return [name, { ...counts, held }] as const;
+          }),
+        );
         return Object.fromEntries(counted) as Record<QueueName, QueueCounts>;
       }),
 

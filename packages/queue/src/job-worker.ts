@@ -5,12 +5,16 @@ import type { JobHandlers, JobMetrics } from "./job-handlers.ts";
 import { createProcessor } from "./run-job.ts";
 import { createRunningJobs } from "./running-jobs.ts";
 import { serveQueue } from "./serve-queue.ts";
+import { createHeldPlaces } from "./share/held-places.ts";
+import type { Places } from "./share/places.ts";
 import { within } from "./within.ts";
 
 export interface JobWorkerOptions extends RedisAddress {
   /** The prefix of the `JobQueue` that gives the orders. */
   prefix: string;
   queues: readonly QueueName[];
+  /** Who is told which places in the queues are held here, and which are free again: the `JobQueue` that gives the orders. */
+  places: Places;
   /** Jobs at a time, for each queue. */
   concurrency: number;
   /** Needs a handler for every job of every queue in `queues`. */
@@ -47,13 +51,14 @@ export function createJobWorker(options: JobWorkerOptions): JobWorker {
   const { abandonMs = 5_000, disconnectedMsMax = 15_000, abortOnLostLock = true } = options;
   requireHandlers(queues, handlers);
   const runs = createRunningJobs({ abandonMs });
-  const served = queues.map((queue) =>
+  const held = new Map(queues.map((queue) => [queue, createHeldPlaces({ queue, slots: concurrency, places: options.places })]));
+  const served = [...held].map(([queue, places]) =>
     serveQueue({
       queue,
       address: options,
       prefix,
       concurrency,
-      processor: createProcessor({ queue, handlers, runs, timeoutMs, log, metrics }),
+      processor: createProcessor({ queue, handlers, runs, places, timeoutMs, log, metrics }),
       disconnectedMsMax,
       onLockLost: (jobId) => {
         if (abortOnLostLock) runs.abort(`${queue}/${jobId}`, "lease_lost");
@@ -65,7 +70,13 @@ export function createJobWorker(options: JobWorkerOptions): JobWorker {
   let closing: Promise<void> | undefined;
 
   async function close(graceMs: number): Promise<void> {
+    for (const places of held.values()) places.retire();
     runs.refuse();
+    await end(graceMs);
+    await Promise.all([...held.values()].map((places) => places.close()));
+  }
+
+  async function end(graceMs: number): Promise<void> {
     const drained = Promise.all([...served.map((queue) => queue.drain()), runs.idle()]);
     if (await within(graceMs, drained)) return;
     runs.abortAll("shutdown");
@@ -77,6 +88,7 @@ export function createJobWorker(options: JobWorkerOptions): JobWorker {
   return {
     start() {
       for (const queue of served) queue.start();
+      for (const places of held.values()) places.open();
     },
     async pause() {
       await Promise.all(served.map((queue) => queue.pause()));

@@ -1,3 +1,4 @@
+import { GatewayError } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import { type Job, UnrecoverableError, WaitingError } from "bullmq";
 import { expect, test } from "vitest";
@@ -19,7 +20,10 @@ const job = (name = "turn.run"): Job =>
 function processor(handle: (signal: AbortSignal) => Promise<void>) {
   const runs = createRunningJobs({ abandonMs: 1_000 });
   const handlers = { "turn.run": (_payload: unknown, { signal }: { signal: AbortSignal }) => handle(signal) };
-  return { runs, process: createProcessor({ queue: "turns", handlers, runs, timeoutMs: 60_000, log: silent, metrics: undefined }) };
+  const places = { begin: () => (hasLeft: boolean) => void left.push(hasLeft), open() {}, retire() {}, close: async () => undefined };
+  const left: boolean[] = [];
+  const process = createProcessor({ queue: "turns", handlers, runs, places, timeoutMs: 60_000, log: silent, metrics: undefined });
+  return { runs, process, left };
 }
 const untilAborted = (signal: AbortSignal) =>
   new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
@@ -60,4 +64,19 @@ test("a job that comes when the worker closes is never begun, even where it cann
   const late = { ...job(), moveToWait: () => Promise.reject(new Error("Redis is away.")) } as unknown as Job;
   await expect(process(late, "token", undefined)).rejects.toBeInstanceOf(WaitingError);
   expect(begun).toBe(false);
+});
+
+test("the place of a job that is over is free; one that is tried again or was given back keeps it", async () => {
+  const fails = new GatewayError("model_unavailable");
+  const { process, left } = processor(() => Promise.reject(fails));
+  await expect(process(job(), "token", undefined)).rejects.toBe(fails);
+  const last = { ...job(), attemptsMade: 2 } as unknown as Job;
+  await expect(process(last, "token", undefined)).rejects.toBe(fails);
+  const done = processor(async () => undefined);
+  await done.process(job(), "token", undefined);
+  const shut = processor(untilAborted);
+  const returned = shut.process({ ...job(), moveToWait: async () => undefined } as unknown as Job, "token", undefined);
+  shut.runs.abortAll("shutdown");
+  await expect(returned).rejects.toBeInstanceOf(WaitingError);
+  expect([left, done.left, shut.left]).toEqual([[false, true], [true], [false]]);
 });

@@ -3,11 +3,13 @@ import type { Log } from "@parley/domain";
 import { type Job, UnrecoverableError, WaitingError } from "bullmq";
 import type { JobHandlers, JobMetrics, JobOutcome } from "./job-handlers.ts";
 import type { Run, RunningJobs } from "./running-jobs.ts";
+import type { HeldPlaces } from "./share/held-places.ts";
 
 interface RunJobOptions {
   queue: QueueName;
   handlers: JobHandlers;
   runs: RunningJobs;
+  places: HeldPlaces;
   timeoutMs: number;
   log: Log;
   metrics: JobMetrics | undefined;
@@ -16,7 +18,7 @@ interface RunJobOptions {
 export type Processor = (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<void>;
 
 /** What BullMQ calls for every job of a queue. */
-export function createProcessor({ queue, handlers, runs, timeoutMs, log, metrics }: RunJobOptions): Processor {
+export function createProcessor({ queue, handlers, runs, places, timeoutMs, log, metrics }: RunJobOptions): Processor {
   // BullMQ makes a signal only for a function that names all three parameters.
   return async (job, token, signal) => {
     // A read that was under way when the worker began to close may still bring a job.
@@ -26,6 +28,7 @@ export function createProcessor({ queue, handlers, runs, timeoutMs, log, metrics
     }
     const started = performance.now();
     const run = runs.start(`${queue}/${job.id}`);
+    const endPlace = places.begin(job.data);
     const onAbort = (): void => run.abort("lease_lost");
     signal?.addEventListener("abort", onAbort);
     const timer = setTimeout(() => run.abort("timeout"), timeoutMs);
@@ -42,6 +45,8 @@ export function createProcessor({ queue, handlers, runs, timeoutMs, log, metrics
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       run.end();
+      // What is tried again, or was given back, is still in BullMQ.
+      endPlace(outcome === "completed" || outcome === "failed");
       const waitedMs = job.attemptsMade === 0 && job.processedOn !== undefined ? Math.max(0, job.processedOn - job.timestamp) : null;
       metrics?.jobFinished({ queue, name: job.name, outcome, durationMs: performance.now() - started, waitedMs });
     }

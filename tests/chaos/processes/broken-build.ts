@@ -12,7 +12,8 @@ export function breakEngine(ports: EnginePorts, part: BrokenPart | null): Engine
     return { ...ports, turns: { ...turns, claim: async (...given) => withoutJournal(await turns.claim(...given)) } };
   }
   if (part === "outbox") {
-    return { ...ports, queue: withoutOrders(queue), ...(sweep === undefined ? {} : { sweep: { ...sweep, takeRepairs: async () => [] } }) };
+    const blind = sweep === undefined ? {} : { sweep: { ...sweep, takeRepairs: async () => [], findReady: async () => [] } };
+    return { ...ports, queue: withoutOrders(queue), ...blind };
   }
   return ports;
 }

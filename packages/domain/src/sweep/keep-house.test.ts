@@ -2,8 +2,9 @@ import { GatewayError, LIMITS, type Limits } from "@parley/contracts";
 import { expect, it } from "vitest";
 import { movedClock } from "../testing/moved-clock.ts";
 import { silentLog } from "../testing/silent-log.ts";
-import type { ConversationKey, SweepStore, TurnStore } from "../turn/turn-store.ts";
+import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
 import { keepHouse } from "./keep-house.ts";
+import type { SweepStore } from "./sweep-store.ts";
 
 const ROUND_MS = 600_000;
 const never = () => Promise.reject(new Error("not asked for"));
@@ -18,6 +19,9 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     takeRepairs: never,
     takeCompactions: never,
     returnRepairs: never,
+    findReady: never,
+    countKicks: never,
+    readWeights: never,
     holdOffice: async () => true,
     async prepareMonths() {
       did.push("months");

@@ -1,7 +1,8 @@
 import { isGatewayError, type Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import type { ConversationKey, SweepStore, TurnStore } from "../turn/turn-store.ts";
+import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
+import type { SweepStore } from "./sweep-store.ts";
 
 const OFFICE = "house";
 /** Longer than any batch takes; another worker goes on when its holder is silent this long. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { OrderLines } from "../job-queue.ts";
 import { movedClock } from "../testing/moved-clock.ts";
 import { silentLog } from "../testing/silent-log.ts";
-import type { SweepStore } from "../turn/turn-store.ts";
 import { runSweep } from "./run-sweep.ts";
+import type { SweepStore } from "./sweep-store.ts";
 
 const LEASE_MS = 10_000;
 const never = () => Promise.reject(new Error("not asked for"));
@@ -20,6 +21,9 @@ function sweep(changes: Partial<SweepStore> = {}) {
     },
     takeCompactions: async () => [],
     returnRepairs: async () => undefined,
+    findReady: async () => [],
+    countKicks: async () => undefined,
+    readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,
     takeUnlooked: never,
@@ -34,13 +38,19 @@ function sweep(changes: Partial<SweepStore> = {}) {
       orders.push(`${name} ${conversationId}`);
     },
   };
-  const ended = runSweep({ store, queue, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
+  const weighed: { atMs: number; weights: ReadonlyMap<string, number> }[] = [];
+  const lines: OrderLines = {
+    ensure: async () => [],
+    weigh: async (weights) => void weighed.push({ atMs: clock.monotonicMs(), weights }),
+  };
+  const ended = runSweep({ store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
   return {
     clock,
     asked,
     orders,
     failing,
     store,
+    weighed,
     async end() {
       stop.abort();
       await ended;
@@ -136,5 +146,13 @@ describe("runSweep", () => {
     await run.end();
     expect(run.orders).toEqual(["turn.reap a"]);
     expect(returned).toEqual(["b"]);
+  });
+
+  it("says the weights every ten seconds, so that Redis may forget them", async () => {
+    const { clock, weighed, end } = sweep({ readWeights: async () => new Map([["o", 3]]) });
+    await clock.move(21_000);
+    expect(weighed.map(({ atMs }) => atMs)).toEqual([1_000, 11_000, 21_000]);
+    expect(weighed[0]?.weights).toEqual(new Map([["o", 3]]));
+    await end();
   });
 });

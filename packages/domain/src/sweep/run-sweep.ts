@@ -1,18 +1,23 @@
 import type { Clock } from "../clock.ts";
-import type { JobQueue } from "../job-queue.ts";
+import type { JobQueue, OrderLines } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
 import { jobPayload } from "../turn/kick.ts";
-import type { ConversationKey, SweepStore } from "../turn/turn-store.ts";
+import type { ConversationKey } from "../turn/turn-store.ts";
+import { ensureKicks } from "./ensure-kicks.ts";
+import type { SweepStore } from "./sweep-store.ts";
 
 const TICK_MS = 1_000;
 const OFFICE = "sweep";
 /** Another worker takes the sweep over when its holder is silent this long. */
 const OFFICE_MS = 3_000;
 const REPAIRS_MAX = 500;
+/** Redis may forget them at any moment. */
+const WEIGHTS_MS = 10_000;
 
 interface SweepPorts {
   store: SweepStore;
   queue: JobQueue;
+  lines: OrderLines;
   clock: Clock;
   log: Log;
   workerId: string;
@@ -20,11 +25,12 @@ interface SweepPorts {
 }
 
 /**
- * Every second the elected worker looks for conversations that need somebody and gives one repair order for each.
+ * Every second the elected worker looks for conversations that need somebody and gives one repair order for each, and makes
+ * sure of the kicks of those that are ready.
  * A sweep that missed its own ticks for more than half a lease (paused, or Postgres was away) first waits one whole
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
-export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
+export async function runSweep({ store, queue, lines, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
   /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
   async function order(found: ConversationKey[]): Promise<void> {
     const outcomes = await Promise.allSettled(found.map((key) => queue.enqueue("turn.reap", jobPayload(key))));
@@ -34,6 +40,7 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
 
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
+  let weighedAtMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     await clock.sleep(TICK_MS, signal);
     if (signal.aborted) return;
@@ -46,6 +53,11 @@ export async function runSweep({ store, queue, clock, log, workerId, leaseMs }: 
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
       await order(found);
+      await ensureKicks({ store, lines });
+      if (lastTickMs - weighedAtMs >= WEIGHTS_MS) {
+        await lines.weigh(await store.readWeights());
+        weighedAtMs = lastTickMs;
+      }
       // What is not delivered is found again: nobody waits for it.
       const tooLong = await store.takeCompactions(REPAIRS_MAX);
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));

@@ -1,4 +1,4 @@
-import type { ConversationId, JobPayload, OrganizationId } from "@parley/contracts";
+import type { ConversationId, JobPayload, OrganizationId, SharedJobName } from "@parley/contracts";
 import type { JobQueue } from "../job-queue.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
@@ -16,32 +16,31 @@ export const jobPayload = ({ organizationId, conversationId }: ConversationKey):
 });
 
 interface KickedAt {
-  /** Null for an order given again: the first may be in the hands of a worker that is gone, and must not swallow this one. */
-  epoch: number | null;
+  epoch: number;
   isChild: boolean;
+  /** The turn has begun before: it does not wait in line again. */
+  urgent?: boolean;
 }
 
-/**
- * Orders a ready conversation to be run. One order per epoch at a time; an epoch that passes on gets its own, so that
- * the order of a dead worker never swallows the next. A lost order is given again by the sweep.
- */
-export async function kick({ queue, log }: KickPorts, key: ConversationKey, at: KickedAt): Promise<void> {
-  const order = at.isChild ? "subtask.run" : "turn.run";
+/** One order per epoch at a time; an epoch that passes on gets its own. */
+export const onceOf = (conversationId: string, epoch: number): string => `${conversationId}-${epoch}`;
+
+export const orderNameOf = (isChild: boolean): SharedJobName => (isChild ? "subtask.run" : "turn.run");
+
+/** Orders a ready conversation to be run, as soon as its organization's share allows. A lost order is given again by the sweep. */
+export async function kick({ queue, log }: KickPorts, key: ConversationKey, { epoch, isChild, urgent = false }: KickedAt): Promise<void> {
+  const { conversationId } = key;
   try {
-    await queue.enqueue(order, jobPayload(key), at.epoch === null ? {} : { once: `${key.conversationId}-${at.epoch}` });
+    await queue.enqueue(orderNameOf(isChild), jobPayload(key), { once: onceOf(conversationId, epoch), urgent });
   } catch (error) {
-    log.warn({ err: error, conversationId: key.conversationId }, "kick not delivered; the sweep will give it again");
+    log.warn({ err: error, conversationId }, "kick not delivered; the sweep will give it again");
   }
 }
 
-/**
- * Tells everyone about a write that was made without a lease: followers, the holder, the workers. `again`: the order to
- * run may have been given before.
- */
-export async function announce(ports: KickPorts, organizationId: string, posted: PostedElsewhere, again = false): Promise<void> {
-  const { conversationId, events, nudge } = posted;
+/** Tells everyone about a write that was made without a lease: followers, the holder, the workers. `urgent` as for `kick`. */
+export async function announce(ports: KickPorts, organizationId: string, posted: PostedElsewhere, urgent = false): Promise<void> {
+  const { conversationId, events, nudge, epoch, isChild } = posted;
   if (events.length > 0) ports.tail.publish({ conversationId, events });
   if (nudge !== null) ports.tail.nudge(nudge, conversationId);
-  const { isChild } = posted;
-  if (posted.kick) await kick(ports, { organizationId, conversationId }, { isChild, epoch: again ? null : posted.epoch });
+  if (posted.kick) await kick(ports, { organizationId, conversationId }, { epoch, isChild, urgent });
 }

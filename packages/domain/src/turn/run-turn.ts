@@ -100,7 +100,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn) {
 
 /** A worker that shuts down takes nothing new: the order goes to another one. */
 async function handOn(ports: RunTurnPorts, key: ConversationKey): Promise<void> {
-  await ports.queue.enqueue("turn.run", jobPayload(key)).catch((error: unknown) => {
+  await ports.queue.enqueue("turn.run", jobPayload(key), { urgent: true }).catch((error: unknown) => {
     if (!isGatewayError(error, "storage_unavailable")) throw error;
   });
 }

@@ -46,7 +46,7 @@ async function settleAbort(ports: RunTurnPorts, run: TurnRun, abort: TurnAbort):
   if (abort.reason === "lease_lost") return saveUsage(ports, run);
   if (abort.reason === "shutdown") {
     const given = await log.giveBack(run.usage.unsaved());
-    if (given) await kick(ports, claim, { epoch: claim.epoch, isChild: claim.isChild });
+    if (given) await kick(ports, claim, { epoch: claim.epoch, isChild: claim.isChild, urgent: true });
     return given ? undefined : saveUsage(ports, run);
   }
   try {

@@ -293,20 +293,3 @@ export interface TurnStore {
    */
   retain(key: ConversationKey, limits: Pick<Limits, "conversationsKeptDays" | "eventsKeptDays">, rowsMax: number): Promise<boolean>;
 }
-
-/** What the sweep may do, across organizations. */
-export interface SweepStore {
-  /** Whether this worker holds the office for the next `holdMs`. */
-  holdOffice(office: string, worker: string, holdMs: number): Promise<boolean>;
-  takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
-  /** Conversations whose compaction is due and was not ordered just now. */
-  takeCompactions(rowsMax: number): Promise<ConversationKey[]>;
-  /** Repairs that could not be ordered are found again at the next look. */
-  returnRepairs(conversations: ConversationKey[]): Promise<void>;
-  /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
-  prepareMonths(): Promise<void>;
-  /** Removes idempotency keys and journals past their time, some `rowsMax` of each. True when there may be more. */
-  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays">, rowsMax: number): Promise<boolean>;
-  /** Conversations that retention has not looked at for so long; from here on they count as looked at. */
-  takeUnlooked(options: { hours: number; conversationsMax: number }): Promise<ConversationKey[]>;
-}

@@ -1,0 +1,35 @@
+import type { Limits } from "@parley/contracts";
+import type { ConversationKey } from "../turn/turn-store.ts";
+
+/** A conversation that has been ready for a while: it waits for its organization's share, or its kick was lost. */
+export interface ReadyConversation extends ConversationKey {
+  epoch: number;
+  isChild: boolean;
+  readyAtMs: number;
+  /** A kick younger than this is not taken for lost. Doubles each time that there was none. */
+  graceMs: number;
+}
+
+/** What the sweep may do, across organizations. */
+export interface SweepStore {
+  /** Whether this worker holds the office for the next `holdMs`. */
+  holdOffice(office: string, worker: string, holdMs: number): Promise<boolean>;
+  /** Conversations that need somebody; ready ones are not among them. Each found is found again later and later. */
+  takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
+  /** Of each organization the conversations that have been ready longest, the oldest first. */
+  findReady(options: { eachMax: number; totalMax: number }): Promise<ReadyConversation[]>;
+  /** These ready conversations were without a kick. */
+  countKicks(conversations: readonly ConversationKey[]): Promise<void>;
+  /** Of organizations whose share is not 1. */
+  readWeights(): Promise<Map<string, number>>;
+  /** Conversations whose compaction is due and was not ordered just now. */
+  takeCompactions(rowsMax: number): Promise<ConversationKey[]>;
+  /** Repairs that could not be ordered are found again at the next look. */
+  returnRepairs(conversations: ConversationKey[]): Promise<void>;
+  /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
+  prepareMonths(): Promise<void>;
+  /** Removes idempotency keys and journals past their time, some `rowsMax` of each. True when there may be more. */
+  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays">, rowsMax: number): Promise<boolean>;
+  /** Conversations that retention has not looked at for so long; from here on they count as looked at. */
+  takeUnlooked(options: { hours: number; conversationsMax: number }): Promise<ConversationKey[]>;
+}

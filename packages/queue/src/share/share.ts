@@ -1,0 +1,60 @@
+import type { QueueName } from "@parley/contracts";
+import type { RedisClient } from "@parley/redis";
+import { queuePrefix } from "../queue-prefix.ts";
+import type { PlaceHolder, SharedOrder } from "./places.ts";
+import { defineShare } from "./share-scripts.ts";
+
+export interface DueSharedOrder {
+  order: SharedOrder;
+  sinceMs: number;
+  graceMs: number;
+}
+
+/** The places of one queue in BullMQ, and the lines before it. Each method is one command; the orders it answers are to be given now. */
+export interface Share {
+  /** Takes a place, free or not. `isCrowded`: the organization's next order would have to wait. */
+  hold(order: SharedOrder): Promise<{ isCrowded: boolean }>;
+  /** Takes a place if one is free, else waits in line; does nothing for an order that has a place. */
+  ask(order: SharedOrder): Promise<{ isCrowded: boolean; given: SharedOrder[] }>;
+  leave(order: SharedOrder): Promise<SharedOrder[]>;
+  report(holder: PlaceHolder): Promise<SharedOrder[]>;
+  /** `missing`: the indexes of those that neither waited nor were given lately. */
+  ensure(due: readonly DueSharedOrder[]): Promise<{ missing: number[]; given: SharedOrder[] }>;
+  weigh(weights: ReadonlyMap<string, number>): Promise<void>;
+  /** How many orders wait in lines. */
+  waiting(): Promise<number>;
+}
+
+/**
+ * How long a place counts that nobody speaks of, and a worker that says nothing. A killed worker's places are missing from the
+ * shares for so long.
+ */
+const LAST_MS = 15_000;
+
+export function createShare(client: RedisClient, prefix: string, queue: QueueName): Share {
+  const key = (name: string): string => `${queuePrefix(prefix, queue)}:share:${name}`;
+  const weights = key("weights");
+  const keys = [key("places"), key("held"), key("waiting"), weights, key("workers"), key("room"), key("ties"), key("line:")];
+  const given = [...keys, LAST_MS] as const;
+  defineShare(client);
+  return {
+    hold: async (order) => ({ isCrowded: (await client.shareHold(...given, order)) === 1 }),
+    async ask(order) {
+      const [crowded, orders] = await client.shareAsk(...given, order);
+      return { isCrowded: crowded === 1, given: orders };
+    },
+    leave: (order) => client.shareLeave(...given, order),
+    report: ({ id, slots, orders }) => client.shareReport(...given, id, slots, ...orders),
+    async ensure(due) {
+      const values = due.flatMap(({ order, sinceMs, graceMs }) => [order, sinceMs, graceMs]);
+      const [missing, orders] = await client.shareEnsure(...given, ...values);
+      return { missing, given: orders };
+    },
+    async weigh(all) {
+      const commands = client.multi().del(weights);
+      for (const [organizationId, weight] of all) commands.hset(weights, organizationId, weight);
+      await commands.exec();
+    },
+    waiting: () => client.shareWaiting(...given),
+  };
+}
