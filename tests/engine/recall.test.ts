@@ -34,6 +34,7 @@ const found = async (text: string, within = false, organizationId?: string) => {
 
 test("the turn with the rare words comes first, whole words before their beginnings", async () => {
   expect((await found("what is the code of the vault"))[0]).toBe(3);
+  expect((await found("tell me zeppelin"))[0]).toBe(63);
   expect(await found("vault")).toEqual([3, 32]);
   expect((await found("topic 4"))[0]).toBe(4);
   expect(await found("ärger")).toEqual([33]);
