@@ -7,7 +7,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { isDeeperThan } from "./json-depth.ts";
 import { isKeepableJson, UNKEEPABLE } from "./keepable-text.ts";
 import { atMost } from "./open-streams.ts";
-import { BATCH_MAX, type TrpcDependencies } from "./trpc/http.ts";
+import type { TrpcDependencies } from "./trpc/http.ts";
 
 export interface WebSocketDoor {
   /** Takes over a connection that asks to become a WebSocket; any path but `/trpc` is refused. */
@@ -20,8 +20,6 @@ const PING_MS = 25_000;
 const PONG_WAIT_MS = 10_000;
 /** How long a connection may take to name a credential. One that is not good ends it at the next look of `Attachments`. */
 const AUTHENTICATE_MS = 10_000;
-/** What may wait for a client that does not read; beyond it the socket is cut and the client resumes. */
-const BUFFERED_BYTES_MAX = 4_194_304;
 
 /** Close codes: the second says that the credential is no longer good; a client comes back with a fresh one. */
 const GOING_AWAY = 1001;
@@ -49,14 +47,14 @@ interface WebSocketDependencies extends TrpcDependencies {
 /** tRPC over WebSocket. */
 export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSocketDoor {
   const { gateway, log, attachments, openStream, limits, authenticateMs = AUTHENTICATE_MS } = dependencies;
-  const { subscriptionsPerSocketMax, bodyBytesMax, jsonDepthMax } = limits;
+  const { subscriptionsPerSocketMax, socketBufferBytesMax, callsPerBatchMax, bodyBytesMax, jsonDepthMax } = limits;
   const server = new WebSocketServer({ noServer: true, maxPayload: bodyBytesMax, perMessageDeflate: false });
 
   function attach(socket: WebSocket, credential: string | null): void {
     const forget = attachments.add({
       credential,
       beat: () => {
-        if (socket.bufferedAmount > BUFFERED_BYTES_MAX) socket.terminate();
+        if (socket.bufferedAmount > socketBufferBytesMax) socket.terminate();
       },
       refuse: ({ code }) => socket.close(code === "unauthenticated" ? UNAUTHENTICATED : GOING_AWAY),
     });
@@ -78,7 +76,7 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSoc
   const handler = applyWSSHandler({
     wss: server,
     router: appRouter,
-    maxBatchSize: BATCH_MAX,
+    maxBatchSize: callsPerBatchMax,
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
     experimental_encoder: jsonText(jsonDepthMax),
     createContext: ({ req, res, info }): Context => {

@@ -57,7 +57,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       queue,
       lines: queue,
       model: createModels({ providers, fetch: egress.fetch }),
-      tools: createHttpTools({ fetch: egress.fetch }),
+      tools: createHttpTools({ fetch: egress.fetch, limits }),
       clock: systemClock,
       log,
       random: Math.random,

@@ -46,7 +46,7 @@ export const agentConfig = z.object({
   maxOutputTokens: z.int().positive().max(1_000_000).optional(),
   reasoningEffort: z.enum(["low", "medium", "high", "xhigh"]).optional(),
   subAgents: z.array(subAgent).max(BOUNDS.subAgentsMax.ceiling).default([]),
-  tools: z.array(httpTool).max(64).default([]),
+  tools: z.array(httpTool).max(BOUNDS.toolsMax.ceiling).default([]),
   questionsExpireAfterSeconds: cardExpiry,
   approvalsExpireAfterSeconds: cardExpiry,
   /** Whether the model may ask the user with `ask_user_questions`. */

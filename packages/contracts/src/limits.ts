@@ -25,6 +25,8 @@ export const BOUNDS = {
   childDepthMax: { standard: 3, floor: 0, ceiling: 16 },
   childrenPerTurnMax: { standard: 64, floor: 0, ceiling: 10_000 },
   subAgentsMax: { standard: 64, floor: 0, ceiling: 256 },
+  toolsMax: { standard: 64, floor: 0, ceiling: 256 },
+  toolResultCharsMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
   attemptsPerTurnMax: { standard: 5, floor: 1, ceiling: 100 },
   /** Turns in a row that background results may begin without a caller's message in between. */
   wakesInARowMax: { standard: 10, floor: 0, ceiling: 1_000 },
@@ -51,6 +53,10 @@ export const BOUNDS = {
   syncWaitMs: { standard: 300_000, floor: 0, ceiling: WEEK_MS },
   streamMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
   streamBufferEventsMax: { standard: 1_000, floor: 10, ceiling: 100_000 },
+  /** What may wait for a WebSocket that does not read. */
+  socketBufferBytesMax: { standard: 4_194_304, floor: 65_536, ceiling: 1_073_741_824 },
+  /** Calls in one request; each may be a query of its own. */
+  callsPerBatchMax: { standard: 20, floor: 1, ceiling: 1_000 },
   /** What one WebSocket may follow or wait for at a time. */
   subscriptionsPerSocketMax: { standard: 100, floor: 1, ceiling: 1_000_000 },
   /** What one credential may follow or wait for at a time in one process, over all its connections. */

@@ -18,9 +18,6 @@ export interface TrpcDependencies {
   limits: Limits;
 }
 
-/** Calls in one request; each may be a query of its own. */
-export const BATCH_MAX = 20;
-
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST"]);
 
 const isRoute = (path: string): path is RouteName => Object.hasOwn(ROUTES, path);
@@ -62,7 +59,7 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream
       req: request,
       res: response,
       path,
-      maxBatchSize: BATCH_MAX,
+      maxBatchSize: limits.callsPerBatchMax,
       createContext: () => ctx,
       middleware: (req, _res, next) => {
         try {

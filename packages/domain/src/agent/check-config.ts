@@ -7,11 +7,12 @@ import { ASK_TOOL } from "../turn/router-tools.ts";
  * Steps need no check: a turn takes the smaller of the two bounds.
  */
 export function checkConfig({ instructions, fallbackModels, subAgents, tools }: AgentConfig, limits: Limits): void {
-  const { messageCharsMax, fallbackModelsMax, subAgentsMax } = limits;
+  const { messageCharsMax, fallbackModelsMax, subAgentsMax, toolsMax } = limits;
   const issues = [
     beyond("instructions", instructions.length, messageCharsMax, "characters"),
     beyond("fallbackModels", fallbackModels.length, fallbackModelsMax, "models"),
     beyond("subAgents", subAgents.length, subAgentsMax, "agents"),
+    beyond("tools", tools.length, toolsMax, "tools"),
     tools.flatMap(unusable),
   ].flat();
   if (issues.length > 0) throw new GatewayError("invalid_input", { issues });

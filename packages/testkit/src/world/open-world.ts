@@ -147,7 +147,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         queue: behind(queue),
         lines: behind(queue),
         model: models,
-        tools: createHttpTools({ fetch: egress.fetch }),
+        tools: createHttpTools({ fetch: egress.fetch, limits }),
         clock: systemClock,
         log,
         random: Math.random,

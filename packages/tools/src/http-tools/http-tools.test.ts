@@ -1,4 +1,4 @@
-import { type AgentConfig, agentConfig, type HttpTool } from "@parley/contracts";
+import { type AgentConfig, agentConfig, type HttpTool, LIMITS } from "@parley/contracts";
 import type { AgentTool, ToolRun, TurnAgent } from "@parley/domain";
 import { createEgress } from "@parley/egress";
 import { startToolServer } from "@parley/testkit/tool-server";
@@ -34,7 +34,10 @@ const start = async (more: Partial<HttpTool> = {}, { allowed = true } = {}) => {
   const server = await startToolServer();
   const egress = createEgress({ allow: allowed ? [server.host] : [] });
   opened.push(server, egress);
-  const [tool] = await createHttpTools({ fetch: egress.fetch })(agentWith([{ url: `${server.url}/book?token=hidden`, ...more }]), place);
+  const [tool] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS })(
+    agentWith([{ url: `${server.url}/book?token=hidden`, ...more }]),
+    place,
+  );
   return { server, egress, tool: tool as AgentTool };
 };
 
@@ -44,7 +47,7 @@ describe("a tool behind an address", () => {
   it("is offered as the agent's configuration says, and not called for that", async () => {
     const { server, egress } = await start();
     const parameters = { type: "object", properties: { seat: { type: "string" } } };
-    const [book, cancel] = await createHttpTools({ fetch: egress.fetch })(
+    const [book, cancel] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS })(
       agentWith([
         { url: server.url, description: "Books a seat.", parameters },
         { url: server.url, name: "cancel", idempotent: true, needsApproval: true },
@@ -78,6 +81,16 @@ describe("a tool behind an address", () => {
     expect(await tool.run(callWith())).toEqual({ text: `${"y".repeat(65_536)}\n[cut after 65536 characters]`, isError: false });
     expect((await tool.run(callWith())).text).toBe(`${"z".repeat(65_535)}\uFFFD\n[cut after 65536 characters]`);
     await vi.waitFor(() => expect(server.journal[2]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+  });
+
+  it("is one of as many, and tells as much, as was set", async () => {
+    const { server, egress } = await start();
+    const tools = ["one", "two", "three"].map((name) => ({ url: server.url, name }));
+    const limits = { toolsMax: 2, toolResultCharsMax: 5 };
+    const offered = await createHttpTools({ fetch: egress.fetch, limits })(agentWith(tools), place);
+    expect(offered.map(({ definition }) => definition.name)).toEqual(["one", "two"]);
+    server.script({ body: "1234567" });
+    expect(await offered[0]?.run(callWith())).toEqual({ text: "12345\n[cut after 5 characters]", isError: false });
   });
 
   it("has what the log cannot keep replaced in its result", async () => {

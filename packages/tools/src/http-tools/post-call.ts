@@ -3,12 +3,17 @@ import type { EgressFetch } from "@parley/egress";
 import { readText } from "./read-text.ts";
 
 const BODY_BYTES_MAX = 1_048_576;
-const RESULT_CHARS_MAX = 65_536;
 const ERROR_CHARS_MAX = 2_000;
 /** Too many calls, or something between us and the tool is away: the same call may be taken a moment later. */
 const PASSING_STATUSES = new Set([429, 502, 503, 504]);
 /** No connection came about, so the tool was asked nothing. */
 const NOT_CONNECTED = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
+
+export interface WayOut {
+  fetch: EgressFetch;
+  /** What of an answer the model is told. */
+  resultCharsMax: number;
+}
 
 interface PostedCall {
   url: string;
@@ -30,11 +35,11 @@ interface Attempt {
 }
 
 /** Posts a call once. Redirects are answers like any other: a tool is what stands at its own address. Throws `stop`'s reason once aborted. */
-export async function postCall({ url, key, body, stop, late }: PostedCall, fetch: EgressFetch): Promise<Attempt> {
+export async function postCall({ url, key, body, stop, late }: PostedCall, { fetch, resultCharsMax }: WayOut): Promise<Attempt> {
   const headers = { "content-type": "application/json", "idempotency-key": key };
   try {
     const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.any([stop, late]) });
-    return response.ok ? await resultOf(response) : await refusalOf(response);
+    return response.ok ? await resultOf(response, resultCharsMax) : await refusalOf(response);
   } catch (error) {
     stop.throwIfAborted();
     if (late.aborted) return failure("The tool did not answer in time.", { unsure: true, againAfterMs: null });
@@ -42,9 +47,9 @@ export async function postCall({ url, key, body, stop, late }: PostedCall, fetch
   }
 }
 
-async function resultOf(response: Response): Promise<Attempt> {
+async function resultOf(response: Response, charsMax: number): Promise<Attempt> {
   const text = await readText(response, BODY_BYTES_MAX);
-  return { text: cut(text, RESULT_CHARS_MAX), isError: false, unsure: false, againAfterMs: null };
+  return { text: cut(text, charsMax), isError: false, unsure: false, againAfterMs: null };
 }
 
 async function refusalOf(response: Response): Promise<Attempt> {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpTool } from "@parley/contracts";
 import type { ResultRecord, ToolRun } from "@parley/domain";
-import type { EgressFetch } from "@parley/egress";
-import { postCall } from "./post-call.ts";
+import { postCall, type WayOut } from "./post-call.ts";
 
 const RETRIES_MAX = 2;
 const FIRST_DELAY_MS = 250;
@@ -12,7 +11,7 @@ const FIRST_DELAY_MS = 250;
  * where a moment may help, and never sooner than it wants to be asked. What goes wrong is a result for the model, which says so where
  * the tool may have acted all the same. Throws the signal's reason once that is aborted, and nothing else.
  */
-export async function runHttpTool(tool: HttpTool, call: ToolRun, fetch: EgressFetch): Promise<ResultRecord> {
+export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut): Promise<ResultRecord> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), tool.timeoutMs);
   const endsAtMs = performance.now() + tool.timeoutMs;
@@ -20,7 +19,7 @@ export async function runHttpTool(tool: HttpTool, call: ToolRun, fetch: EgressFe
   let unsure = false;
   try {
     for (let retry = 0; ; retry += 1) {
-      const { text, isError, ...failure } = await postCall(request, fetch);
+      const { text, isError, ...failure } = await postCall(request, way);
       if (!isError) return { text, isError };
       unsure ||= failure.unsure;
       const result = unsure ? { text: `${text} Whether it acted is not known.`, isError, unknown: true as const } : { text, isError };
