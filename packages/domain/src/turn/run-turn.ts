@@ -12,7 +12,7 @@ import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
 import type { ClaimedTurn, ConversationKey } from "./turn-store.ts";
 import { UsageSheet } from "./usage-sheet.ts";
 
-/** A new conversation's first write takes this epoch. */
+/** Names the order that starts a new child; its own epochs start from the clock and are never this small. */
 const FIRST_EPOCH = 1;
 
 /**
