@@ -196,6 +196,16 @@ describe("bad input", () => {
     expect([response.status, await response.text()]).toEqual([status, expect.stringContaining('"code"')]);
   });
 
+  test("an idempotency key in the head is for one call and not for a batch, whose calls name their own", async () => {
+    const call = (paths: string, body: unknown) => post(`/trpc/${paths}`, JSON.stringify(body), { "idempotency-key": "k" });
+    const message = { agentId, text: "x" };
+    const both = await call("turn.submit,turn.submit?batch=1", { 0: message, 1: message });
+    expect(await codeOf(both)).toEqual([400, "bad_request"]);
+    expect(await codeOf(await call("turn.submit", { ...message, idempotencyKey: "other" }))).toEqual([400, "bad_request"]);
+    expect((await call("turn.submit?batch=1", { 0: message })).status).toBe(200);
+    expect((await call("turn.submit", { ...message, idempotencyKey: "k" })).status).toBe(200);
+  });
+
   test("a batch beyond the limit is refused whole", async () => {
     const paths = Array.from({ length: 21 }, () => "system.health").join(",");
     expect((await send(`/trpc/${paths}?batch=1&input=%7B%7D`)).status).toBe(400);

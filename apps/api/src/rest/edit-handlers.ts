@@ -1,6 +1,7 @@
 import { GatewayError, isGatewayError, messageId as messageIdSchema, type SubmitInput } from "@parley/contracts";
 import { type Caller, checkMessage, type SubmitFacts } from "@parley/domain";
 import { type Call, type Door, type Handler, keyOf, onEntry, resumeCursor } from "./call.ts";
+import { hasOtherEntry } from "./find-entry.ts";
 import { parse } from "./parse.ts";
 import { comeBack, runStream, streamOf } from "./run-stream.ts";
 import { tellTurn } from "./stream-handlers.ts";
@@ -34,11 +35,8 @@ async function readEdit(door: Door, call: Call): Promise<Edit> {
 }
 
 /** Entries of the thread that nobody sent are told apart from what is not there. */
-async function refusalOf({ gateway }: Door, { caller, conversationId, entryId }: Pick<Edit, "caller" | "conversationId" | "entryId">) {
-  const { root } = await gateway.getConversation(caller, { conversationId });
-  const entry = root.thread.find(({ id }) => id === entryId);
-  return new GatewayError(entry === undefined || entry.kind === "user" ? "not_found" : "not_a_user_message");
-}
+const refusalOf = async ({ gateway }: Door, { caller, ...place }: Pick<Edit, "caller" | "conversationId" | "entryId">) =>
+  new GatewayError((await hasOtherEntry(gateway, caller, place)) ? "not_a_user_message" : "not_found");
 
 async function orRefuse<Answer>(door: Door, edit: Edit, work: () => Promise<Answer>): Promise<Answer> {
   try {

@@ -37,17 +37,19 @@ test("an edit's stream tells its turn; the version may stand in the body, the ke
 });
 
 test("an entry that the agent made is a 400, one that is not there a 404, on both routes", async () => {
-  const { door, path } = await answered();
+  const { door, id, path } = await answered();
   door.fake.knowsNoMessage = true;
+  const [cardId = ""] = door.fake.conversation(id).pause({ texts: ["Which?"] });
   for (const tail of ["", "/stream"]) {
-    expect(await door.call("POST", `${path}/1-3${tail}`, hello)).toMatchObject({
-      status: 400,
-      body: { detail: "Only a user's message can be edited." },
-    });
-    for (const entry of ["1-99", newId()]) {
+    for (const entry of ["1-2", cardId]) {
+      const answer = await door.call("POST", `${path}/${entry}${tail}`, hello);
+      expect([entry, answer]).toMatchObject([entry, { status: 400, body: { detail: "Only a user's message can be edited." } }]);
+    }
+    for (const entry of ["1-0", "1-5", "1-99", "message", newId()]) {
       expect(await door.call("POST", `${path}/${entry}${tail}`, hello)).toMatchObject({ status: 404, body: { detail: "Not found." } });
     }
   }
+  expect(door.fake.conversation(id).following).toBe(0);
 });
 
 test("what is wrong with an edit is a plain status, and its stream has not begun", async () => {

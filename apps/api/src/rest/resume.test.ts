@@ -1,3 +1,4 @@
+import { newId } from "@parley/contracts";
 import { expect, test } from "vitest";
 import { hello, openTurn, startDoor, types } from "./testing/start-door.ts";
 
@@ -77,6 +78,17 @@ test("without an id the idempotency key finds the stream again; without either n
   const neither = await door.call("POST", `${door.base}/invoke/stream`, hello, { "last-event-id": "1-2" });
   expect(neither).toMatchObject({ status: 422, body: { detail: [{ loc: ["body", "id"] }] } });
   expect(door.fake.conversations.size).toBe(1);
+});
+
+test("a repeated call attaches to its own turn, though a new one would be refused while that runs", async () => {
+  const door = await startDoor();
+  const id = newId<string>();
+  const body = { ...hello, id, on_running: "reject" };
+  const { stream } = await openTurn(door, body, { "idempotency-key": "k" });
+  const again = await door.stream("POST", `${door.base}/invoke/stream`, body, { "idempotency-key": "k" });
+  expect(await door.call("POST", `${door.base}/invoke/stream`, body)).toMatchObject({ status: 409 });
+  door.fake.conversation(id).finish("done");
+  expect(types(await again.rest())).toEqual(types(await stream.rest()));
 });
 
 test("a key that is revoked ends its open streams, typed", async () => {
