@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode, GatewayError } from "@parley/contracts";
 import postgres from "postgres";
+import { type ServerPlace, socketOpener } from "./open-socket.ts";
 
 export type Sql = postgres.Sql;
 
@@ -11,17 +13,32 @@ export interface ConnectOptions {
   applicationName: string;
 }
 
-export const connect = ({ url, pool, prepare, applicationName }: ConnectOptions): Sql =>
-  postgres(url, {
+/**
+ * A connection that failed is tried again after this long, with the statement that wants it; none tries without one. The driver's own pauses
+ * grow with the failures of all connections together: a pool that has met a restart of Postgres would leave statements waiting for 20 s.
+ */
+const RECONNECT_MS = 200;
+
+/** The driver's own options, and one that its types do not know. */
+type Options = postgres.Options<Record<string, never>> & { socket(place: ServerPlace): Promise<Socket> };
+
+export function connect({ url, pool, prepare, applicationName }: ConnectOptions): Sql {
+  const options: Options = {
     max: pool,
     prepare,
     connect_timeout: 10,
+    backoff: () => ((0.5 + Math.random() / 2) * RECONNECT_MS) / 1_000,
     idle_timeout: 0,
     max_lifetime: 3_600,
     onnotice: () => undefined,
+    socket: socketOpener(url),
+    // The opener has seen to it.
+    ssl: false,
     // Nothing else is set for the session: a pooler in transaction mode would refuse or lose it.
     connection: { application_name: applicationName },
-  });
+  };
+  return postgres(url, options);
+}
 
 /** What the engine's functions raise: the message is an error code of ours. */
 const REFUSED = "PY001";

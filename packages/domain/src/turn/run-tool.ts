@@ -1,4 +1,5 @@
 import type { AgentTool } from "./agent-tool.ts";
+import { outlastOutage } from "./outlast-outage.ts";
 import { recordResult } from "./record-result.ts";
 import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
 import type { IntentRecord, ResultRecord } from "./turn-store.ts";
@@ -17,7 +18,7 @@ export async function runTool(
   const { claim } = run.active;
   const { id: turnId, user } = claim.turn;
   await run.active.ensureFresh();
-  const result = await tool.run({
+  const order = {
     arguments: intent.arguments,
     key: stepKey(turnId, execution.id, call),
     organizationId: claim.organizationId,
@@ -27,7 +28,9 @@ export async function runTool(
     userEmail: user?.email ?? null,
     agentId: execution.agent.id,
     signal: execution.signal,
-  });
+  };
+  // The store is away for tools of our own only, which may be asked twice.
+  const result = await outlastOutage(run.clock, () => tool.run(order), execution.signal);
   execution.signal.throwIfAborted();
   return recordResult(run, execution, call, result);
 }

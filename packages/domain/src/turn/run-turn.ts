@@ -1,9 +1,11 @@
 import { isGatewayError } from "@parley/contracts";
+import type { MeterReading } from "../billing/meter-model.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
 import { loadMemories } from "../memory/load-memories.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import { indexJournal } from "./journal-index.ts";
 import { jobPayload, kick } from "./kick.ts";
+import { outlastOutage } from "./outlast-outage.ts";
 import { runExecution } from "./run-execution.ts";
 import { settleTurn } from "./settle-turn.ts";
 import { TurnAbort } from "./turn-abort.ts";
@@ -48,7 +50,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
   return {
     active,
     model: ports.model,
-    findAgent: ports.findAgent,
+    findAgent: (...agent) => outlastOutage(ports.clock, () => ports.findAgent(...agent), active.signal),
     findTools: ports.findTools,
     memory: ports.memory,
     tainted: false,
@@ -75,14 +77,16 @@ async function answer(run: TurnRun, claim: ClaimedTurn) {
   if (turn.attempt - turn.giveBacks > attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");
   const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
-  const memories = await loadMemories(run.memory, {
+  const { signal } = run.active;
+  const facts = {
     organizationId: claim.organizationId,
     agent,
     userEmail: turn.user?.email ?? null,
     text: turn.text,
-    signal: run.active.signal,
-    meter: (reading) => run.usage.add(claim.conversationId, 0, 0, reading),
-  });
+    signal,
+    meter: (reading: MeterReading) => run.usage.add(claim.conversationId, 0, 0, reading),
+  };
+  const memories = await outlastOutage(run.clock, () => loadMemories(run.memory, facts), signal);
   run.tainted = [summary, ...history, ...memories].some((told) => told?.tainted);
   const root: RunningExecution = {
     id: claim.conversationId,
@@ -93,7 +97,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn) {
       ...historyMessages(history, historyCharsMax),
       userMessage(turn.text, turn.files),
     ],
-    signal: run.active.signal,
+    signal,
   };
   return runExecution(run, root);
 }

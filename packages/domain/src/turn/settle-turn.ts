@@ -1,5 +1,6 @@
 import { type EventData, isGatewayError, type NewEvent, type Usage } from "@parley/contracts";
 import { announce, kick } from "./kick.ts";
+import { outlastOutage } from "./outlast-outage.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { Committed } from "./turn-log.ts";
 import type { ExecutionEnd, RunTurnPorts, TurnRun } from "./turn-run.ts";
@@ -101,7 +102,8 @@ function toAbort(ports: RunTurnPorts, run: TurnRun, error: unknown): TurnAbort {
 async function saveUsage(ports: RunTurnPorts, run: TurnRun): Promise<void> {
   const lines = run.usage.unsaved();
   if (lines.length === 0) return;
-  await ports.store.recordUsage(run.active.claim, lines).catch((error: unknown) => {
+  // Whoever runs the turn by now, these tokens were used.
+  await outlastOutage(ports.clock, () => ports.store.recordUsage(run.active.claim, lines)).catch((error: unknown) => {
     if (!isGatewayError(error, "storage_unavailable")) throw error;
     ports.log.error({ err: error, conversationId: run.active.claim.conversationId, lines }, "usage not recorded");
   });

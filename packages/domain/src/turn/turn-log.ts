@@ -1,6 +1,7 @@
 import { type Cursor, isGatewayError, type Limits, type LogEvent, makeCursor, type TextSoFar } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
+import { outlastOutage } from "./outlast-outage.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { ClaimedTurn, CommitResult, TurnChanges, TurnStore, UsageLine } from "./turn-store.ts";
 
@@ -9,9 +10,6 @@ const DELTA_FLUSH_MS = 25;
 /** While Redis keeps no deltas, readers get the whole text this often instead. */
 const SNAPSHOT_MS = 2_000;
 const CHECKPOINT_CHARS = 4_096;
-/** How long a turn waits for a Postgres that is away, and how often it asks. */
-const STORE_WAIT_MS = 300_000;
-const STORE_RETRY_MS = 250;
 
 interface Ports {
   store: TurnStore;
@@ -151,7 +149,8 @@ export class TurnLog {
   giveBack(usage: UsageLine[]): Promise<boolean> {
     return this.#serially(() => {
       this.close();
-      return this.#ports.store.giveBack(this.fence, usage);
+      const { store, clock } = this.#ports;
+      return outlastOutage(clock, () => store.giveBack(this.fence, usage));
     });
   }
 
@@ -242,7 +241,9 @@ export class TurnLog {
   async #write(changes: TurnChanges): Promise<Committed> {
     const askedAtMs = this.#ports.clock.monotonicMs();
     const { store, leaseMs, limits } = this.#ports;
-    const result = await this.#persistently(() => store.commit(this.fence, changes, { leaseMs, wakesMax: limits.wakesInARowMax }));
+    // Safe to repeat: the store knows by `n` whether it was committed before. Should somebody else take over meanwhile, the fence says so.
+    const bounds = { leaseMs, wakesMax: limits.wakesInARowMax };
+    const result = await outlastOutage(this.#ports.clock, () => store.commit(this.fence, changes, bounds));
     if (result.outcome === "stale") throw this.#abort(new TurnAbort("lease_lost"));
     if (result.outcome === "stopped") throw this.#abort(new TurnAbort(result.reason));
     this.renewedAtMs = askedAtMs;
@@ -252,22 +253,6 @@ export class TurnLog {
       this.#ports.tail.publish({ conversationId: this.#claim.conversationId, events: result.events });
     }
     return result;
-  }
-
-  /**
-   * While Postgres is away the turn waits. The write is safe to repeat: the store knows by `n` whether it was committed
-   * before. Should somebody else take over meanwhile, the fence says so.
-   */
-  async #persistently<Result>(work: () => Promise<Result>): Promise<Result> {
-    const until = this.#ports.clock.monotonicMs() + STORE_WAIT_MS;
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isGatewayError(error, "storage_unavailable") || this.#ports.clock.monotonicMs() > until) throw error;
-        await this.#ports.clock.sleep(STORE_RETRY_MS);
-      }
-    }
   }
 
   #abort(abort: TurnAbort): TurnAbort {
