@@ -6,11 +6,14 @@ import { runChecks } from "./run-checks.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const reportFile = join(root, "reports", "vitest.json");
-const args = process.argv.slice(2);
-const isUnitOnly = args[0] === "unit";
-const vitestArgs = isUnitOnly ? ["--project", "unit", ...args.slice(1)] : args;
+/** `npm test` is the checks and all but the long tests; a name in front of the other arguments chooses one kind alone. */
+const [first, ...others] = process.argv.slice(2);
+const only = first === "unit" || first === "long" ? first : null;
+const given = only === null && first !== undefined ? [first, ...others] : others;
+const projects = only === null ? ["unit", "system"] : [only];
+const vitestArgs = [...projects.flatMap((name) => ["--project", name]), ...given];
 
-const isChecked = isUnitOnly || (await runChecks(root));
+const isChecked = only !== null || (await runChecks(root));
 rmSync(reportFile, { force: true });
 mkdirSync(join(root, "reports"), { recursive: true });
 const exitCode = await runVitest(vitestArgs);

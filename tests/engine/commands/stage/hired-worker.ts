@@ -1,0 +1,65 @@
+import type { Limits } from "@parley/contracts";
+import { type AgentTool, createEngine, type Engine, type JobQueue, type LiveTail, systemClock } from "@parley/domain";
+import { createFreezer, quietLog, type World } from "@parley/testkit";
+import { type AskedModel, createAskedModel } from "./asked-model.ts";
+
+/** A worker that takes one order at a time, by hand. */
+export interface HiredWorker {
+  engine: Engine;
+  model: AskedModel;
+  /** Nothing of it reaches Postgres or an order any more. */
+  freeze(): void;
+  thaw(): void;
+  /** The turn under way. */
+  run: Promise<void> | null;
+}
+
+/** Longer than any test: leases end by hand. */
+const LEASE_MS = 600_000;
+const SLEEP_MS = 1;
+
+const tool = (name: string, needsApproval: boolean): AgentTool => ({
+  definition: { name, description: "", parameters: { type: "object" } },
+  idempotent: false,
+  needsApproval,
+  run: async () => ({ text: "done", isError: false }),
+});
+const TOOLS = [tool("look", false), tool("pay", true)];
+
+/** Nobody is attached and nobody is nudged: a worker hears of everything with its own next write. */
+const NO_TAIL: LiveTail = {
+  publish: () => undefined,
+  appendDeltas: async () => "kept",
+  deltasAfter: async () => [],
+  expireDeltas: () => undefined,
+  subscribe: async () => () => undefined,
+  nudge: () => undefined,
+  onNudge: async () => async () => undefined,
+};
+const NO_LINES = { ensure: async () => [], weigh: async () => undefined };
+const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
+
+export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
+  const { behind, freeze, thaw } = createFreezer();
+  const model = createAskedModel();
+  const { turns, agents, compactions, memories, usage } = world.database;
+  const ports = {
+    turns: behind(turns),
+    agents: behind(agents),
+    compactions: behind(compactions),
+    memories: behind(memories),
+    usage: behind(usage),
+    tail: NO_TAIL,
+    queue: behind(queue),
+    lines: NO_LINES,
+    model: model.model,
+    tools: async () => TOOLS,
+    clock: { ...systemClock, sleep: (_: number, signal?: AbortSignal) => systemClock.sleep(SLEEP_MS, signal) },
+    log: quietLog(),
+    random: Math.random,
+    metrics: UNMEASURED,
+    limits,
+  };
+  const settings = { workerId: "by hand", leaseMs: LEASE_MS, heartbeatMs: LEASE_MS, embeddingModel: "test/none" };
+  return { engine: createEngine(ports, settings), model, freeze, thaw, run: null };
+}
