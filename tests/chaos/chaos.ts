@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { startTestServers } from "../../scripts/test/test-servers.ts";
-import { startArena } from "./arena/start-arena.ts";
+import { type Arena, startArena } from "./arena/start-arena.ts";
 import { makePlan, type Plan } from "./plan/make-plan.ts";
 import { reportLines, violationLines } from "./print-report.ts";
 import { runTrials } from "./run-trials.ts";
@@ -13,35 +13,46 @@ const PROGRESS_EVERY = 25;
 const { values } = parseArgs({
   options: { trials: { type: "string", default: "200" }, seed: { type: "string", default: String(Date.now() % 1_000_000) } },
 });
-const trials = Number(values.trials);
-const firstSeed = Number(values.seed);
+
+/** A whole number of at least 1; anything else ends the process with a word about it. */
+function wholeNumber(name: "trials" | "seed"): number {
+  const number = Number(values[name]);
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  process.stderr.write(`--${name} must be a whole number above 0.\n`);
+  process.exit(2);
+}
+
+const trials = wholeNumber("trials");
+const firstSeed = wholeNumber("seed");
 const print = (lines: string[]): void => void process.stdout.write(`${lines.join("\n")}\n`);
 
 function* plans(): Generator<Plan> {
   for (let index = 0; index < trials; index++) yield makePlan(firstSeed + index);
 }
 
-print([`seeds       ${firstSeed} to ${firstSeed + trials - 1}`]);
-const servers = await startTestServers();
-try {
-  const arena = await startArena({ server: servers, slots: Math.min(SLOTS, trials) });
-  try {
-    const startedMs = performance.now();
-    let done = 0;
-    const results = await runTrials(arena, plans(), {
-      restMs: REST_MS,
-      onResult(result) {
-        done += 1;
-        if (result.violations.length > 0) print(violationLines(result));
-        if (done % PROGRESS_EVERY === 0) print([`${done} of ${trials} trials`]);
-      },
-    });
-    print([...arena.crashes.map((what) => `CRASH ${what}`), ...reportLines(results, arena.crashes, performance.now() - startedMs)]);
-    const isClean = arena.crashes.length === 0 && results.every(({ violations }) => violations.length === 0);
-    process.exitCode = isClean ? 0 : 1;
-  } finally {
-    await arena.close();
-  }
-} finally {
-  await servers.stop();
+async function run(arena: Arena): Promise<boolean> {
+  const startedMs = performance.now();
+  let done = 0;
+  const results = await runTrials(arena, plans(), {
+    restMs: REST_MS,
+    onResult(result) {
+      done += 1;
+      if (result.violations.length > 0) print(violationLines(result));
+      if (done % PROGRESS_EVERY === 0) print([`${done} of ${trials} trials`]);
+    },
+  });
+  print([...arena.crashes.map((what) => `CRASH ${what}`), ...reportLines(results, arena.crashes, performance.now() - startedMs)]);
+  return arena.crashes.length === 0 && results.every(({ violations }) => violations.length === 0);
 }
+
+print([`seeds       ${firstSeed} to ${firstSeed + trials - 1}`]);
+await using opened = new AsyncDisposableStack();
+// Told to end, it ends what it has started first: a process that is frozen would stay so for ever.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void opened.disposeAsync().then(() => process.exit(130)));
+}
+const servers = await startTestServers();
+opened.defer(() => servers.stop());
+const arena = await startArena({ server: servers, slots: Math.min(SLOTS, trials) });
+opened.defer(() => arena.close());
+process.exitCode = (await run(arena)) ? 0 : 1;

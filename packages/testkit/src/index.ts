@@ -8,6 +8,8 @@ export * from "./processes/tcp-switch.ts";
 export * from "./processes/tenant.ts";
 export * from "./tool-server/tool-server.ts";
 export * from "./world/collect.ts";
+export * from "./world/forget-redis.ts";
+export * from "./world/freezer.ts";
 export * from "./world/fresh-database.ts";
 export * from "./world/open-world.ts";
 export * from "./world/quiet-log.ts";

@@ -7,7 +7,10 @@ export interface Slot {
   agents: Record<AgentName, string>;
 }
 
-/** `router` hands work on, uses tools and may ask; `waker` also has a turn begun by what comes back from the background. */
+/**
+ * `router` hands work on, uses tools and may ask; `waker` also has a turn begun by what comes back from the background, and does not wait
+ * long for people.
+ */
 export type AgentName = "router" | "waker";
 
 interface SlotOptions {
@@ -53,7 +56,8 @@ export async function openSlot({ url, adminSecret, name, toolUrl }: SlotOptions)
       { agentId: asker as never, mode: "async" as const, needsApproval: false },
     ],
   };
+  const impatient = { questionsExpireAfterSeconds: 2, approvalsExpireAfterSeconds: 2 };
   const router = await newAgent({ name: "Router", ...config });
-  const waker = await newAgent({ name: "Waker", ...config, wakeOnAsyncResult: true });
+  const waker = await newAgent({ name: "Waker", ...config, wakeOnAsyncResult: true, ...impatient });
   return { organizationId, apiKey, agents: { router, waker } };
 }

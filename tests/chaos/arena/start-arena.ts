@@ -116,6 +116,9 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       HEARTBEAT_MS: String(HEARTBEAT_MS),
       WORKER_GRACE_MS: String(GRACE_MS),
       API_GRACE_MS: "1000",
+      // Short enough to be reached now and then.
+      LIMIT_IDLE_QUEUE_GRACE_MS: "1500",
+      LIMIT_QUEUED_MESSAGE_KEPT_MS: "4000",
       LOG_LEVEL: "info",
       EGRESS_ALLOW: `${links.model.host},${new URL(toolLine.url).host}`,
       MODEL_BASE_URL: `${links.model.origin}/v1`,

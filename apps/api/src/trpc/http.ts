@@ -1,6 +1,6 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
-import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, type RouteName } from "@parley/router";
+import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, type RouteName, toGatewayError } from "@parley/router";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import type { Request, RequestHandler } from "express";
 import type { Attachments } from "../attachments.ts";
@@ -29,6 +29,12 @@ function idempotencyHeaderOf({ headers, path }: Request): string | null {
   if (typeof header !== "string") return null;
   if (path.includes(",")) throw new GatewayError("bad_request", { text: "An Idempotency-Key header is for one call, not for a batch." });
   return header;
+}
+
+/** Of a batch the longest time: all of it is sent again. */
+function retryAfter(errors: unknown[]): { headers?: Record<string, string> } {
+  const seconds = Math.max(0, ...errors.map((error) => toGatewayError(error).retryAfterSeconds ?? 0));
+  return seconds === 0 ? {} : { headers: { "retry-after": String(seconds) } };
 }
 
 /** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
@@ -61,6 +67,7 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream
       path,
       maxBatchSize: limits.callsPerBatchMax,
       createContext: () => ctx,
+      responseMeta: ({ errors }) => retryAfter(errors),
       middleware: (req, _res, next) => {
         try {
           // The type has been checked by our reader, whose refusal this one's would take the place of.
