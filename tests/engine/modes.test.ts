@@ -62,8 +62,8 @@ test("a steer is heard at the next step boundary, behind the results of the step
 
 test("a steer that the turn cannot hear any more waits at the head of the queue, and an event says so", async () => {
   const agent = await world.agent();
-  world.model.script({ tokens: 40, delayMs: 10 });
-  const { events, submitted } = await start(world, agent, "talk");
+  world.model.when(({ lastUserText }) => lastUserText === "at length", { tokens: 150, delayMs: 10 });
+  const { events, submitted } = await start(world, agent, "at length");
   const { conversationId } = submitted;
   let asked: Promise<unknown> | undefined;
   let steered: Awaited<ReturnType<typeof submit>> | undefined;
