@@ -244,6 +244,15 @@ describe("a write", () => {
     expect(givenBack).toMatchObject([{ epoch: 7, n: 3 }]);
   });
 
+  it("is the last one when the turn is handed on: what was to be said behind it gets no cursor any more", async () => {
+    const { log, pieces } = open();
+    const given = log.giveBack([]);
+    log.delta("c", 1, "too late");
+    await given;
+    await log.settled();
+    expect(texts(pieces())).toEqual([]);
+  });
+
   it("of deltas under an old epoch shows that the turn has passed on", async () => {
     const { log, tail, aborts } = open();
     tail.kept = "stale";

@@ -185,8 +185,12 @@ export class TurnLog {
     });
   }
 
-  /** Gives the unsent text its cursors and sends it. Runs within the queue; not awaited, as Redis keeps the order. */
+  /**
+   * Gives the unsent text its cursors and sends it; none once the log is closed, as the next holder may have them by then. Runs within the
+   * queue; not awaited, as Redis keeps the order.
+   */
   #flush(): void {
+    if (this.#closed) return;
     const events: LogEvent[] = [];
     const at = new Date(this.#ports.clock.now()).toISOString();
     for (const [executionId, open] of this.#texts) {
