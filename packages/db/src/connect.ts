@@ -26,6 +26,8 @@ export function connect({ url, pool, prepare, applicationName }: ConnectOptions)
   const options: Options = {
     max: pool,
     prepare,
+    // Nobody would hear that this question of the driver's own failed, so that a connection which breaks at its very beginning would end the process.
+    fetch_types: false,
     connect_timeout: 10,
     backoff: () => ((0.5 + Math.random() / 2) * RECONNECT_MS) / 1_000,
     idle_timeout: 0,

@@ -3,6 +3,7 @@ import type { LogPage, LogPart, LogStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
+import { uuidArray } from "./uuid-array.ts";
 
 /** After every event. */
 const END = { epoch: Number.MAX_SAFE_INTEGER, n: 2_147_483_647 };
@@ -43,7 +44,7 @@ export const createLogStore = (sql: Sql): LogStore => ({
     const ids = conversations.map((key) => key.conversationId);
     const rows = await guarded(
       sql<{ answer: { conversationId: string; head: Cursor }[] }[]>`
-        select read_heads(${sql.array(organizations)}::uuid[], ${sql.array(ids)}::uuid[]) as answer`,
+        select read_heads(${uuidArray(organizations)}::uuid[], ${uuidArray(ids)}::uuid[]) as answer`,
     );
     return new Map(first(rows).answer.map(({ conversationId, head }) => [conversationId, head]));
   },

@@ -1,6 +1,7 @@
 import type { ConversationKey, ReadyConversation, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
+import { uuidArray } from "./uuid-array.ts";
 
 /** Over a connection of the sweep's own role. */
 export const createSweepStore = (sql: Sql): SweepStore => ({
@@ -23,7 +24,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
 
   async countKicks(conversations) {
     const ids = conversations.map(({ conversationId }) => conversationId);
-    await guarded(sql`select count_kicks(${sql.array(ids)}::uuid[])`);
+    await guarded(sql`select count_kicks(${uuidArray(ids)}::uuid[])`);
   },
 
   async readWeights() {
@@ -38,7 +39,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
 
   async returnRepairs(conversations) {
     const ids = conversations.map(({ conversationId }) => conversationId);
-    await guarded(sql`select return_repairs(${sql.array(ids)}::uuid[])`);
+    await guarded(sql`select return_repairs(${uuidArray(ids)}::uuid[])`);
   },
 
   async prepareMonths() {
