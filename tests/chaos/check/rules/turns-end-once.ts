@@ -10,7 +10,6 @@ export const turnsEndOnce: Rule = (facts) => {
     "turn.created",
     "turn.started",
     "turn.paused",
-    "turn.resumed",
     "attempt.superseded",
     "turn.completed",
     "turn.failed",
@@ -36,7 +35,7 @@ export const turnsEndOnce: Rule = (facts) => {
 };
 
 type Life = ReturnType<
-  typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "turn.resumed" | "attempt.superseded" | keyof typeof STATUS>
+  typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "attempt.superseded" | keyof typeof STATUS>
 >;
 
 function attempts(events: Life): string[] {
@@ -45,7 +44,7 @@ function attempts(events: Life): string[] {
     let attempt = 0;
     let isExcused = true;
     for (const event of own) {
-      if (event.type === "turn.resumed" || event.type === "attempt.superseded") isExcused = true;
+      if (event.type === "turn.paused" || event.type === "attempt.superseded") isExcused = true;
       if (event.type !== "turn.started") continue;
       const { attempt: next } = event.data as { attempt: number };
       if (next !== attempt + 1) wrong.push(`turn ${turnId}: attempt ${next} follows attempt ${attempt}`);
