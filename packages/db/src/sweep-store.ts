@@ -22,6 +22,15 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async stillReady(conversations) {
+    const ids = conversations.map(({ conversationId }) => conversationId);
+    const rows = await guarded(
+      sql<{ id: string }[]>`select id from conversations where id = any (${uuidArray(ids)}::uuid[]) and state = 'ready'`,
+    );
+    const ready = new Set(rows.map(({ id }) => id));
+    return conversations.filter(({ conversationId }) => ready.has(conversationId));
+  },
+
   async countKicks(conversations) {
     const ids = conversations.map(({ conversationId }) => conversationId);
     await guarded(sql`select count_kicks(${uuidArray(ids)}::uuid[])`);

@@ -30,11 +30,10 @@ export interface DueOrder<Name extends SharedJobName> {
 
 /** The lines in which shared orders wait, for the one who makes sure that none is missing. */
 export interface OrderLines {
-  /**
-   * Puts in line what neither waits there nor was given lately, and gives again what was given long ago. Answers the
-   * indexes of both kinds. Rejects when Redis is away.
-   */
-  ensure<Name extends SharedJobName>(name: Name, due: readonly DueOrder<Name>[]): Promise<number[]>;
-  /** Sets the weights that are not 1, by organization; all others are. Rejects when Redis is away. */
+  /** The indexes of those that neither wait in line nor were given lately. Changes nothing. Rejects when Redis is away, as all here. */
+  findMissing<Name extends SharedJobName>(name: Name, due: readonly DueOrder<Name>[]): Promise<number[]>;
+  /** Puts missing ones in line; what was given long ago is given again at once. */
+  restore<Name extends SharedJobName>(name: Name, missing: readonly DueOrder<Name>[]): Promise<void>;
+  /** Sets the weights that are not 1, by organization; all others are. */
   weigh(weights: ReadonlyMap<string, number>): Promise<void>;
 }

@@ -91,7 +91,8 @@ export function createJobQueue({ prefix, log, commandTimeoutMs = 1_000, ...addre
       });
     },
 
-    ensure: (name, due) => ask(async () => (due.length === 0 ? [] : ((await shared.get(JOBS[name].queue)?.ensure(due)) ?? []))),
+    findMissing: (name, due) => ask(async () => (await shared.get(JOBS[name].queue)?.findMissing(due)) ?? []),
+    restore: (name, missing) => ask(async () => shared.get(JOBS[name].queue)?.restore(missing)),
     weigh: (weights) => ask(async () => void (await Promise.all([...shared.values()].map((orders) => orders.weigh(weights))))),
     leave: (queue, order) => tell(queue, (orders) => orders.leave(order)),
     report: (queue, holder) => tell(queue, (orders) => orders.report(holder)),

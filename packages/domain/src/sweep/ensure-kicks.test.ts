@@ -11,40 +11,72 @@ const ready = (conversationId: string, isChild = false): ReadyConversation => ({
   graceMs: 2_000,
 });
 
-/** What the sweep asks the lines about `found`, and which of it is counted when those in `missing` were not there. */
-async function ensured(found: ReadyConversation[], missing: string[]) {
-  const asked: string[] = [];
-  const counted: string[] = [];
-  await ensureKicks({
+interface Found {
+  ready: ReadyConversation[];
+  /** Conversations that have no order. */
+  missing?: string[];
+  /** Conversations that were taken up while the sweep looked. */
+  taken?: string[];
+  redisIsAway?: boolean;
+}
+
+/** What the sweep does about conversations that it finds ready, in order. */
+async function ensured({ ready, missing = [], taken = [], redisIsAway = false }: Found): Promise<string[]> {
+  const did: string[] = [];
+  const namesOf = (keys: readonly { conversationId: string }[]) => keys.map(({ conversationId }) => conversationId).join();
+  const lookingFor = ensureKicks({
     store: {
-      findReady: async () => found,
-      countKicks: async (keys) => void counted.push(...keys.map(({ conversationId }) => conversationId)),
+      findReady: async () => ready,
+      stillReady: async (those) => those.filter(({ conversationId }) => !taken.includes(conversationId)),
+      countKicks: async (keys) => void did.push(`count ${namesOf(keys)}`),
     },
     lines: {
-      async ensure(name, due) {
-        asked.push(`${name} ${due.length} ${due[0]?.once}`);
+      async findMissing(name, due) {
+        did.push(`look ${name} ${due.length} ${due[0]?.once}`);
         return due.flatMap(({ payload }, index) => (missing.includes(payload.conversationId) ? [index] : []));
+      },
+      async restore(name, due) {
+        if (redisIsAway) throw new Error("Redis is away.");
+        did.push(`give ${name} ${namesOf(due.map(({ payload }) => payload))}`);
       },
     },
   });
-  return { asked, counted };
+  await lookingFor.catch(() => did.push("failed"));
+  return did;
 }
 
 it("asks about turns and background tasks apart, under the names that their first kicks had", async () => {
-  expect((await ensured([ready("a"), ready("b", true)], [])).asked).toEqual(["turn.run 1 a-7", "subtask.run 1 b-7"]);
+  expect(await ensured({ ready: [ready("a"), ready("b", true)] })).toEqual(["look turn.run 1 a-7", "look subtask.run 1 b-7"]);
 });
 
-it("counts what was without a kick, and nothing that merely waits for its share", async () => {
-  expect((await ensured([ready("a"), ready("b"), ready("c"), ready("d", true)], ["b", "d"])).counted).toEqual(["b", "d"]);
+it("gives and counts what is without a kick, and leaves alone what merely waits for its share", async () => {
+  const did = await ensured({ ready: [ready("a"), ready("b"), ready("c"), ready("d", true)], missing: ["b", "d"] });
+  expect(did).toEqual(["look turn.run 3 a-7", "give turn.run b", "count b", "look subtask.run 1 d-7", "give subtask.run d", "count d"]);
+});
+
+it("does not kick again what was taken up between the two looks", async () => {
+  expect(await ensured({ ready: [ready("a"), ready("b")], missing: ["a", "b"], taken: ["a"] })).toEqual([
+    "look turn.run 2 a-7",
+    "give turn.run b",
+    "count b",
+  ]);
+  expect(await ensured({ ready: [ready("a")], missing: ["a"], taken: ["a"] })).toEqual(["look turn.run 1 a-7"]);
+});
+
+it("counts nothing that could not be given, so that it does not wait longer once Redis is there", async () => {
+  expect(await ensured({ ready: [ready("a")], missing: ["a"], redisIsAway: true })).toEqual(["look turn.run 1 a-7", "failed"]);
 });
 
 it("asks about thousands in several goes, so that Redis is not held up", async () => {
   const many = Array.from({ length: 1_200 }, (_, index) => ready(`c${index}`));
-  const { asked, counted } = await ensured(many, ["c0", "c499", "c500", "c1199"]);
-  expect(asked).toEqual(["turn.run 500 c0-7", "turn.run 500 c500-7", "turn.run 200 c1000-7"]);
-  expect(counted).toEqual(["c0", "c499", "c500", "c1199"]);
-});
-
-it("asks nothing where nothing is ready", async () => {
-  expect((await ensured([], [])).asked).toEqual([]);
+  const did = await ensured({ ready: many, missing: ["c0", "c1199"] });
+  expect(did).toEqual([
+    "look turn.run 500 c0-7",
+    "give turn.run c0",
+    "count c0",
+    "look turn.run 500 c500-7",
+    "look turn.run 200 c1000-7",
+    "give turn.run c1199",
+    "count c1199",
+  ]);
 });

@@ -9,8 +9,8 @@ const TOTAL_MAX = 10_000;
 const BATCH = 500;
 
 interface EnsurePorts {
-  store: Pick<SweepStore, "findReady" | "countKicks">;
-  lines: Pick<OrderLines, "ensure">;
+  store: Pick<SweepStore, "findReady" | "stillReady" | "countKicks">;
+  lines: Pick<OrderLines, "findMissing" | "restore">;
 }
 
 /**
@@ -21,12 +21,19 @@ export async function ensureKicks({ store, lines }: EnsurePorts): Promise<void> 
   const ready = await store.findReady({ eachMax: EACH_MAX, totalMax: TOTAL_MAX });
   for (const isChild of [false, true]) {
     const those = ready.filter((one) => one.isChild === isChild);
-    for (let from = 0; from < those.length; from += BATCH) {
-      const batch = those.slice(from, from + BATCH);
-      const missing = await lines.ensure(orderNameOf(isChild), batch.map(toDueOrder));
-      if (missing.length > 0) await store.countKicks(missing.flatMap((index) => batch[index] ?? []));
-    }
+    for (let from = 0; from < those.length; from += BATCH) await ensure({ store, lines }, those.slice(from, from + BATCH), isChild);
   }
+}
+
+async function ensure({ store, lines }: EnsurePorts, batch: ReadyConversation[], isChild: boolean): Promise<void> {
+  const name = orderNameOf(isChild);
+  const indexes = await lines.findMissing(name, batch.map(toDueOrder));
+  if (indexes.length === 0) return;
+  // Most of these were taken up since they were read, and have no order for that reason.
+  const missing = await store.stillReady(indexes.flatMap((index) => batch[index] ?? []));
+  if (missing.length === 0) return;
+  await lines.restore(name, missing.map(toDueOrder));
+  await store.countKicks(missing);
 }
 
 const toDueOrder = ({ organizationId, conversationId, epoch, readyAtMs, graceMs }: ReadyConversation) => ({

@@ -20,6 +20,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     takeCompactions: never,
     returnRepairs: never,
     findReady: never,
+    stillReady: never,
     countKicks: never,
     readWeights: never,
     holdOffice: async () => true,

@@ -22,6 +22,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     takeCompactions: async () => [],
     returnRepairs: async () => undefined,
     findReady: async () => [],
+    stillReady: never,
     countKicks: async () => undefined,
     readWeights: async () => new Map(),
     prepareMonths: never,
@@ -40,7 +41,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
   };
   const weighed: { atMs: number; weights: ReadonlyMap<string, number> }[] = [];
   const lines: OrderLines = {
-    ensure: async () => [],
+    findMissing: async () => [],
+    restore: never,
     weigh: async (weights) => void weighed.push({ atMs: clock.monotonicMs(), weights }),
   };
   const ended = runSweep({ store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);

@@ -18,7 +18,9 @@ export interface SweepStore {
   takeRepairs(options: { takeovers: boolean; repairsMax: number }): Promise<ConversationKey[]>;
   /** Of each organization the conversations that have been ready longest, the oldest first. */
   findReady(options: { eachMax: number; totalMax: number }): Promise<ReadyConversation[]>;
-  /** These ready conversations were without a kick. */
+  /** Those that are ready now, too. */
+  stillReady(conversations: readonly ReadyConversation[]): Promise<ReadyConversation[]>;
+  /** These had no kick and were given one. */
   countKicks(conversations: readonly ConversationKey[]): Promise<void>;
   /** Of organizations whose share is not 1. */
   readWeights(): Promise<Map<string, number>>;

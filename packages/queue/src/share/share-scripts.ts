@@ -54,13 +54,11 @@ local function isFree(organization)
   return redis.call("HEXISTS", KEYS[2], organization) == 0 or (isRoom() and redis.call("EXISTS", KEYS[3]) == 0)
 end
 
--- Whether it stands in line only now.
 local function lineUp(order, sinceMs)
   local organization = organizationOf(order)
   local line = lineOf(organization)
-  local isNew = redis.call("ZCARD", line) < ${LINE_MAX} and redis.call("ZADD", line, "NX", sinceMs, order) == 1
+  if redis.call("ZCARD", line) < ${LINE_MAX} then redis.call("ZADD", line, "NX", sinceMs, order) end
   if redis.call("ZADD", KEYS[3], "NX", 0, organization) == 1 then count(organization, 0) end
-  return isNew
 end
 
 -- Who has the fewest places for its weight is next, beyond the room if it has none. Those with equally many take turns.
@@ -144,29 +142,42 @@ return fill()
 `;
 
 /**
- * Makes sure of orders that are due. ARGV: for each the order, the ms since when, and for how long one that has a place is not taken
- * for lost (ms). Returns the indexes of those that were missing, and orders to be given.
+ * Looks for orders that neither stand in line nor have had a place for less than their grace. Changes nothing. ARGV: for each the
+ * order and its grace (ms). Returns the indexes of those that are missing.
  */
-const ENSURE = `${COMMON}
+const MISSING = `${COMMON}
 local missing = {}
-local lost = {}
-for index = 2, #ARGV, 3 do
+for index = 2, #ARGV, 2 do
   local order = ARGV[index]
   local untilMs = redis.call("ZSCORE", KEYS[1], order)
   local isMissing
-  if not untilMs then
-    isMissing = lineUp(order, tonumber(ARGV[index + 1]))
+  if untilMs then
+    isMissing = nowMs - (tonumber(untilMs) - lastMs) >= tonumber(ARGV[index + 1])
   else
-    isMissing = nowMs - (tonumber(untilMs) - lastMs) >= tonumber(ARGV[index + 2])
-    if isMissing then
-      hold(order)
-      lost[#lost + 1] = order
-    end
+    isMissing = not redis.call("ZSCORE", lineOf(organizationOf(order)), order)
   end
-  if isMissing then missing[#missing + 1] = (index - 2) / 3 end
+  if isMissing then missing[#missing + 1] = (index - 2) / 2 end
 end
-for _, order in ipairs(fill()) do lost[#lost + 1] = order end
-return {missing, lost}
+return missing
+`;
+
+/**
+ * Gives orders that were missing: those that have a place at once, the others by way of their lines. ARGV: for each the order, and
+ * the ms since when it is due. Returns orders to be given.
+ */
+const RESTORE = `${COMMON}
+local restored = {}
+for index = 2, #ARGV, 2 do
+  local order = ARGV[index]
+  if redis.call("ZSCORE", KEYS[1], order) then
+    hold(order)
+    restored[#restored + 1] = order
+  else
+    lineUp(order, tonumber(ARGV[index + 1]))
+  end
+end
+for _, order in ipairs(fill()) do restored[#restored + 1] = order end
+return restored
 `;
 
 /** Returns how many orders stand in lines. */
@@ -176,7 +187,15 @@ for _, organization in ipairs(redis.call("ZRANGE", KEYS[3], 0, -1)) do total = t
 return total
 `;
 
-const SCRIPTS = { shareHold: HOLD, shareAsk: ASK, shareLeave: LEAVE, shareReport: REPORT, shareEnsure: ENSURE, shareWaiting: WAITING };
+const SCRIPTS = {
+  shareHold: HOLD,
+  shareAsk: ASK,
+  shareLeave: LEAVE,
+  shareReport: REPORT,
+  shareMissing: MISSING,
+  shareRestore: RESTORE,
+  shareWaiting: WAITING,
+};
 
 type Values = (string | number)[];
 
@@ -186,7 +205,8 @@ declare module "ioredis" {
     shareAsk(...values: Values): Result<[number, string[]], Context>;
     shareLeave(...values: Values): Result<string[], Context>;
     shareReport(...values: Values): Result<string[], Context>;
-    shareEnsure(...values: Values): Result<[number[], string[]], Context>;
+    shareMissing(...values: Values): Result<number[], Context>;
+    shareRestore(...values: Values): Result<string[], Context>;
     shareWaiting(...values: Values): Result<number, Context>;
   }
 }

@@ -4,12 +4,6 @@ import { queuePrefix } from "../queue-prefix.ts";
 import type { PlaceHolder, SharedOrder } from "./places.ts";
 import { defineShare } from "./share-scripts.ts";
 
-export interface DueSharedOrder {
-  order: SharedOrder;
-  sinceMs: number;
-  graceMs: number;
-}
-
 /** The places of one queue in BullMQ, and the lines before it. Each method is one command; the orders it answers are to be given now. */
 export interface Share {
   /** Takes a place, free or not. `isCrowded`: the organization's next order would have to wait. */
@@ -18,8 +12,9 @@ export interface Share {
   ask(order: SharedOrder): Promise<{ isCrowded: boolean; given: SharedOrder[] }>;
   leave(order: SharedOrder): Promise<SharedOrder[]>;
   report(holder: PlaceHolder): Promise<SharedOrder[]>;
-  /** `missing`: the indexes of those that neither waited nor were given lately. */
-  ensure(due: readonly DueSharedOrder[]): Promise<{ missing: number[]; given: SharedOrder[] }>;
+  /** The indexes of those that neither stand in line nor took their place less than `graceMs` ago. */
+  findMissing(due: readonly { order: SharedOrder; graceMs: number }[]): Promise<number[]>;
+  restore(missing: readonly { order: SharedOrder; sinceMs: number }[]): Promise<SharedOrder[]>;
   weigh(weights: ReadonlyMap<string, number>): Promise<void>;
   /** How many orders wait in lines. */
   waiting(): Promise<number>;
@@ -45,11 +40,8 @@ export function createShare(client: RedisClient, prefix: string, queue: QueueNam
     },
     leave: (order) => client.shareLeave(...given, order),
     report: ({ id, slots, orders }) => client.shareReport(...given, id, slots, ...orders),
-    async ensure(due) {
-      const values = due.flatMap(({ order, sinceMs, graceMs }) => [order, sinceMs, graceMs]);
-      const [missing, orders] = await client.shareEnsure(...given, ...values);
-      return { missing, given: orders };
-    },
+    findMissing: (due) => client.shareMissing(...given, ...due.flatMap(({ order, graceMs }) => [order, graceMs])),
+    restore: (missing) => client.shareRestore(...given, ...missing.flatMap(({ order, sinceMs }) => [order, sinceMs])),
     async weigh(all) {
       const commands = client.multi().del(weights);
       for (const [organizationId, weight] of all) commands.hset(weights, organizationId, weight);

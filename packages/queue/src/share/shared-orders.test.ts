@@ -185,29 +185,30 @@ describe("what was lost", () => {
     graceMs,
   });
 
-  test("is put in line again after Redis forgot it, the oldest first, and what is there is left alone", async () => {
+  test("is found and put in line again after Redis forgot it, the oldest first, and what is there is not missing", async () => {
     await report(10);
     const one = organization();
     const conversations = Array.from({ length: 30 }, conversation);
     for (const id of conversations) await give(one, id);
     const all = conversations.map((id, index) => ({ ...due(one, id, 60_000), sinceMs: index }));
-    expect(await queue.ensure("turn.run", all)).toEqual([]);
-    expect(await counts()).toEqual({ waiting: 9, held: 21 });
+    expect(await queue.findMissing("turn.run", all)).toEqual([]);
     await forget();
     await report(10);
-    expect(await queue.ensure("turn.run", all)).toEqual(conversations.map((_, index) => index));
+    expect(await queue.findMissing("turn.run", all)).toEqual(conversations.map((_, index) => index));
+    await queue.restore("turn.run", all.toReversed());
     expect(await counts()).toEqual({ waiting: 9, held: 21 });
     expect((await given()).map(({ conversationId }) => conversationId)).toEqual(conversations.slice(0, 9));
-    expect(await queue.ensure("turn.run", all)).toEqual([]);
+    expect(await queue.findMissing("turn.run", all)).toEqual([]);
   });
 
-  test("is given again when its place is older than the grace, whoever waits", async () => {
+  test("is missing when its place is older than the grace, and is given again whoever waits", async () => {
     await report(1);
     const [one, lost] = [organization(), conversation()];
     await give(one, lost);
     await giveMany(one, 3);
-    expect(await queue.ensure("turn.run", [due(one, lost, 60_000)])).toEqual([]);
-    expect(await queue.ensure("turn.run", [due(one, lost)])).toEqual([0]);
+    expect(await queue.findMissing("turn.run", [due(one, lost, 60_000)])).toEqual([]);
+    expect(await queue.findMissing("turn.run", [due(one, lost)])).toEqual([0]);
+    await queue.restore("turn.run", [due(one, lost)]);
     expect((await given()).map(({ conversationId }) => conversationId)).toEqual([lost, lost]);
   });
 

@@ -8,14 +8,16 @@ import type { Share } from "./share.ts";
 /** Orders of one name, given as their organizations' shares allow. Every method rejects when Redis is away. */
 export interface SharedOrders {
   add(payload: OrderPayload, options: { once: string | undefined; urgent: boolean }): Promise<void>;
-  ensure(due: readonly DueOrder<SharedJobName>[]): Promise<number[]>;
+  findMissing(due: readonly Due[]): Promise<number[]>;
+  restore(missing: readonly Due[]): Promise<void>;
   leave(order: SharedOrder): Promise<void>;
   report(holder: PlaceHolder): Promise<void>;
   weigh(weights: ReadonlyMap<string, number>): Promise<void>;
   waiting(): Promise<number>;
 }
 
-type OrderPayload = DueOrder<SharedJobName>["payload"];
+type Due = DueOrder<SharedJobName>;
+type OrderPayload = Due["payload"];
 
 /** What is known of an organization's room. Nothing is kept of one that had room when it was last heard of. */
 interface Crowd {
@@ -73,12 +75,8 @@ export function createSharedOrders(name: SharedJobName, queue: Queue, share: Sha
       const job = jobOptions(name, urgent ? undefined : once);
       await Promise.all([heard(organizationId, share.hold(order)), queue.add(name, { ...payload, order }, job)]);
     },
-    async ensure(due) {
-      const orders = due.map(({ payload, once, sinceMs, graceMs }) => ({ order: toOrder(payload, once), sinceMs, graceMs }));
-      const { missing, given } = await share.ensure(orders);
-      await give(given);
-      return missing;
-    },
+    findMissing: (due) => share.findMissing(due.map(toDue)),
+    restore: async (missing) => give(await share.restore(missing.map(toDue))),
     leave: async (order) => give(await share.leave(order)),
     report: async (holder) => give(await share.report(holder)),
     weigh: share.weigh,
@@ -88,6 +86,8 @@ export function createSharedOrders(name: SharedJobName, queue: Queue, share: Sha
 
 const toOrder = ({ organizationId, conversationId }: OrderPayload, once: string): SharedOrder =>
   `${organizationId}/${conversationId}/${once}`;
+
+const toDue = ({ payload, once, sinceMs, graceMs }: Due) => ({ order: toOrder(payload, once), sinceMs, graceMs });
 
 function payloadOf(order: SharedOrder): { organizationId: string | undefined; conversationId: string | undefined } {
   const [organizationId, conversationId] = order.split("/");

@@ -36,7 +36,7 @@ const NO_TAIL: LiveTail = {
   nudge: () => undefined,
   onNudge: async () => async () => undefined,
 };
-const NO_LINES = { ensure: async () => [], weigh: async () => undefined };
+const NO_LINES = { findMissing: async () => [], restore: async () => undefined, weigh: async () => undefined };
 const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
 
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
