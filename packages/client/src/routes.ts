@@ -453,7 +453,7 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { cardIds: string[] };
+      data: { cardIds: string[]; attempt?: number | undefined };
     }
   | {
       cursor: string;
@@ -462,7 +462,7 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { cardId: string | null };
+      data: { cardId: string | null; attempt?: number | undefined };
     }
   | {
       cursor: string;

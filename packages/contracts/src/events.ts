@@ -82,9 +82,10 @@ export interface EventData {
     | { kind: "approval"; approval: ApprovalRequest }
   );
   "card.closed": { cardId: string; outcome: CardOutcome; answer?: { answers: CheckedAnswer[] } | Decision; by?: string };
-  "turn.paused": { cardIds: string[] };
+  /** `attempt`: the one that asked. Absent in logs from before it was told. */
+  "turn.paused": { cardIds: string[]; attempt?: number };
   /** `cardId`: the last one closed, where a person closed it. */
-  "turn.resumed": { cardId: string | null };
+  "turn.resumed": { cardId: string | null; attempt?: number };
   /** A background child waits for a person. */
   "child.paused": { childId: string; agentId: string; cardIds: string[] };
   /** A summary stands for turns up to that one in the prompts from now on. Level 1 is made of turns, others of summaries. */

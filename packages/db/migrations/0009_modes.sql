@@ -267,6 +267,8 @@ $$;
 
 -- The paused turn goes on: its cards are closed, a worker is wanted.
 create function resume_turn(inout c conversations, in card uuid, out facts jsonb) language plpgsql as $$
+declare
+  asked_by int;
 begin
   c.state := 'ready';
   c.ready_at := clock_timestamp();
@@ -274,9 +276,9 @@ begin
   -- Waiting for people counts neither as an attempt nor as the turn's time.
   update turns set status = 'pending', resumed = true, give_backs = give_backs + 1, paused_at = null,
     paused_ms = paused_ms + coalesce((extract(epoch from clock_timestamp() - paused_at) * 1000)::bigint, 0)
-  where id = c.turn_id;
+  where id = c.turn_id returning attempt into asked_by;
   update executions set status = 'pending', updated_at = now() where id = c.id;
-  facts := jsonb_build_array(make_event('turn.resumed', c.id, c.turn_id, jsonb_build_object('cardId', card)));
+  facts := jsonb_build_array(make_event('turn.resumed', c.id, c.turn_id, jsonb_build_object('cardId', card, 'attempt', asked_by)));
 end $$;
 
 -- Cuts the tail off from the turn of that message on; it stays as a branch. Its background children end, as their turn is not visible

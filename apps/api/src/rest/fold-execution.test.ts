@@ -94,6 +94,13 @@ test("a pause and its answer change the status only", () => {
   expect(foldExecution(paused, fact(4, "turn.resumed", { cardId: "c" }))).toMatchObject({ status: "executing", turnId: "turn-1" });
 });
 
+test("a pause of the past has the attempt that asked, whatever attempt the row is of by now", () => {
+  const later = { ...fold(created, started), attempt: 4 };
+  const paused = foldExecution(later, fact(3, "turn.paused", { cardIds: ["c"], attempt: 1 }));
+  expect(paused.attempt).toBe(1);
+  expect(foldExecution({ ...later, status: "paused" }, fact(4, "turn.resumed", { cardId: "c", attempt: 1 })).attempt).toBe(1);
+});
+
 test("children are listed once when born and once when finished, however often it is told", () => {
   const born = fact(3, "child.created", { childId: "k", agentId: "b", agentVersion: 1, agentName: "B", mode: "sync", query: "?" });
   const done = fact(4, "child.finished", {

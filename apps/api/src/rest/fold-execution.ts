@@ -41,9 +41,9 @@ export function foldExecution(execution: Execution, event: LogEvent): Execution 
     case "attempt.superseded":
       return { ...execution, updatedAt, attempt: event.data.nextAttempt };
     case "turn.paused":
-      return { ...execution, ...NOT_OVER, updatedAt, status: "paused" };
+      return { ...execution, ...NOT_OVER, updatedAt, status: "paused", attempt: event.data.attempt ?? execution.attempt };
     case "turn.resumed":
-      return { ...execution, ...NOT_OVER, updatedAt, status: "executing" };
+      return { ...execution, ...NOT_OVER, updatedAt, status: "executing", attempt: event.data.attempt ?? execution.attempt };
     case "child.created":
       return { ...execution, updatedAt, childIds: withId(execution.childIds, event.data.childId) };
     case "child.finished":

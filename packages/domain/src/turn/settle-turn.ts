@@ -16,19 +16,19 @@ export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => 
 }
 
 async function writeEnd(ports: RunTurnPorts, run: TurnRun, end: ExecutionEnd): Promise<void> {
-  const rootId = run.active.claim.conversationId;
+  const { conversationId: rootId, turn } = run.active.claim;
   if (end.kind === "answer") {
     const usage = totalUsage(run);
     await write(ports, run, { finish: { status: "completed", reason: null, text: null, result: end.response.text, usage } });
     return;
   }
   const { cards } = end;
-  const about = { executionId: rootId, turnId: run.active.claim.turn.id };
+  const about = { executionId: rootId, turnId: turn.id };
   await write(ports, run, {
     pause: { cards },
     events: [
       ...cards.map((card): NewEvent => ({ ...about, executionId: card.executionId, type: "card.opened", data: openedData(card) })),
-      { ...about, type: "turn.paused", data: { cardIds: cards.map((card) => card.id) } },
+      { ...about, type: "turn.paused", data: { cardIds: cards.map((card) => card.id), attempt: turn.attempt } },
     ],
   });
 }
