@@ -3,6 +3,7 @@ import { type EventOf, foldText, isDurable, type LogEvent, NO_TEXT } from "@parl
 import { at, type RestEvent, type System, startSystem, tokenText } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CutReading, readCutByClient, readCutOverRest, readToRest } from "./support/cut-readers.ts";
+import { durableFrames, withoutRepeats } from "./support/durable-frames.ts";
 import { gatewayOf } from "./support/gateway-paths.ts";
 import { isType, readUntil } from "./support/read-rest.ts";
 
@@ -11,12 +12,6 @@ const SEEDS = [11, 23, 37, 59];
 const CUTS = 25;
 const ANSWERS = { joke: "It is funny.", count: tokenText(600), short: tokenText(40) };
 const JOKE = tokenText(100);
-
-/**
- * What a row lists of children is of now, also in a fact of the past; the times when things began are the row's, or the
- * log's, milliseconds apart.
- */
-const OF_NOW = { sub_executions: [], finished_sub_executions: [], created_at: null, started_at: null, duration: null };
 
 let system: System;
 let agentId: string;
@@ -62,17 +57,7 @@ afterAll(() => system.close());
 
 const durable = (events: LogEvent[]): LogEvent[] => events.filter(({ type }) => isDurable(type) && type !== "turn.snapshot");
 
-/** Frames of a fact are told again to a reader that was cut between them. */
-const durableFrames = (events: RestEvent[]): RestEvent[] => {
-  const known = new Set<string>();
-  const fresh = events.filter(({ id, type, taskId }) => {
-    const key = `${id} ${type} ${taskId}`;
-    const isNew = !known.has(key);
-    known.add(key);
-    return isNew && type !== "chunk" && type !== "snapshot";
-  });
-  return fresh.map((event) => (event.type.includes("task_") ? { ...event, data: { ...(event.data as object), ...OF_NOW } } : event));
-};
+const freshFrames = (events: RestEvent[]): RestEvent[] => durableFrames(withoutRepeats(events));
 
 describe("a reader that is never cut", () => {
   test("is told all three turns, the dispatched child and every token", () => {
@@ -108,7 +93,7 @@ describe("a reader over REST, cut at 100 random points", () => {
   test("has the durable events and cursors of a reader that is never cut", () => {
     for (const { events, cuts } of rest) {
       expect(cuts).toBe(CUTS);
-      expect(durableFrames(events)).toEqual(durableFrames(uncut.rest));
+      expect(freshFrames(events)).toEqual(freshFrames(uncut.rest));
     }
   });
 
@@ -118,7 +103,7 @@ describe("a reader over REST, cut at 100 random points", () => {
 });
 
 test("a reader over REST that comes back after all is over, wherever it stopped, is told the rest as if it had stayed", async () => {
-  const stops = [...new Set(durableFrames(uncut.rest).map(({ id }) => id))].slice(0, -1);
+  const stops = [...new Set(freshFrames(uncut.rest).map(({ id }) => id))].slice(0, -1);
   for (const stop of stops) {
     const told = gatewayOf(system.rest(1), agentId).events(conversationId, stop);
     const isEnd = (event: RestEvent) => event.type === "turn_finished" && at(event.data, "more") === false;
@@ -126,7 +111,7 @@ test("a reader over REST that comes back after all is over, wherever it stopped,
     await told.return();
     // The first frame under a cursor is the fact itself; one that follows it announces the next fact.
     const stayed = uncut.rest.slice(uncut.rest.findIndex(({ id }) => id === stop) + 1);
-    expect(durableFrames(rest)).toEqual(durableFrames(stayed));
+    expect(freshFrames(rest)).toEqual(freshFrames(stayed));
   }
 });
 

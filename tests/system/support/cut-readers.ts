@@ -1,6 +1,7 @@
 import { type Client, createClient } from "@parley/client";
 import { isTurnEnd, type LogEvent } from "@parley/contracts";
 import { eventFrames, type RestEvent, type System, startTcpSwitch } from "@parley/testkit";
+import { cutAfter } from "./cut-after.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 /** What a reader saw that was cut off again and again, and how often it was. */
@@ -20,16 +21,6 @@ interface Reading {
 
 /** About six frames. */
 const BYTES_MAX = 1_500;
-
-/** The bytes of a body up to a point that may lie anywhere, also in the middle of a frame or of a character. */
-async function* cutAfter(body: AsyncIterable<Uint8Array>, bytesMax: number, onCut: () => void): AsyncGenerator<Uint8Array> {
-  let left = bytesMax;
-  for await (const bytes of body) {
-    yield bytes.subarray(0, left);
-    left -= bytes.length;
-    if (left <= 0) return onCut();
-  }
-}
 
 /** Over REST: `GET .../events` with `Last-Event-ID`, on the replicas in turn. */
 export async function readCutOverRest({ system, agentId, conversationId, seed, cutsMax }: Reading): Promise<CutReading<RestEvent>> {
