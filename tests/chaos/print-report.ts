@@ -1,3 +1,4 @@
+import type { EventRow } from "./check/facts.ts";
 import { describePlan } from "./plan/make-plan.ts";
 import type { TrialResult } from "./trial/run-trial.ts";
 
@@ -12,6 +13,12 @@ const listed = (values: string[]): string =>
     .map(([value, count]) => `${value} ${count}`)
     .join(", ") || "none";
 
+/** How a turn ended, with its reason where it is not the answer. */
+function endOf({ type, data }: EventRow): string[] {
+  if (type === "turn.completed") return ["completed"];
+  return type === "turn.stopped" || type === "turn.failed" ? [(data as { reason: string }).reason] : [];
+}
+
 /** Trials, what was done and struck in them, and how everything ended. */
 export function reportLines(results: TrialResult[], crashes: string[], tookMs: number): string[] {
   const struck = results.flatMap((result) => result.struck);
@@ -22,7 +29,7 @@ export function reportLines(results: TrialResult[], crashes: string[], tookMs: n
     `faults      ${struck.length}: ${listed(struck.map(({ kind }) => kind))}`,
     `at points   ${listed(struck.map(({ point }) => point))}`,
     `messages    ${listed(facts.flatMap(({ messages }) => messages.map(({ state }) => state)))}`,
-    `turns       ${listed(facts.flatMap(({ turns }) => turns.map(({ status }) => status)))}`,
+    `turns       ${listed(facts.flatMap(({ events }) => events.flatMap(endOf)))}`,
     `attempts    ${listed(facts.flatMap(({ events }) => events.flatMap(({ type, data }) => (type === "attempt.superseded" ? [String((data as { reason: string }).reason)] : []))))}`,
     `crashes     ${crashes.length}`,
     `violations  ${violations}`,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch } from "@parley/testkit";
 import { startRedis } from "@parley/testkit/redis-server";
 import { startToolServer, type ToolServer } from "@parley/testkit/tool-server";
@@ -51,6 +52,17 @@ export interface Arena {
   close(): Promise<void>;
 }
 
+/** Shorter than it takes to make a connection and use it. */
+const STORM_EVERY_MS = 40;
+
+async function storm(member: Member, forMs: number): Promise<void> {
+  const untilMs = performance.now() + forMs;
+  while (performance.now() < untilMs) {
+    member.reset("postgres");
+    await sleep(STORM_EVERY_MS);
+  }
+}
+
 const ENTRIES = join(import.meta.dirname, "..", "processes");
 
 /** Starts everything and waits until it serves; where something fails, what was started before is ended. */
@@ -96,6 +108,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       if (member === undefined) throw new Error(`No process has the id ${pid}.`);
       if (kind === "kill" || kind === "terminate") return { over: member.ends() };
       if (kind === "freeze") return { over: member.sleeps(holdMs).then((span) => void frozen.push(span)) };
+      if (kind === "storm") return { over: storm(member, holdMs) };
       if (kind === "flush-redis") await flushRedis(redis.port);
       if (kind === "reset-tools") toolLine.reset();
       if (kind === "reset-postgres" || kind === "reset-redis" || kind === "reset-model") member.reset(kind.slice(6) as Link);

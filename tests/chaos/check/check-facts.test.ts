@@ -44,6 +44,11 @@ test.each<[string, string, (facts: Facts) => unknown]>([
   ["a turn is tried again without a word", "turnsEndOnce", (facts) => drop(facts, "attempt.superseded")],
   ["an attempt is skipped", "turnsEndOnce", (facts) => change(ofType(facts, "turn.started"), { data: { attempt: 2 } })],
   ["a turn of no row is in the log", "turnsEndOnce", (facts) => facts.turns.pop()],
+  [
+    "a turn failed by itself",
+    "turnsEndOnce: turn turn failed",
+    (facts) => change(ofType(facts, "turn.completed"), { type: "turn.failed", data: { reason: "internal", result: null } }),
+  ],
   ["two turns run at once", "turnsEndOnce", (facts) => change(ofType(facts, "turn.started"), { turnId: "another" })],
 
   ["an old epoch writes after a newer one", "cursorsGrow", (facts) => change(ofType(facts, "step.completed"), { atMs: STARTED_MS + 350 })],

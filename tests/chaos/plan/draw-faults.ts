@@ -11,6 +11,7 @@ const KINDS: { weight: number; kind: FaultKind }[] = [
   { weight: 3, kind: "freeze" },
   { weight: 1, kind: "terminate" },
   { weight: 2, kind: "reset-postgres" },
+  { weight: 1, kind: "storm" },
   { weight: 1, kind: "reset-redis" },
   { weight: 1, kind: "reset-model" },
   { weight: 1, kind: "reset-tools" },

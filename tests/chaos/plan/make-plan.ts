@@ -43,7 +43,7 @@ export function describePlan({ seed, conversations, faults }: Plan): string[] {
     ...acts.map(({ text, pauseMs }) => `  after ${pauseMs} ms ${text}`),
   ]);
   const strikes = faults.map(({ kind, phase, point, nth, holdMs }) => {
-    const how = kind === "freeze" ? ` for ${holdMs} ms` : "";
+    const how = kind === "freeze" || kind === "storm" ? ` for ${holdMs} ms` : "";
     return `fault: ${kind}${how} ${phase} call ${nth} of ${point}`;
   });
   return [`trial ${seed}`, ...lines, ...strikes];

@@ -3,13 +3,15 @@ export type Phase = "before" | "during" | "after";
 
 /**
  * What happens to the process or around it. `kill`: SIGKILL. `freeze`: SIGSTOP, past the lease, then SIGCONT. `terminate`: SIGTERM.
- * `reset-…`: its TCP connections there are reset. `flush-redis`: FLUSHALL. `lose`: the order never reaches Redis.
+ * `reset-…`: its TCP connections there are reset. `storm`: those to Postgres are, again and again. `flush-redis`: FLUSHALL. `lose`: the
+ * order never reaches Redis.
  */
 export type FaultKind =
   | "kill"
   | "freeze"
   | "terminate"
   | "reset-postgres"
+  | "storm"
   | "reset-redis"
   | "reset-model"
   | "reset-tools"
@@ -53,6 +55,6 @@ export interface FaultPlan {
   point: PointName;
   phase: Phase;
   nth: number;
-  /** How long a frozen process sleeps. */
+  /** How long a frozen process sleeps, or a storm lasts. */
   holdMs: number;
 }

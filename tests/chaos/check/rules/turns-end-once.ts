@@ -2,7 +2,7 @@ import { eventsOf, grouped, type Rule } from "../facts.ts";
 
 const STATUS = { "turn.completed": ["completed"], "turn.failed": ["failed", "error"], "turn.stopped": ["stopped"] } as const;
 
-/** Each turn is made once, runs alone, says so when it is tried again, and has one end, which its row agrees with. */
+/** Each turn is made once, runs alone, says so when it is tried again, and has one end, which its row agrees with and faults account for. */
 export const turnsEndOnce: Rule = (facts) => {
   const wrong: string[] = [];
   const life = eventsOf(
@@ -20,7 +20,9 @@ export const turnsEndOnce: Rule = (facts) => {
     const events = byTurn.get(id) ?? [];
     const ends = events.filter(({ type }) => type in STATUS);
     if (ends.length !== 1) wrong.push(`turn ${id} has ${ends.length} ends`);
-    for (const { type } of ends) {
+    for (const { type, data } of ends) {
+      // Faults may leave a turn without a model or without attempts, but nothing that is ours alone may go wrong.
+      if ("reason" in data && data.reason === "internal") wrong.push(`turn ${id} failed for a reason of our own`);
       const fitting: readonly string[] = STATUS[type as keyof typeof STATUS];
       if (!fitting.includes(status)) wrong.push(`turn ${id} is ${status}, and the log says ${type}`);
     }
@@ -34,9 +36,7 @@ export const turnsEndOnce: Rule = (facts) => {
   return wrong;
 };
 
-type Life = ReturnType<
-  typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "attempt.superseded" | keyof typeof STATUS>
->;
+type Life = ReturnType<typeof eventsOf<"turn.created" | "turn.started" | "turn.paused" | "attempt.superseded" | keyof typeof STATUS>>;
 
 function attempts(events: Life): string[] {
   const wrong: string[] = [];
