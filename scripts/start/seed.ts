@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { JOKER, PARLEY } from "./example-agents.ts";
 import { ApiRefusal, createGatewayApi, type GatewayApi } from "./gateway-api.ts";
 
-const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write", "approvals", "admin"];
+const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write", "approvals", "admin", "api", "rpc"];
 
 /** What scripts and the command line need to talk to this checkout's gateway: `.parley/local.json`. */
 export interface Local {

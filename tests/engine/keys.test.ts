@@ -26,6 +26,18 @@ test("a key can make no key that may do more than itself", async () => {
   await expect(make(narrow, ["admin"])).rejects.toMatchObject({ code: "missing_scope" });
   await expect(make(narrow, ["admin"], [other.id as AgentId])).rejects.toMatchObject({ code: "missing_scope" });
   expect(await make(narrow, ["admin"], [agent.id as AgentId])).toMatchObject({ agentIds: [agent.id] });
+
+  const unlimited = limited({ scopes: new Set<Scope>(["*"]) });
+  expect(await make(unlimited, ["*"])).toMatchObject({ scopes: ["*"] });
+  expect(await make(unlimited, ["mcp-client"])).toMatchObject({ scopes: ["mcp-client"] });
+  await expect(make(reader, ["*"])).rejects.toMatchObject({ code: "missing_scope" });
+  await expect(make(reader, ["mcp-client"])).rejects.toMatchObject({ code: "missing_scope" });
+});
+
+test("the scope of MCP clients stands alone", async () => {
+  const { organizationId } = world.caller;
+  const mixed = world.gateway.createKey(organizationId, { name: "mixed", scopes: ["mcp-client", "admin"] }, null);
+  await expect(mixed).rejects.toMatchObject({ code: "invalid_input" });
 });
 
 test("a key authenticates until it is revoked, and its text is nowhere in the database", async () => {

@@ -1030,7 +1030,17 @@ export type RunState = {
   branch: number;
 };
 
-export type Scope = "conversations:write" | "conversations:read" | "agents:read" | "agents:write" | "approvals" | "admin";
+export type Scope =
+  | "conversations:write"
+  | "conversations:read"
+  | "agents:read"
+  | "agents:write"
+  | "approvals"
+  | "admin"
+  | "api"
+  | "rpc"
+  | "*"
+  | "mcp-client";
 
 export type StopResult = {
   conversationId: string;

@@ -2,9 +2,28 @@ import { z } from "zod";
 import { agentId } from "./ids.ts";
 
 /** What a credential may do. An empty list grants nothing. */
-export const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write", "approvals", "admin"] as const;
-export const scope = z.enum(SCOPES);
+export const SCOPES = [
+  "conversations:read",
+  "conversations:write",
+  "agents:read",
+  "agents:write",
+  "approvals",
+  "admin",
+  /** The OpenAI-compatible routes. */
+  "api",
+  /** The same, and JSON-RPC, the dashboard's REST and events, and media. */
+  "rpc",
+] as const;
+/** Any right but `mcp-client`. */
+export const EVERY_SCOPE = "*";
+/** The MCP server's tools and nothing else: a credential that has it has no other scope. */
+export const MCP_SCOPE = "mcp-client";
+export const scope = z.enum([...SCOPES, EVERY_SCOPE, MCP_SCOPE]);
 export type Scope = z.infer<typeof scope>;
+
+/** Whether these rights hold the wanted one. */
+export const grants = (held: ReadonlySet<Scope>, wanted: Scope): boolean =>
+  held.has(wanted) || (held.has(EVERY_SCOPE) && wanted !== MCP_SCOPE);
 
 export const createKeyInput = z.object({
   name: z.string().trim().min(1).max(120),

@@ -1,4 +1,4 @@
-import { GatewayError, SCOPES, type Scope } from "@parley/contracts";
+import { EVERY_SCOPE, GatewayError, SCOPES, type Scope } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { describe, expect, test } from "vitest";
 import { appRouter } from "./app-router.ts";
@@ -7,7 +7,7 @@ import { createCallerFactory } from "./procedure.ts";
 import { ROUTES, type RouteName, routeRow } from "./registry.ts";
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
-const callerWith = (scopes: Scope[]): Caller => ({ organizationId: "o", principalId: "p", scopes: new Set(scopes), agentIds: null });
+const callerWith = (scopes: readonly Scope[]): Caller => ({ organizationId: "o", principalId: "p", scopes: new Set(scopes), agentIds: null });
 
 /** A gateway that knows one caller and must not be asked for anything else. */
 function gatewayOf(caller: Caller): { gateway: Gateway; asked: string[] } {
@@ -24,7 +24,7 @@ function gatewayOf(caller: Caller): { gateway: Gateway; asked: string[] } {
 
 type Anything = Record<string, Record<string, (input: unknown) => Promise<unknown>>>;
 
-async function codeOf(name: RouteName, credential: string | null, scopes: Scope[]) {
+async function codeOf(name: RouteName, credential: string | null, scopes: readonly Scope[]) {
   const { gateway, asked } = gatewayOf(callerWith(scopes));
   const [namespace = "", own = ""] = name.split(".");
   const procedures = createCallerFactory(appRouter)({
@@ -43,6 +43,7 @@ const guarded = (Object.keys(ROUTES) as RouteName[]).filter((name) => routeRow(n
 
 describe.each(guarded)("%s", (name) => {
   const { scope } = routeRow(name);
+  const enough = [scope].flat();
 
   test("is closed without a credential and with one that is not good", async () => {
     expect(await codeOf(name, null, [...SCOPES])).toEqual({ code: "unauthenticated", asked: [] });
@@ -50,18 +51,15 @@ describe.each(guarded)("%s", (name) => {
   });
 
   test("is closed to a key that has every scope but its own, before its input is looked at", async () => {
-    const others = SCOPES.filter((other) => other !== scope);
+    const others = SCOPES.filter((other) => !enough.includes(other));
     const code = scope === "authenticated" ? "ok" : "missing_scope";
     expect(await codeOf(name, "good", others)).toEqual({ code, asked: [] });
   });
 
-  test("is open to a key with its scope alone", async () => {
-    const { code } = await codeOf(
-      name,
-      "good",
-      SCOPES.filter((own) => own === scope),
-    );
-    expect(["ok", "invalid_input"]).toContain(code);
+  test.each(enough)("is open to a key with the scope %s alone, and to one that may do all", async (own) => {
+    for (const scopes of [SCOPES.filter((one) => one === own), [EVERY_SCOPE] as const]) {
+      expect(["ok", "invalid_input"]).toContain((await codeOf(name, "good", scopes)).code);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, grants } from "@parley/contracts";
 import type { Caller, Once } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
 import { z } from "zod";
@@ -24,7 +24,9 @@ export async function authorize(ctx: Pick<Context, "gateway" | "credential">, ro
   if (ctx.credential === null) throw new GatewayError("unauthenticated");
   const caller = await ctx.gateway.authenticate(ctx.credential);
   if (row.scope === "authenticated") return caller;
-  if (row.scope === "public" || row.scope === "admin_secret" || !caller.scopes.has(row.scope)) throw new GatewayError("missing_scope");
+  if (row.scope === "public" || row.scope === "admin_secret") throw new GatewayError("missing_scope");
+  const enough = typeof row.scope === "string" ? [row.scope] : row.scope;
+  if (!enough.some((scope) => grants(caller.scopes, scope))) throw new GatewayError("missing_scope");
   return caller;
 }
 

@@ -1,4 +1,4 @@
-import { SCOPES } from "@parley/contracts";
+import { MCP_SCOPE, SCOPES } from "@parley/contracts";
 import type { AnyTRPCProcedure } from "@trpc/server";
 import { describe, expect, test } from "vitest";
 import { appRouter } from "./app-router.ts";
@@ -25,7 +25,7 @@ describe("the registry", () => {
   });
 
   test.each(rows)("%s says what a door must know", (_name, row) => {
-    expect([...SCOPES, "authenticated", "public", "admin_secret"]).toContain(row.scope);
+    for (const known of [row.scope].flat()) expect([...SCOPES, MCP_SCOPE, "authenticated", "public", "admin_secret"]).toContain(known);
     expect(row.kind === null && row.rest === undefined).toBe(false);
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);

@@ -12,8 +12,8 @@ export interface RestRoute {
 interface RouteFacts {
   /** The tRPC procedure's kind; null where only plain HTTP offers the route. */
   kind: Kind | null;
-  /** `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. */
-  scope: Scope | "authenticated" | "public" | "admin_secret";
+  /** A list: any one of them. `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. */
+  scope: Scope | readonly Scope[] | "authenticated" | "public" | "admin_secret";
   /** The thing named by the caller that must belong to their organization, and to an agent their key may use. */
   tenant: "agent" | "conversation" | "execution" | "organization" | "none";
   /** `turn`: it may start model calls, which are metered. */

@@ -1,4 +1,15 @@
-import { type CreateKey, GatewayError, type NewApiKey, newId, newKeyId, type OrganizationId } from "@parley/contracts";
+import {
+  type CreateKey,
+  EVERY_SCOPE,
+  GatewayError,
+  grants,
+  MCP_SCOPE,
+  type NewApiKey,
+  newId,
+  newKeyId,
+  type OrganizationId,
+  type Scope,
+} from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
@@ -47,6 +58,9 @@ async function createOrganization({ organizations }: GatewayContext, { name }: {
 
 async function createKey(context: GatewayContext, organizationId: string, input: CreateKey, maker: Caller | null): Promise<NewApiKey> {
   const { name, scopes, agentIds, expiresAt } = input;
+  if (scopes.includes(MCP_SCOPE) && scopes.length > 1) {
+    throw new GatewayError("invalid_input", { issues: [{ path: ["scopes"], code: "custom", message: `${MCP_SCOPE} stands alone.` }] });
+  }
   if (maker !== null && isWider(input, maker)) throw new GatewayError("missing_scope");
   await checkOrganization(context, organizationId);
   const { apiKey, prefix, hash } = context.makeKey();
@@ -69,6 +83,8 @@ async function revokeKey({ keys }: GatewayContext, organizationId: string, keyId
 }
 
 function isWider({ scopes, agentIds }: CreateKey, maker: Caller): boolean {
-  if (scopes.some((scope) => !maker.scopes.has(scope))) return true;
+  // No key that makes keys can have the MCP scope, which stands alone; who may do all may give it.
+  const mayGive = (scope: Scope): boolean => grants(maker.scopes, scope === MCP_SCOPE ? EVERY_SCOPE : scope);
+  if (!scopes.every(mayGive)) return true;
   return maker.agentIds !== null && (agentIds === undefined || agentIds.some((id) => !mayUseAgent(maker, id)));
 }
