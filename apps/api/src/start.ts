@@ -4,6 +4,7 @@ import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { listen } from "./server.ts";
+import { createUpgrades } from "./upgrades.ts";
 import { createWebSocketDoor } from "./ws.ts";
 
 interface Api {
@@ -34,7 +35,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     limits,
     closing: closing.signal,
   };
-  const sockets = createWebSocketDoor({ ...doors, openStream: streams.through("websocket") });
+  const sockets = createUpgrades([createWebSocketDoor({ ...doors, openStream: streams.through("websocket") })]);
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import { GatewayError } from "@parley/contracts";
 import { appRouter, type Context } from "@parley/router";
 import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
@@ -8,13 +7,7 @@ import { isDeeperThan } from "./json-depth.ts";
 import { isKeepableJson, UNKEEPABLE } from "./keepable-text.ts";
 import { atMost } from "./open-streams.ts";
 import type { TrpcDependencies } from "./trpc/http.ts";
-
-export interface WebSocketDoor {
-  /** Takes over a connection that asks to become a WebSocket; any path but `/trpc` is refused. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Asks every client to go on elsewhere, and closes. */
-  close(): void;
-}
+import type { SocketDoor } from "./upgrades.ts";
 
 const PING_MS = 25_000;
 const PONG_WAIT_MS = 10_000;
@@ -45,7 +38,7 @@ interface WebSocketDependencies extends TrpcDependencies {
 }
 
 /** tRPC over WebSocket. */
-export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSocketDoor {
+export function createWebSocketDoor(dependencies: WebSocketDependencies): SocketDoor {
   const { gateway, log, attachments, openStream, limits, authenticateMs = AUTHENTICATE_MS } = dependencies;
   const { subscriptionsPerSocketMax, socketBufferBytesMax, callsPerBatchMax, bodyBytesMax, jsonDepthMax } = limits;
   const server = new WebSocketServer({ noServer: true, maxPayload: bodyBytesMax, perMessageDeflate: false });
@@ -88,12 +81,8 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): WebSoc
   });
 
   return {
+    path: "/trpc",
     upgrade(request, socket, head) {
-      const path = request.url?.split("?", 1)[0];
-      if (path !== "/trpc") {
-        socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-        return;
-      }
       server.handleUpgrade(request, socket, head, (client) => server.emit("connection", client, request));
     },
     close() {

@@ -7,6 +7,7 @@ import { createHttp } from "../http.ts";
 import { createOpenStreams } from "../open-streams.ts";
 import type { AnsweredRequest } from "../request-start.ts";
 import { listen } from "../server.ts";
+import { createUpgrades } from "../upgrades.ts";
 import { createWebSocketDoor } from "../ws.ts";
 import { createTestGateway, type TestGateway, testCaller } from "./test-gateway.ts";
 
@@ -55,11 +56,13 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
     httpRequest: (request: AnsweredRequest) => void requests.push(request),
   };
   const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
-  const sockets = createWebSocketDoor({
-    ...trpc,
-    ...(authenticateMs === undefined ? {} : { authenticateMs }),
-    openStream: streams.through("websocket"),
-  });
+  const sockets = createUpgrades([
+    createWebSocketDoor({
+      ...trpc,
+      ...(authenticateMs === undefined ? {} : { authenticateMs }),
+      openStream: streams.through("websocket"),
+    }),
+  ]);
   const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port: 0, connectionsMax: 1_000 });
   return {
     ...{ gateway, log, key, requests, connections, open, url: server.url },
