@@ -7,7 +7,12 @@ import { createCallerFactory } from "./procedure.ts";
 import { ROUTES, type RouteName, routeRow } from "./registry.ts";
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
-const callerWith = (scopes: readonly Scope[]): Caller => ({ organizationId: "o", principalId: "p", scopes: new Set(scopes), agentIds: null });
+const callerWith = (scopes: readonly Scope[]): Caller => ({
+  organizationId: "o",
+  principalId: "p",
+  scopes: new Set(scopes),
+  agentIds: null,
+});
 
 /** A gateway that knows one caller and must not be asked for anything else. */
 function gatewayOf(caller: Caller): { gateway: Gateway; asked: string[] } {
