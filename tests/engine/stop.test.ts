@@ -190,11 +190,13 @@ test("a message that comes between a stop and the end of its turn runs next: it 
     const { events, submitted } = await start(world, agent, "count");
     const { conversationId } = submitted;
     await collectUntil(events, (event) => event.type === "turn.delta");
-    // Committed, and nobody told: the holder hears of it with its next heartbeat only.
+    // The holder sleeps, so that it hears of the stop no sooner than the message is in.
+    for (const worker of world.workers) worker.freeze();
     const key = { organizationId: world.caller.organizationId, conversationId };
     expect(await world.database.conversations.stop(key, { turnId: null, clearQueue: false })).toMatchObject({ stopped: true });
     const next = await submit(world, agent, "and now", { conversationId, ...how });
     expect(next.action).toBe("queued");
+    for (const worker of world.workers) worker.thaw();
     const seen = await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === next.turnId);
     expect(ends(seen).map((event) => event.type)).toEqual(["turn.stopped", "turn.completed"]);
   }
@@ -207,9 +209,11 @@ test("a drain ordered between a stop and the end of its turn lets the queue go o
   const { conversationId } = submitted;
   const waiting = await submit(world, agent, "waiting", { conversationId });
   await collectUntil(events, (event) => event.type === "turn.delta");
+  for (const worker of world.workers) worker.freeze();
   const key = { organizationId: world.caller.organizationId, conversationId };
   await world.database.conversations.stop(key, { turnId: null, clearQueue: false });
   expect(await world.gateway.drainConversation(world.caller, conversationId)).toMatchObject({ action: "running" });
+  for (const worker of world.workers) worker.thaw();
   await logUntil(world, conversationId, (event) => isEnd(event) && event.turnId === waiting.turnId);
 });
 

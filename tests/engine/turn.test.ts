@@ -30,9 +30,10 @@ test("a message becomes a turn whose every token reaches the follower, and the a
 
 test("messages sent while a turn runs wait in line and run one after the other", async () => {
   const agent = await world.agent();
+  const { promise: bothWait, resolve: goOn } = Promise.withResolvers<void>();
   world.model.when(
     ({ lastUserText }) => lastUserText.startsWith("line "),
-    ({ lastUserText }) => ({ text: [`answer to ${lastUserText}`], firstDelayMs: 50 }),
+    ({ lastUserText }) => ({ text: [`answer to ${lastUserText}`], after: bothWait }),
   );
   const first = await world.gateway.submitAndFollow(world.caller, world.input(agent, "line 1"), { ...route, signal: leaving() });
   const { conversationId } = first.submitted;
@@ -46,6 +47,7 @@ test("messages sent while a turn runs wait in line and run one after the other",
     { action: "queued", position: 1 },
     { action: "queued", position: 2 },
   ]);
+  goOn();
   const seen = await untilRest(first.events);
   expect(seen.filter((event) => event.type === "turn.completed").map((event) => event.data.result)).toEqual([
     "answer to line 1",
