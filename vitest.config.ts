@@ -1,12 +1,18 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./scripts/test/longest-first.ts";
 
 const LONG = "tests/**/*.long.test.ts";
 
 export default defineConfig({
   test: {
     globalSetup: ["./scripts/test/global-setup.ts"],
+    setupFiles: ["./scripts/test/nothing-left-behind.ts"],
     // A process per file: what one leaves behind cannot reach the next, and ends with it.
     pool: "forks",
+    // More files than cores at once, because most wait most of their time: for leases, for a model that is slow on purpose.
+    maxWorkers: Math.min(2 * availableParallelism(), 8),
+    sequence: { sequencer: LongestFirst },
     teardownTimeout: 20_000,
     projects: [
       {
@@ -14,7 +20,6 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "bench/src/**/*.test.ts", "docs/**/*.test.ts"],
-          setupFiles: ["./scripts/test/nothing-left-behind.ts"],
         },
       },
       {
@@ -23,10 +28,6 @@ export default defineConfig({
           name: "system",
           include: ["tests/**/*.test.ts"],
           exclude: [LONG],
-          setupFiles: ["./scripts/test/nothing-left-behind.ts"],
-          // They start whole processes and measure nothing: one after the other on few cores.
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -37,9 +38,8 @@ export default defineConfig({
           // The same promises over many more trials: `npm run test:long`.
           name: "long",
           include: [LONG],
-          setupFiles: ["./scripts/test/nothing-left-behind.ts"],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           testTimeout: 1_800_000,
           hookTimeout: 60_000,
         },

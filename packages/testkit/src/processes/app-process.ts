@@ -50,11 +50,15 @@ const parsed = (line: string): LogLine => {
 /** How an app runs in production. */
 const mainOf = (app: "api" | "worker"): string => join(ROOT, "apps", app, "src", "main.ts");
 
-/** Starts one of the apps, with this environment and nothing of ours but PATH. `entry` is a file that starts it in another way. */
+/** Nothing else of our environment. Reading compiled code from where it is kept halves what a start costs: 0.5 s of processor instead of 0.9. */
+const INHERITED = ["PATH", "NODE_COMPILE_CACHE"];
+const inherited = (): NodeJS.ProcessEnv => Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
+
+/** Starts one of the apps, with this environment. `entry` is a file that starts it in another way. */
 export function startApp(app: "api" | "worker", environment: Record<string, string>, entry = mainOf(app)): AppProcess {
   const child = spawn(process.execPath, [entry], {
     cwd: ROOT,
-    env: { PATH: process.env["PATH"], NODE_ENV: "production", ...environment },
+    env: { ...inherited(), NODE_ENV: "production", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
