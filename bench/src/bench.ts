@@ -14,6 +14,7 @@ import { idle } from "./scenarios/idle.ts";
 import { noisyNeighbour } from "./scenarios/noisy-neighbour.ts";
 import { paced } from "./scenarios/paced.ts";
 import { start } from "./scenarios/start.ts";
+import { stopChildren } from "./scenarios/stop-children.ts";
 import { throughput } from "./scenarios/throughput.ts";
 
 /** In this order: weights before any load, idle streams last, because the floor's silent turns go on behind them. */
@@ -24,6 +25,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S4", handOver],
   ["S3", throughput],
   ["S5", paced],
+  ["S9", stopChildren],
   ["S12", noisyNeighbour],
   ["S7", idle],
 ];

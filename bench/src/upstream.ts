@@ -6,10 +6,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setTimeout as sleep } from "node:timers/promises";
 import { readBody } from "./services/read-body.ts";
 import { reportReady } from "./services/report-ready.ts";
+import { usageOf } from "./upstream/frames.ts";
 import { parseScript, wholeText } from "./upstream/script.ts";
-import { streamScript, usageOf } from "./upstream/stream-script.ts";
+import { streamCalls } from "./upstream/stream-calls.ts";
+import { streamScript } from "./upstream/stream-script.ts";
+import type { UpstreamCount } from "./upstream/upstream-count.ts";
 
-const count = { requests: 0, tokens: 0, open: 0 };
+const count: UpstreamCount = { requests: 0, tokens: 0, open: 0, lastLeftAtMs: 0 };
+
+interface Asked {
+  model: string;
+  stream?: boolean;
+  messages: { role: string }[];
+  tools?: { function: { name: string } }[];
+}
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" });
@@ -17,9 +27,11 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
 }
 
 async function complete(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { model, stream } = JSON.parse(await readBody(request)) as { model: string; stream?: boolean };
+  const { model, stream, messages, tools } = JSON.parse(await readBody(request)) as Asked;
   const script = parseScript(model);
   if (script === null) return sendJson(response, 400, { error: { message: "Not a script.", type: "invalid_request_error" } });
+  const tool = messages.at(-1)?.role === "tool" ? undefined : tools?.[0]?.function.name;
+  if (stream === true && script.calls !== undefined && tool !== undefined) return streamCalls(response, model, tool, script.calls);
   if (stream === true) return streamScript(response, model, script, () => void count.tokens++);
   await sleep(script.firstMs + script.gapMs * (script.tokens - 1));
   count.tokens += script.tokens;
@@ -40,7 +52,10 @@ const server = createServer((request, response) => {
     return sendJson(response, 404, { error: { message: "Not found." } });
   count.requests++;
   count.open++;
-  response.once("close", () => void count.open--);
+  response.once("close", () => {
+    count.open--;
+    if (!response.writableFinished) count.lastLeftAtMs = Date.now();
+  });
   complete(request, response).catch((error: unknown) => {
     if (response.headersSent) response.destroy();
     else sendJson(response, 400, { error: { message: String(error) } });

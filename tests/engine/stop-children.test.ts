@@ -8,9 +8,9 @@ const BOUND_MS = 2_000;
 
 let world: World;
 beforeAll(async () => {
-  // A heartbeat would be too late: they have to be told.
+  // A heartbeat would be too late, and so would be the first checkpoint at this pace: they have to be told.
   world = await openWorld({ workers: 2, leaseMs: 20_000, heartbeatMs: 2 * BOUND_MS, limits: { callsPerStepMax: CHILDREN } });
-  world.model.when(({ lastUserText }) => lastUserText.startsWith("dig"), { tokens: 100_000, delayMs: 10 });
+  world.model.when(({ lastUserText }) => lastUserText.startsWith("dig"), { tokens: 100_000, delayMs: 100 });
 });
 afterAll(() => world.close());
 
@@ -47,7 +47,7 @@ test.each([
   const children = await Promise.all([...told].map((childId) => world.gateway.getExecution(world.caller, childId)));
   for (const child of children) {
     expect(child).toMatchObject({ status: "stopped", stoppedByUser: true, usage: { modelCalls: 1, estimated: true } });
-    expect(child.usage.outputTokens).toBeGreaterThan(3);
+    expect(child.usage.outputTokens).toBeGreaterThan(0);
   }
   await expect.poll(() => stateOf(world, conversationId)).toMatchObject({ state: "idle", held: true, status: "stopped" });
   await expect.poll(() => world.engines.reduce((sum, engine) => sum + engine.activeTurns(), 0)).toBe(0);

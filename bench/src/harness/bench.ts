@@ -10,6 +10,8 @@ export interface Bench {
   /** Queues runs on a thread as we queue messages; null unless peers are measured. */
   langGraph: QueueingPeer | null;
   redisUrl: string;
+  /** The scripted model, without `/v1`. */
+  upstreamUrl: string;
   rounds: number;
   /** Divides the work of each round: 1 for a full run, more for a quick look. */
   thinning: number;

@@ -10,4 +10,9 @@ export const SCRIPTS = {
   queued: { tokens: 8, firstMs: 200, gapMs: 0 },
   /** Says nothing for longer than any measurement. */
   silent: { tokens: 1, firstMs: 900_000, gapMs: 0 },
+  /** Writes as a model does for longer than any measurement. */
+  endless: { tokens: 90_000, firstMs: 40, gapMs: 20 },
 } as const;
+
+/** Hands work to so many children at once, which all play `endless`, as it does itself once it need not wait for them. */
+export const FAN_OUT = { ...SCRIPTS.endless, calls: 20 } as const;

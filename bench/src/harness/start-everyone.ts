@@ -13,6 +13,7 @@ export interface Everyone {
   ours: Ours | null;
   langGraph: QueueingPeer | null;
   redisUrl: string;
+  upstreamUrl: string;
   stop(): Promise<void>;
 }
 
@@ -42,7 +43,7 @@ export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promis
       targets.push(peer.target);
       langGraph = peer.queueing;
     }
-    return { targets, ours, langGraph, redisUrl: services.redisUrl, stop };
+    return { targets, ours, langGraph, redisUrl: services.redisUrl, upstreamUrl: services.upstreamUrl, stop };
   } catch (error) {
     await stop();
     throw error;

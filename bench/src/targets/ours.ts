@@ -1,4 +1,5 @@
 import type { StreamRequest } from "../harness/open-stream.ts";
+import { FAN_OUT } from "../harness/scripts.ts";
 import { QUESTION, type Target } from "../harness/target.ts";
 import type { RunningProcess } from "../services/start-process.ts";
 import { type Script, scriptName } from "../upstream/script.ts";
@@ -11,6 +12,10 @@ export interface Ours extends Tenant {
   neighbour: Tenant;
   /** Conversations, of whichever organization, that run or are ready to. */
   unfinished(): Promise<number>;
+  /** How many each worker runs, of those that run any. */
+  held(): Promise<number[]>;
+  /** Another worker besides; ended by whoever started it. */
+  startWorker(): Promise<RunningProcess>;
 }
 
 /** What one organization may ask for. */
@@ -20,6 +25,9 @@ export interface Tenant {
   message(script: Script, conversationId: string): StreamRequest;
   /** Starts a turn and answers at once: the body's `id` is the conversation's. */
   start(script: Script): StreamRequest;
+  /** Starts a turn that hands work to children of that mode. */
+  fanOut(mode: "sync" | "async"): StreamRequest;
+  stop(script: Script, conversationId: string): StreamRequest;
   /** A turn of a conversation that is there already. */
   continued(script: Script, conversationId: string): StreamRequest;
   /** Follows a conversation without starting anything. */
@@ -74,6 +82,8 @@ export function createTenant({ origin, apiKey, agents, api, worker }: Wiring): T
     },
     message: (script, id) => post(script, `/gateway/conversations/${id}/messages`, { text: QUESTION, mode: "auto" }),
     start: (script) => post(script, "/invoke/async", turn()),
+    fanOut: (mode) => post(FAN_OUT, `/invoke/async?sub_tasks=${mode}`, turn()),
+    stop: (script, id) => post(script, `/gateway/conversations/${id}/stop`, {}),
     continued: (script, id) => post(script, "/gateway/invoke/stream", turn(id)),
     attach: (script, id) => ({
       method: "GET",

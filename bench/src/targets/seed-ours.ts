@@ -1,3 +1,6 @@
+import { FAN_OUT, SCRIPTS } from "../harness/scripts.ts";
+import { type Script, scriptName } from "../upstream/script.ts";
+
 const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write"];
 
 async function post(url: string, headers: Record<string, string>, body: object): Promise<unknown> {
@@ -11,27 +14,21 @@ async function post(url: string, headers: Record<string, string>, body: object):
   return JSON.parse(text);
 }
 
-/** Makes an organization, a key, and one agent per script that does nothing but answer with it. */
-export async function seedOurs(
-  origin: string,
-  adminSecret: string,
-  scripts: readonly string[],
-): Promise<{ apiKey: string; agents: Map<string, string> }> {
+/** Makes an organization, a key, one agent per script that does nothing but answer with it, and one that hands work on. */
+export async function seedOurs(origin: string, adminSecret: string): Promise<{ apiKey: string; agents: Map<string, string> }> {
   const operator = { "x-admin-secret": adminSecret };
   const organization = (await post(`${origin}/admin/organizations`, operator, { name: "Bench" })) as { id: string };
   const key = (await post(`${origin}/admin/api-keys`, operator, { organization_id: organization.id, name: "bench", scopes: SCOPES })) as {
     api_key: string;
   };
   const agents = new Map<string, string>();
-  for (const script of scripts) {
-    const created = (await post(
-      `${origin}/trpc/agent.create`,
-      { "x-api-key": key.api_key },
-      { name: script, config: { model: `custom/${script}`, mayAsk: false } },
-    )) as {
-      result: { data: { id: string } };
-    };
-    agents.set(script, created.result.data.id);
-  }
+  const create = async (script: Script, config: object = {}): Promise<void> => {
+    const name = scriptName(script);
+    const body = { name, config: { model: `custom/${name}`, mayAsk: false, ...config } };
+    const created = await post(`${origin}/trpc/agent.create`, { "x-api-key": key.api_key }, body);
+    agents.set(name, (created as { result: { data: { id: string } } }).result.data.id);
+  };
+  for (const script of Object.values(SCRIPTS)) await create(script);
+  await create(FAN_OUT, { subAgents: [{ agentId: agents.get(scriptName(SCRIPTS.endless)), mode: "auto" }] });
   return { apiKey: key.api_key, agents };
 }

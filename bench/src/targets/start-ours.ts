@@ -3,10 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
-import { SCRIPTS } from "../harness/scripts.ts";
+import { FAN_OUT } from "../harness/scripts.ts";
 import { freePort } from "../services/free-port.ts";
 import { startProcess } from "../services/start-process.ts";
-import { scriptName } from "../upstream/script.ts";
 import { createTenant, type Ours } from "./ours.ts";
 import { seedOurs } from "./seed-ours.ts";
 import type { Services } from "./started-target.ts";
@@ -46,6 +45,7 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
     ADMIN_SECRET: adminSecret,
     // All load comes from one caller.
     LIMIT_STREAMS_PER_CALLER_MAX: "1000000",
+    LIMIT_CALLS_PER_STEP_MAX: String(FAN_OUT.calls),
     EGRESS_ALLOW: new URL(services.upstreamUrl).host,
     MODEL_BASE_URL: `${services.upstreamUrl}/v1`,
     MODEL_API_KEY: "bench",
@@ -53,21 +53,27 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
   };
   const api = await startProcess("The api", [program("api")], { env, ready: { port, check: () => answers(`${origin}/health`) } });
   // The worker listens nowhere that matters here: it is ready when the first turn runs.
-  const worker = await startProcess("The worker", [program("worker")], { env, ready: { port: 0, check: () => Promise.resolve(true) } });
+  const startWorker = () =>
+    startProcess("The worker", [program("worker")], { env, ready: { port: 0, check: () => Promise.resolve(true) } });
+  const worker = await startWorker();
   const owner = postgres(ownerUrl, { max: 1 });
   const unfinished = async () => {
     const [row] = await owner<{ count: number }[]>`select count(*)::int as count from conversations where state in ('ready', 'running')`;
     return row?.count ?? 0;
+  };
+  const held = async () => {
+    const rows = await owner<{ count: number }[]>`
+      select count(*)::int as count from conversations where state = 'running' group by lease_owner`;
+    return rows.map(({ count }) => count);
   };
   const stop = async () => {
     await worker.stop();
     await api.stop();
     await owner.end();
   };
-  const scripts = Object.values(SCRIPTS).map(scriptName);
-  const tenant = async () => createTenant({ origin, ...(await seedOurs(origin, adminSecret, scripts)), api, worker });
+  const tenant = async () => createTenant({ origin, ...(await seedOurs(origin, adminSecret)), api, worker });
   try {
-    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, unfinished }, stop };
+    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, startWorker, unfinished, held }, stop };
   } catch (error) {
     await stop();
     throw error;

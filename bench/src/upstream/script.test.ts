@@ -5,6 +5,7 @@ test("a script survives its own name, behind any provider's prefix", () => {
   const script = { tokens: 64, firstMs: 40, gapMs: 20 };
   expect(parseScript(scriptName(script))).toEqual(script);
   expect(parseScript(`custom/${scriptName(script)}`)).toEqual(script);
+  expect(parseScript(scriptName({ ...script, calls: 20 }))).toEqual({ ...script, calls: 20 });
 });
 
 test("a name that is no script is told apart", () => {
