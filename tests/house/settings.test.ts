@@ -19,13 +19,14 @@ const namesIn = (cell = ""): string[] => [...cell.matchAll(/`([A-Z][A-Z0-9_]+)`/
 
 const readme = rowsOf(page("README.md"));
 const limits = rowsOf(page("docs/settings.md"));
+const identity = rowsOf(page("docs/identity.md"));
 /** Read by the scripts that start and test, not by an app. */
 const OF_SCRIPTS = ["PARLEY_NO_SYSTEM_INSTALL"];
 
 test("every variable that api or worker reads has its line in the documents, and every line is of one that is read", () => {
   const documented = [
     ...readme.flatMap((cells) => [...namesIn(cells[1]), ...namesIn(cells[4])]),
-    ...limits.flatMap((cells) => namesIn(cells[1])),
+    ...[...limits, ...identity].flatMap((cells) => namesIn(cells[1])),
   ];
   const read = new Set([...apiSettings, ...workerSettings, ...OF_SCRIPTS]);
   expect([...new Set(documented)].sort()).toEqual([...read].sort());

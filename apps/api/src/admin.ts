@@ -15,9 +15,11 @@ import { issuesOf, type RouteName, readIdempotencyKey } from "@parley/router";
 import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
 import { jsonBodyReader } from "./rest/json-body.ts";
+import type { VisitorOf } from "./visitors.ts";
 
 export interface AdminDependencies {
   gateway: Gateway;
+  visitorOf: VisitorOf;
   /** Null: nobody may use these routes. */
   adminSecret: string | null;
   limits: Pick<Limits, "bodyBytesMax" | "jsonDepthMax">;
@@ -60,11 +62,15 @@ function onceOf({ headers }: Request, route: RouteName): Once | undefined {
 }
 
 /** The operator's routes, with the admin secret: organizations and their keys. */
-export function adminRoutes({ gateway, adminSecret, limits }: AdminDependencies): Router {
+export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDependencies): Router {
   const readJsonBody = jsonBodyReader(limits);
-  const requireSecret: RequestHandler = (request, response, next) => {
+  const requireSecret: RequestHandler = async (request, response, next) => {
+    const visitor = visitorOf(request, response);
+    visitor.checkLock();
+    await visitor.count("admin", null);
     if (adminSecret === null) throw new GatewayError("admin_not_configured");
     if (!hasAdminSecret(request.headers, adminSecret)) {
+      await visitor.noteBadCredential();
       response.setHeader("www-authenticate", "AdminSecret");
       throw new GatewayError("unauthenticated");
     }

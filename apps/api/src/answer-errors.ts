@@ -2,11 +2,15 @@ import { ERRORS, GatewayError } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import { toGatewayError } from "./rest/send-error.ts";
+import type { VisitorOf } from "./visitors.ts";
 
-/** Whatever no door has answered. */
-export const answerUnmatched: RequestHandler = () => {
-  throw new GatewayError("not_found");
-};
+/** Whatever no door has answered, counted by address. */
+export const answerUnmatched =
+  (visitorOf: VisitorOf): RequestHandler =>
+  async (request, response) => {
+    await visitorOf(request, response).count("anonymous", null);
+    throw new GatewayError("not_found");
+  };
 
 /** The last handler: `{error: {code, message, request_id}}`, with `issues` where fields are wrong. Details go to the log only. */
 export const answerErrors =

@@ -5,6 +5,7 @@ import type { Request } from "express";
 
 interface Authentication {
   authenticate(credential: string): Promise<Caller>;
+  knows(credential: string): boolean;
   credentialOf(headers: Request["headers"]): string | null;
   /** The keys, wired so that one revoked here is refused here at once. */
   keys: KeyStore;
@@ -13,7 +14,7 @@ interface Authentication {
 /** Callers by their keys. */
 export function keyAuthentication(keys: KeyStore): Authentication {
   let forget = (_hash: string): void => {};
-  const authenticate = createAuthenticator({
+  const { authenticate, knows } = createAuthenticator({
     findKeyByHash: (hash) => keys.findByHash(hash),
     now: Date.now,
     onRevoked: (listener) => {
@@ -22,6 +23,7 @@ export function keyAuthentication(keys: KeyStore): Authentication {
   });
   return {
     authenticate,
+    knows,
     credentialOf: credentialFrom,
     keys: {
       findByHash: (hash) => keys.findByHash(hash),
@@ -39,5 +41,5 @@ export function keyAuthentication(keys: KeyStore): Authentication {
 /** Development: everyone is this organization, with every scope, whatever they send. */
 export function openAuthentication(keys: KeyStore, organizationId: string): Authentication {
   const caller: Caller = { organizationId, principalId: "development", scopes: new Set(SCOPES), agentIds: null };
-  return { authenticate: async () => caller, credentialOf: () => "development", keys };
+  return { authenticate: async () => caller, knows: () => true, credentialOf: () => "development", keys };
 }

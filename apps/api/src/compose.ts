@@ -3,22 +3,26 @@ import { limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
 import { createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
 import { createLiveTail } from "@parley/events";
-import { apiKeyPrefix, hashApiKey, makeApiKey } from "@parley/identity";
+import { apiKeyPrefix, createRateLimiter, hashApiKey, makeApiKey, networkList } from "@parley/identity";
 import { createJobQueue } from "@parley/queue";
+import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
-import type { Request } from "express";
 import { keyAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
+import { createVisitors, type VisitorOf } from "./visitors.ts";
 
 interface FrontRoom {
   gateway: Gateway;
-  credentialOf(headers: Request["headers"]): string | null;
+  visitorOf: VisitorOf;
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
 }
 
 /** A part that does not answer in this time is not ready. */
 const READY_MS = 2_000;
+
+/** A command of the limits that Redis does not answer in this time counts as refused, and the process counts for itself. */
+const LIMITS_TIMEOUT_MS = 250;
 
 /** Whether a part answers in time. */
 async function answers(asking: Promise<boolean>): Promise<boolean> {
@@ -61,14 +65,23 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   metrics.watchQueues(() => queue.counts());
 
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
-  const { authenticate, credentialOf, keys } =
+  const { authenticate, knows, credentialOf, keys } =
     config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
+  const limits = limitsFrom(config);
+  const counters = connectRedis(redis, { role: "producer", name: `${redis.prefix}:limits`, commandTimeoutMs: LIMITS_TIMEOUT_MS });
+  watchConnection(counters, log.child({ connection: "limits" }));
+  const { TRUSTED_PROXIES: proxies } = config;
+  const visitorOf = createVisitors({
+    ...{ authenticate, knows, credentialOf, limits },
+    limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
+    trustedProxies: proxies.length === 0 ? null : networkList(proxies),
+  });
   const { agents, conversations, executions, logs, memories, organizations, repeats } = database;
   const { gateway, watch } = createGateway(
     decorate({
       ...{ agents, conversations, executions, keys, logs, memories, organizations, repeats, tail, queue, log, authenticate, makeKey },
       clock: systemClock,
-      limits: limitsFrom(config),
+      limits,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       async checkReady() {
         const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
@@ -81,10 +94,11 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
 
   return {
     gateway,
-    credentialOf,
+    visitorOf,
     async close() {
       closing.abort();
       await watching;
+      endConnection(counters);
       await Promise.all([queue.close(), tail.close()]);
       await database.close();
     },

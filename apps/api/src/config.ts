@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
+import { identitySettings } from "@parley/identity";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
 import { z } from "zod";
@@ -32,7 +33,12 @@ const ownSettings = z
     path: ["DEFAULT_ORGANIZATION_ID"],
   });
 
-const schema = databaseSettings.extend(limitSettings.shape).extend(redisSettings.shape).extend(telemetrySettings.shape).and(ownSettings);
+const schema = databaseSettings
+  .extend(identitySettings.shape)
+  .extend(limitSettings.shape)
+  .extend(redisSettings.shape)
+  .extend(telemetrySettings.shape)
+  .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 
 /** Every variable that is read. */

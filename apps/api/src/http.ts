@@ -1,7 +1,7 @@
 import type { Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import type { Metrics } from "@parley/telemetry";
-import express, { type Express, type Request } from "express";
+import express, { type Express } from "express";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
@@ -10,6 +10,7 @@ import { operationsRoutes } from "./operations.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
 import { trpcRoutes } from "./trpc/http.ts";
+import type { VisitorOf } from "./visitors.ts";
 
 export interface HttpDependencies {
   gateway: Gateway;
@@ -17,7 +18,7 @@ export interface HttpDependencies {
   metrics: Pick<Metrics, "httpRequest" | "render">;
   attachments: Attachments;
   streams: OpenStreams;
-  credentialOf(headers: Request["headers"]): string | null;
+  visitorOf: VisitorOf;
   adminSecret: string | null;
   limits: Limits;
   /** Aborts when the process is told to stop. */
@@ -26,7 +27,7 @@ export interface HttpDependencies {
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, adminSecret, limits, closing } = dependencies;
+  const { gateway, log, metrics, streams, visitorOf, adminSecret, limits, closing } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -36,8 +37,8 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(operationsRoutes({ gateway, metrics, isStopping: () => closing.aborted }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
-  app.use(adminRoutes({ gateway, adminSecret, limits }));
-  app.use(answerUnmatched);
+  app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
+  app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));
   return app;
 }

@@ -17,7 +17,7 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const limits = limitsFrom(config);
-  const { gateway, credentialOf, close } = compose(parts);
+  const { gateway, visitorOf, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
@@ -30,7 +30,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     metrics,
     attachments,
     streams,
-    credentialOf,
+    visitorOf,
     adminSecret: config.ADMIN_SECRET ?? null,
     limits,
     closing: closing.signal,

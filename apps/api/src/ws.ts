@@ -1,6 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { GatewayError } from "@parley/contracts";
-import { appRouter, type Context } from "@parley/router";
+import { appRouter, type Context, type Visitor } from "@parley/router";
 import { applyWSSHandler, type Encoder } from "@trpc/server/adapters/ws";
 import { type WebSocket, WebSocketServer } from "ws";
 import { isDeeperThan } from "./json-depth.ts";
@@ -29,23 +28,21 @@ const jsonText = (jsonDepthMax: number): Encoder => ({
   },
 });
 
-/** The key of a connection: its first message names it as `apiKey`; a client that can set headers may do that instead. */
-const credentialOf = (request: IncomingMessage, named: string | undefined, fromHeaders: TrpcDependencies["credentialOf"]) =>
-  fromHeaders(named === undefined ? request.headers : { "x-api-key": named });
-
 interface WebSocketDependencies extends TrpcDependencies {
   authenticateMs?: number;
 }
 
 /** tRPC over WebSocket. */
 export function createWebSocketDoor(dependencies: WebSocketDependencies): SocketDoor {
-  const { gateway, log, attachments, openStream, limits, authenticateMs = AUTHENTICATE_MS } = dependencies;
+  const { gateway, log, attachments, visitorOf, openStream, limits, authenticateMs = AUTHENTICATE_MS } = dependencies;
   const { subscriptionsPerSocketMax, socketBufferBytesMax, callsPerBatchMax, bodyBytesMax, jsonDepthMax } = limits;
   const server = new WebSocketServer({ noServer: true, maxPayload: bodyBytesMax, perMessageDeflate: false });
 
-  function attach(socket: WebSocket, credential: string | null): void {
+  function attach(socket: WebSocket, visitor: Visitor): void {
     const forget = attachments.add({
-      credential,
+      get credential() {
+        return visitor.credential;
+      },
       beat: () => {
         if (socket.bufferedAmount > socketBufferBytesMax) socket.terminate();
       },
@@ -73,10 +70,11 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): Socket
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
     experimental_encoder: jsonText(jsonDepthMax),
     createContext: ({ req, res, info }): Context => {
-      const credential = credentialOf(req, info.connectionParams?.apiKey, dependencies.credentialOf);
-      attach(res, credential);
-      if (credential !== null) deadlines.get(res)?.();
-      return { gateway, log, credential, idempotencyHeader: null, openStream: atMost(subscriptionsPerSocketMax, openStream) };
+      // The first message names the key as `apiKey`; a client that can set headers may do that instead.
+      const visitor = visitorOf(req, undefined, info.connectionParams?.apiKey);
+      attach(res, visitor);
+      if (visitor.credential !== null) deadlines.get(res)?.();
+      return { gateway, log, visitor, idempotencyHeader: null, openStream: atMost(subscriptionsPerSocketMax, openStream) };
     },
   });
 

@@ -46,6 +46,10 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
     // All load comes from one caller.
     LIMIT_STREAMS_PER_CALLER_MAX: "1000000",
     LIMIT_CALLS_PER_STEP_MAX: String(FAN_OUT.calls),
+    LIMIT_READ_CALLS_MAX: "1000000000",
+    LIMIT_WRITE_CALLS_MAX: "1000000000",
+    LIMIT_TURN_CALLS_MAX: "1000000000",
+    LIMIT_STREAM_CALLS_MAX: "1000000000",
     EGRESS_ALLOW: new URL(services.upstreamUrl).host,
     MODEL_BASE_URL: `${services.upstreamUrl}/v1`,
     MODEL_API_KEY: "bench",

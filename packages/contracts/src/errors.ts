@@ -35,6 +35,7 @@ export const ERRORS = {
   body_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The body is larger than the limit." },
   message_too_large: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The message is larger than the limit." },
   unsupported_media_type: { http: 415, trpc: "UNSUPPORTED_MEDIA_TYPE", retry: false, text: "The content type is not supported." },
+  too_many_requests: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "Too many requests; try again later." },
   too_many_streams: {
     http: 429,
     trpc: "TOO_MANY_REQUESTS",

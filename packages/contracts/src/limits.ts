@@ -61,6 +61,18 @@ export const BOUNDS = {
   subscriptionsPerSocketMax: { standard: 100, floor: 1, ceiling: 1_000_000 },
   /** What one credential may follow or wait for at a time in one process, over all its connections. */
   streamsPerCallerMax: { standard: 1_000, floor: 1, ceiling: 1_000_000 },
+  /** Calls of one credential within one window, over all processes, by the bucket that a route counts against. */
+  rateWindowMs: { standard: 60_000, floor: 1_000, ceiling: 3_600_000 },
+  readCallsMax: { standard: 3_000, floor: 1, ceiling: 1_000_000_000 },
+  writeCallsMax: { standard: 1_200, floor: 1, ceiling: 1_000_000_000 },
+  turnCallsMax: { standard: 600, floor: 1, ceiling: 1_000_000_000 },
+  streamCallsMax: { standard: 1_200, floor: 1, ceiling: 1_000_000_000 },
+  adminCallsMax: { standard: 300, floor: 1, ceiling: 1_000_000_000 },
+  /** The same of one address, for calls without a good credential. */
+  anonymousCallsMax: { standard: 100, floor: 1, ceiling: 1_000_000_000 },
+  /** Bad credentials from one address within the lock's time, before all that are not known to be good are refused from there. */
+  badCredentialsMax: { standard: 20, floor: 1, ceiling: 1_000_000_000 },
+  credentialLockMs: { standard: 300_000, floor: 1_000, ceiling: 86_400_000 },
   pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
   /** What one look at a thread shows: its newest whole turns, until they have so many bytes or children. One turn is always shown. */
   threadTurnsMax: { standard: 500, floor: 1, ceiling: 10_000 },
@@ -81,3 +93,15 @@ export type Limits = Record<LimitName, number>;
 
 /** What holds where nothing is set. */
 export const LIMITS = Object.fromEntries(Object.entries(BOUNDS).map(([name, { standard }]) => [name, standard])) as Limits;
+
+/** The buckets that calls are counted in, and the bound of each. `anonymous` counts by address, the others by credential. */
+export const RATE_BUCKETS = {
+  read: "readCallsMax",
+  write: "writeCallsMax",
+  turn: "turnCallsMax",
+  stream: "streamCallsMax",
+  admin: "adminCallsMax",
+  anonymous: "anonymousCallsMax",
+} as const satisfies Record<string, LimitName>;
+
+export type RateBucket = keyof typeof RATE_BUCKETS;

@@ -12,7 +12,7 @@ interface World {
 
 function makeWorld(options: { cacheMs?: number; absentMs?: number; entriesMax?: number } = {}) {
   const world: World = { keys: new Map(), reads: [], nowMs: 1_000_000, revoke: () => {} };
-  const authenticate = createAuthenticator({
+  const { authenticate } = createAuthenticator({
     findKeyByHash: async (hash) => {
       world.reads.push(hash);
       const key = world.keys.get(hash);
@@ -83,7 +83,7 @@ describe("authenticate", () => {
 
   test("a read that failed is not remembered", async () => {
     let calls = 0;
-    const authenticate = createAuthenticator({
+    const { authenticate } = createAuthenticator({
       now: () => 0,
       findKeyByHash: async () => {
         if (++calls === 1) throw new Error("away");
@@ -109,7 +109,7 @@ describe("authenticate", () => {
     let release: (key: KeyRecord | null) => void = () => {};
     let reads = 0;
     let revoke: (hash: string) => void = () => {};
-    const authenticate = createAuthenticator({
+    const { authenticate } = createAuthenticator({
       now: () => 0,
       onRevoked: (listener) => {
         revoke = listener;

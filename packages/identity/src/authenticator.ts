@@ -50,11 +50,17 @@ const callerOf = (key: KeyRecord): Caller => ({
 const goodUntil = ({ expiresAt, revokedAt }: KeyRecord): number =>
   Math.min(...[expiresAt, revokedAt].map((at) => (at === null ? Number.POSITIVE_INFINITY : Date.parse(at))));
 
+export interface Authenticator {
+  authenticate(credential: string): Promise<Caller>;
+  /** Whether this process has seen the credential to be good not long ago. */
+  knows(credential: string): boolean;
+}
+
 /**
  * Turns a key into its caller, or throws `unauthenticated`: for a malformed, unknown, expired and revoked key alike.
  * Answers are kept for a short while, misses are read once however many wait, and expiry is checked on each use.
  */
-export function createAuthenticator(options: AuthenticatorOptions): (credential: string) => Promise<Caller> {
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { findKeyByHash, now, onRevoked, cacheMs = CACHE_MS, absentMs = ABSENT_MS, entriesMax = ENTRIES_MAX } = options;
   const entries = new Map<string, Entry>();
   const reads = new Map<string, Promise<Entry>>();
@@ -94,13 +100,16 @@ export function createAuthenticator(options: AuthenticatorOptions): (credential:
     return reading;
   }
 
-  return async function authenticate(credential) {
-    if (!isApiKey(credential)) throw new GatewayError("unauthenticated");
-    const hash = hashApiKey(credential);
-    let entry = entries.get(hash);
-    if (!entry || entry.freshUntilMs <= now()) entry = await readOnce(hash);
-    else keep(hash, entry);
-    if (!entry.caller || entry.goodUntilMs <= now()) throw new GatewayError("unauthenticated");
-    return entry.caller;
+  return {
+    async authenticate(credential) {
+      if (!isApiKey(credential)) throw new GatewayError("unauthenticated");
+      const hash = hashApiKey(credential);
+      let entry = entries.get(hash);
+      if (!entry || entry.freshUntilMs <= now()) entry = await readOnce(hash);
+      else keep(hash, entry);
+      if (!entry.caller || entry.goodUntilMs <= now()) throw new GatewayError("unauthenticated");
+      return entry.caller;
+    },
+    knows: (credential) => isApiKey(credential) && (entries.get(hashApiKey(credential))?.caller ?? null) !== null,
   };
 }

@@ -1,10 +1,11 @@
-import { EVERY_SCOPE, GatewayError, SCOPES, type Scope } from "@parley/contracts";
+import { EVERY_SCOPE, GatewayError, type RateBucket, SCOPES, type Scope } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { describe, expect, test } from "vitest";
 import { appRouter } from "./app-router.ts";
 import { toGatewayError } from "./error-shape.ts";
 import { createCallerFactory } from "./procedure.ts";
 import { ROUTES, type RouteName, routeRow } from "./registry.ts";
+import { visitorWith } from "./testing/visitor-with.ts";
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const callerWith = (scopes: readonly Scope[]): Caller => ({
@@ -29,11 +30,11 @@ function gatewayOf(caller: Caller): { gateway: Gateway; asked: string[] } {
 
 type Anything = Record<string, Record<string, (input: unknown) => Promise<unknown>>>;
 
-async function codeOf(name: RouteName, credential: string | null, scopes: readonly Scope[]) {
+async function codeOf(name: RouteName, credential: string | null, scopes: readonly Scope[], counted: RateBucket[] = []) {
   const { gateway, asked } = gatewayOf(callerWith(scopes));
   const [namespace = "", own = ""] = name.split(".");
   const procedures = createCallerFactory(appRouter)({
-    ...{ gateway, log, credential, idempotencyHeader: null },
+    ...{ gateway, log, visitor: visitorWith(gateway, credential, counted), idempotencyHeader: null },
     openStream: () => () => {},
   }) as unknown as Anything;
   try {
@@ -66,6 +67,14 @@ describe.each(guarded)("%s", (name) => {
       expect(["ok", "invalid_input"]).toContain((await codeOf(name, "good", scopes)).code);
     }
   });
+});
+
+test.each(guarded)("%s counts in its bucket whatever is asked with a good credential, also without the scope", async (name) => {
+  const counted: RateBucket[] = [];
+  await codeOf(name, "good", [], counted);
+  await codeOf(name, "good", [EVERY_SCOPE], counted);
+  await codeOf(name, "bad", [EVERY_SCOPE], counted);
+  expect(counted).toEqual([routeRow(name).rateLimit, routeRow(name).rateLimit]);
 });
 
 test("health asks for no credential", async () => {

@@ -2,7 +2,7 @@ import { GatewayError, grants } from "@parley/contracts";
 import type { Caller, Once } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
 import { z } from "zod";
-import type { Context } from "./context.ts";
+import type { Context, Visitor } from "./context.ts";
 import { countStream } from "./count-stream.ts";
 import { formatError } from "./error-shape.ts";
 import { idempotencyKey, readIdempotencyKey } from "./idempotency-key.ts";
@@ -19,10 +19,12 @@ const t = initTRPC
 
 export const { router, createCallerFactory } = t;
 
-/** Who is calling, where the route needs to know; refuses a credential that lacks the route's scope. */
-export async function authorize(ctx: Pick<Context, "gateway" | "credential">, row: RouteRow): Promise<Caller> {
-  if (ctx.credential === null) throw new GatewayError("unauthenticated");
-  const caller = await ctx.gateway.authenticate(ctx.credential);
+/** Who is calling, where the route needs to know; counts the call, and refuses a credential that lacks the route's scope. */
+export async function authorize(visitor: Visitor, row: RouteRow): Promise<Caller> {
+  const caller = await visitor.authenticate();
+  const counted = row.rateLimit === "none" ? undefined : visitor.count(row.rateLimit, caller);
+  // Mostly the count is known at once, and then nothing is waited for.
+  if (counted !== undefined) await counted;
   if (row.scope === "authenticated") return caller;
   if (row.scope === "public" || row.scope === "admin_secret") throw new GatewayError("missing_scope");
   const enough = typeof row.scope === "string" ? [row.scope] : row.scope;
@@ -45,7 +47,7 @@ const routeOf = (meta: Meta | undefined): ProcedureName => {
 
 const authorized = t.procedure.use(async ({ ctx, meta, signal, next }) => {
   const row = routeRow(routeOf(meta));
-  const caller = await authorize(ctx, row);
+  const caller = await authorize(ctx.visitor, row);
   const leaving = signal ?? NEVER;
   const proceed = () => next({ ctx: { caller, leaving } });
   return row.attaches ? countStream(proceed, { close: ctx.openStream(caller), leaving }) : proceed();

@@ -1,4 +1,4 @@
-import type { Scope } from "@parley/contracts";
+import type { RateBucket, Scope } from "@parley/contracts";
 
 type Kind = "query" | "mutation" | "subscription";
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -19,7 +19,7 @@ interface RouteFacts {
   /** `turn`: it may start model calls, which are metered. */
   metering: "turn" | "none";
   /** The bucket that the route's calls count against. */
-  rateLimit: "read" | "write" | "turn" | "stream" | "admin" | "none";
+  rateLimit: RateBucket | "none";
   /** It follows a conversation for as long as it is open; one connection may hold many such, so they are counted by caller. */
   attaches?: true;
   rest?: readonly RestRoute[];

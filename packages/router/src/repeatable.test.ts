@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { appRouter } from "./app-router.ts";
 import { toGatewayError } from "./error-shape.ts";
 import { createCallerFactory } from "./procedure.ts";
+import { visitorWith } from "./testing/visitor-with.ts";
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 const caller: Caller = { organizationId: "o", principalId: "p", scopes: new Set(SCOPES), agentIds: null };
@@ -20,7 +21,7 @@ function procedures(idempotencyHeader: string | null = null) {
         return caller;
       },
   });
-  const context = { gateway, log, credential: "good", idempotencyHeader, openStream: () => () => {} };
+  const context = { gateway, log, visitor: visitorWith(gateway, "good"), idempotencyHeader, openStream: () => () => {} };
   return { given, call: createCallerFactory(appRouter)(context) };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch } from "@parley/testkit";
+import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch, UNCOUNTED } from "@parley/testkit";
 import { startRedis } from "@parley/testkit/redis-server";
 import { startToolServer, type ToolServer } from "@parley/testkit/tool-server";
 import postgres from "postgres";
@@ -123,6 +123,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       REDIS_URL: links.redis.href.replace("http:", "redis:"),
       REDIS_PREFIX: "chaos",
       ADMIN_SECRET: adminSecret,
+      ...UNCOUNTED,
       HOST: "127.0.0.1",
       PORT: "0",
       LEASE_MS: String(LEASE_MS),

@@ -1,9 +1,9 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
-import { credentialFrom } from "@parley/identity";
 import { authorize, type OpenStream, type ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
+import type { VisitorOf } from "../visitors.ts";
 import type { Door, Handler } from "./call.ts";
 import { answerStream, decideStream } from "./card-handlers.ts";
 import {
@@ -68,8 +68,7 @@ export interface RestDependencies {
   /** Looks after all streams of the process. */
   attachments: Attachments;
   openStream: OpenStream;
-  /** The key as it was sent; null where none was. */
-  credentialOf?(headers: Request["headers"]): string | null;
+  visitorOf: VisitorOf;
   limits: Limits;
 }
 
@@ -78,13 +77,13 @@ export interface RestDependencies {
  * of `/v1/agents`, `/v1/tasks` and `/v1/memories`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
-  const { gateway, log, attachments, openStream, credentialOf = credentialFrom, limits } = dependencies;
+  const { gateway, log, attachments, openStream, visitorOf, limits } = dependencies;
   const door: Door = { gateway, log, attachments, openStream, readJsonBody: jsonBodyReader(limits), limits };
 
   async function serve(name: RestName, request: Request, response: Response): Promise<void> {
-    const credential = credentialOf(request.headers);
-    const caller = await authorize({ gateway, credential }, routeRow(name));
-    await HANDLERS[name](door, { route: name, request, response, caller, credential });
+    const visitor = visitorOf(request, response);
+    const caller = await authorize(visitor, routeRow(name));
+    await HANDLERS[name](door, { route: name, request, response, caller, credential: visitor.credential });
   }
 
   const router = Router();

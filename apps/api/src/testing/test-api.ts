@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { LIMITS, type Limits } from "@parley/contracts";
 import type { Log } from "@parley/domain";
-import { credentialFrom } from "@parley/identity";
+import { createRateLimiter, credentialFrom } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
 import { createOpenStreams } from "../open-streams.ts";
 import type { AnsweredRequest } from "../request-start.ts";
 import { listen } from "../server.ts";
 import { createUpgrades } from "../upgrades.ts";
+import { createVisitors } from "../visitors.ts";
 import { createWebSocketDoor } from "../ws.ts";
 import { createTestGateway, type TestGateway, testCaller } from "./test-gateway.ts";
 
@@ -50,7 +51,15 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
       return () => open[door as keyof typeof open]--;
     },
   });
-  const trpc = { gateway, log, attachments, streams, limits, credentialOf: credentialFrom };
+  const visitorOf = createVisitors({
+    authenticate: (credential) => gateway.authenticate(credential),
+    knows: (credential) => gateway.callers.has(credential),
+    credentialOf: credentialFrom,
+    limiter: createRateLimiter({ client: null, prefix: "test" }),
+    limits,
+    trustedProxies: null,
+  });
+  const trpc = { gateway, log, attachments, streams, limits, visitorOf };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),

@@ -2,10 +2,11 @@ import { GatewayError, type Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
 import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, type RouteName, toGatewayError } from "@parley/router";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
-import type { Request, RequestHandler } from "express";
+import type { Request, RequestHandler, Response } from "express";
 import type { Attachments } from "../attachments.ts";
 import { setRoute } from "../request-start.ts";
 import { jsonBodyReader } from "../rest/json-body.ts";
+import type { VisitorOf } from "../visitors.ts";
 import { parseQueryInput, readInput } from "./read-input.ts";
 import { serveSubscription } from "./serve-subscription.ts";
 
@@ -13,7 +14,7 @@ export interface TrpcDependencies {
   gateway: Gateway;
   log: Log;
   attachments: Attachments;
-  credentialOf(headers: Request["headers"]): string | null;
+  visitorOf: VisitorOf;
   openStream: OpenStream;
   limits: Limits;
 }
@@ -38,11 +39,11 @@ function retryAfter(errors: unknown[]): { headers?: Record<string, string> } {
 }
 
 /** tRPC over HTTP: calls, batches, and subscriptions as SSE. To be mounted at `/trpc`, before any body parser. */
-export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream, limits }: TrpcDependencies): RequestHandler {
+export function trpcRoutes({ gateway, log, attachments, visitorOf, openStream, limits }: TrpcDependencies): RequestHandler {
   const readJsonBody = jsonBodyReader(limits);
-  const contextOf = (request: Request): Context => ({
+  const contextOf = (request: Request, response: Response): Context => ({
     ...{ gateway, log, openStream },
-    credential: credentialOf(request.headers),
+    visitor: visitorOf(request, response),
     idempotencyHeader: idempotencyHeaderOf(request),
   });
 
@@ -53,7 +54,7 @@ export function trpcRoutes({ gateway, log, attachments, credentialOf, openStream
       response.setHeader("allow", [...METHODS].join(", "));
       throw new GatewayError("method_not_allowed");
     }
-    const ctx = contextOf(request);
+    const ctx = contextOf(request, response);
     if (isSubscription(path) && request.method !== "HEAD") {
       await serveSubscription(request, response, { path, ctx, attachments, readJsonBody });
       return;

@@ -35,7 +35,7 @@ export async function serveSubscription(
   // A body has to be read before the head goes out: a client may wait for the one to send the other.
   const body = request.method === "POST" ? await readInput(readJsonBody, request, response) : undefined;
   if (response.destroyed) return;
-  const stream = new SubscriptionStream({ response, credential: ctx.credential });
+  const stream = new SubscriptionStream({ response, visitor: ctx.visitor });
   const forget = attachments.add(stream);
   stream.signal.addEventListener("abort", forget, { once: true });
   try {

@@ -1,5 +1,5 @@
 import type { GatewayError } from "@parley/contracts";
-import { formatError } from "@parley/router";
+import { formatError, type Visitor } from "@parley/router";
 import { isTrackedEnvelope, TRPCError } from "@trpc/server";
 import type { Response } from "express";
 import type { Attachment } from "../attachments.ts";
@@ -17,7 +17,7 @@ const STALLED_MS = 60_000;
 
 interface Opening {
   response: Response;
-  credential: string | null;
+  visitor: Visitor;
 }
 
 /**
@@ -25,20 +25,24 @@ interface Opening {
  * streams and a timer each, which cost an idle stream more memory than its socket does.
  */
 export class SubscriptionStream implements Attachment {
-  readonly credential: string | null;
+  readonly #visitor: Visitor;
   readonly #response: Response;
   readonly #gone = new AbortController();
   #lastWriteMs = 0;
   #drained: (() => void) | undefined;
 
   /** Sends head and `connected` in one write, before anything is asked of the database. */
-  constructor({ response, credential }: Opening) {
+  constructor({ response, visitor }: Opening) {
     this.#response = response;
-    this.credential = credential;
+    this.#visitor = visitor;
     response.once("close", () => this.#close());
     response.on("drain", () => this.#drained?.());
     response.writeHead(200, HEAD);
     this.#write("event: connected\ndata: {}\n\n");
+  }
+
+  get credential(): string | null {
+    return this.#visitor.credential;
   }
 
   /** Aborts when the connection is closed, by either side. */

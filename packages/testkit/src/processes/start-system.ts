@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { BOUNDS, RATE_BUCKETS, settingOf } from "@parley/contracts";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
 import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
 import { type DatabaseServer, freshDatabase, freshRedis } from "../world/fresh-database.ts";
@@ -44,6 +45,9 @@ export interface System {
   close(): Promise<void>;
 }
 
+/** Tests ask as fast as they can, all from one address; those of the limits themselves set their own. */
+export const UNCOUNTED = Object.fromEntries(Object.values(RATE_BUCKETS).map((bound) => [settingOf(bound), String(BOUNDS[bound].ceiling)]));
+
 const many = (count: number, start: () => Promise<Replica>): Promise<Replica>[] => Array.from({ length: count }, start);
 
 /** Starts everything and waits until it serves; where something fails, what was started before is ended. */
@@ -72,6 +76,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       LEASE_MS: String(leaseMs),
       HEARTBEAT_MS: String(heartbeatMs),
       LOG_LEVEL: "info",
+      ...UNCOUNTED,
       EGRESS_ALLOW: `${model.host},${tools.host}`,
       MODEL_BASE_URL: model.url,
       ...env,

@@ -120,7 +120,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       clock: systemClock,
       log,
       limits,
-      authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }),
+      authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }).authenticate,
       makeKey: () => {
         const apiKey = makeApiKey();
         return { apiKey, prefix: apiKey.slice(0, 12), hash: hashApiKey(apiKey) };

@@ -2,10 +2,12 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LIMITS, type Limits } from "@parley/contracts";
 import type { Log } from "@parley/domain";
+import { createRateLimiter, credentialFrom } from "@parley/identity";
 import express from "express";
 import { onTestFinished } from "vitest";
 import { type Attachments, createAttachments } from "../../attachments.ts";
 import { createOpenStreams } from "../../open-streams.ts";
+import { createVisitors } from "../../visitors.ts";
 import { restRoutes } from "../rest.ts";
 import { FakeGateway } from "./fake-gateway.ts";
 
@@ -69,8 +71,17 @@ export async function startDoor(limits: Partial<Limits> = {}): Promise<DoorUnder
     },
   };
   const { through } = createOpenStreams({ perCallerMax: LIMITS.streamsPerCallerMax, onOpen: () => nothing });
+  const bounds = { ...LIMITS, ...limits };
+  const visitorOf = createVisitors({
+    authenticate: gateway.authenticate,
+    knows: (credential) => fake.callers.has(credential),
+    credentialOf: credentialFrom,
+    limiter: createRateLimiter({ client: null, prefix: "test" }),
+    limits: bounds,
+    trustedProxies: null,
+  });
   const app = express().use(
-    restRoutes({ gateway, log: silent, limits: { ...LIMITS, ...limits }, attachments: observed, openStream: through("rest") }),
+    restRoutes({ gateway, log: silent, limits: bounds, attachments: observed, openStream: through("rest"), visitorOf }),
   );
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
