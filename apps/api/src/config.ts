@@ -9,6 +9,19 @@ import { z } from "zod";
 /** Whether only this machine can reach the address. Names but `localhost` may lead anywhere. */
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 
+const isOrigin = (text: string): boolean => text === "*" || (URL.canParse(text) && new URL(text).origin === text);
+
+const origins = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  )
+  .pipe(z.array(z.string().refine(isOrigin, "must be an origin such as https://app.example.com, or *")));
+
 const ownSettings = z
   .object({
     HOST: z.string().min(1).default("127.0.0.1"),
@@ -21,6 +34,10 @@ const ownSettings = z
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
     /** Open connections of one process, streams included. */
     CONNECTIONS_MAX: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
+    /** Pages that may read answers: origins, or `*`. */
+    CORS_ORIGINS: origins,
+    /** Pages that may open WebSockets, besides the gateway's own. */
+    SOCKET_ORIGINS: origins,
     /** How long requests under way may take when the process is told to stop. */
     API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   })

@@ -5,10 +5,13 @@ import express, { type Express } from "express";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
+import { cors } from "./cors.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { operationsRoutes } from "./operations.ts";
+import type { OriginLists } from "./origins.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
+import { securityHeaders } from "./security-headers.ts";
 import { trpcRoutes } from "./trpc/http.ts";
 import type { VisitorOf } from "./visitors.ts";
 
@@ -19,6 +22,9 @@ export interface HttpDependencies {
   attachments: Attachments;
   streams: OpenStreams;
   visitorOf: VisitorOf;
+  origins: OriginLists;
+  /** Whether callers come over TLS. */
+  isTls: boolean;
   adminSecret: string | null;
   limits: Limits;
   /** Aborts when the process is told to stop. */
@@ -27,14 +33,15 @@ export interface HttpDependencies {
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, visitorOf, adminSecret, limits, closing } = dependencies;
+  const { gateway, log, metrics, streams, visitorOf, origins, isTls, adminSecret, limits, closing } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
   noteHeads(app);
-  app.use(requestStart((request) => metrics.httpRequest(request)));
-  app.use(operationsRoutes({ gateway, metrics, isStopping: () => closing.aborted }));
+  app.use(requestStart(securityHeaders({ isTls }), (request) => metrics.httpRequest(request)));
+  app.use(cors(origins));
+  app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));

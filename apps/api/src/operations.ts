@@ -1,20 +1,26 @@
 import type { Gateway } from "@parley/domain";
 import type { Metrics } from "@parley/telemetry";
 import { type RequestHandler, Router } from "express";
+import type { VisitorOf } from "./visitors.ts";
 
 export interface OperationsDependencies {
   gateway: Gateway;
   metrics: Pick<Metrics, "render">;
+  visitorOf: VisitorOf;
   /** True from the moment that the process is told to stop: balancers should send nothing more. */
   isStopping(): boolean;
 }
 
-/** For balancers and scrapers, without a credential: `/health` and `/healthz`, `/ready`, `/metrics`. */
-export function operationsRoutes({ gateway, metrics, isStopping }: OperationsDependencies): Router {
+/** For balancers and scrapers, without a credential: `/health` and `/healthz`, `/ready`, `/metrics`. And `/`, which leads to the dashboard. */
+export function operationsRoutes({ gateway, metrics, visitorOf, isStopping }: OperationsDependencies): Router {
   const health: RequestHandler = (_request, response) => {
     response.json({ status: "ok" });
   };
   return Router()
+    .get("/", async (request, response) => {
+      await visitorOf(request, response).count("anonymous", null);
+      response.redirect(302, "/app/");
+    })
     .get("/health", health)
     .get("/healthz", health)
     .get("/ready", async (_request, response) => {

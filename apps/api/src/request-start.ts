@@ -12,15 +12,6 @@ export interface AnsweredRequest {
 
 const OWN_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-const HEADERS = new Headers({
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-});
-
 /** Names the answer's route in the metrics where Express does not know it. */
 export const setRoute = (response: Response, route: string): void => {
   response.locals.route = route;
@@ -44,7 +35,7 @@ export function noteHeads(app: Express): void {
  * The first handler of every request: its id (the caller's own, where it is a plain word) and the headers that every
  * answer bears. An answer's time ends with its last byte, or when the caller leaves.
  */
-export function requestStart(onRequest: (request: AnsweredRequest) => void): RequestHandler {
+export function requestStart(headers: Headers, onRequest: (request: AnsweredRequest) => void): RequestHandler {
   function report(this: Response): void {
     const { startedMs, headMs } = this.locals;
     const isStream = String(this.getHeader("content-type")).startsWith("text/event-stream");
@@ -54,7 +45,7 @@ export function requestStart(onRequest: (request: AnsweredRequest) => void): Req
   return (request: Request, response: Response, next: NextFunction) => {
     const sent = request.headers["x-request-id"];
     response.setHeader("x-request-id", typeof sent === "string" && OWN_ID.test(sent) ? sent : randomUUID());
-    response.setHeaders(HEADERS);
+    response.setHeaders(headers);
     response.locals.startedMs = performance.now();
     response.once("close", report);
     next();

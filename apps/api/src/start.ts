@@ -3,6 +3,7 @@ import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
+import type { OriginLists } from "./origins.ts";
 import { listen } from "./server.ts";
 import { createUpgrades } from "./upgrades.ts";
 import { createWebSocketDoor } from "./ws.ts";
@@ -23,6 +24,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     perCallerMax: limits.streamsPerCallerMax,
     onOpen: (door) => metrics.streamAttached({ door }),
   });
+  const origins: OriginLists = { cors: config.CORS_ORIGINS, sockets: config.SOCKET_ORIGINS };
   const closing = new AbortController();
   const doors = {
     gateway,
@@ -31,11 +33,13 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     attachments,
     streams,
     visitorOf,
+    origins,
+    isTls: false,
     adminSecret: config.ADMIN_SECRET ?? null,
     limits,
     closing: closing.signal,
   };
-  const sockets = createUpgrades([createWebSocketDoor({ ...doors, openStream: streams.through("websocket") })]);
+  const sockets = createUpgrades([createWebSocketDoor({ ...doors, openStream: streams.through("websocket") })], origins);
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });

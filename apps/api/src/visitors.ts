@@ -54,7 +54,7 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
   }
 
   return (request, response, named) => {
-    const credential = named ?? credentialOf(request.headers);
+    const credential = credentialOf(named === undefined ? request.headers : { "x-api-key": named });
     // Most calls need no address: it is looked up where one is asked for.
     const address = (): string =>
       addressKey(clientAddress({ peer: request.socket.remoteAddress, forwardedFor: request.headers["x-forwarded-for"] }, trustedProxies));

@@ -160,6 +160,7 @@ export type ErrorCode =
   | "body_too_large"
   | "message_too_large"
   | "unsupported_media_type"
+  | "too_many_requests"
   | "too_many_streams"
   | "queue_full"
   | "model_rejected"

@@ -231,6 +231,7 @@ export const ROUTES = {
   "system.whoami": { kind: "query", scope: "authenticated", tenant: "none", ...read },
   "system.health": { ...operation, kind: "query" },
 
+  "operations.home": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/") },
   "operations.health": { ...operation, rest: rest("GET", "/health", "/healthz") },
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },

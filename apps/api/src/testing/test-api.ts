@@ -5,6 +5,7 @@ import { createRateLimiter, credentialFrom } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
 import { createOpenStreams } from "../open-streams.ts";
+import type { OriginLists } from "../origins.ts";
 import type { AnsweredRequest } from "../request-start.ts";
 import { listen } from "../server.ts";
 import { createUpgrades } from "../upgrades.ts";
@@ -25,6 +26,7 @@ interface TestSettings {
   gateway?: TestGateway;
   limits?: Partial<Limits>;
   authenticateMs?: number;
+  origins?: Partial<OriginLists>;
 }
 
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
@@ -59,19 +61,23 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
     limits,
     trustedProxies: null,
   });
+  const origins: OriginLists = { cors: [], sockets: [], ...settings.origins };
   const trpc = { gateway, log, attachments, streams, limits, visitorOf };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),
   };
-  const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", closing: closing.signal });
-  const sockets = createUpgrades([
-    createWebSocketDoor({
-      ...trpc,
-      ...(authenticateMs === undefined ? {} : { authenticateMs }),
-      openStream: streams.through("websocket"),
-    }),
-  ]);
+  const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", origins, isTls: false, closing: closing.signal });
+  const sockets = createUpgrades(
+    [
+      createWebSocketDoor({
+        ...trpc,
+        ...(authenticateMs === undefined ? {} : { authenticateMs }),
+        openStream: streams.through("websocket"),
+      }),
+    ],
+    origins,
+  );
   const server = await listen({ app, upgrade: sockets.upgrade, host: "127.0.0.1", port: 0, connectionsMax: 1_000 });
   return {
     ...{ gateway, log, key, requests, connections, open, url: server.url },
