@@ -11,7 +11,7 @@ import { checkCommands } from "./commands/check-commands.ts";
  *
  *     COMMANDS_SEED=… COMMANDS_PATH=… COMMANDS_REPLAY=… npx vitest run tests/engine/commands.test.ts
  */
-const { COMMANDS_SEED: seed = "20", COMMANDS_RUNS: runs = "250", COMMANDS_PATH: path, COMMANDS_REPLAY: replayPath } = process.env;
+const { COMMANDS_SEED: seed = "20", COMMANDS_RUNS: runs = "150", COMMANDS_PATH: path, COMMANDS_REPLAY: replayPath } = process.env;
 
 const TIMEOUT_MS = 600_000;
 

@@ -13,7 +13,7 @@ export interface Trials {
   replayPath?: string | undefined;
 }
 
-const COMMANDS_MAX = 40;
+const COMMANDS_MAX = 50;
 
 /** Draws lists of commands and performs each on a conversation of its own. Throws with the shortest list that goes wrong, and its seed. */
 export async function checkCommands({ seed, runs, path, replayPath }: Trials): Promise<void> {

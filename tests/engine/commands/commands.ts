@@ -92,6 +92,16 @@ const replies = commands(said, (what) => ({
   perform: (c, stage) => engine.reply(c, stage, what),
 }));
 const kills = plain({ name: "freeze the worker until its lease is over", isPossible: isAtWork, perform: engine.kill });
+/** The same, and another worker goes on with the turn. */
+const takeOvers = plain({
+  name: "freeze the worker and let another take over",
+  isPossible: isAtWork,
+  async perform(c, stage) {
+    await engine.kill(c, stage);
+    await engine.sweep(c, stage);
+    while (stage.orders.waiting() > 0) await engine.deliver(c, stage);
+  },
+});
 const wakes = commands(fc.record({ choice, said }), (what) => ({
   name: "wake a frozen worker",
   isPossible: ({ frozen }) => frozen > 0,
@@ -111,26 +121,28 @@ const lateCards = commands(choice, (index) => ({
   perform: (c, stage) => engine.outlastCard(c, stage, index),
 }));
 
+/** What is not possible at its turn costs nothing, so that what is rarely possible is drawn often. */
 const WEIGHTS: [fc.Arbitrary<Command>, times: number][] = [
-  [messages, 9],
-  [deliveries, 7],
-  [replies, 5],
-  [decisions, 3],
+  [replies, 14],
+  [deliveries, 12],
+  [decisions, 10],
+  [messages, 8],
+  [wakes, 4],
+  [shutdowns, 3],
+  [kills, 2],
+  [takeOvers, 3],
   [stops, 2],
   [drains, 2],
   [edits, 2],
   [changes, 2],
-  [kills, 1],
-  [wakes, 1],
-  [shutdowns, 1],
-  [sweeps, 1],
+  [sweeps, 2],
+  [lateCards, 2],
   [flushes, 1],
   [cancels, 1],
   [clears, 1],
   [repeats, 1],
   [latenesses, 1],
-  [lateCards, 1],
 ];
 
-/** Everything that may happen to a conversation; what happens often in life more often. */
+/** Everything that may happen to a conversation. */
 export const ALL_COMMANDS = WEIGHTS.flatMap(([arbitrary, times]) => Array.from({ length: times }, () => arbitrary));
