@@ -19,10 +19,10 @@ const journal = planOf(2, "call:helper; say:40:10", { kind: "kill", point: "mode
 /** Its first order is lost. */
 const outbox = planOf(3, "say:5", { kind: "lose", point: "outbox", phase: "before", nth: 1 });
 
-async function violationsOf(options: Partial<Parameters<typeof startArena>[0]>, plans: Plan[], restMs: number): Promise<string[]> {
+async function violationsOf(options: Partial<Parameters<typeof startArena>[0]>, plans: Plan[], stuckMs: number): Promise<string[]> {
   const arena: Arena = await startArena({ slots: plans.length, apis: 1, workers: 2, ...options });
   try {
-    const results = await runTrials(arena, plans, { restMs });
+    const results = await runTrials(arena, plans, { stuckMs });
     expect(results.map(({ struck }) => struck.length)).toEqual(plans.map(() => 1));
     return results.flatMap(({ violations }) => violations);
   } finally {

@@ -7,7 +7,7 @@ import { runTrials } from "./run-trials.ts";
 
 const SLOTS = 8;
 /** Kicks that are given again wait twice as long each time. */
-const REST_MS = 60_000;
+const STUCK_MS = 60_000;
 const PROGRESS_EVERY = 25;
 
 const { values } = parseArgs({
@@ -34,7 +34,7 @@ async function run(arena: Arena): Promise<boolean> {
   const startedMs = performance.now();
   let done = 0;
   const results = await runTrials(arena, plans(), {
-    restMs: REST_MS,
+    stuckMs: STUCK_MS,
     onResult(result) {
       done += 1;
       if (result.violations.length > 0) print(violationLines(result));

@@ -11,7 +11,8 @@ interface Resting {
   marker: string;
   caller: Caller;
   ledger: Ledger;
-  restMs: number;
+  /** How long nothing may happen before what is left counts as stuck: a busy machine is slow, but not idle. */
+  stuckMs: number;
 }
 
 interface Unrest {
@@ -23,24 +24,33 @@ interface Unrest {
   queued: number;
   inbox: number;
   cardsOpen: number;
+  /** Changes with everything that is written to its log. */
+  head: string;
 }
 
 const LOOK_MS = 150;
+/** In all, as often as `stuckMs`: what goes on for ever is not at rest either. */
+const PATIENCE = 8;
 /** Looks in a row that have to find nothing. */
 const QUIET_LOOKS = 2;
 
 /**
  * Waits until nothing of the trial is on its way any more, and does what only a caller can do: releases a held queue, decides
- * what is asked. Gives what is still not at rest when the time is over.
+ * what is asked. Gives what is not at rest though nothing has happened for that long, or things happen without an end.
  */
-export async function bringToRest({ sql, organizationId, marker, caller, ledger, restMs }: Resting): Promise<string[]> {
-  const untilMs = performance.now() + restMs;
+export async function bringToRest({ sql, organizationId, marker, caller, ledger, stuckMs }: Resting): Promise<string[]> {
+  const untilMs = performance.now() + PATIENCE * stuckMs;
+  let seen = "";
+  let sinceMs = performance.now();
   let quiet = 0;
   for (;;) {
     const restless = await unrest(sql, await conversationsOf(sql, { organizationId, marker }));
     quiet = restless.length === 0 ? quiet + 1 : 0;
     if (quiet === QUIET_LOOKS) return [];
-    if (performance.now() > untilMs) return restless.map(describe);
+    const now = JSON.stringify(restless);
+    if (now !== seen) sinceMs = performance.now();
+    if (performance.now() > Math.min(untilMs, sinceMs + stuckMs)) return restless.map(describe);
+    seen = now;
     for (const one of restless) await attend(one, caller, ledger);
     await sleep(LOOK_MS);
   }
@@ -49,6 +59,7 @@ export async function bringToRest({ sql, organizationId, marker, caller, ledger,
 const unrest = (sql: postgres.Sql, ids: string[]): Promise<Unrest[]> => sql<Unrest[]>`
   select * from (
     select id, parent_conversation_id as "parentId", state, held, drain_at is not null as "isDraining", cards_open as "cardsOpen",
+      head_epoch || '-' || head_n as head,
       (select count(*)::int from messages m where m.conversation_id = c.id and m.state in ('queued', 'running')) as queued,
       (select count(*)::int from inbox i where i.conversation_id = c.id) as inbox
     from conversations c where id in ${sql(ids)}) found

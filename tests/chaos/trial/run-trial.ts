@@ -20,15 +20,15 @@ export interface TrialResult {
 }
 
 export interface TrialOptions {
-  /** How long everything may take to come to rest once the callers have nothing more to say. */
-  restMs: number;
+  /** How long nothing may happen, once the callers have nothing more to say, before what is left counts as stuck. */
+  stuckMs: number;
 }
 
 /** A process that woke does what it was about to do at once. */
 const WAKING_MS = 300;
 
 /** Runs a plan in a slot: what the callers do and the faults meanwhile, then rest, then the judgement. */
-export async function runTrial(arena: Arena, slot: Slot, plan: Plan, { restMs }: TrialOptions): Promise<TrialResult> {
+export async function runTrial(arena: Arena, slot: Slot, plan: Plan, { stuckMs }: TrialOptions): Promise<TrialResult> {
   const { organizationId } = slot;
   const { marker } = plan;
   const { sql } = arena;
@@ -40,7 +40,7 @@ export async function runTrial(arena: Arena, slot: Slot, plan: Plan, { restMs }:
   await Promise.all(
     plan.conversations.map((conversation) => perform(conversation, openTalk({ slot, agent: conversation.agent, caller, ledger }))),
   );
-  const resting = { sql, organizationId, marker, caller, ledger, restMs };
+  const resting = { sql, organizationId, marker, caller, ledger, stuckMs };
   let unrest = await bringToRest(resting);
   await faults.over();
   faults.disarm();
