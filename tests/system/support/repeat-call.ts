@@ -26,14 +26,18 @@ async function factsOf(answer: RestAnswer, isFirst: (data: unknown) => boolean):
   async function* bytes() {
     yield new TextEncoder().encode(answer.text);
   }
+  let last: string | null = null;
   for await (const { id, event, data } of eventFrames(bytes())) {
+    // The first of two frames about one fact stands under the cursor before: here a piece of text has been there, there it has not.
+    const under = id === last ? null : id;
+    last = id;
     if (data === "" || event === "connected") continue;
     const value: unknown = JSON.parse(data);
     if (event === "serialized-error") return { code: String(at(value, "data", "code")) };
     const type = at(value, "type");
     if (type === "error") return { code: String(at(value, "data", "code")) };
     if (type === "connected" || PIECES.has(type)) continue;
-    facts.push(isFirst(value) ? same(at(value, "data")) : [id, type]);
+    facts.push(isFirst(value) ? same(at(value, "data")) : [under, type]);
   }
   return { ok: facts };
 }

@@ -9,7 +9,7 @@ export interface SocketAnswer {
 
 /** A socket spoken to by hand, so that it can say what no client would. */
 export interface TrpcSocket {
-  /** The first answer to the call; of a subscription the first that is no mere start. */
+  /** The first answer to the call; of a subscription the first that is no mere start. Rejects where the socket is closed before. */
   call(method: "query" | "mutation" | "subscription", path: string, input: unknown): Promise<SocketAnswer>;
   /** Sends a frame as it is. */
   send(frame: string | Uint8Array): void;
@@ -23,9 +23,12 @@ export interface TrpcSocket {
 /** Opens a socket with this key, or with none. */
 export async function openTrpcSocket(url: string, apiKey: string | null): Promise<TrpcSocket> {
   const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc${apiKey === null ? "" : "?connectionParams=1"}`);
-  const waiting = new Map<number, (answer: SocketAnswer) => void>();
+  const waiting = new Map<number, PromiseWithResolvers<SocketAnswer>>();
   const closed = new Promise<number>((resolve) => {
-    socket.once("close", (code) => resolve(code));
+    socket.once("close", (code) => {
+      resolve(code);
+      for (const { reject } of waiting.values()) reject(new Error(`The gateway closed the socket, with ${code}.`));
+    });
   });
   let lastId = 0;
   socket.on("error", () => {});
@@ -34,21 +37,21 @@ export async function openTrpcSocket(url: string, apiKey: string | null): Promis
     if (text === "PING") return socket.send("PONG");
     const answer = JSON.parse(text) as SocketAnswer & { id: number };
     if (answer.result?.type === "started") return;
-    waiting.get(answer.id)?.(answer);
+    waiting.get(answer.id)?.resolve(answer);
   });
   await once(socket, "open");
   if (apiKey !== null) socket.send(JSON.stringify({ method: "connectionParams", data: { apiKey } }));
   return {
-    call(method, path, input) {
+    async call(method, path, input) {
+      if (socket.readyState !== WebSocket.OPEN) throw new Error(`The socket was closed, with ${await closed}.`);
       const id = ++lastId;
-      return new Promise((resolve) => {
-        waiting.set(id, (answer) => {
-          waiting.delete(id);
-          if (method === "subscription" && !answer.error) socket.send(JSON.stringify({ id, method: "subscription.stop" }));
-          resolve(answer);
-        });
-        socket.send(JSON.stringify({ id, jsonrpc: "2.0", method, params: { path, input } }));
-      });
+      const call = Promise.withResolvers<SocketAnswer>();
+      waiting.set(id, call);
+      socket.send(JSON.stringify({ id, jsonrpc: "2.0", method, params: { path, input } }));
+      const answer = await call.promise;
+      waiting.delete(id);
+      if (method === "subscription" && !answer.error) socket.send(JSON.stringify({ id, method: "subscription.stop" }));
+      return answer;
     },
     send: (frame) => socket.send(frame),
     next: async () => {
