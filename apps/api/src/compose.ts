@@ -1,9 +1,17 @@
 import { createHash } from "node:crypto";
 import { limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
-import { createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
+import { type Administration, createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
 import { createLiveTail } from "@parley/events";
-import { apiKeyPrefix, createRateLimiter, hashApiKey, makeApiKey, networkList } from "@parley/identity";
+import {
+  apiKeyPrefix,
+  createMessageWindow,
+  createRateLimiter,
+  hashApiKey,
+  type MessageWindow,
+  makeApiKey,
+  networkList,
+} from "@parley/identity";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
@@ -13,7 +21,9 @@ import { createVisitors, type VisitorOf } from "./visitors.ts";
 
 interface FrontRoom {
   gateway: Gateway;
+  administration: Administration;
   visitorOf: VisitorOf;
+  window: MessageWindow;
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
 }
@@ -76,10 +86,30 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
-  const { agents, conversations, executions, logs, memories, organizations, repeats } = database;
-  const { gateway, watch } = createGateway(
+  const window = createMessageWindow({
+    ...{ client: counters, prefix: redis.prefix },
+    ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
+  });
+  const { agents, compactions, conversations, executions, logs, memories, organizations, repeats } = database;
+  const { gateway, administration, watch } = createGateway(
     decorate({
-      ...{ agents, conversations, executions, keys, logs, memories, organizations, repeats, tail, queue, log, authenticate, makeKey },
+      ...{
+        agents,
+        compactions,
+        conversations,
+        executions,
+        keys,
+        logs,
+        memories,
+        organizations,
+        repeats,
+        tail,
+        queue,
+        log,
+        authenticate,
+        makeKey,
+      },
+      administration: database.administration,
       clock: systemClock,
       limits,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
@@ -94,7 +124,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
 
   return {
     gateway,
+    administration,
     visitorOf,
+    window,
     async close() {
       closing.abort();
       await watching;

@@ -38,6 +38,8 @@ const ownSettings = z
     CORS_ORIGINS: origins,
     /** Pages that may open WebSockets, besides the gateway's own. */
     SOCKET_ORIGINS: origins,
+    /** How often a JSON-RPC socket is told that it is alive. */
+    RPC_HEARTBEAT_MS: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
     /** How long requests under way may take when the process is told to stop. */
     API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   })

@@ -11,6 +11,8 @@ import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
+import type { RpcDoor } from "./rpc/method.ts";
+import { rpcRoutes } from "./rpc/rpc-http.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { trpcRoutes } from "./trpc/http.ts";
 import type { VisitorOf } from "./visitors.ts";
@@ -27,13 +29,14 @@ export interface HttpDependencies {
   isTls: boolean;
   adminSecret: string | null;
   limits: Limits;
+  rpc: RpcDoor;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, visitorOf, origins, isTls, adminSecret, limits, closing } = dependencies;
+  const { gateway, log, metrics, streams, visitorOf, origins, isTls, adminSecret, limits, closing, rpc } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -44,6 +47,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
+  app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));

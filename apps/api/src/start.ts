@@ -4,6 +4,7 @@ import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import type { OriginLists } from "./origins.ts";
+import { createRpcSocketDoor } from "./rpc/rpc-socket-door.ts";
 import { listen } from "./server.ts";
 import { createUpgrades } from "./upgrades.ts";
 import { createWebSocketDoor } from "./ws.ts";
@@ -18,7 +19,7 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const limits = limitsFrom(config);
-  const { gateway, visitorOf, close } = compose(parts);
+  const { gateway, administration, visitorOf, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
@@ -26,7 +27,9 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   });
   const origins: OriginLists = { cors: config.CORS_ORIGINS, sockets: config.SOCKET_ORIGINS };
   const closing = new AbortController();
+  const rpc = { gateway, administration, log, limits, window };
   const doors = {
+    rpc,
     gateway,
     log,
     metrics,
@@ -39,7 +42,14 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     limits,
     closing: closing.signal,
   };
-  const sockets = createUpgrades([createWebSocketDoor({ ...doors, openStream: streams.through("websocket") })], origins);
+  const openStream = streams.through("websocket");
+  const sockets = createUpgrades(
+    [
+      createWebSocketDoor({ ...doors, openStream }),
+      createRpcSocketDoor({ ...doors, ...rpc, openStream, heartbeatMs: config.RPC_HEARTBEAT_MS }),
+    ],
+    origins,
+  );
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });

@@ -1,3 +1,4 @@
+export * from "./administration.ts";
 export * from "./agent.ts";
 export * from "./api-key.ts";
 export * from "./card.ts";

@@ -57,6 +57,10 @@ export const BOUNDS = {
   socketBufferBytesMax: { standard: 4_194_304, floor: 65_536, ceiling: 1_073_741_824 },
   /** Calls in one request; each may be a query of its own. */
   callsPerBatchMax: { standard: 20, floor: 1, ceiling: 1_000 },
+  rpcCallsPerBatchMax: { standard: 50, floor: 1, ceiling: 1_000 },
+  /** JSON-RPC calls of one credential within the window, over all its sockets and requests. */
+  rpcCallsPerWindowMax: { standard: 60, floor: 1, ceiling: 100_000 },
+  rpcWindowMs: { standard: 60_000, floor: 100, ceiling: 3_600_000 },
   /** What one WebSocket may follow or wait for at a time. */
   subscriptionsPerSocketMax: { standard: 100, floor: 1, ceiling: 1_000_000 },
   /** What one credential may follow or wait for at a time in one process, over all its connections. */

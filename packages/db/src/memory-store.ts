@@ -24,6 +24,8 @@ export const createMemoryStore = (sql: Sql): MemoryStore => ({
 
   delete: (organizationId, memoryId, agentIds) => call<boolean>(sql, "delete_memory", { organizationId, memoryId, agentIds }),
 
+  forget: (onlooker, which) => call<number>(sql, "forget_memories", { ...onlooker, ...which }),
+
   recall: ({ organizationId, conversationId }, { words, turnsMax }) =>
     call<RecalledTurn[]>(sql, "recall_turns", { organizationId, conversationId, words, turnsMax }),
 });

@@ -1,4 +1,5 @@
 import type {
+  AdministrationStore,
   AgentStore,
   CompactionStore,
   ConversationStore,
@@ -11,6 +12,7 @@ import type {
   TurnStore,
   UsageStore,
 } from "@parley/domain";
+import { createAdministrationStore } from "./administration-store.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { createCompactionStore } from "./compaction-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
@@ -27,6 +29,7 @@ import { createTurnStore } from "./turn-store.ts";
 import { createUsageStore } from "./usage-store.ts";
 
 export interface Database {
+  administration: AdministrationStore;
   agents: AgentStore;
   compactions: CompactionStore;
   conversations: ConversationStore;
@@ -51,6 +54,7 @@ export function openDatabase(options: ConnectOptions): Database {
   const sql = connect(options);
   const within = inOrganization(sql);
   return {
+    administration: createAdministrationStore(sql),
     agents: createAgentStore(within),
     compactions: createCompactionStore(sql),
     conversations: admitFairly(createConversationStore(sql), options.pool),

@@ -1,3 +1,5 @@
+import { administer } from "./administration/administer.ts";
+import type { Administration } from "./administration/administration.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
@@ -15,6 +17,7 @@ import { manageMemories } from "./memory/manage-memories.ts";
 /** The front door's use cases, and the loop that keeps its readers whole. */
 export interface FrontDoor {
   gateway: Gateway;
+  administration: Administration;
   /** Looks after the attached readers until the signal aborts. */
   watch(signal: AbortSignal): Promise<void>;
   /** Readers attached to this process. */
@@ -40,6 +43,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...manageKeys(context),
       ...manageMemories(context),
     },
+    administration: administer(context),
     watch: followers.watch,
     attached: followers.count,
   };

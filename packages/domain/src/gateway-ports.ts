@@ -1,7 +1,9 @@
 import type { Limits } from "@parley/contracts";
+import type { AdministrationStore } from "./administration/administration-store.ts";
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { Clock } from "./clock.ts";
+import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
 import type { RepeatStore } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
@@ -15,7 +17,9 @@ import type { MemoryStore } from "./memory/memory-store.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
+  administration: AdministrationStore;
   agents: AgentStore;
+  compactions: Pick<CompactionStore, "mark">;
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;

@@ -1,3 +1,5 @@
+export * from "./administration/administration.ts";
+export * from "./administration/administration-store.ts";
 export * from "./agent/agent-store.ts";
 export * from "./billing/usage-store.ts";
 export * from "./clock.ts";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { ERRORS, type ErrorCode, type ErrorIssue, GatewayError } from "@parley/contracts";
+import type { Log } from "@parley/domain";
 import { TRPCError, type TRPCErrorShape } from "@trpc/server";
 import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { ZodError } from "zod";
@@ -52,16 +53,28 @@ export function toGatewayError(thrown: unknown): GatewayError {
   return new GatewayError("internal", { cause });
 }
 
-/** Builds what goes to the caller, and logs what must not: the details of an `internal` failure. */
-export function formatError(opts: { error: TRPCError; path: string | undefined; ctx: Context | undefined }): GatewayErrorShape {
-  const error = toGatewayError(opts.error);
+interface Failed {
+  log: Log | undefined;
+  /** What was called. */
+  path: string | undefined;
+}
+
+/** What a caller is told of a failure, and the log what a caller must not be told: the details of an `internal` one. */
+export function errorData(error: GatewayError, { log, path }: Failed): ErrorData {
   const row = ERRORS[error.code];
   const data: ErrorData = { code: error.code, httpStatus: row.http, retry: row.retry };
   if (error.retryAfterSeconds !== undefined) data.retryAfterSeconds = error.retryAfterSeconds;
   if (error.issues !== undefined) data.issues = error.issues;
   if (error.code === "internal") {
     data.logId = randomUUID();
-    opts.ctx?.log.error({ logId: data.logId, path: opts.path, error: error.cause ?? error, detail: error.detail }, "A procedure failed");
+    log?.error({ logId: data.logId, path, error: error.cause ?? error, detail: error.detail }, "A procedure failed");
   }
-  return { message: error.message, code: TRPC_ERROR_CODES_BY_KEY[row.trpc], data };
+  return data;
+}
+
+/** The same as tRPC's clients know it. */
+export function formatError(opts: { error: TRPCError; path: string | undefined; ctx: Context | undefined }): GatewayErrorShape {
+  const error = toGatewayError(opts.error);
+  const data = errorData(error, { log: opts.ctx?.log, path: opts.path });
+  return { message: error.message, code: TRPC_ERROR_CODES_BY_KEY[ERRORS[error.code].trpc], data };
 }

@@ -19,16 +19,26 @@ const t = initTRPC
 
 export const { router, createCallerFactory } = t;
 
-/** Who is calling, where the route needs to know; counts the call, and refuses a credential that lacks the route's scope. */
-export async function authorize(visitor: Visitor, row: RouteRow): Promise<Caller> {
+/** Whether the caller has the scope that a route asks for: any one of them where it names several. */
+export function hasScope(caller: Caller, { scope }: Pick<RouteRow, "scope">): boolean {
+  if (scope === "authenticated") return true;
+  if (scope === "public" || scope === "admin_secret") return false;
+  return [scope].flat().some((one) => grants(caller.scopes, one));
+}
+
+/** Who is calling, where the route needs to know; counts the call. Whether the caller has the route's scope is not looked at. */
+export async function admit(visitor: Visitor, { rateLimit }: Pick<RouteRow, "rateLimit">): Promise<Caller> {
   const caller = await visitor.authenticate();
-  const counted = row.rateLimit === "none" ? undefined : visitor.count(row.rateLimit, caller);
+  const counted = rateLimit === "none" ? undefined : visitor.count(rateLimit, caller);
   // Mostly the count is known at once, and then nothing is waited for.
   if (counted !== undefined) await counted;
-  if (row.scope === "authenticated") return caller;
-  if (row.scope === "public" || row.scope === "admin_secret") throw new GatewayError("missing_scope");
-  const enough = typeof row.scope === "string" ? [row.scope] : row.scope;
-  if (!enough.some((scope) => grants(caller.scopes, scope))) throw new GatewayError("missing_scope");
+  return caller;
+}
+
+/** The same, and refuses a credential that lacks the route's scope. */
+export async function authorize(visitor: Visitor, row: RouteRow): Promise<Caller> {
+  const caller = await admit(visitor, row);
+  if (!hasScope(caller, row)) throw new GatewayError("missing_scope");
   return caller;
 }
 

@@ -26,7 +26,7 @@ interface RouteFacts {
 }
 
 /** Whatever changes something takes an idempotency key: repeated under one key, a call gets the first answer. */
-type Repeating = { mutating: true; idempotency: "key" } | { mutating: false; idempotency: "natural" };
+export type Repeating = { mutating: true; idempotency: "key" } | { mutating: false; idempotency: "natural" };
 
 /** What must be known of a route before any door may offer it. */
 export type RouteRow = RouteFacts & Repeating;
@@ -235,6 +235,9 @@ export const ROUTES = {
   "operations.health": { ...operation, rest: rest("GET", "/health", "/healthz") },
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
+
+  /** Any number of methods, each with a row of its own in `RPC_METHODS`. `/ws` is the same over a socket. */
+  "rpc.call": { ...read, kind: null, scope: "authenticated", tenant: "none", rest: rest("POST", "/rpc") },
 
   "admin.createOrganization": { ...write, ...administration, tenant: "none", rest: rest("POST", "/admin/organizations") },
   "admin.createKey": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/api-keys") },

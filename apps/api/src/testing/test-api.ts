@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { LIMITS, type Limits } from "@parley/contracts";
-import type { Log } from "@parley/domain";
-import { createRateLimiter, credentialFrom } from "@parley/identity";
+import type { Administration, Log } from "@parley/domain";
+import { createMessageWindow, createRateLimiter, credentialFrom } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
 import { createOpenStreams } from "../open-streams.ts";
 import type { OriginLists } from "../origins.ts";
 import type { AnsweredRequest } from "../request-start.ts";
+import { createRpcSocketDoor } from "../rpc/rpc-socket-door.ts";
 import { listen } from "../server.ts";
 import { createUpgrades } from "../upgrades.ts";
 import { createVisitors } from "../visitors.ts";
@@ -27,10 +28,14 @@ interface TestSettings {
   limits?: Partial<Limits>;
   authenticateMs?: number;
   origins?: Partial<OriginLists>;
+  heartbeatMs?: number;
+  administration?: Partial<Administration>;
 }
 
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
-export async function startTestApi({ lookEveryMs = 50, gateway = createTestGateway(), authenticateMs, ...settings }: TestSettings = {}) {
+export async function startTestApi(given: TestSettings = {}) {
+  const { lookEveryMs = 50, gateway = createTestGateway(), authenticateMs, heartbeatMs = 30_000, ...settings } = given;
+  const administration = (settings.administration ?? {}) as Administration;
   const log = createTestLog();
   const limits = { ...LIMITS, ...settings.limits };
   const key = `key-${randomUUID()}`;
@@ -67,7 +72,12 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),
   };
-  const app = createHttp({ ...trpc, metrics, adminSecret: "operator-secret", origins, isTls: false, closing: closing.signal });
+  const window = createMessageWindow({
+    ...{ client: null, prefix: "test" },
+    ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
+  });
+  const rpc = { gateway, administration, log, limits, window };
+  const app = createHttp({ ...trpc, rpc, metrics, adminSecret: "operator-secret", origins, isTls: false, closing: closing.signal });
   const sockets = createUpgrades(
     [
       createWebSocketDoor({
@@ -75,6 +85,7 @@ export async function startTestApi({ lookEveryMs = 50, gateway = createTestGatew
         ...(authenticateMs === undefined ? {} : { authenticateMs }),
         openStream: streams.through("websocket"),
       }),
+      createRpcSocketDoor({ ...trpc, ...rpc, openStream: streams.through("websocket"), heartbeatMs }),
     ],
     origins,
   );

@@ -1,4 +1,5 @@
 import type { AgentStore } from "../agent/agent-store.ts";
+import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
@@ -25,6 +26,7 @@ export interface RepeatableCall extends Repeater {
 /** The stores that a use case may write to, all within one transaction. */
 export interface TransactionStores {
   agents: AgentStore;
+  compactions: CompactionStore;
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;

@@ -45,6 +45,11 @@ export interface MemoryStore {
   list(organizationId: string, filter: ListMemories & { agentIds: string[] | null; words: SearchWord[] | null }): Promise<Page<Memory>>;
   /** False where there is none such, learned by one of these agents. */
   delete(organizationId: string, memoryId: string, agentIds: string[] | null): Promise<boolean>;
+  /** Forgets these, or all that an agent has learned, or all, as far as these agents have learned them. Answers how many. */
+  forget(
+    onlooker: { organizationId: string; agentIds: string[] | null },
+    which: { memoryIds: string[] | null; agentId: string | null },
+  ): Promise<number>;
   /** Earlier turns of the conversation's current branch, best first; the one under way is left out. */
   recall(key: ConversationKey, query: { words: SearchWord[]; turnsMax: number }): Promise<RecalledTurn[]>;
 }

@@ -1,0 +1,74 @@
+import { agentId, listMemoriesInput, type Memory, type MemoryFigures, memoryId, memoryScope } from "@parley/contracts";
+import { z } from "zod";
+import { type MethodsOf, method, type RpcCall } from "../method.ts";
+import { checkLimit, partOf, partShape } from "../part.ts";
+
+const entry = ({ id, text, scope, scopeId, agentId, tainted, conversationId, turnNumber, createdAt }: Memory) => ({
+  ...{ id, content: text, memoryType: scope, trustLevel: tainted ? "external" : "learned", agentId, scopeId, conversationId, turnNumber },
+  createdAt: Date.parse(createdAt),
+});
+
+const figures = ({ total, tainted, embedded, conversations, bytes, oldest, byScope, byAgent }: MemoryFigures) => ({
+  totalEntries: total,
+  byType: byScope,
+  byTrustLevel: { learned: total - tainted, external: tainted },
+  byAgent,
+  totalSessions: conversations,
+  embeddedEntries: embedded,
+  dbSizeBytes: bytes,
+  oldestCreatedAt: oldest === null ? null : Date.parse(oldest),
+});
+
+const ofAgent = { agent_id: agentId.optional() };
+const browseShape = { ...partShape, ...ofAgent, memory_type: memoryScope.optional() };
+
+interface Browse {
+  offset: number;
+  limit: number;
+  agent_id?: string | undefined;
+  memory_type?: z.output<typeof memoryScope> | undefined;
+}
+
+/** Newest first. */
+async function browse({ administration, caller, limits }: RpcCall, { offset, limit, agent_id, memory_type }: Browse) {
+  checkLimit(limit, limits);
+  const { items, total } = await administration.listMemories(caller, { offset, limit, agentId: agent_id, scope: memory_type });
+  return { entries: items.map(entry), ...partOf({ offset, limit }, { shown: items.length, total }) };
+}
+
+export const memory = {
+  /** Best first. */
+  "memory.search": method(
+    { query: z.string().min(1).max(1_000), limit: z.int().positive().max(100).default(10), ...ofAgent },
+    async ({ gateway, caller, limits }, { query, limit, agent_id }) => {
+      checkLimit(limit, limits);
+      const { items } = await gateway.listMemories(caller, listMemoriesInput.parse({ query, perPage: limit, agentId: agent_id }));
+      return { results: items.map(entry) };
+    },
+  ),
+
+  "memory.inspect": method({ id: memoryId.optional() }, async ({ administration, caller }, { id }) =>
+    id === undefined
+      ? { stats: figures(await administration.memoryFigures(caller, {})) }
+      : { entry: entry(await administration.getMemory(caller, id)) },
+  ),
+
+  "memory.stats": method(ofAgent, async ({ administration, caller }, { agent_id }) =>
+    figures(await administration.memoryFigures(caller, { agentId: agent_id })),
+  ),
+
+  "memory.browse": method(browseShape, browse),
+
+  "memory.export": method(browseShape, browse),
+
+  "memory.delete": method({ ids: z.array(memoryId).min(1).max(1_000) }, async ({ administration, caller, once }, { ids }) => {
+    const { forgotten } = await administration.forgetMemories(caller, { memoryIds: ids }, once);
+    const total = new Set(ids).size;
+    return { deleted: forgotten, failed: total - forgotten, total };
+  }),
+
+  "memory.flush": method(ofAgent, async ({ administration, caller, once }, { agent_id }) => {
+    const { forgotten } = await administration.forgetMemories(caller, { agentId: agent_id }, once);
+    return { flushed: true, entriesRemoved: forgotten, scope: { tenantId: caller.organizationId, agentId: agent_id ?? null } };
+  }),
+} satisfies MethodsOf<"memory">;

@@ -1,0 +1,108 @@
+import {
+  type Card,
+  type Cursor,
+  type Execution,
+  GatewayError,
+  type LogEvent,
+  type SubmitInput,
+  type SubmitResult,
+} from "@parley/contracts";
+import { trackMessage, waitsBehindCard } from "@parley/router";
+import { CLIENT_LEFT } from "../client-left.ts";
+import { foldExecution } from "../rest/fold-execution.ts";
+import type { RpcCall } from "./method.ts";
+
+/** What is told of a turn's events while it is waited for. */
+export interface TurnEars {
+  submitted(submitted: SubmitResult): Promise<void>;
+  event(conversationId: string, event: LogEvent): Promise<void>;
+}
+
+interface Run {
+  input: SubmitInput;
+  /** Never beyond the limit. */
+  waitMs?: number | undefined;
+  ears?: TurnEars;
+}
+
+/** What became of a message: the end or the pause of its turn, or that it is still to come. */
+export interface TurnAnswer {
+  response: string;
+  tokensUsed: { input: number; output: number; total: number };
+  finishReason: string;
+  /** A conversation's id, by its other name. */
+  sessionKey: string;
+  conversationId: string;
+  turnId: string | null;
+  messageId: string;
+  status: Execution["status"] | "cancelled";
+  /** Of a turn that has not ended as it should. */
+  reason: string | null;
+  /** Where to go on following. */
+  cursor: string;
+  replayed: boolean;
+  /** What a paused turn waits for. */
+  cards?: Card[];
+}
+
+/** Submits a message and waits for its turn's end or pause. The turn does not depend on it: whoever stops waiting loses nothing. */
+export async function runTurn(call: RpcCall, { input, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
+  const { gateway, caller, peer, limits, method, once } = call;
+  const close = peer.openStream(caller);
+  const over = new AbortController();
+  const bound = setTimeout(() => over.abort(CLIENT_LEFT), Math.min(waitMs, ears ? limits.streamMs : limits.syncWaitMs));
+  try {
+    const following = await gateway.submitAndFollow(
+      caller,
+      { ...input, idempotencyKey: once?.key },
+      { route: once?.route ?? method, signal: AbortSignal.any([peer.leaving, over.signal]) },
+    );
+    const { submitted } = following;
+    await ears?.submitted(submitted);
+    const pending = { ...following.execution, status: "pending", result: null, reason: null, turnId: submitted.turnId } as const;
+    if (await waitsBehindCard(gateway, caller, following)) return answerOf(pending, submitted, submitted.cursor);
+    const track = trackMessage(submitted);
+    let execution = following.execution;
+    let cursor: string = following.cursor;
+    for await (const event of following.events) {
+      execution = foldExecution(execution, event);
+      cursor = event.cursor;
+      await ears?.event(submitted.conversationId, event);
+      const standing = track(event);
+      if (standing === "left") return { ...answerOf(pending, submitted, cursor), status: "cancelled", finishReason: "cancelled" };
+      if (standing !== "ended") continue;
+      return { ...answerOf(execution, submitted, cursor), ...(await openCards(call, execution)) };
+    }
+    // The connection ends, or this process does: the same call with its key comes back to the same turn.
+    if (peer.leaving.aborted) throw new GatewayError("stream_ended");
+    return answerOf(pending, submitted, cursor);
+  } finally {
+    clearTimeout(bound);
+    close();
+  }
+}
+
+async function openCards({ gateway, caller }: RpcCall, { status, conversationId }: Execution): Promise<{ cards?: Card[] }> {
+  if (status !== "paused") return {};
+  return { cards: (await gateway.getRunState(caller, conversationId)).cards };
+}
+
+const answerOf = (execution: Execution, submitted: SubmitResult, cursor: Cursor | string): TurnAnswer => {
+  const { conversationId, messageId, replayed } = submitted;
+  const { inputTokens: inward, outputTokens: outward } = execution.usage;
+  const isPending = execution.status === "pending";
+  return {
+    response: execution.result ?? "",
+    tokensUsed: isPending ? { input: 0, output: 0, total: 0 } : { input: inward, output: outward, total: inward + outward },
+    finishReason: finishReasonOf(execution),
+    ...{ sessionKey: conversationId, conversationId, turnId: execution.turnId, messageId },
+    ...{ status: execution.status, reason: execution.reason, cursor, replayed },
+  };
+};
+
+function finishReasonOf({ status, reason }: Pick<Execution, "status" | "reason">): string {
+  if (status === "completed") return "stop";
+  if (reason === "steps_exhausted") return "max_steps";
+  if (reason === "budget") return "budget_exceeded";
+  return status === "failed" ? "error" : status;
+}
