@@ -8,7 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
-import { createHttpTools } from "@parley/tools";
+import { createHttpTools, toolSecrets } from "@parley/tools";
 import type { Config } from "./config.ts";
 import { handlers } from "./handlers.ts";
 
@@ -44,7 +44,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
   const tail = createLiveTail({ ...redis, prefix, log, onLost: () => metrics.publishLost() });
   const queue = createJobQueue({ ...redis, prefix, log });
   const providers = modelProviders(config);
-  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
+  const egress = createEgress({ ...egressOptions(config), secrets: [...modelSecrets(providers), ...toolSecrets(config.TOOL_SECRETS)] });
   const engine = createEngine(
     decorate({
       turns: database.turns,
@@ -57,7 +57,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       queue,
       lines: queue,
       model: createModels({ providers, fetch: egress.fetch }),
-      tools: createHttpTools({ fetch: egress.fetch, limits }),
+      tools: createHttpTools({ fetch: egress.fetch, limits, secrets: config.TOOL_SECRETS }),
       clock: systemClock,
       log,
       random: Math.random,

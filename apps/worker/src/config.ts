@@ -5,6 +5,7 @@ import { modelSettings } from "@parley/model";
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
+import { toolSettings } from "@parley/tools";
 import { z } from "zod";
 
 const ownSettings = z
@@ -32,6 +33,7 @@ const schema = databaseSettings
   .extend(redisSettings.shape)
   .extend(workerSettings.shape)
   .extend(telemetrySettings.shape)
+  .extend(toolSettings.shape)
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 

@@ -14,6 +14,9 @@ export const subAgent = z.object({
   needsApproval: z.boolean().default(false),
 });
 
+/** How a credential is asked for that the operator has given the gateway for tools. */
+export const toolSecretName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
+
 /**
  * A tool behind an address: its arguments are posted as JSON with an `Idempotency-Key` that names the turn, step and call. The body of
  * a 2xx is the result, any other answer is an error that the model reads.
@@ -27,6 +30,8 @@ export const httpTool = z.object({
   /** A repeated call with the same key changes nothing more: it may be sent again when its outcome is unknown. */
   idempotent: z.boolean().default(false),
   needsApproval: z.boolean().default(false),
+  /** Its name: it is sent along if the organization may use it and it is bound to the address's host; else no call is made. */
+  secret: toolSecretName.optional(),
   timeoutMs: z.int().min(100).max(600_000).default(60_000),
 });
 export type HttpTool = z.infer<typeof httpTool>;

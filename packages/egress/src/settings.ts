@@ -2,16 +2,14 @@ import { z } from "zod";
 
 const EXACT_HOST_PORT = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+):\d{1,5}$/;
 
+/** One place, as allow-lists and secrets name it. */
+export const exactHostPort = z.string().trim().toLowerCase().regex(EXACT_HOST_PORT, "must be host:port, exact, without wildcards");
+
 const allowList = z
   .string()
   .default("")
-  .transform((text) =>
-    text
-      .split(",")
-      .map((entry) => entry.trim().toLowerCase())
-      .filter((entry) => entry !== ""),
-  )
-  .pipe(z.array(z.string().regex(EXACT_HOST_PORT, "must be host:port, exact, without wildcards")));
+  .transform((text) => text.split(",").filter((entry) => entry.trim() !== ""))
+  .pipe(z.array(exactHostPort));
 
 const bound = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 

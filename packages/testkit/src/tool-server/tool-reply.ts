@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
+
 /** What the scripted tools do with one call. */
 export interface ToolReply {
   /** Default 200. */
@@ -32,6 +34,7 @@ export interface ToolServerCall extends ToolRequest {
   id: number;
   method: string;
   contentType: string | null;
+  headers: IncomingHttpHeaders;
   reply: ToolReply;
   atMs: number;
   /** When it did what it is there for; null where it did not get so far. */

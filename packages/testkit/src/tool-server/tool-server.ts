@@ -38,6 +38,7 @@ export const startToolServer = async (): Promise<ToolServer> => {
       id: journal.length + 1,
       method: incoming.method ?? "",
       contentType: incoming.headers["content-type"] ?? null,
+      headers: incoming.headers,
       reply: replyTo(request),
       atMs: Date.now(),
       actedAtMs: null,

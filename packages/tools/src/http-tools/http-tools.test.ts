@@ -34,7 +34,7 @@ const start = async (more: Partial<HttpTool> = {}, { allowed = true } = {}) => {
   const server = await startToolServer();
   const egress = createEgress({ allow: allowed ? [server.host] : [] });
   opened.push(server, egress);
-  const [tool] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS })(
+  const [tool] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS, secrets: [] })(
     agentWith([{ url: `${server.url}/book?token=hidden`, ...more }]),
     place,
   );
@@ -47,7 +47,7 @@ describe("a tool behind an address", () => {
   it("is offered as the agent's configuration says, and not called for that", async () => {
     const { server, egress } = await start();
     const parameters = { type: "object", properties: { seat: { type: "string" } } };
-    const [book, cancel] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS })(
+    const [book, cancel] = await createHttpTools({ fetch: egress.fetch, limits: LIMITS, secrets: [] })(
       agentWith([
         { url: server.url, description: "Books a seat.", parameters },
         { url: server.url, name: "cancel", idempotent: true, needsApproval: true },
@@ -87,7 +87,7 @@ describe("a tool behind an address", () => {
     const { server, egress } = await start();
     const tools = ["one", "two", "three"].map((name) => ({ url: server.url, name }));
     const limits = { toolsMax: 2, toolResultCharsMax: 5 };
-    const offered = await createHttpTools({ fetch: egress.fetch, limits })(agentWith(tools), place);
+    const offered = await createHttpTools({ fetch: egress.fetch, limits, secrets: [] })(agentWith(tools), place);
     expect(offered.map(({ definition }) => definition.name)).toEqual(["one", "two"]);
     server.script({ body: "1234567" });
     expect(await offered[0]?.run(callWith())).toEqual({ text: "12345\n[cut after 5 characters]", isError: false });

@@ -1,5 +1,6 @@
 import { isGatewayError } from "@parley/contracts";
 import type { EgressFetch } from "@parley/egress";
+import { egressNameOf, type ToolSecret } from "../tool-secrets.ts";
 import { readText } from "./read-text.ts";
 
 const BODY_BYTES_MAX = 1_048_576;
@@ -20,6 +21,8 @@ interface PostedCall {
   key: string;
   /** JSON. */
   body: string;
+  /** Sent along. */
+  secret: ToolSecret | null;
   stop: AbortSignal;
   /** Aborted when the tool's time is over. */
   late: AbortSignal;
@@ -35,11 +38,16 @@ interface Attempt {
 }
 
 /** Posts a call once. Redirects are answers like any other: a tool is what stands at its own address. Throws `stop`'s reason once aborted. */
-export async function postCall({ url, key, body, stop, late }: PostedCall, { fetch, resultCharsMax }: WayOut): Promise<Attempt> {
+export async function postCall({ url, key, body, secret, stop, late }: PostedCall, { fetch, resultCharsMax }: WayOut): Promise<Attempt> {
   const headers = { "content-type": "application/json", "idempotency-key": key };
+  const named = secret === null ? {} : { secret: egressNameOf(secret) };
+  const signal = AbortSignal.any([stop, late]);
   try {
-    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.any([stop, late]) });
-    return response.ok ? await resultOf(response, resultCharsMax) : await refusalOf(response);
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal, ...named });
+    const text = await readText(response, BODY_BYTES_MAX);
+    // A place that says back what it was sent tells the model no secret.
+    const said = secret === null ? text : text.replaceAll(secret.value, "[secret]");
+    return response.ok ? resultOf(said, resultCharsMax) : refusalOf(response, said);
   } catch (error) {
     stop.throwIfAborted();
     if (late.aborted) return failure("The tool did not answer in time.", { unsure: true, againAfterMs: null });
@@ -47,14 +55,15 @@ export async function postCall({ url, key, body, stop, late }: PostedCall, { fet
   }
 }
 
-async function resultOf(response: Response, charsMax: number): Promise<Attempt> {
-  const text = await readText(response, BODY_BYTES_MAX);
-  return { text: cut(text, charsMax), isError: false, unsure: false, againAfterMs: null };
-}
+const resultOf = (text: string, charsMax: number): Attempt => ({
+  text: cut(text, charsMax),
+  isError: false,
+  unsure: false,
+  againAfterMs: null,
+});
 
-async function refusalOf(response: Response): Promise<Attempt> {
-  const { status, headers } = response;
-  const said = cut((await readText(response, BODY_BYTES_MAX)).trim(), ERROR_CHARS_MAX);
+function refusalOf({ status, headers }: Response, text: string): Attempt {
+  const said = cut(text.trim(), ERROR_CHARS_MAX);
   const againAfterMs = PASSING_STATUSES.has(status) ? retryAfterMs(headers.get("retry-after")) : null;
   return failure(said === "" ? `The tool answered ${status}.` : `The tool answered ${status}: ${said}`, { unsure: false, againAfterMs });
 }

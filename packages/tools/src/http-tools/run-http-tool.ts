@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpTool } from "@parley/contracts";
 import type { ResultRecord, ToolRun } from "@parley/domain";
+import type { ToolSecret } from "../tool-secrets.ts";
 import { postCall, type WayOut } from "./post-call.ts";
 
 const RETRIES_MAX = 2;
@@ -11,11 +12,15 @@ const FIRST_DELAY_MS = 250;
  * where a moment may help, and never sooner than it wants to be asked. What goes wrong is a result for the model, which says so where
  * the tool may have acted all the same. Throws the signal's reason once that is aborted, and nothing else.
  */
-export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut): Promise<ResultRecord> {
+export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut & { secrets: ToolSecret[] }): Promise<ResultRecord> {
+  const secret = way.secrets.find((one) => one.name === tool.secret && isFor(one, call.organizationId)) ?? null;
+  // One that is another organization's is as little there as one that nobody has.
+  if (tool.secret !== undefined && secret === null) return { text: "The tool's credential is not there.", isError: true };
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), tool.timeoutMs);
   const endsAtMs = performance.now() + tool.timeoutMs;
-  const request = { url: tool.url, key: call.key, body: JSON.stringify(call.arguments), stop: call.signal, late: late.signal };
+  const body = JSON.stringify(call.arguments);
+  const request = { url: tool.url, key: call.key, body, secret, stop: call.signal, late: late.signal };
   let unsure = false;
   try {
     for (let retry = 0; ; retry += 1) {
@@ -32,6 +37,9 @@ export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut): P
     clearTimeout(timer);
   }
 }
+
+const isFor = ({ organizations }: ToolSecret, organizationId: string): boolean =>
+  organizations === "all" || organizations.some((id) => id === organizationId);
 
 const pause = (delayMs: number, signal: AbortSignal): Promise<void> =>
   sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
