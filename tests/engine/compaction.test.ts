@@ -17,8 +17,12 @@ import {
 import { logUntil, start } from "./testing/start.ts";
 
 let world: World;
+/** How attempts at a summary have ended, as the metrics are told. */
+let measured: string[];
 beforeEach(async () => {
-  world = await openWorld({ workers: 2, leaseMs: 2_000 });
+  measured = [];
+  const summaryEnded = ({ end, durationMs }: { end: string; durationMs: number }) => void measured.push(durationMs > 0 ? end : "at once");
+  world = await openWorld({ workers: 2, leaseMs: 2_000, metrics: { summaryEnded } });
   world.model.otherwise(answerFromPrompt);
 });
 afterEach(() => world.close());
@@ -121,6 +125,7 @@ describe("a compaction", () => {
     const told = await logUntil(world, conversationId, (event) => event.type === "conversation.compacted");
     const summaries = await liveSummaries(world, conversationId);
     const through = summaries.at(-1)?.through_turn ?? 0;
+    expect(measured).toEqual(summaries.map(() => "installed"));
     expect(told.at(-1)).toMatchObject({ turnId: null, data: { level: 1, throughTurn: summaries[0]?.through_turn } });
     expect(through).toBeLessThan(TURNS - 10);
 
@@ -165,6 +170,7 @@ describe("a compaction", () => {
     await world.gateway.submitMessage(world.caller, input, { route: "turn.edit", edits: { messageId: third?.message_id ?? "" } });
     await soon(async () => expect(summaryCalls()[0]?.outcome).toBe("finished"));
     await soon(async () => expect((await dueCompactions(world, conversationId))[0]?.holder ?? null).toBeNull());
+    expect(measured).toEqual(["dropped"]);
     expect(await liveSummaries(world, conversationId)).toEqual([]);
     expect(await world.sql.owner`select from summaries where conversation_id = ${conversationId}`).toHaveLength(0);
 
@@ -228,6 +234,7 @@ describe("a compaction", () => {
       await makeDue(conversationId);
     }
     await settled(conversationId, 40);
+    expect(measured.slice(0, 4)).toEqual(["failed", "failed", "failed", "installed"]);
     const failed = await world.sql.owner`select estimated from usage_records u
       where conversation_id = ${conversationId} and not exists (select from turns t where t.id = u.turn_id)`;
     expect(failed.length).toBeGreaterThan(0);

@@ -5,4 +5,6 @@ export interface EngineMetrics {
   firstToken(fields: { durationMs: number }): void;
   /** A turn whose worker was gone was taken over. */
   leaseTakenOver(): void;
+  /** A summary was written and installed, dropped as an edit or another worker had come first, or failed and will be tried again. */
+  summaryEnded(fields: { end: "installed" | "dropped" | "failed"; durationMs: number }): void;
 }

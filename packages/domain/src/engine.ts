@@ -113,8 +113,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       // Without a fact there is a turn that was begun before; one that begins by this waits for its share as any other does.
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
-    compact: (key, signal) =>
-      compactConversation({ store: compactions, usage, model, embed, findAgent, tail, queue, log, limits, random }, key, signal),
+    compact: (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal),
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));

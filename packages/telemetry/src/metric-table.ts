@@ -41,6 +41,8 @@ export const METRICS = {
   },
   attached_streams: { kind: "gauge", help: "Clients that follow a conversation right now, by door.", labels: ["door"] },
   lease_takeovers_total: { kind: "counter", help: "Conversations taken over from a worker that was gone.", labels: [] },
+  summaries_total: { kind: "counter", help: "Attempts at a summary, by end: installed, dropped, failed.", labels: ["end"] },
+  summary_seconds: { kind: "histogram", help: "How long an attempt at a summary took, by end.", labels: ["end"], buckets: LONG },
   lost_publishes_total: { kind: "counter", help: "Messages of the live tail that Redis did not take.", labels: [] },
 } as const satisfies Record<string, MetricRow>;
 

@@ -22,6 +22,7 @@ test("what is recorded shows, with its labels and in seconds", async () => {
   metrics.turnEnded({ end: "stopped", reason: "user_stop" });
   metrics.firstToken({ durationMs: 45 });
   metrics.leaseTakenOver();
+  metrics.summaryEnded({ end: "failed", durationMs: 1_500 });
   metrics.publishLost();
   const { body } = await metrics.render();
   for (const line of [
@@ -36,6 +37,8 @@ test("what is recorded shows, with its labels and in seconds", async () => {
     'parley_turns_total{end="stopped",reason="user_stop"} 1',
     "parley_turn_first_token_seconds_sum 0.045",
     "parley_lease_takeovers_total 1",
+    'parley_summaries_total{end="failed"} 1',
+    'parley_summary_seconds_sum{end="failed"} 1.5',
     "parley_lost_publishes_total 1",
   ]) {
     expect(body).toContain(`${line}\n`);

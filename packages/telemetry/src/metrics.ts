@@ -16,6 +16,7 @@ export interface Metrics {
   /** The returned function counts the stream out again; further calls do nothing. */
   streamAttached(fields: { door: string }): () => void;
   leaseTakenOver(): void;
+  summaryEnded(fields: { end: "installed" | "dropped" | "failed"; durationMs: number }): void;
   publishLost(): void;
   /** Asks for the queues' lengths at each `render`. Where the answer fails or takes too long they are left out. */
   watchQueues(read: () => Promise<QueueCounts>): void;
@@ -75,6 +76,10 @@ export function createMetrics(): Metrics {
       };
     },
     leaseTakenOver: () => count("lease_takeovers_total"),
+    summaryEnded({ end, durationMs }) {
+      count("summaries_total", { end });
+      observe("summary_seconds", durationMs, { end });
+    },
     publishLost: () => count("lost_publishes_total"),
     watchQueues(read) {
       readQueues = read;

@@ -3,6 +3,8 @@ import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { MeteredEmbedding } from "../billing/meter-embedding.ts";
 import type { MeteredModel, MeterReading } from "../billing/meter-model.ts";
 import type { UsageStore } from "../billing/usage-store.ts";
+import type { Clock } from "../clock.ts";
+import type { EngineMetrics } from "../engine-metrics.ts";
 import type { Log } from "../logger.ts";
 import { embedTexts } from "../memory/embed-texts.ts";
 import type { NewMemory } from "../memory/memory-store.ts";
@@ -22,6 +24,8 @@ export interface CompactPorts extends KickPorts {
   log: Log;
   limits: Limits;
   random: () => number;
+  clock: Clock;
+  metrics: Pick<EngineMetrics, "summaryEnded">;
 }
 
 /** A summary that takes longer is given up, and a worker that is silent for longer has lost the work. */
@@ -42,7 +46,7 @@ const RETRY_MS_MAX = 3_600_000;
  * installed is compared with what stands, in one transaction. A failure is tried again later; the prompt is bounded meanwhile by the tail.
  */
 export async function compactConversation(ports: CompactPorts, key: ConversationKey, signal: AbortSignal): Promise<void> {
-  const { store, limits } = ports;
+  const { store, limits, clock, metrics } = ports;
   const holder = newId<string>();
   const bounds = { leaseMs: LEASE_MS, ...tailBounds(limits), turnsMax: TURNS_PER_PART_MAX, charsMax: TEXT_CHARS_MAX };
   for (let count = 0; ; count += 1) {
@@ -51,11 +55,15 @@ export async function compactConversation(ports: CompactPorts, key: Conversation
     if (signal.aborted || count === PARTS_PER_RUN_MAX) return store.postpone(key, holder, { delayMs: 0, failed: false });
     const part = nextPart(work, limits);
     if (part === null) return store.finish(key, holder, work.marks);
+    const startedAtMs = clock.monotonicMs();
+    const tell = (end: "installed" | "dropped" | "failed") => metrics.summaryEnded({ end, durationMs: clock.monotonicMs() - startedAtMs });
     try {
       const installed = await compactPart(ports, { key, work, part, run: { id: holder, count } }, signal);
+      tell(installed ? "installed" : "dropped");
       // An edit came in between: what stands now is looked at anew, but not at once by the same run.
       if (!installed) return store.postpone(key, holder, { delayMs: 0, failed: false });
     } catch (error) {
+      if (!signal.aborted) tell("failed");
       if (isGatewayError(error, "storage_unavailable")) throw error;
       if (signal.aborted) return store.postpone(key, holder, { delayMs: 0, failed: false });
       const delayMs = Math.min(RETRY_MS * 2 ** work.failures, RETRY_MS_MAX) * (0.5 + ports.random());

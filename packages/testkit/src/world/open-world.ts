@@ -15,6 +15,7 @@ import {
   createEngine,
   createGateway,
   type Engine,
+  type EngineMetrics,
   type FrontDoor,
   type JobQueue,
   type LiveTail,
@@ -46,6 +47,8 @@ export interface WorldOptions {
   started?: boolean;
   /** What the front doors give their orders to instead: to lose one on its way, or to count them. Workers keep the real one. */
   doorQueue?: JobQueue;
+  /** What is told of the engines' work. */
+  metrics?: Partial<EngineMetrics>;
 }
 
 /** One worker process of the world. */
@@ -89,7 +92,12 @@ export interface World {
   close(): Promise<void>;
 }
 
-const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
+const UNMEASURED: EngineMetrics = {
+  turnEnded: () => undefined,
+  firstToken: () => undefined,
+  leaseTakenOver: () => undefined,
+  summaryEnded: () => undefined,
+};
 
 /** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model and tools over real HTTP. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
@@ -120,6 +128,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       clock: systemClock,
       log,
       limits,
+      model: models,
+      embeddingModel: "local/embed",
       authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }).authenticate,
       makeKey: () => {
         const apiKey = makeApiKey();
@@ -147,11 +157,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         queue: behind(queue),
         lines: behind(queue),
         model: models,
-        tools: createHttpTools({ fetch: egress.fetch, limits }),
+        tools: createHttpTools({ fetch: egress.fetch, limits, secrets: [] }),
         clock: systemClock,
         log,
         random: Math.random,
-        metrics: UNMEASURED,
+        metrics: { ...UNMEASURED, ...options.metrics },
         limits,
       },
       { workerId: `${prefix}-${index}`, leaseMs, heartbeatMs, embeddingModel: "local/embed" },

@@ -1,5 +1,5 @@
 import type { Limits } from "@parley/contracts";
-import { type AgentTool, createEngine, type Engine, type JobQueue, type LiveTail, systemClock } from "@parley/domain";
+import { type AgentTool, createEngine, type Engine, type EngineMetrics, type JobQueue, type LiveTail, systemClock } from "@parley/domain";
 import { createFreezer, quietLog, type World } from "@parley/testkit";
 import { type AskedModel, createAskedModel } from "./asked-model.ts";
 
@@ -37,7 +37,12 @@ const NO_TAIL: LiveTail = {
   onNudge: async () => async () => undefined,
 };
 const NO_LINES = { findMissing: async () => [], restore: async () => undefined, weigh: async () => undefined };
-const UNMEASURED = { turnEnded: () => undefined, firstToken: () => undefined, leaseTakenOver: () => undefined };
+const UNMEASURED: EngineMetrics = {
+  turnEnded: () => undefined,
+  firstToken: () => undefined,
+  leaseTakenOver: () => undefined,
+  summaryEnded: () => undefined,
+};
 
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
