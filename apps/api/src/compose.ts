@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
 import { type Administration, createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
+import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import {
   apiKeyPrefix,
@@ -12,6 +13,7 @@ import {
   makeApiKey,
   networkList,
 } from "@parley/identity";
+import { createDirectModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
@@ -86,17 +88,20 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
+  const providers = modelProviders(config);
+  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
   const window = createMessageWindow({
     ...{ client: counters, prefix: redis.prefix },
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
-  const { agents, compactions, conversations, executions, logs, memories, organizations, repeats } = database;
-  const { gateway, administration, watch } = createGateway(
+  const { agents, compactions, conversations, directCalls, executions, logs, memories, organizations, repeats } = database;
+  const door = createGateway(
     decorate({
       ...{
         agents,
         compactions,
         conversations,
+        directCalls,
         executions,
         keys,
         logs,
@@ -110,6 +115,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         makeKey,
       },
       administration: database.administration,
+      aliases: config.MODEL_ALIASES,
+      direct: createDirectModels({ providers, egress, listed: config.MODELS_LISTED }),
       clock: systemClock,
       limits,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
@@ -120,17 +127,20 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     }),
   );
   const closing = new AbortController();
-  const watching = watch(closing.signal);
+  const watching = door.watch(closing.signal);
 
   return {
-    gateway,
-    administration,
+    gateway: door.gateway,
+    administration: door.administration,
     visitorOf,
     window,
     async close() {
       closing.abort();
       await watching;
       endConnection(counters);
+      // Cutting what is still under way ends its calls, whose usage is written then.
+      await egress.close();
+      await door.close();
       await Promise.all([queue.close(), tail.close()]);
       await database.close();
     },

@@ -1,7 +1,9 @@
 import { isIP } from "node:net";
 import { limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
+import { egressSettings } from "@parley/egress";
 import { identitySettings } from "@parley/identity";
+import { directSettings, modelSettings } from "@parley/model";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
 import { z } from "zod";
@@ -32,6 +34,8 @@ const ownSettings = z
     /** Development only: everyone is let in with every scope, as the organization below. */
     AUTH_DISABLED: z.stringbool().default(false),
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
+    /** Lets those without a credential read the list of models. */
+    MODELS_PUBLIC: z.stringbool().default(false),
     /** Open connections of one process, streams included. */
     CONNECTIONS_MAX: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
     /** Pages that may read answers: origins, or `*`. */
@@ -57,6 +61,9 @@ const schema = databaseSettings
   .extend(limitSettings.shape)
   .extend(redisSettings.shape)
   .extend(telemetrySettings.shape)
+  .extend(egressSettings.shape)
+  .extend(modelSettings.omit({ EMBEDDING_MODEL: true }).shape)
+  .extend(directSettings.shape)
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 

@@ -7,6 +7,7 @@ import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
 import type { OpenStreams } from "./open-streams.ts";
+import { openaiRoutes } from "./openai/openai.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
@@ -30,6 +31,7 @@ export interface HttpDependencies {
   adminSecret: string | null;
   limits: Limits;
   rpc: RpcDoor;
+  modelsPublic: boolean;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
@@ -44,6 +46,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   noteHeads(app);
   app.use(requestStart(securityHeaders({ isTls }), (request) => metrics.httpRequest(request)));
   app.use(cors(origins));
+  app.use(openaiRoutes(through("openai")));
   app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));

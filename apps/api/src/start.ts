@@ -40,6 +40,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     isTls: false,
     adminSecret: config.ADMIN_SECRET ?? null,
     limits,
+    modelsPublic: config.MODELS_PUBLIC,
     closing: closing.signal,
   };
   const openStream = streams.through("websocket");

@@ -50,6 +50,19 @@ export const BOUNDS = {
   memoryPromptCharsMax: { standard: 4_000, floor: 0, ceiling: 100_000 },
   modelRetriesMax: { standard: 3, floor: 0, ceiling: 20 },
   fallbackModelsMax: { standard: 4, floor: 0, ceiling: 16 },
+  /** Of requests to the OpenAI routes, whose messages may hold pictures. */
+  modelBodyBytesMax: { standard: 16_777_216, floor: 1_024, ceiling: 67_108_864 },
+  audioBytesMax: { standard: 26_214_400, floor: 1_024, ceiling: 104_857_600 },
+  /** A call on the direct path, all tries together. */
+  directCallMs: { standard: 1_800_000, floor: 1_000, ceiling: WEEK_MS },
+  /** Further tries of each model, before anything was answered. */
+  directRetriesMax: { standard: 1, floor: 0, ceiling: 10 },
+  /** A provider that asks for a longer pause is not waited for. */
+  directRetryWaitMs: { standard: 2_000, floor: 0, ceiling: 60_000 },
+  /** Of an answer that is kept for repeated calls. */
+  keptAnswerBytesMax: { standard: 1_048_576, floor: 0, ceiling: 16_777_216 },
+  /** Calls whose usage waits to be written. */
+  unrecordedCallsMax: { standard: 10_000, floor: 1, ceiling: 1_000_000 },
   syncWaitMs: { standard: 300_000, floor: 0, ceiling: WEEK_MS },
   streamMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
   streamBufferEventsMax: { standard: 1_000, floor: 10, ceiling: 100_000 },
@@ -86,6 +99,8 @@ export const BOUNDS = {
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */
   journalKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
+  /** What calls on the direct path have used. 0: for ever. */
+  directCallsKeptDays: { standard: 400, floor: 0, ceiling: 36_500 },
   /** A conversation at rest, with all below it, from its last change on. 0: for ever. */
   conversationsKeptDays: { standard: 0, floor: 0, ceiling: 36_500 },
   /** The events of a turn, from its end on, while its conversation goes on. 0: for ever. */

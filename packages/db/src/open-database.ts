@@ -3,6 +3,7 @@ import type {
   AgentStore,
   CompactionStore,
   ConversationStore,
+  DirectCallStore,
   ExecutionStore,
   KeyStore,
   LogStore,
@@ -18,6 +19,7 @@ import { createCompactionStore } from "./compaction-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
 import { inOrganization } from "./database.ts";
+import { createDirectCallStore } from "./direct-call-store.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { admitFairly, runFairly } from "./fair-stores.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
@@ -33,6 +35,7 @@ export interface Database {
   agents: AgentStore;
   compactions: CompactionStore;
   conversations: ConversationStore;
+  directCalls: DirectCallStore;
   executions: ExecutionStore;
   keys: KeyStore;
   logs: LogStore;
@@ -58,6 +61,7 @@ export function openDatabase(options: ConnectOptions): Database {
     agents: createAgentStore(within),
     compactions: createCompactionStore(sql),
     conversations: admitFairly(createConversationStore(sql), options.pool),
+    directCalls: createDirectCallStore(sql),
     executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),

@@ -27,6 +27,16 @@ export const createRepeatStore = (sql: Sql): RepeatStore => ({
         return { answer, replayed: false };
       }),
     ) as Promise<{ answer: Awaited<ReturnType<typeof work>>; replayed: boolean }>,
+
+  claim: (repeat, claim) => call(sql, "claim_call", { ...repeat, ...claim }),
+
+  async holdClaim(repeat, claim) {
+    await call(sql, "hold_claim", { ...repeat, ...claim });
+  },
+
+  async settleClaim(repeat, token, answer) {
+    await call(sql, "settle_claim", { ...repeat, token, answer });
+  },
 });
 
 function stores(client: Sql): TransactionStores {

@@ -56,14 +56,18 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select drop_empty_partitions()`);
   },
 
-  async forget({ idempotencyKeptHours, journalKeptDays }, rowsMax) {
+  async forget({ idempotencyKeptHours, journalKeptDays, directCallsKeptDays }, rowsMax) {
     const keys = await guarded(
       sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
     );
     const journal = await guarded(
       sql<{ gone: number }[]>`select forget_journal(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
     );
-    return first(keys).gone === rowsMax || first(journal).gone >= rowsMax;
+    const calls = await guarded(
+      sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
+        forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
+    );
+    return first(keys).gone === rowsMax || first(journal).gone >= rowsMax || first(calls).gone === rowsMax;
   },
 
   async takeUnlooked({ hours, conversationsMax }) {

@@ -2,14 +2,19 @@ import { administer } from "./administration/administer.ts";
 import type { Administration } from "./administration/administration.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
+import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
 import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
+import { callDirect } from "./direct/call-direct.ts";
+import { listModels } from "./direct/list-models.ts";
+import { resolveModel } from "./direct/resolve-model.ts";
 import { changeExecutions } from "./execution/change-executions.ts";
 import { readExecutions } from "./execution/read-executions.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
+import { claimCall } from "./idempotency/claim-call.ts";
 import { manageKeys } from "./identity/manage-keys.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
@@ -22,12 +27,15 @@ export interface FrontDoor {
   watch(signal: AbortSignal): Promise<void>;
   /** Readers attached to this process. */
   attached(): number;
+  /** Writes the usage that is not written yet. */
+  close(): Promise<void>;
 }
 
 /** Binds every use case of the front door to its ports. */
 export function createGateway(ports: GatewayPorts): FrontDoor {
   const followers = createFollowers(ports);
-  const context: GatewayContext = { ...ports, followers, catalog: createAgentCatalog(ports.agents, ports.clock) };
+  const directUsage = createDirectUsageBook({ ...ports, store: ports.directCalls });
+  const context: GatewayContext = { ...ports, followers, directUsage, catalog: createAgentCatalog(ports.agents, ports.clock) };
   return {
     gateway: {
       authenticate: ports.authenticate,
@@ -36,6 +44,10 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       submitAndFollow: (caller, input, facts) => submitAndFollow(context, caller, input, facts),
       followConversation: (caller, input) => followConversation(context, caller, input),
       awaitTurn: (caller, input) => awaitTurn(context, caller, input),
+      resolveModel: (name) => resolveModel(context, name),
+      listModels: () => listModels(context),
+      callModel: (caller, call) => callDirect(context, caller, call),
+      claimCall: (caller, once, input, signal) => claimCall(context, { ...caller, ...once, input, signal }),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),
@@ -46,5 +58,6 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
     administration: administer(context),
     watch: followers.watch,
     attached: followers.count,
+    close: () => directUsage.close(),
   };
 }

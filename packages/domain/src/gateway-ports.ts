@@ -2,9 +2,13 @@ import type { Limits } from "@parley/contracts";
 import type { AdministrationStore } from "./administration/administration-store.ts";
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
+import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
+import type { DirectCallStore } from "./direct/direct-call-store.ts";
+import type { DirectModels } from "./direct/direct-models.ts";
+import type { ModelAliases } from "./direct/resolve-model.ts";
 import type { RepeatStore } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { KeyStore, OrganizationStore } from "./identity/key-store.ts";
@@ -22,6 +26,9 @@ export interface GatewayPorts {
   compactions: Pick<CompactionStore, "mark">;
   conversations: ConversationStore;
   executions: ExecutionStore;
+  direct: DirectModels;
+  directCalls: DirectCallStore;
+  aliases: ModelAliases;
   keys: KeyStore;
   logs: LogStore;
   memories: MemoryStore;
@@ -44,4 +51,5 @@ export interface GatewayPorts {
 export interface GatewayContext extends GatewayPorts {
   catalog: AgentCatalog;
   followers: Followers;
+  directUsage: DirectUsageBook;
 }

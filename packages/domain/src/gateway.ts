@@ -31,6 +31,9 @@ import type {
   SubmitResult,
   ThreadPart,
 } from "@parley/contracts";
+import type { DirectCall, DirectResult } from "./direct/call-direct.ts";
+import type { ResolvedModel } from "./direct/resolve-model.ts";
+import type { ClaimedCall } from "./idempotency/claim-call.ts";
 import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 
@@ -75,6 +78,18 @@ export interface Gateway {
   followConversation(caller: Caller, input: { conversationId: string; after?: Cursor | undefined } & FollowOptions): Promise<Following>;
   /** Waits until the turn has ended or paused, at most `waitMs`; answers the execution as it is then. */
   awaitTurn(caller: Caller, input: { conversationId: string; turnId: string; waitMs: number; signal: AbortSignal }): Promise<Execution>;
+
+  /** What a model's name stands for. Throws `model_not_found`. */
+  resolveModel(name: string): ResolvedModel;
+  /** The names that calls on the direct path may use: models and aliases. */
+  listModels(): Promise<string[]>;
+  /** Calls models without a conversation: nothing of it is kept but its usage. */
+  callModel(caller: Caller, call: DirectCall): Promise<DirectResult>;
+  /**
+   * Takes a key for a call that may be long and commits nothing itself. Waits while the first call under the key is under way: `call_under_way`
+   * after a bound. Another input under the same key is `idempotency_mismatch`.
+   */
+  claimCall(caller: Caller, once: Once, input: unknown, signal: AbortSignal): Promise<ClaimedCall>;
 
   getRunState(caller: Caller, conversationId: string): Promise<RunState>;
   /** `branch`: one that an edit has ended; the current one when absent. */

@@ -5,6 +5,7 @@ import { dispatchFetch } from "./dispatch-fetch.ts";
 import { toEgressError } from "./egress-error.ts";
 import { createGuardedConnector, type Lookup, systemLookup } from "./guarded-connector.ts";
 import { type Hop, nextHop } from "./hop.ts";
+import { openRaw, type RawRequest, type RawResponse } from "./open-raw.ts";
 import { outgoingBody } from "./outgoing-body.ts";
 import { createSecrets, type EgressSecret } from "./secrets.ts";
 
@@ -39,6 +40,11 @@ export interface Egress {
    * three times, each checked like a first request. A large body that nobody wants must be cancelled, as it holds its connection.
    */
   fetch: EgressFetch;
+  /**
+   * The same for what is only passed on, with as little between the caller and the socket as can be: plain headers, no redirects, bytes. Throws as
+   * `fetch` does.
+   */
+  open(request: RawRequest): Promise<RawResponse>;
   /** The guarded connections themselves, for WebSockets and SDKs that take a dispatcher. Secrets are not attached here. */
   dispatcher: Dispatcher;
   /** Cuts what is still under way and closes every connection. */
@@ -120,5 +126,15 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     }
   };
 
-  return { fetch: egressFetch, dispatcher, close: () => dispatcher.destroy() };
+  const open = async ({ secret, ...request }: RawRequest): Promise<RawResponse> => {
+    checkUrl(request.url);
+    const headers: Record<string, string> = { accept: "*/*", "user-agent": "parley", ...request.headers, "accept-encoding": "identity" };
+    if (secret !== undefined) {
+      const header = secretFor(secret, request.url);
+      headers[header.name] = header.value;
+    }
+    return openRaw(dispatcher, { ...request, headers }, responseBytesMax);
+  };
+
+  return { fetch: egressFetch, open, dispatcher, close: () => dispatcher.destroy() };
 };

@@ -24,6 +24,46 @@ export const modelSettings = z.object({
   /** Makes the vectors by which memories are found, as `<provider>/<model>`. */
   EMBEDDING_MODEL: z.string().min(1).max(200).default("local/embed"),
 });
+
+const aliases = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: "custom", message: "Must be JSON." });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.record(
+      z.string().regex(/^(?!agent\/)[\x21-\x7e]{1,200}$/),
+      z.union([
+        z
+          .string()
+          .min(1)
+          .transform((one) => [one]),
+        z.array(z.string().min(1)).min(1).max(16),
+      ]),
+    ),
+  )
+  .transform((record) => new Map(Object.entries(record)));
+
+/** What callers of the direct path may ask for. */
+export const directSettings = z.object({
+  /** JSON: a name, and the model or the models, in their order, that it stands for. */
+  MODEL_ALIASES: blankIsUnset(aliases).transform((known) => known ?? new Map<string, string[]>()),
+  /** Full names that `/v1/models` lists, with commas; a provider that has one here is not asked for its own list. */
+  MODELS_LISTED: blankIsUnset(
+    z.string().transform((text) =>
+      text
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+    ),
+  ).transform((known) => known ?? []),
+});
+
 export type ModelSettings = z.infer<typeof modelSettings>;
 
 const KNOWN_URLS = {
@@ -36,7 +76,7 @@ const KNOWN_URLS = {
 const KNOWN_NAMES = Object.keys(KNOWN_URLS) as (keyof typeof KNOWN_URLS)[];
 
 /** The providers that the settings switch on. */
-export const modelProviders = (settings: ModelSettings): Provider[] => {
+export const modelProviders = (settings: Omit<ModelSettings, "EMBEDDING_MODEL">): Provider[] => {
   const known = KNOWN_NAMES.flatMap((name): Provider[] => {
     const apiKey = settings[`${name}_API_KEY`] ?? null;
     const ownUrl = settings[`${name}_BASE_URL`];

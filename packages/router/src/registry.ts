@@ -16,8 +16,8 @@ interface RouteFacts {
   scope: Scope | readonly Scope[] | "authenticated" | "public" | "admin_secret";
   /** The thing named by the caller that must belong to their organization, and to an agent their key may use. */
   tenant: "agent" | "conversation" | "execution" | "organization" | "none";
-  /** `turn`: it may start model calls, which are metered. */
-  metering: "turn" | "none";
+  /** `turn`: it may start model calls, which are metered. `direct`: it is one, or a turn, as the model that it names says. */
+  metering: "turn" | "direct" | "none";
   /** The bucket that the route's calls count against. */
   rateLimit: RateBucket | "none";
   /** It follows a conversation for as long as it is open; one connection may hold many such, so they are counted by caller. */
@@ -53,6 +53,7 @@ const onInvoke = (tail = ""): RestRoute[] =>
 const read = { mutating: false, idempotency: "natural", metering: "none", rateLimit: "read" } as const;
 const write = { mutating: true, idempotency: "key", metering: "none", rateLimit: "write" } as const;
 const turn = { ...write, metering: "turn", rateLimit: "turn" } as const;
+const direct = { ...write, kind: null, scope: ["api", "rpc"], metering: "direct", rateLimit: "turn" } as const;
 const attach = { ...read, rateLimit: "stream", attaches: true } as const;
 const turnStream = { ...turn, attaches: true } as const;
 const operation = {
@@ -227,6 +228,16 @@ export const ROUTES = {
   "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
   "key.revoke": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+
+  "openai.chat": { ...direct, tenant: "agent", rest: rest("POST", "/v1/chat/completions") },
+  "openai.embeddings": { ...direct, tenant: "none", rest: rest("POST", "/v1/embeddings") },
+  "openai.models": {
+    kind: null,
+    scope: ["api", "rpc"],
+    tenant: "agent",
+    ...read,
+    rest: rest("GET", "/v1/models", "/v1/models/*id"),
+  },
 
   "system.whoami": { kind: "query", scope: "authenticated", tenant: "none", ...read },
   "system.health": { ...operation, kind: "query" },

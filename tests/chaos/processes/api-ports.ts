@@ -24,6 +24,7 @@ const KEYED: Record<string, PointName> = {
 };
 
 const failingRepeats = (control: Control, repeats: RepeatStore): RepeatStore => ({
+  ...repeats,
   once(...given) {
     const [{ route, organizationId }] = given;
     const point = KEYED[route];

@@ -63,6 +63,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     return { agentId, conversationId, cardId: String(at(await state(conversationId), "cards", 0, "id")) };
   }
   const message = async (): Promise<Case> => ({ input: { agentId, text: "Once" }, other: { agentId, text: "Another" } });
+  const said = (content: string) => ({ model: "custom/scripted", messages: [{ role: "user", content }] });
   const answer = async (): Promise<Case> => {
     const card = await carded("ask");
     const saying = (words: string) => ({ ...card, answers: [{ questionId: "q", freeText: words }] });
@@ -151,6 +152,11 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "memory.delete"() {
       return { input: { memoryId: await memory() }, other: { memoryId: await memory() } };
     },
+    "openai.chat": async () => ({ input: said("Once"), other: said("Another") }),
+    "openai.embeddings": async () => ({
+      input: { model: "local/embed", input: "Once" },
+      other: { model: "local/embed", input: "Another" },
+    }),
     "key.create": creation,
     "key.revoke": revocation,
     "admin.createOrganization": creation,

@@ -49,7 +49,8 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 
 /** All that any route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
-  ...{ input: { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
+  ...{ model: input.model, messages: input.messages },
+  ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   organization_id: input.organizationId,
   answers: [{ question_id: "q", free_text: at(input.answers, 0, "freeText") }],
@@ -64,6 +65,7 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
     const body = method === "DELETE" ? {} : { body: bodyOf(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
+    if (answer.status >= 300 && name.startsWith("openai.")) return { code: String(at(answer.body, "error", "code")) };
     if (answer.status >= 300) return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail")) };
     return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body) };
   },

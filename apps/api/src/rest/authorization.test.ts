@@ -3,11 +3,12 @@ import { ROUTES, type RouteName, routeRow } from "@parley/router";
 import { expect, test } from "vitest";
 import { hello, startConversation, startDoor } from "./testing/start-door.ts";
 
+/** Those of the OpenAI door have its own envelope and its own tests. */
 test("every route of the registry is served here, to callers with its scope only", async () => {
   const door = await startDoor();
   door.fake.addKey("no-scope", { scopes: new Set() });
   const rows = (Object.keys(ROUTES) as RouteName[]).flatMap((name) =>
-    (routeRow(name).rest ?? []).filter(({ path }) => path.startsWith("/v1/")),
+    (routeRow(name).rest ?? []).filter(({ path }) => path.startsWith("/v1/") && !name.startsWith("openai.")),
   );
   expect(rows.length).toBeGreaterThan(25);
   for (const { method, path } of rows) {

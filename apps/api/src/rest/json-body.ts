@@ -7,13 +7,18 @@ import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i;
 
+type Facts = Pick<Limits, "bodyBytesMax" | "jsonDepthMax"> & {
+  /** False: the body is passed on and not kept, and may hold what Postgres does not take. */
+  isKept?: boolean;
+};
+
 /**
  * Reads a request's JSON body; undefined when it is empty. At most `bodyBytesMax` bytes of UTF-8, nested at most
  * `jsonDepthMax` deep. Throws `body_too_large`, `unsupported_media_type` or `bad_request`.
  */
 export type ReadJsonBody = (request: Request, response: Response) => Promise<unknown>;
 
-export function jsonBodyReader({ bodyBytesMax, jsonDepthMax }: Pick<Limits, "bodyBytesMax" | "jsonDepthMax">): ReadJsonBody {
+export function jsonBodyReader({ bodyBytesMax, jsonDepthMax, isKept = true }: Facts): ReadJsonBody {
   const raw: RequestHandler = express.raw({ type: () => true, limit: bodyBytesMax, inflate: false });
   return async (request, response) => {
     await new Promise<void>((resolve, reject) => {
@@ -29,7 +34,7 @@ export function jsonBodyReader({ bodyBytesMax, jsonDepthMax }: Pick<Limits, "bod
     if (isDeeperThan(value, jsonDepthMax)) {
       throw new GatewayError("bad_request", { text: `The body is nested deeper than ${jsonDepthMax} levels.` });
     }
-    if (!isKeepableJson(text, value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
+    if (isKept && !isKeepableJson(text, value)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
     return value;
   };
 }

@@ -67,7 +67,7 @@ export async function startTestApi(given: TestSettings = {}) {
     trustedProxies: null,
   });
   const origins: OriginLists = { cors: [], sockets: [], ...settings.origins };
-  const trpc = { gateway, log, attachments, streams, limits, visitorOf };
+  const trpc = { gateway, log, attachments, streams, limits, modelsPublic: false, visitorOf };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),

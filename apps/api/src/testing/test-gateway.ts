@@ -225,6 +225,12 @@ export function createTestGateway(): TestGateway {
       const message = { id: messageId, conversationId, agentId, ...input, user, turnId: turnId ?? "", enqueuedAt, expiresAt: null };
       return { ...message, state: execution.status === "completed" ? "done" : "running", mode: "auto", steering: false, position: 0 };
     },
+    resolveModel: () => {
+      throw new GatewayError("model_not_found");
+    },
+    listModels: async () => [],
+    callModel: refuse,
+    claimCall: refuse,
     getCard: refuse,
     answerCard: refuse,
     decideCard: refuse,

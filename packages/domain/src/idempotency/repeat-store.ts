@@ -44,4 +44,14 @@ export interface RepeatStore {
     work: (stores: TransactionStores) => Promise<Answer>,
     keep: (answer: Answer) => object,
   ): Promise<{ answer: Answer; replayed: boolean }>;
+
+  /** Takes a key for so long. `busy`: the first call is under way; with `answer`: it has ended. */
+  claim(
+    call: RepeatableCall,
+    claim: { token: string; holdMs: number },
+  ): Promise<{ state: "claimed" | "busy" } | { state: "done"; answer: object }>;
+  /** Goes on holding a claimed key. */
+  holdClaim(call: RepeatableCall, claim: { token: string; holdMs: number }): Promise<void>;
+  /** Keeps the answer of a claimed key, or with null leaves the key free again. A claim that another has taken over changes nothing. */
+  settleClaim(call: RepeatableCall, token: string, answer: object | null): Promise<void>;
 }

@@ -30,8 +30,8 @@ export interface SweepStore {
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
   prepareMonths(): Promise<void>;
-  /** Removes idempotency keys and journals past their time, some `rowsMax` of each. True when there may be more. */
-  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays">, rowsMax: number): Promise<boolean>;
+  /** Removes idempotency keys, journals and direct calls past their time, some `rowsMax` of each. True when there may be more. */
+  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays" | "directCallsKeptDays">, rowsMax: number): Promise<boolean>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */
   takeUnlooked(options: { hours: number; conversationsMax: number }): Promise<ConversationKey[]>;
 }

@@ -9,7 +9,7 @@ const TRANSIENT_STATUSES = new Set([408, 409, 425, 429]);
 const isTransient = (status: number): boolean => status >= 500 || status < 400 || TRANSIENT_STATUSES.has(status);
 
 /** Retry-After as seconds, also where it comes as a date; undefined where it is missing or makes no sense. */
-const retryAfterSecondsOf = (value: string | null | undefined): number | undefined => {
+export const retryAfterSecondsOf = (value: string | null | undefined): number | undefined => {
   if (!value) return undefined;
   const seconds = /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : (Date.parse(value) - Date.now()) / 1_000;
   return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined;
@@ -35,9 +35,9 @@ export const refusedBy = ({ provider, status, message, retryAfter }: Refusal): G
   return new GatewayError("model_unavailable", { detail, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
 };
 
-/** Any failure of a call to a provider as `model_unavailable` or `model_rejected`. */
+/** Any failure of a call to a provider as one of the model's: `model_unavailable` or `model_rejected` where it is not one already. */
 export const toModelError = (error: unknown, provider: string): GatewayError => {
-  if (isGatewayError(error, "model_unavailable") || isGatewayError(error, "model_rejected")) return error;
+  if (isGatewayError(error) && error.code.startsWith("model_")) return error;
   if (error instanceof APIError && error.status !== undefined) {
     return refusedBy({ provider, status: error.status, message: error.message, retryAfter: error.headers?.get("retry-after") });
   }

@@ -24,7 +24,7 @@ import {
 import { createEgress } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
-import { createModels } from "@parley/model";
+import { createDirectModels, createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import { createHttpTools } from "@parley/tools";
 import postgres from "postgres";
@@ -109,10 +109,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const shared = { prepare: true, applicationName: "test" };
   const database = openDatabase({ ...shared, url: fresh.url, pool: 10 });
   const egress = createEgress({ allow: [model.host, tools.host] });
-  const models = createModels({
-    providers: [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" }],
-    fetch: egress.fetch,
-  });
+  const providers = [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" as const }];
+  const models = createModels({ providers, fetch: egress.fetch });
   const tail = createLiveTail({ url, prefix, log });
   const queue = createJobQueue({ url, prefix, log });
   const background = new AbortController();
@@ -123,6 +121,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const frontDoor = () =>
     createGateway({
       ...database,
+      direct: createDirectModels({ providers, egress, listed: [] }),
+      aliases: new Map(),
       tail,
       queue: options.doorQueue ?? queue,
       clock: systemClock,

@@ -92,6 +92,12 @@ export class FakeGateway {
       },
       ...this.#conversationUseCases(),
       ...this.#executionUseCases(),
+      resolveModel: () => {
+        throw new GatewayError("model_not_found");
+      },
+      listModels: absent,
+      callModel: absent,
+      claimCall: absent,
       getAgent: async (caller, id) => {
         if (caller.organizationId !== this.organizationId || ![this.agentId, this.otherAgentId].includes(id)) {
           throw new GatewayError("not_found");

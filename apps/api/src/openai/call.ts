@@ -1,0 +1,70 @@
+import { GatewayError, type Limits } from "@parley/contracts";
+import type { Caller, Gateway, Log, Once } from "@parley/domain";
+import { type OpenStream, type RouteName, readIdempotencyKey } from "@parley/router";
+import type { Request, Response } from "express";
+import type { Attachments } from "../attachments.ts";
+import { CLIENT_LEFT } from "../client-left.ts";
+import type { ReadJsonBody } from "../rest/json-body.ts";
+import { onGone } from "../rest/on-gone.ts";
+
+/** What all handlers of this door share. */
+export interface Door {
+  gateway: Gateway;
+  log: Log;
+  attachments: Attachments;
+  openStream: OpenStream;
+  readJsonBody: ReadJsonBody;
+  limits: Limits;
+}
+
+/** One authorised request. */
+export interface Call {
+  /** Its row in the registry: usage and idempotency keys are scoped to it. */
+  route: RouteName;
+  request: Request;
+  response: Response;
+  caller: Caller;
+  credential: string | null;
+}
+
+export type Handler = (door: Door, call: Call) => Promise<void>;
+
+export type Json = Record<string, unknown>;
+
+export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is wrong with one parameter: 400, with its name. */
+export const wrong = (param: string | (string | number)[], message: string, code = "invalid_value"): GatewayError =>
+  new GatewayError("bad_request", { text: message, issues: [{ path: [param].flat(), code, message }] });
+
+export const missing = (param: string): GatewayError =>
+  wrong(param, `Missing required parameter: '${param}'.`, "missing_required_parameter");
+
+/** The body as an object with a model. What else it has is passed on, known or not. */
+export async function readBody({ readJsonBody }: Door, { request, response }: Call): Promise<Json & { model: string }> {
+  const body = await readJsonBody(request, response);
+  if (!isObject(body)) throw new GatewayError("bad_request", { text: "The body must be a JSON object." });
+  return { ...body, model: modelIn(body.model) };
+}
+
+function modelIn(model: unknown): string {
+  if (model === undefined || model === null || model === "") throw missing("model");
+  if (typeof model !== "string") throw wrong("model", "The model is named by a text.");
+  return model;
+}
+
+/** What tells a repeated call from a new one, where it has a key. */
+export function onceOf({ route, request }: Call): Once | undefined {
+  const header = request.headers["idempotency-key"];
+  const key = typeof header === "string" ? readIdempotencyKey({ header, input: undefined }) : undefined;
+  return key === undefined ? undefined : { route, key };
+}
+
+/** Aborts when the response is over: sent, or its client gone. */
+export function leavingOf({ response }: Call): AbortSignal {
+  const leaving = new AbortController();
+  onGone(response, () => leaving.abort(CLIENT_LEFT));
+  return leaving.signal;
+}
+
+export const requestIdOf = ({ response }: Call): string => String(response.getHeader("x-request-id"));

@@ -1,0 +1,53 @@
+import { NO_USAGE, newId, type Usage } from "@parley/contracts";
+import type { Clock } from "../clock.ts";
+import type { DirectCallRecord, DirectOutcome } from "../direct/direct-call-store.ts";
+import type { DirectUsageBook } from "./direct-usage-book.ts";
+
+interface Metered {
+  organizationId: string;
+  principalId: string;
+  route: string;
+  requestId: string;
+}
+
+/** Counts one call, from before its first try. */
+export interface DirectMeter {
+  /** Another try, of this model. */
+  tries(model: string): void;
+  /** A provider has begun to answer; from here on the call has used something. */
+  answers(usage: () => Usage): void;
+  /** The call is over: writes its record. Only the first end counts. */
+  ends(outcome: DirectOutcome): void;
+}
+
+/** The only place where calls on the direct path are metered: every end of every call comes through here, exactly once. */
+export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered): DirectMeter {
+  book.ensureRoom();
+  const startedMs = clock.monotonicMs();
+  let model = "";
+  let tries = 0;
+  let usage: (() => Usage) | null = null;
+  let ended = false;
+  return {
+    tries(tried) {
+      model = tried;
+      tries += 1;
+    },
+    answers(known) {
+      usage = known;
+    },
+    ends(outcome) {
+      if (ended) return;
+      ended = true;
+      const { organizationId, principalId, route, requestId } = call;
+      const record: DirectCallRecord = {
+        id: newId(),
+        ...{ organizationId, principalId, route, requestId, model, tries, outcome },
+        latencyMs: Math.round(clock.monotonicMs() - startedMs),
+        at: new Date(clock.now()).toISOString(),
+        ...(usage === null ? NO_USAGE : usage()),
+      };
+      book.record(record);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { GatewayError } from "@parley/contracts";
+import { meterDirect } from "../billing/meter-direct.ts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { Caller } from "../identity/caller.ts";
+import type { DirectOutcome } from "./direct-call-store.ts";
+import type { DirectAnswer, DirectRequest } from "./direct-models.ts";
+import { type BegunAnswer, tryModels } from "./try-models.ts";
+
+/** One call on the direct path: no queue, no conversation, and nothing left of it but its usage. */
+export interface DirectCall extends Omit<DirectRequest, "model" | "route"> {
+  kind: DirectRequest["route"];
+  /** The name in the registry of the route that it came by. */
+  route: string;
+  /** Tried in this order, until one begins to answer. */
+  models: readonly string[];
+  requestId: string;
+}
+
+/** The answer, and the model that gives it. */
+export type DirectResult = DirectAnswer & { model: string };
+
+/**
+ * Calls the models directly. Resolves when one has begun to answer; what it streams must be read or its signal aborted, as the call is over,
+ * and metered, with its last piece. Throws `storage_unavailable` where usage cannot be kept, and what the models throw.
+ */
+export async function callDirect(context: GatewayContext, caller: Caller, call: DirectCall): Promise<DirectResult> {
+  const { route, kind, models, body, requestId, signal } = call;
+  const { organizationId, principalId } = caller;
+  signal.throwIfAborted();
+  const meter = meterDirect(context.directUsage, context.clock, { organizationId, principalId, route, requestId });
+  const bound = boundCall(context, signal);
+  const end = (outcome: DirectOutcome): void => {
+    bound.release();
+    meter.ends(outcome);
+  };
+  const state = { answered: false };
+  // A stream that nobody reads any more must end its call, too.
+  bound.signal.addEventListener(
+    "abort",
+    () => {
+      if (!state.answered) meter.answers(() => context.direct.promptUsage({ route: kind, body }));
+      end(signal.aborted ? "cancelled" : "cut");
+    },
+    { once: true },
+  );
+  try {
+    const answer = await tryModels(context, { route: kind, models, body, signal: bound.signal }, meter);
+    state.answered = true;
+    meter.answers(() => answer.usage());
+    if (answer.kind === "json") end("answered");
+    return told(answer, end);
+  } catch (error) {
+    // Where it was given up, it has ended with that.
+    end("refused");
+    throw error;
+  }
+}
+
+/** The caller's signal, and the bound on the time of a call, as one. */
+function boundCall({ clock, limits }: GatewayContext, signal: AbortSignal) {
+  const abort = new AbortController();
+  const over = new AbortController();
+  const leave = (): void => abort.abort(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  void clock.sleep(limits.directCallMs, over.signal).then(() => {
+    if (!over.signal.aborted) abort.abort(new GatewayError("model_unavailable", { text: "The model took too long." }));
+  });
+  return {
+    signal: abort.signal,
+    release(): void {
+      signal.removeEventListener("abort", leave);
+      over.abort(NOT_NEEDED);
+    },
+  };
+}
+
+/** One for all: an abort without a reason makes an exception with its stack. */
+const NOT_NEEDED = new DOMException("The call is over.", "AbortError");
+
+type End = (outcome: DirectOutcome) => void;
+
+function told(answer: BegunAnswer, end: End): DirectResult {
+  if (answer.kind === "json") return answer;
+  if (answer.kind === "bytes") return { ...answer, bytes: metered(answer.bytes[Symbol.asyncIterator](), end) };
+  const { first, rest, ...head } = answer;
+  return { ...head, events: metered(rest, end, first) };
+}
+
+async function* metered<Piece>(rest: AsyncIterator<Piece>, end: End, first?: Piece): AsyncGenerator<Piece, void> {
+  let outcome: DirectOutcome = "cancelled";
+  try {
+    if (first !== undefined) yield first;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+    outcome = "answered";
+  } catch (error) {
+    outcome = "cut";
+    throw error;
+  } finally {
+    if (outcome === "cancelled") await rest.return?.();
+    end(outcome);
+  }
+}

@@ -1,0 +1,28 @@
+import type { Usage } from "@parley/contracts";
+
+/** How a call on the direct path ended. `refused`: nothing was answered. `cut`: the provider broke off. `cancelled`: the caller left. */
+export type DirectOutcome = "answered" | "refused" | "cut" | "cancelled";
+
+/** What one call has used: a fact, written once and never changed. */
+export interface DirectCallRecord extends Usage {
+  id: string;
+  organizationId: string;
+  principalId: string;
+  /** The route's name in the registry. */
+  route: string;
+  /** The model that answered, or was tried last. */
+  model: string;
+  outcome: DirectOutcome;
+  /** Of all models together. */
+  tries: number;
+  /** From the call to its end. */
+  latencyMs: number;
+  requestId: string;
+  /** ISO 8601. */
+  at: string;
+}
+
+export interface DirectCallStore {
+  /** Each record once, by its id: one that is there already is left as it is. */
+  append(records: DirectCallRecord[]): Promise<void>;
+}

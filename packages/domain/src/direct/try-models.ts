@@ -1,0 +1,64 @@
+import { ERRORS, GatewayError } from "@parley/contracts";
+import type { DirectMeter } from "../billing/meter-direct.ts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { DirectAnswer, DirectRequest, StreamEvent } from "./direct-models.ts";
+
+const FIRST_DELAY_MS = 100;
+
+/** An answer that has begun: of a stream, its first events are there. */
+export type BegunAnswer = { model: string } & (
+  | Exclude<DirectAnswer, { kind: "events" }>
+  | { kind: "events"; usage: DirectAnswer["usage"]; first: StreamEvent[]; rest: AsyncIterator<StreamEvent[]> }
+);
+
+/** Another model may do what this one will not. A request that is wrong in itself stays wrong. */
+const mayFallBack = ({ code }: GatewayError): boolean => ERRORS[code].retry || code === "model_rejected" || code === "model_not_found";
+
+async function begin(context: GatewayContext, request: DirectRequest): Promise<BegunAnswer> {
+  const answer = await context.direct.call(request);
+  if (answer.kind !== "events") return { ...answer, model: request.model };
+  const rest = answer.events[Symbol.asyncIterator]();
+  const { done, value } = await rest.next();
+  if (done) throw new GatewayError("model_unavailable", { detail: `${request.model}: a stream without an event` });
+  return { kind: "events", usage: answer.usage, model: request.model, first: value, rest };
+}
+
+/** How long to wait before the next try; null where the provider asks for more than is waited here. */
+function pauseMs({ limits }: GatewayContext, error: GatewayError, retry: number): number | null {
+  const askedMs = (error.retryAfterSeconds ?? 0) * 1_000;
+  if (askedMs > limits.directRetryWaitMs) return null;
+  return Math.max(askedMs, Math.min(Math.random() * FIRST_DELAY_MS * 2 ** retry, limits.directRetryWaitMs));
+}
+
+/**
+ * Asks the models in their order until one begins to answer: each again a bounded number of times where that may help, never once anything
+ * was answered. Throws the first failure after which the same call may succeed later, else the last one.
+ */
+export async function tryModels(
+  context: GatewayContext,
+  request: Omit<DirectRequest, "model"> & { models: readonly string[] },
+  meter: DirectMeter,
+): Promise<BegunAnswer> {
+  const { models, ...same } = request;
+  let hopeful: GatewayError | null = null;
+  let last: GatewayError | null = null;
+  for (const model of models) {
+    for (let retry = 0; retry <= context.limits.directRetriesMax; retry += 1) {
+      meter.tries(model);
+      try {
+        return await begin(context, { ...same, model });
+      } catch (error) {
+        request.signal.throwIfAborted();
+        if (!(error instanceof GatewayError) || !mayFallBack(error)) throw error;
+        last = error;
+        if (!ERRORS[error.code].retry) break;
+        hopeful ??= error;
+        const waitMs = retry === context.limits.directRetriesMax ? null : pauseMs(context, error, retry);
+        if (waitMs === null) break;
+        await context.clock.sleep(waitMs, request.signal);
+        request.signal.throwIfAborted();
+      }
+    }
+  }
+  throw hopeful ?? last ?? new GatewayError("model_not_found");
+}
