@@ -3,10 +3,12 @@ import {
   agentId,
   createKeyInput,
   GatewayError,
+  type KeyId,
   keyId,
   type Limits,
   organizationId,
   pageInput,
+  rotateKeyInput,
   scope,
 } from "@parley/contracts";
 import type { Gateway, Once } from "@parley/domain";
@@ -34,6 +36,7 @@ const keyBody = z.object({
   agent_ids: z.array(agentId).min(1).max(200).nullish(),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
+const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
 const ofOrganization = z.object({ organization_id: organizationId });
 const listQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
 
@@ -54,6 +57,13 @@ const keyOnWire = (key: ApiKey) => ({
   revoked_at: key.revokedAt,
   created_at: key.createdAt,
 });
+
+/** What cannot be the id of a key is no key. */
+function idOf({ params }: Request): KeyId {
+  const id = keyId.safeParse(params.id);
+  if (!id.success) throw new GatewayError("not_found");
+  return id.data;
+}
 
 function onceOf({ headers }: Request, route: RouteName): Once | undefined {
   const header = headers["idempotency-key"];
@@ -98,12 +108,20 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
       const keys = await gateway.listKeys(organization_id, { page, perPage: per_page });
       response.json({ api_keys: keys.items.map(keyOnWire), total: keys.total, page, per_page });
     })
+    .post("/admin/api-keys/:id/rotate", async (request, response) => {
+      const body = parse(rotateBody, await readJsonBody(request, response));
+      const { apiKey, previousUntil, ...key } = await gateway.rotateKey(
+        body.organization_id,
+        { keyId: idOf(request), overlapSeconds: body.overlap_seconds },
+        null,
+        onceOf(request, "admin.rotateKey"),
+      );
+      response.json({ ...keyOnWire(key), api_key: apiKey, previous_until: previousUntil });
+    })
     .delete("/admin/api-keys/:id", async (request, response) => {
-      // What cannot be the id of a key is no key.
-      const id = keyId.safeParse(request.params.id);
       const { organization_id } = parse(ofOrganization, request.query);
-      if (!id.success) throw new GatewayError("not_found");
-      await gateway.revokeKey(organization_id, id.data, null, onceOf(request, "admin.revokeKey"));
-      response.json({ id: id.data, revoked: true });
+      const id = idOf(request);
+      await gateway.revokeKey(organization_id, id, null, onceOf(request, "admin.revokeKey"));
+      response.json({ id, revoked: true });
     });
 }

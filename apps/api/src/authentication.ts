@@ -29,6 +29,12 @@ export function keyAuthentication(keys: KeyStore): Authentication {
       findByHash: (hash) => keys.findByHash(hash),
       create: (key) => keys.create(key),
       list: (organizationId, page) => keys.list(organizationId, page),
+      find: (organizationId, keyId) => keys.find(organizationId, keyId),
+      async rotate(organizationId, rotation) {
+        const rotated = await keys.rotate(organizationId, rotation);
+        if (rotated !== null) forget(rotated.previousHash);
+        return rotated;
+      },
       async revoke(organizationId, keyId) {
         const hash = await keys.revoke(organizationId, keyId);
         if (hash !== null) forget(hash);

@@ -8,10 +8,12 @@ import {
   apiKeyPrefix,
   createMessageWindow,
   createRateLimiter,
+  createTickets,
   hashApiKey,
   type MessageWindow,
   makeApiKey,
   networkList,
+  type Tickets,
 } from "@parley/identity";
 import { createDirectModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue } from "@parley/queue";
@@ -26,6 +28,7 @@ interface FrontRoom {
   administration: Administration;
   visitorOf: VisitorOf;
   window: MessageWindow;
+  tickets: Tickets;
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
 }
@@ -83,8 +86,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const counters = connectRedis(redis, { role: "producer", name: `${redis.prefix}:limits`, commandTimeoutMs: LIMITS_TIMEOUT_MS });
   watchConnection(counters, log.child({ connection: "limits" }));
   const { TRUSTED_PROXIES: proxies } = config;
+  const tickets = createTickets({ client: counters, prefix: redis.prefix });
   const visitorOf = createVisitors({
-    ...{ authenticate, knows, credentialOf, limits },
+    ...{ authenticate, knows, credentialOf, limits, tickets, queryTokens: config.QUERY_TOKENS },
     limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
@@ -134,6 +138,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     administration: door.administration,
     visitorOf,
     window,
+    tickets,
     async close() {
       closing.abort();
       await watching;

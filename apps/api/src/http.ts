@@ -1,11 +1,13 @@
 import type { Limits } from "@parley/contracts";
 import type { Gateway, Log } from "@parley/domain";
+import type { Tickets } from "@parley/identity";
 import type { Metrics } from "@parley/telemetry";
 import express, { type Express } from "express";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
+import { identityRoutes } from "./identity/identity-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { openaiRoutes } from "./openai/openai.ts";
 import { operationsRoutes } from "./operations.ts";
@@ -25,6 +27,7 @@ export interface HttpDependencies {
   attachments: Attachments;
   streams: OpenStreams;
   visitorOf: VisitorOf;
+  tickets: Pick<Tickets, "create">;
   origins: OriginLists;
   /** Whether callers come over TLS. */
   isTls: boolean;
@@ -38,7 +41,7 @@ export interface HttpDependencies {
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, visitorOf, origins, isTls, adminSecret, limits, closing, rpc } = dependencies;
+  const { gateway, log, metrics, streams, visitorOf, tickets, origins, isTls, adminSecret, limits, closing, rpc } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -52,6 +55,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(restRoutes(through("rest")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
+  app.use(identityRoutes({ visitorOf, tickets }));
   app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));
   return app;

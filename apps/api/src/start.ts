@@ -19,7 +19,7 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const limits = limitsFrom(config);
-  const { gateway, administration, visitorOf, window, close } = compose(parts);
+  const { gateway, administration, visitorOf, tickets, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
@@ -36,6 +36,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     attachments,
     streams,
     visitorOf,
+    tickets,
     origins,
     isTls: false,
     adminSecret: config.ADMIN_SECRET ?? null,

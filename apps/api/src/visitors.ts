@@ -2,11 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlockList } from "node:net";
 import { GatewayError, isGatewayError, type Limits, RATE_BUCKETS, type RateBucket } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
-import { addressKey, type Counted, clientAddress, type RateLimiter } from "@parley/identity";
+import { addressKey, type Counted, clientAddress, type RateLimiter, type Tickets } from "@parley/identity";
 import type { Visitor } from "@parley/router";
 
 /** A visitor as the front's own routes need it. */
-export interface FrontVisitor extends Visitor {
+interface FrontVisitor extends Visitor {
+  /** Changes a socket's ticket for its credential; nothing where there is none, or where it is used up. */
+  redeem(): Promise<void>;
   /** Throws `too_many_requests` where the address was refused too often. */
   checkLock(): void;
   /** Notes that the address came with a bad credential. */
@@ -22,6 +24,9 @@ export interface VisitorDependencies {
   knows(credential: string): boolean;
   /** The credential of a request; null where it has none. */
   credentialOf(headers: IncomingMessage["headers"]): string | null;
+  tickets: Pick<Tickets, "redeem">;
+  /** Whether `?token=` is a credential where `?ticket=` is. */
+  queryTokens: boolean;
   limiter: RateLimiter;
   limits: Limits;
   /** Whose `X-Forwarded-For` is believed; null: nobody's. */
@@ -46,7 +51,7 @@ const tooMany = (lastsMs: number): GatewayError => new GatewayError("too_many_re
  * bad credentials is refused for a while, but for credentials that are known to be good: others may share the address.
  */
 export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
-  const { authenticate, knows, credentialOf, limiter, limits, trustedProxies } = dependencies;
+  const { authenticate, knows, credentialOf, tickets, queryTokens, limiter, limits, trustedProxies } = dependencies;
 
   function settle(counted: Counted, response: ServerResponse | undefined): void {
     if (response) tellLimit(response, counted);
@@ -54,7 +59,7 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
   }
 
   return (request, response, named) => {
-    const credential = credentialOf(named === undefined ? request.headers : { "x-api-key": named });
+    let credential = credentialOf(named === undefined ? request.headers : { "x-api-key": named });
     // Most calls need no address: it is looked up where one is asked for.
     const address = (): string =>
       addressKey(clientAddress({ peer: request.socket.remoteAddress, forwardedFor: request.headers["x-forwarded-for"] }, trustedProxies));
@@ -75,12 +80,27 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
       await limiter.take({ key: `bad:${address()}`, max: limits.badCredentialsMax, windowMs: limits.credentialLockMs });
     }
 
+    /** What stands in the address, which only a plain GET and a socket may have there. */
+    async function redeem(): Promise<void> {
+      if (credential !== null || request.method !== "GET" || !request.url?.includes("?")) return;
+      const { searchParams } = new URL(request.url, "http://parley");
+      const ticket = searchParams.get("ticket");
+      const token = queryTokens ? searchParams.get("token") : null;
+      if (ticket !== null) credential = await tickets.redeem(ticket);
+      else if (token !== null) credential = credentialOf({ "x-api-key": token });
+    }
+
     return {
-      credential,
+      get credential() {
+        return credential;
+      },
+      redeem,
       count,
       checkLock,
       noteBadCredential,
-      async authenticate() {
+      async authenticate({ attaches, takesTicket }) {
+        // Only a socket has no answer of its own.
+        if (attaches || takesTicket || !response) await redeem();
         if (credential === null) {
           await count("anonymous", null);
           throw new GatewayError("unauthenticated");

@@ -69,9 +69,10 @@ export function createWebSocketDoor(dependencies: WebSocketDependencies): Socket
     maxBatchSize: callsPerBatchMax,
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PONG_WAIT_MS },
     experimental_encoder: jsonText(jsonDepthMax),
-    createContext: ({ req, res, info }): Context => {
+    createContext: async ({ req, res, info }): Promise<Context> => {
       // The first message names the key as `apiKey`; a client that can set headers may do that instead.
       const visitor = visitorOf(req, undefined, info.connectionParams?.apiKey);
+      await visitor.redeem();
       attach(res, visitor);
       if (visitor.credential !== null) deadlines.get(res)?.();
       return { gateway, log, visitor, idempotencyHeader: null, openStream: atMost(subscriptionsPerSocketMax, openStream) };

@@ -144,6 +144,7 @@ export type ErrorCode =
   | "unauthenticated"
   | "admin_not_configured"
   | "missing_scope"
+  | "csrf_refused"
   | "not_found"
   | "method_not_allowed"
   | "turn_in_progress"
@@ -611,6 +612,20 @@ export type QueuedMessage = {
   enqueuedAt: string;
 };
 
+export type RotatedKey = {
+  previousUntil: string;
+  apiKey: string | null;
+  id: string;
+  organizationId: string;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  agentIds: string[] | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  createdAt: string;
+};
+
 export type Routes = {
   agent: {
     create: {
@@ -832,6 +847,11 @@ export type Routes = {
       kind: "query";
       input: { page?: unknown; perPage?: unknown } | undefined;
       output: { items: ApiKey[]; total: number; page: number; perPage: number };
+    };
+    rotate: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; keyId: string; overlapSeconds?: number | undefined };
+      output: RotatedKey;
     };
     revoke: { kind: "mutation"; input: { idempotencyKey?: string | undefined; keyId: string }; output: { revoked: true } };
   };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { agentId } from "./ids.ts";
+import { agentId, keyId } from "./ids.ts";
 
 /** What a credential may do. An empty list grants nothing. */
 export const SCOPES = [
@@ -34,6 +34,16 @@ export const createKeyInput = z.object({
 });
 export type CreateKey = z.infer<typeof createKeyInput>;
 
+/** How long a rotated key's old secret may stay good. */
+const KEY_OVERLAP_SECONDS_MAX = 2_592_000;
+
+export const rotateKeyInput = z.object({
+  keyId,
+  /** How long the old secret stays good; 0: not at all. */
+  overlapSeconds: z.number().int().min(0).max(KEY_OVERLAP_SECONDS_MAX).default(3_600),
+});
+export type RotateKey = z.infer<typeof rotateKeyInput>;
+
 export interface ApiKey {
   id: string;
   organizationId: string;
@@ -50,4 +60,10 @@ export interface ApiKey {
 /** The only time the key itself is shown; null where a call is repeated. */
 export interface NewApiKey extends ApiKey {
   apiKey: string | null;
+}
+
+/** A key with another secret. */
+export interface RotatedKey extends NewApiKey {
+  /** Until when the old secret is good, ISO 8601. */
+  previousUntil: string;
 }

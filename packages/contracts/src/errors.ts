@@ -19,6 +19,7 @@ export const ERRORS = {
     text: "Admin authentication is not configured: set ADMIN_SECRET.",
   },
   missing_scope: { http: 403, trpc: "FORBIDDEN", retry: false, text: "The credential lacks the scope for this." },
+  csrf_refused: { http: 403, trpc: "FORBIDDEN", retry: false, text: "This call needs the session's CSRF token." },
   not_found: { http: 404, trpc: "NOT_FOUND", retry: false, text: "Not found." },
   method_not_allowed: { http: 405, trpc: "METHOD_NOT_SUPPORTED", retry: false, text: "The method is not allowed here." },
   turn_in_progress: { http: 409, trpc: "CONFLICT", retry: false, text: "This conversation is still answering." },

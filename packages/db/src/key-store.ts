@@ -32,20 +32,36 @@ export function createKeyStore(client: Sql, inOrganization: InOrganization): Key
         return { items: rows.map(shown), total, page, perPage };
       }),
 
+    find: (organizationId, keyId) =>
+      inOrganization(organizationId, async (tx) => {
+        const [row] = await tx.select().from(apiKeys).where(live(keyId));
+        return row === undefined ? null : shown(row);
+      }),
+
+    rotate: (organizationId, { keyId, hash, prefix, overlapSeconds }) =>
+      inOrganization(organizationId, async (tx) => {
+        const [row] = await tx
+          .update(apiKeys)
+          .set({ hash, prefix, previousHash: sql`hash`, previousUntil: sql`now() + make_interval(secs => ${overlapSeconds})` })
+          .where(live(keyId))
+          .returning();
+        if (!row?.previousHash || !row.previousUntil) return null;
+        return { key: shown(row), previousHash: row.previousHash, previousUntil: row.previousUntil.toISOString() };
+      }),
+
     revoke: (organizationId, keyId) =>
       inOrganization(organizationId, async (tx) => {
         const [row] = await tx.select({ hash: apiKeys.hash }).from(apiKeys).where(eq(apiKeys.id, keyId));
         if (row === undefined) return null;
-        await tx
-          .update(apiKeys)
-          .set({ revokedAt: sql`now()` })
-          .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+        await tx.update(apiKeys).set({ revokedAt: sql`now()` }).where(live(keyId));
         return row.hash;
       }),
   };
 }
 
-function shown({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {
+const live = (keyId: string) => and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt));
+
+function shown({ hash: _hash, previousHash: _previousHash, previousUntil: _previousUntil, ...row }: typeof apiKeys.$inferSelect): ApiKey {
   return {
     ...row,
     expiresAt: row.expiresAt?.toISOString() ?? null,

@@ -25,6 +25,8 @@ import type {
   Page,
   PageQuery,
   QueueResult,
+  RotatedKey,
+  RotateKey,
   RunState,
   StopResult,
   SubmitInput,
@@ -143,6 +145,8 @@ export interface Gateway {
   createKey(organizationId: string, input: CreateKey, maker: Caller | null, once?: Once): Promise<NewApiKey>;
   /** Oldest first. */
   listKeys(organizationId: string, page: PageQuery): Promise<Page<ApiKey>>;
+  /** Gives a key another secret, as `createKey` does; the old one stays good for a while, on open connections, too. */
+  rotateKey(organizationId: string, input: RotateKey, maker: Caller | null, once?: Once): Promise<RotatedKey>;
   /** `revoker` null: the operator. */
   revokeKey(organizationId: string, keyId: string, revoker: Caller | null, once?: Once): Promise<void>;
   createOrganization(input: { name: string }, once?: Once): Promise<{ id: string; name: string }>;

@@ -5,3 +5,4 @@ export * from "./credential.ts";
 export { createMessageWindow, type MessageWindow } from "./limits/message-window.ts";
 export { type Counted, createRateLimiter, type RateLimiter } from "./limits/rate-limiter.ts";
 export { identitySettings } from "./settings.ts";
+export { createTickets, TICKET_SECONDS, type Tickets } from "./tickets/tickets.ts";

@@ -1,4 +1,4 @@
-import { createKeyInput, keyId, pageInput } from "@parley/contracts";
+import { createKeyInput, keyId, pageInput, rotateKeyInput } from "@parley/contracts";
 import { z } from "zod";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
@@ -12,6 +12,10 @@ export const key = {
   list: procedure("key.list")
     .input(pageInput.prefault({}))
     .query(({ ctx, input }) => ctx.gateway.listKeys(ctx.caller.organizationId, input)),
+
+  rotate: changing("key.rotate")
+    .input(rotateKeyInput)
+    .mutation(({ ctx, input }) => ctx.gateway.rotateKey(ctx.caller.organizationId, input, ctx.caller, ctx.once)),
 
   revoke: changing("key.revoke")
     .input(z.object({ keyId }))

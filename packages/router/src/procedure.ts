@@ -2,7 +2,7 @@ import { GatewayError, grants } from "@parley/contracts";
 import type { Caller, Once } from "@parley/domain";
 import { initTRPC } from "@trpc/server";
 import { z } from "zod";
-import type { Context, Visitor } from "./context.ts";
+import type { Context, EntryFact, Visitor } from "./context.ts";
 import { countStream } from "./count-stream.ts";
 import { formatError } from "./error-shape.ts";
 import { idempotencyKey, readIdempotencyKey } from "./idempotency-key.ts";
@@ -27,9 +27,9 @@ export function hasScope(caller: Caller, { scope }: Pick<RouteRow, "scope">): bo
 }
 
 /** Who is calling, where the route needs to know; counts the call. Whether the caller has the route's scope is not looked at. */
-export async function admit(visitor: Visitor, { rateLimit }: Pick<RouteRow, "rateLimit">): Promise<Caller> {
-  const caller = await visitor.authenticate();
-  const counted = rateLimit === "none" ? undefined : visitor.count(rateLimit, caller);
+export async function admit(visitor: Visitor, row: Pick<RouteRow, "rateLimit" | EntryFact>): Promise<Caller> {
+  const caller = await visitor.authenticate(row);
+  const counted = row.rateLimit === "none" ? undefined : visitor.count(row.rateLimit, caller);
   // Mostly the count is known at once, and then nothing is waited for.
   if (counted !== undefined) await counted;
   return caller;

@@ -22,6 +22,8 @@ interface RouteFacts {
   rateLimit: RateBucket | "none";
   /** It follows a conversation for as long as it is open; one connection may hold many such, so they are counted by caller. */
   attaches?: true;
+  /** A `GET` that may be let in by `?ticket=`, because who asks for it can set no header; what attaches may in any case. */
+  takesTicket?: true;
   rest?: readonly RestRoute[];
 }
 
@@ -227,6 +229,7 @@ export const ROUTES = {
 
   "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
+  "key.rotate": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.revoke": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
 
   "openai.chat": { ...direct, tenant: "agent", rest: rest("POST", "/v1/chat/completions") },
@@ -238,6 +241,8 @@ export const ROUTES = {
     ...read,
     rest: rest("GET", "/v1/models", "/v1/models/*id"),
   },
+  /** Gives a credential that is good once, for a minute: it changes nothing that lasts. */
+  "ticket.create": { kind: null, scope: "authenticated", tenant: "none", ...read, rateLimit: "write", rest: rest("POST", "/api/tickets") },
 
   "system.whoami": { kind: "query", scope: "authenticated", tenant: "none", ...read },
   "system.health": { ...operation, kind: "query" },
@@ -253,6 +258,7 @@ export const ROUTES = {
   "admin.createOrganization": { ...write, ...administration, tenant: "none", rest: rest("POST", "/admin/organizations") },
   "admin.createKey": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/api-keys") },
   "admin.listKeys": { ...read, ...administration, tenant: "organization", rest: rest("GET", "/admin/api-keys") },
+  "admin.rotateKey": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/api-keys/:id/rotate") },
   "admin.revokeKey": { ...write, ...administration, tenant: "organization", rest: rest("DELETE", "/admin/api-keys/:id") },
 } as const satisfies Record<string, RouteRow>;
 

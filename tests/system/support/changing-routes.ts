@@ -102,6 +102,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
     const { organizationId } = system.ours;
     return { input: { organizationId, keyId: await key() }, other: { organizationId, keyId: await key() } };
   };
+  const rotation = async (): Promise<Case> => {
+    const wanted = { organizationId: system.ours.organizationId, keyId: await key(), overlapSeconds: 60 };
+    return { input: wanted, other: { ...wanted, overlapSeconds: 0 } };
+  };
   const creation = async (): Promise<Case> => {
     const wanted = { organizationId: system.ours.organizationId, scopes: ["agents:read"], name: `one ${randomUUID()}` };
     return { input: wanted, other: { ...wanted, name: "another" } };
@@ -158,9 +162,11 @@ export async function changingRoutes(system: System): Promise<Cases> {
       other: { model: "local/embed", input: "Another" },
     }),
     "key.create": creation,
+    "key.rotate": rotation,
     "key.revoke": revocation,
     "admin.createOrganization": creation,
     "admin.createKey": creation,
+    "admin.rotateKey": rotation,
     "admin.revokeKey": revocation,
   };
 }

@@ -49,7 +49,7 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 
 /** All that any route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
-  ...{ model: input.model, messages: input.messages },
+  ...{ overlap_seconds: input.overlapSeconds, model: input.model, messages: input.messages },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   organization_id: input.organizationId,

@@ -61,7 +61,7 @@ export function createRpcSocketDoor(dependencies: RpcSocketDependencies): Socket
     socket.pause();
     try {
       const visitor = visitorOf(request);
-      const caller = await visitor.authenticate();
+      const caller = await visitor.authenticate({ mutating: false, attaches: true });
       await visitor.count("stream", caller);
       if (caller.scopes.has(MCP_SCOPE)) return socket.close(CLOSE.forbidden, "Forbidden");
       attach(socket, { visitor, caller });

@@ -65,6 +65,8 @@ export async function startTestApi(given: TestSettings = {}) {
     limiter: createRateLimiter({ client: null, prefix: "test" }),
     limits,
     trustedProxies: null,
+    tickets: { redeem: async () => null },
+    queryTokens: false,
   });
   const origins: OriginLists = { cors: [], sockets: [], ...settings.origins };
   const trpc = { gateway, log, attachments, streams, limits, modelsPublic: false, visitorOf };
@@ -77,7 +79,16 @@ export async function startTestApi(given: TestSettings = {}) {
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
   const rpc = { gateway, administration, log, limits, window };
-  const app = createHttp({ ...trpc, rpc, metrics, adminSecret: "operator-secret", origins, isTls: false, closing: closing.signal });
+  const app = createHttp({
+    ...trpc,
+    rpc,
+    metrics,
+    tickets: { create: async () => "agt_test" },
+    adminSecret: "operator-secret",
+    origins,
+    isTls: false,
+    closing: closing.signal,
+  });
   const sockets = createUpgrades(
     [
       createWebSocketDoor({

@@ -305,6 +305,11 @@ export function createTestGateway(): TestGateway {
         [...keys.values()].filter((key) => key.organizationId === organizationId),
         page,
       ),
+    async rotateKey(organizationId, { keyId, overlapSeconds }) {
+      const key = keys.get(keyId);
+      if (key?.organizationId !== organizationId) throw new GatewayError("not_found");
+      return { ...key, apiKey: `agw_rotated_${keyId}`, previousUntil: new Date(Date.now() + overlapSeconds * 1_000).toISOString() };
+    },
     async revokeKey(organizationId, keyId) {
       if (keys.get(keyId)?.organizationId !== organizationId) throw new GatewayError("not_found");
       keys.delete(keyId);

@@ -18,5 +18,7 @@ export const apiKeys = pgTable("api_keys", {
   agentIds: uuid("agent_ids").array(),
   expiresAt: timestamp("expires_at", { withTimezone: true }),
   revokedAt: timestamp("revoked_at", { withTimezone: true }),
+  previousHash: hexBytes("previous_hash"),
+  previousUntil: timestamp("previous_until", { withTimezone: true }),
   createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
 });

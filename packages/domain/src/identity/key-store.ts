@@ -12,11 +12,22 @@ export interface KeyRecord {
   revokedAt: string | null;
 }
 
+export interface KeyRotation {
+  keyId: string;
+  hash: string;
+  prefix: string;
+  overlapSeconds: number;
+}
+
 export interface KeyStore {
   findByHash(hash: string): Promise<KeyRecord | null>;
   create(key: Omit<ApiKey, "createdAt" | "revokedAt"> & { hash: string }): Promise<ApiKey>;
   /** Oldest first. */
   list(organizationId: string, page: PageQuery): Promise<Page<ApiKey>>;
+  /** Null where there is no such key, or a revoked one. */
+  find(organizationId: string, keyId: string): Promise<ApiKey | null>;
+  /** Gives the key another secret; the old one is good until then. Answers the old one's hash besides; null as in `find`. */
+  rotate(organizationId: string, rotation: KeyRotation): Promise<{ key: ApiKey; previousHash: string; previousUntil: string } | null>;
   /** The revoked key's hash, or null when there was no such key. */
   revoke(organizationId: string, keyId: string): Promise<string | null>;
 }

@@ -8,6 +8,8 @@ import {
   newId,
   newKeyId,
   type OrganizationId,
+  type RotatedKey,
+  type RotateKey,
   type Scope,
 } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
@@ -16,7 +18,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "./caller.ts";
 
-type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "revokeKey" | "createOrganization">;
+type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "rotateKey" | "revokeKey" | "createOrganization">;
 
 /** Where the operator's own repeated calls are known: no organization has this id. */
 const NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000";
@@ -38,6 +40,12 @@ export const manageKeys = (context: GatewayContext): ManageKeys => ({
     await checkOrganization(context, organizationId);
     return context.keys.list(organizationId, page);
   },
+  rotateKey: (organizationId, input, maker, once) =>
+    runOnce(context, repeaterOf(organizationId, maker), once, {
+      input,
+      run: (bound) => rotateKey(bound, organizationId, input, maker),
+      keep: (key) => ({ ...key, apiKey: null }),
+    }),
   async revokeKey(organizationId, keyId, revoker, once) {
     await runOnce(context, repeaterOf(organizationId, revoker), once, {
       input: keyId,
@@ -77,14 +85,35 @@ async function createKey(context: GatewayContext, organizationId: string, input:
   return { ...key, apiKey };
 }
 
+/** Whoever rotates a key gets to know it, so that it may do no more than they may. */
+async function rotateKey(
+  { keys, makeKey }: GatewayContext,
+  organizationId: string,
+  { keyId, overlapSeconds }: RotateKey,
+  maker: Caller | null,
+): Promise<RotatedKey> {
+  const key = await keys.find(organizationId, keyId);
+  if (key === null) throw new GatewayError("not_found");
+  if (maker !== null && isWider(key, maker)) throw new GatewayError("missing_scope");
+  const { apiKey, prefix, hash } = makeKey();
+  const rotated = await keys.rotate(organizationId, { keyId, hash, prefix, overlapSeconds });
+  if (rotated === null) throw new GatewayError("not_found");
+  return { ...rotated.key, apiKey, previousUntil: rotated.previousUntil };
+}
+
 async function revokeKey({ keys }: GatewayContext, organizationId: string, keyId: string): Promise<object> {
   if ((await keys.revoke(organizationId, keyId)) === null) throw new GatewayError("not_found");
   return {};
 }
 
-function isWider({ scopes, agentIds }: CreateKey, maker: Caller): boolean {
+interface Rights {
+  scopes: readonly Scope[];
+  agentIds?: readonly string[] | null | undefined;
+}
+
+function isWider({ scopes, agentIds }: Rights, maker: Caller): boolean {
   // No key that makes keys can have the MCP scope, which stands alone; who may do all may give it.
   const mayGive = (scope: Scope): boolean => grants(maker.scopes, scope === MCP_SCOPE ? EVERY_SCOPE : scope);
   if (!scopes.every(mayGive)) return true;
-  return maker.agentIds !== null && (agentIds === undefined || agentIds.some((id) => !mayUseAgent(maker, id)));
+  return maker.agentIds !== null && (!agentIds || agentIds.some((id) => !mayUseAgent(maker, id)));
 }

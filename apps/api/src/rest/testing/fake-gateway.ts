@@ -121,6 +121,7 @@ export class FakeGateway {
       },
       createKey: absent,
       listKeys: absent,
+      rotateKey: absent,
       revokeKey: absent,
       createOrganization: absent,
       checkReady: absent,

@@ -79,6 +79,8 @@ export async function startDoor(limits: Partial<Limits> = {}): Promise<DoorUnder
     limiter: createRateLimiter({ client: null, prefix: "test" }),
     limits: bounds,
     trustedProxies: null,
+    tickets: { redeem: async () => null },
+    queryTokens: false,
   });
   const app = express().use(
     restRoutes({ gateway, log: silent, limits: bounds, attachments: observed, openStream: through("rest"), visitorOf }),

@@ -1,0 +1,11 @@
+-- A key may be given another secret. The one before it stays good for a while, so that its holders can change over one by one.
+
+alter table api_keys add column previous_hash bytea unique, add column previous_until timestamptz;
+
+create or replace function find_api_key(key_hash bytea) returns jsonb
+language sql stable security definer set search_path = public as $$
+  select jsonb_build_object('id', id, 'organizationId', organization_id, 'hash', encode(key_hash, 'hex'), 'scopes', scopes,
+    'agentIds', agent_ids, 'expiresAt', case when hash = key_hash then expires_at else least(expires_at, previous_until) end,
+    'revokedAt', revoked_at)
+  from api_keys where hash = key_hash or previous_hash = key_hash
+$$;
