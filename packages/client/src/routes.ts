@@ -164,12 +164,19 @@ export type ErrorCode =
   | "too_many_requests"
   | "too_many_streams"
   | "queue_full"
+  | "model_not_found"
+  | "model_refused"
+  | "model_busy"
   | "model_rejected"
   | "model_unavailable"
   | "egress_refused"
   | "egress_failed"
   | "storage_unavailable"
   | "stream_ended"
+  | "attempt_superseded"
+  | "turn_pending"
+  | "call_under_way"
+  | "answer_not_kept"
   | "stale_epoch"
   | "internal";
 
@@ -254,6 +261,7 @@ export type HttpTool = {
   idempotent: boolean;
   needsApproval: boolean;
   timeoutMs: number;
+  secret?: string | undefined;
 };
 
 export type JSONType = string | number | JSONType[] | { [key: string]: JSONType } | boolean | null;
@@ -653,6 +661,7 @@ export type Routes = {
                     parameters?: { [key: string]: JSONType } | undefined;
                     idempotent?: boolean | undefined;
                     needsApproval?: boolean | undefined;
+                    secret?: string | undefined;
                     timeoutMs?: number | undefined;
                   }[]
                 | undefined;
@@ -700,6 +709,7 @@ export type Routes = {
                     parameters?: { [key: string]: JSONType } | undefined;
                     idempotent?: boolean | undefined;
                     needsApproval?: boolean | undefined;
+                    secret?: string | undefined;
                     timeoutMs?: number | undefined;
                   }[]
                 | undefined;
