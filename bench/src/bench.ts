@@ -9,6 +9,7 @@ import { printLines } from "./harness/print-lines.ts";
 import { startEveryone } from "./harness/start-everyone.ts";
 import { connected } from "./scenarios/connected.ts";
 import { firstToken } from "./scenarios/first-token.ts";
+import { growth } from "./scenarios/growth.ts";
 import { handOver } from "./scenarios/hand-over.ts";
 import { idle } from "./scenarios/idle.ts";
 import { noisyNeighbour } from "./scenarios/noisy-neighbour.ts";
@@ -26,6 +27,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S3", throughput],
   ["S5", paced],
   ["S9", stopChildren],
+  ["S11", growth],
   ["S12", noisyNeighbour],
   ["S7", idle],
 ];

@@ -1,4 +1,5 @@
 import type { Ours } from "../targets/ours.ts";
+import type { StartedOurs } from "../targets/start-ours.ts";
 import type { Line } from "./line.ts";
 import type { Target } from "./target.ts";
 
@@ -12,6 +13,8 @@ export interface Bench {
   redisUrl: string;
   /** The scripted model, without `/v1`. */
   upstreamUrl: string;
+  /** Another of the product, with a database of its own; ended by whoever started it. */
+  startAnother(name: string): Promise<StartedOurs>;
   rounds: number;
   /** Divides the work of each round: 1 for a full run, more for a quick look. */
   thinning: number;

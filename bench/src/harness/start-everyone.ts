@@ -2,7 +2,7 @@ import type { BenchConfig } from "../config.ts";
 import { openAiTarget } from "../targets/openai-target.ts";
 import type { Ours } from "../targets/ours.ts";
 import { startFloor } from "../targets/start-floor.ts";
-import { startOurs } from "../targets/start-ours.ts";
+import { type StartedOurs, startOurs } from "../targets/start-ours.ts";
 import { startProxy } from "../targets/start-proxy.ts";
 import { startServices } from "../targets/start-services.ts";
 import type { QueueingPeer } from "./bench.ts";
@@ -14,6 +14,7 @@ export interface Everyone {
   langGraph: QueueingPeer | null;
   redisUrl: string;
   upstreamUrl: string;
+  startAnother(name: string): Promise<StartedOurs>;
   stop(): Promise<void>;
 }
 
@@ -32,7 +33,7 @@ export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promis
     const targets: Target[] = [openAiTarget("direct", services.upstreamUrl, null)];
     targets.push((await started(startProxy(services))).target);
     targets.push((await started(startFloor(services))).target);
-    const ours = withoutOurs ? null : (await started(startOurs(services))).ours;
+    const ours = withoutOurs ? null : (await started(startOurs(services, "ours"))).ours;
     if (ours !== null) targets.push(ours.target);
     let langGraph: QueueingPeer | null = null;
     if (peers) {
@@ -43,7 +44,8 @@ export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promis
       targets.push(peer.target);
       langGraph = peer.queueing;
     }
-    return { targets, ours, langGraph, redisUrl: services.redisUrl, upstreamUrl: services.upstreamUrl, stop };
+    const { redisUrl, upstreamUrl } = services;
+    return { targets, ours, langGraph, redisUrl, upstreamUrl, startAnother: (name) => startOurs(services, name), stop };
   } catch (error) {
     await stop();
     throw error;

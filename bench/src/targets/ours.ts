@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { StreamRequest } from "../harness/open-stream.ts";
 import { FAN_OUT } from "../harness/scripts.ts";
 import { QUESTION, type Target } from "../harness/target.ts";
@@ -16,11 +17,16 @@ export interface Ours extends Tenant {
   held(): Promise<number[]>;
   /** Another worker besides; ended by whoever started it. */
   startWorker(): Promise<RunningProcess>;
+  /** Its database, as the owner. */
+  owner: postgres.Sql;
 }
 
 /** What one organization may ask for. */
 export interface Tenant {
+  organizationId: string;
   target: Target;
+  /** The id of the agent that plays this script. */
+  agentOf(script: Script): string;
   /** A message to a conversation; runs at once, or waits its turn. */
   message(script: Script, conversationId: string): StreamRequest;
   /** Starts a turn and answers at once: the body's `id` is the conversation's. */
@@ -36,6 +42,7 @@ export interface Tenant {
 
 interface Wiring {
   origin: string;
+  organizationId: string;
   apiKey: string;
   /** An agent's id by its script's name. */
   agents: ReadonlyMap<string, string>;
@@ -49,12 +56,13 @@ interface WireEvent {
 }
 
 /** Speaks the REST v1 door. */
-export function createTenant({ origin, apiKey, agents, api, worker }: Wiring): Tenant {
-  const path = (script: Script, tail: string) => {
+export function createTenant({ origin, organizationId, apiKey, agents, api, worker }: Wiring): Tenant {
+  const agentOf = (script: Script) => {
     const agentId = agents.get(scriptName(script));
     if (agentId === undefined) throw new Error(`No agent plays ${scriptName(script)}.`);
-    return `/v1/agents/${agentId}${tail}`;
+    return agentId;
   };
+  const path = (script: Script, tail: string) => `/v1/agents/${agentOf(script)}${tail}`;
   const headers = { "x-api-key": apiKey, "content-type": "application/json" };
   const post = (script: Script, tail: string, body: object): StreamRequest => ({
     method: "POST",
@@ -64,6 +72,8 @@ export function createTenant({ origin, apiKey, agents, api, worker }: Wiring): T
   });
   const turn = (id?: string) => ({ input: { text: QUESTION }, ...(id === undefined ? {} : { id }) });
   return {
+    organizationId,
+    agentOf,
     target: {
       name: "ours",
       origin,

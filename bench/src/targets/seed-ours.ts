@@ -15,7 +15,10 @@ async function post(url: string, headers: Record<string, string>, body: object):
 }
 
 /** Makes an organization, a key, one agent per script that does nothing but answer with it, and one that hands work on. */
-export async function seedOurs(origin: string, adminSecret: string): Promise<{ apiKey: string; agents: Map<string, string> }> {
+export async function seedOurs(
+  origin: string,
+  adminSecret: string,
+): Promise<{ organizationId: string; apiKey: string; agents: Map<string, string> }> {
   const operator = { "x-admin-secret": adminSecret };
   const organization = (await post(`${origin}/admin/organizations`, operator, { name: "Bench" })) as { id: string };
   const key = (await post(`${origin}/admin/api-keys`, operator, { organization_id: organization.id, name: "bench", scopes: SCOPES })) as {
@@ -30,5 +33,5 @@ export async function seedOurs(origin: string, adminSecret: string): Promise<{ a
   };
   for (const script of Object.values(SCRIPTS)) await create(script);
   await create(FAN_OUT, { subAgents: [{ agentId: agents.get(scriptName(SCRIPTS.endless)), mode: "auto" }] });
-  return { apiKey: key.api_key, agents };
+  return { organizationId: organization.id, apiKey: key.api_key, agents };
 }

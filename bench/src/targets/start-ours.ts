@@ -15,6 +15,11 @@ const CONCURRENCY = "250";
 const APP_PASSWORD = "bench-app";
 const SWEEP_PASSWORD = "bench-sweep";
 
+export interface StartedOurs {
+  ours: Ours;
+  stop(): Promise<void>;
+}
+
 const program = (app: string): string => fileURLToPath(new URL(`${app}/src/main.ts`, APPS));
 
 function asRole(ownerUrl: string, role: string, password: string): string {
@@ -24,10 +29,10 @@ function asRole(ownerUrl: string, role: string, password: string): string {
   return url.href;
 }
 
-/** The product as it runs: migrated database, one api, one worker, a key, and an agent for every script. */
-export async function startOurs(services: Services): Promise<{ ours: Ours; stop(): Promise<void> }> {
+/** The product as it runs, under a name of its own: migrated database, one api, one worker, a key, and an agent for every script. */
+export async function startOurs(services: Services, name: string): Promise<StartedOurs> {
   const { migrate } = await import("@parley/db");
-  const ownerUrl = await services.newDatabase("ours");
+  const ownerUrl = await services.newDatabase(name);
   await migrate({ ownerUrl, appPassword: APP_PASSWORD, sweepPassword: SWEEP_PASSWORD });
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
@@ -40,6 +45,7 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
     DATABASE_URL: asRole(ownerUrl, "parley_app", APP_PASSWORD),
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", SWEEP_PASSWORD),
     REDIS_URL: services.redisUrl,
+    REDIS_PREFIX: name,
     HOST: "127.0.0.1",
     PORT: String(port),
     ADMIN_SECRET: adminSecret,
@@ -77,7 +83,7 @@ export async function startOurs(services: Services): Promise<{ ours: Ours; stop(
   };
   const tenant = async () => createTenant({ origin, ...(await seedOurs(origin, adminSecret)), api, worker });
   try {
-    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, startWorker, unfinished, held }, stop };
+    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, startWorker, unfinished, held, owner }, stop };
   } catch (error) {
     await stop();
     throw error;
