@@ -16,6 +16,7 @@ import { noisyNeighbour } from "./scenarios/noisy-neighbour.ts";
 import { paced } from "./scenarios/paced.ts";
 import { start } from "./scenarios/start.ts";
 import { stopChildren } from "./scenarios/stop-children.ts";
+import { takeover } from "./scenarios/takeover.ts";
 import { throughput } from "./scenarios/throughput.ts";
 
 /** In this order: weights before any load, idle streams last, because the floor's silent turns go on behind them. */
@@ -27,6 +28,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S3", throughput],
   ["S5", paced],
   ["S9", stopChildren],
+  ["T2", takeover],
   ["S11", growth],
   ["S12", noisyNeighbour],
   ["S7", idle],

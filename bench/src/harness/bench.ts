@@ -14,7 +14,7 @@ export interface Bench {
   /** The scripted model, without `/v1`. */
   upstreamUrl: string;
   /** Another of the product, with a database of its own; ended by whoever started it. */
-  startAnother(name: string): Promise<StartedOurs>;
+  startAnother(name: string, settings?: Record<string, string>): Promise<StartedOurs>;
   rounds: number;
   /** Divides the work of each round: 1 for a full run, more for a quick look. */
   thinning: number;

@@ -14,7 +14,7 @@ export interface Everyone {
   langGraph: QueueingPeer | null;
   redisUrl: string;
   upstreamUrl: string;
-  startAnother(name: string): Promise<StartedOurs>;
+  startAnother(name: string, settings?: Record<string, string>): Promise<StartedOurs>;
   stop(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promis
       langGraph = peer.queueing;
     }
     const { redisUrl, upstreamUrl } = services;
-    return { targets, ours, langGraph, redisUrl, upstreamUrl, startAnother: (name) => startOurs(services, name), stop };
+    return { targets, ours, langGraph, redisUrl, upstreamUrl, startAnother: (name, settings) => startOurs(services, name, settings), stop };
   } catch (error) {
     await stop();
     throw error;

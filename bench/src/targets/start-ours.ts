@@ -29,8 +29,11 @@ function asRole(ownerUrl: string, role: string, password: string): string {
   return url.href;
 }
 
-/** The product as it runs, under a name of its own: migrated database, one api, one worker, a key, and an agent for every script. */
-export async function startOurs(services: Services, name: string): Promise<StartedOurs> {
+/**
+ * The product as it runs, under a name of its own: migrated database, one api, one worker, a key, and an agent for every script. `settings`
+ * are its own.
+ */
+export async function startOurs(services: Services, name: string, settings: Record<string, string> = {}): Promise<StartedOurs> {
   const { migrate } = await import("@parley/db");
   const ownerUrl = await services.newDatabase(name);
   await migrate({ ownerUrl, appPassword: APP_PASSWORD, sweepPassword: SWEEP_PASSWORD });
@@ -60,11 +63,15 @@ export async function startOurs(services: Services, name: string): Promise<Start
     MODEL_BASE_URL: `${services.upstreamUrl}/v1`,
     MODEL_API_KEY: "bench",
     WORKER_CONCURRENCY: CONCURRENCY,
+    ...settings,
   };
   const api = await startProcess("The api", [program("api")], { env, ready: { port, check: () => answers(`${origin}/health`) } });
-  // The worker listens nowhere that matters here: it is ready when the first turn runs.
-  const startWorker = () =>
-    startProcess("The worker", [program("worker")], { env, ready: { port: 0, check: () => Promise.resolve(true) } });
+  const startWorker = async () => {
+    const metricsPort = await freePort();
+    const check = () => answers(`http://127.0.0.1:${metricsPort}/metrics`);
+    const own = { ...env, WORKER_PORT: String(metricsPort) };
+    return startProcess("The worker", [program("worker")], { env: own, ready: { port: metricsPort, check } });
+  };
   const worker = await startWorker();
   const owner = postgres(ownerUrl, { max: 1 });
   const unfinished = async () => {
