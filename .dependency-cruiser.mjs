@@ -1,5 +1,5 @@
 /** The rooms that stand on `domain` and may not know one another; `egress` and `redis` they all may use. */
-const ADAPTERS = "router|db|queue|events|model|peers|tools|knowledge|payments|identity|media|drivers|telemetry";
+const ADAPTERS = "router|db|queue|events|model|peers|tools|knowledge|payments|identity|media|webhooks|drivers|telemetry";
 
 /** Where each vendor lives. A vendor that is not here has no home yet: give it one. */
 const HOMES = {
@@ -8,7 +8,9 @@ const HOMES = {
   "@trpc/client": ["packages/client"],
   // The client takes its observable, which @trpc/client is written with, and nothing else: its build is checked for that.
   "@trpc/server": ["packages/router", "packages/client", "apps/api"],
+  aws4fetch: ["packages/media"],
   bullmq: ["packages/queue"],
+  busboy: ["apps/api"],
   "drizzle-orm": ["packages/db"],
   express: ["apps/api"],
   ioredis: ["packages/redis", "packages/identity", "packages/queue", "packages/events"],

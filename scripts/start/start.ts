@@ -76,6 +76,7 @@ async function startAll({
     HOST: host,
     PORT: String(port),
     ADMIN_SECRET: adminSecret,
+    MEDIA_DIR: process.env["MEDIA_DIR"] || join(folders.state, "media"),
   };
   const app = { folders, environment, onStarted, watch };
   await Promise.all([

@@ -30,6 +30,7 @@ beforeAll(async () => {
     insert into branches (organization_id, conversation_id, branch, visible, edited_message_id)
     values (${world.caller.organizationId}, ${filled}, 0, '{(,)}', ${submitted.messageId})`;
   await fillMemory(world, filled);
+  await fillMedia(world);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
@@ -47,6 +48,14 @@ async function fillMemory({ database, caller, sql }: World, conversationId: stri
   await sql.owner`update turns set finished_at = now() where conversation_id = ${conversationId}`;
   expect(await database.compactions.install(key, { ...summary, memories }, 1)).not.toBeNull();
   await database.compactions.mark(key);
+}
+
+async function fillMedia({ gateway, caller }: World): Promise<void> {
+  async function* bytes() {
+    yield Buffer.from("bytes");
+  }
+  const facts = { fileName: null, contentType: null, size: null, ttlSeconds: null };
+  await gateway.uploadMedia(caller, { ...facts, bytes: bytes() });
 }
 
 /** A connection, or a transaction on one. */

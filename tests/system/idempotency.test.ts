@@ -6,7 +6,7 @@ import { type Answer, type Way, waysTo } from "./support/repeat-call.ts";
 import { openTrpcSocket, type TrpcSocket } from "./support/trpc-socket.ts";
 
 /** What only callers make. */
-const MADE = ["agents", "api_keys", "branches", "conversations", "idempotency_keys", "memories", "messages", "organizations"];
+const MADE = ["agents", "api_keys", "branches", "conversations", "idempotency_keys", "media", "memories", "messages", "organizations"];
 
 let system: System;
 let socket: TrpcSocket;

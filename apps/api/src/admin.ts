@@ -11,11 +11,12 @@ import {
   rotateKeyInput,
   scope,
 } from "@parley/contracts";
-import type { Gateway, Once } from "@parley/domain";
+import type { Gateway } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
-import { issuesOf, type RouteName, readIdempotencyKey } from "@parley/router";
+import { issuesOf } from "@parley/router";
 import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
+import { onceOf } from "./once-of.ts";
 import { jsonBodyReader } from "./rest/json-body.ts";
 import type { VisitorOf } from "./visitors.ts";
 
@@ -63,12 +64,6 @@ function idOf({ params }: Request): KeyId {
   const id = keyId.safeParse(params.id);
   if (!id.success) throw new GatewayError("not_found");
   return id.data;
-}
-
-function onceOf({ headers }: Request, route: RouteName): Once | undefined {
-  const header = headers["idempotency-key"];
-  const key = readIdempotencyKey({ header: typeof header === "string" ? header : null, input: undefined });
-  return key === undefined ? undefined : { route, key };
 }
 
 /** The operator's routes, with the admin secret: organizations and their keys. */

@@ -15,6 +15,7 @@ import {
   networkList,
   type Tickets,
 } from "@parley/identity";
+import { openBlobStore } from "@parley/media";
 import { createDirectModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
@@ -46,6 +47,12 @@ async function answers(asking: Promise<boolean>): Promise<boolean> {
   return Promise.race([asking, timeout]);
 }
 
+/** SHA-256 of bytes as they come. */
+function startHash() {
+  const hash = createHash("sha256");
+  return { update: (chunk: Uint8Array) => void hash.update(chunk), digest: () => hash.digest("hex") };
+}
+
 function makeKey() {
   const apiKey = makeApiKey();
   return { apiKey, prefix: apiKeyPrefix(apiKey), hash: hashApiKey(apiKey) };
@@ -63,6 +70,7 @@ export interface FrontRoomParts {
 
 /** Builds the gateway on its stores, queue and live tail. Everything connects when it is first used. */
 export function compose({ config, log, metrics, decorate = (ports) => ports }: FrontRoomParts): FrontRoom {
+  const limits = limitsFrom(config);
   const redis = {
     url: config.REDIS_URL,
     cluster: config.REDIS_CLUSTER,
@@ -82,7 +90,6 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
   const { authenticate, knows, credentialOf, keys } =
     config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
-  const limits = limitsFrom(config);
   const counters = connectRedis(redis, { role: "producer", name: `${redis.prefix}:limits`, commandTimeoutMs: LIMITS_TIMEOUT_MS });
   watchConnection(counters, log.child({ connection: "limits" }));
   const { TRUSTED_PROXIES: proxies } = config;
@@ -98,7 +105,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     ...{ client: counters, prefix: redis.prefix },
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
-  const { agents, compactions, conversations, directCalls, executions, logs, memories, organizations, repeats } = database;
+  const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
+  const { agents, compactions, conversations, directCalls, executions, logs, media, memories, organizations, repeats } = database;
   const door = createGateway(
     decorate({
       ...{
@@ -109,6 +117,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         executions,
         keys,
         logs,
+        media,
         memories,
         organizations,
         repeats,
@@ -123,7 +132,10 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       direct: createDirectModels({ providers, egress, listed: config.MODELS_LISTED }),
       clock: systemClock,
       limits,
+      blobs: openBlobStore(config, files.fetch),
+      publicUrl: config.PUBLIC_URL ?? null,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+      startHash,
       async checkReady() {
         const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
         return { postgres, redis };
@@ -146,7 +158,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       // Cutting what is still under way ends its calls, whose usage is written then.
       await egress.close();
       await door.close();
-      await Promise.all([queue.close(), tail.close()]);
+      await Promise.all([queue.close(), tail.close(), files.close()]);
       await database.close();
     },
   };

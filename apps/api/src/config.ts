@@ -3,6 +3,7 @@ import { limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { identitySettings } from "@parley/identity";
+import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
@@ -29,6 +30,11 @@ const ownSettings = z
     HOST: z.string().min(1).default("127.0.0.1"),
     /** 0 takes a free port. */
     PORT: z.coerce.number().int().min(0).max(65_535).default(4_766),
+    /** Under which address callers know this gateway: addresses of files begin with it. */
+    PUBLIC_URL: z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/+$/, ""))
+      .optional(),
     /** Opens the operator's routes; without it they answer 503. */
     ADMIN_SECRET: z.string().min(16).max(1_024).optional(),
     /** Development only: everyone is let in with every scope, as the organization below. */
@@ -59,6 +65,7 @@ const ownSettings = z
 const schema = databaseSettings
   .extend(identitySettings.shape)
   .extend(limitSettings.shape)
+  .extend(mediaSettings.shape)
   .extend(redisSettings.shape)
   .extend(telemetrySettings.shape)
   .extend(egressSettings.shape)

@@ -8,6 +8,7 @@ import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
+import { mediaRoutes } from "./media/media-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { openaiRoutes } from "./openai/openai.ts";
 import { operationsRoutes } from "./operations.ts";
@@ -35,13 +36,14 @@ export interface HttpDependencies {
   limits: Limits;
   rpc: RpcDoor;
   modelsPublic: boolean;
+  publicUrl: string | null;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, visitorOf, tickets, origins, isTls, adminSecret, limits, closing, rpc } = dependencies;
+  const { gateway, log, metrics, streams, visitorOf, tickets, origins, isTls, adminSecret, limits, publicUrl, closing, rpc } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -54,6 +56,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
+  app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(identityRoutes({ visitorOf, tickets }));
   app.use(answerUnmatched(visitorOf));

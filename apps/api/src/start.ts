@@ -42,6 +42,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     adminSecret: config.ADMIN_SECRET ?? null,
     limits,
     modelsPublic: config.MODELS_PUBLIC,
+    publicUrl: config.PUBLIC_URL ?? null,
     closing: closing.signal,
   };
   const openStream = streams.through("websocket");

@@ -5,6 +5,7 @@ import { openDatabase, openSweepStore } from "@parley/db";
 import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
+import { openBlobStore } from "@parley/media";
 import { createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
@@ -45,11 +46,14 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
   const queue = createJobQueue({ ...redis, prefix, log });
   const providers = modelProviders(config);
   const egress = createEgress({ ...egressOptions(config), secrets: [...modelSecrets(providers), ...toolSecrets(config.TOOL_SECRETS)] });
+  const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
   const engine = createEngine(
     decorate({
       turns: database.turns,
       agents: database.agents,
       compactions: database.compactions,
+      media: database.media,
+      blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
       usage: database.usage,
       ...(sweep === undefined ? {} : { sweep: sweep.store }),
@@ -87,7 +91,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
     },
     async close() {
       await Promise.all([jobs.close(config.WORKER_GRACE_MS + config.LEASE_MS), engine.drain(config.WORKER_GRACE_MS)]);
-      await Promise.all([queue.close(), tail.close(), egress.close()]);
+      await Promise.all([queue.close(), tail.close(), egress.close(), files.close()]);
       await Promise.all([database.close(), sweep?.close()]);
     },
   };

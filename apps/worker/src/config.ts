@@ -1,6 +1,7 @@
 import { limitSettings } from "@parley/contracts";
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
+import { mediaSettings } from "@parley/media";
 import { modelSettings } from "@parley/model";
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
@@ -29,6 +30,7 @@ const schema = databaseSettings
   .extend(sweepSettings.shape)
   .extend(limitSettings.shape)
   .extend(egressSettings.shape)
+  .extend(mediaSettings.shape)
   .extend(modelSettings.shape)
   .extend(redisSettings.shape)
   .extend(workerSettings.shape)

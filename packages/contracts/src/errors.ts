@@ -64,6 +64,10 @@ export const ERRORS = {
   call_under_way: { http: 409, trpc: "CONFLICT", retry: true, text: "The first call with this idempotency key is still under way." },
   answer_not_kept: { http: 409, trpc: "CONFLICT", retry: false, text: "The first answer was too large to be kept for a repeated call." },
   stale_epoch: { http: 409, trpc: "CONFLICT", retry: false, text: "The right to run this conversation has passed on." },
+  media_expired: { http: 410, trpc: "NOT_FOUND", retry: false, text: "Media expired" },
+  range_not_satisfiable: { http: 416, trpc: "BAD_REQUEST", retry: false, text: "The file has no such range." },
+  media_quota_full: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The organization's files have reached their quota." },
+  too_many_uploads: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "Too many uploads are under way." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -95,6 +95,14 @@ export const BOUNDS = {
   threadTurnsMax: { standard: 500, floor: 1, ceiling: 10_000 },
   threadBytesMax: { standard: 4_194_304, floor: 16_384, ceiling: 67_108_864 },
   threadChildrenMax: { standard: 200, floor: 1, ceiling: 10_000 },
+  /** Of one uploaded file. */
+  mediaBytesMax: { standard: 33_554_432, floor: 1_024, ceiling: 5_368_709_120 },
+  /** Of all files of an organization. */
+  mediaBytesPerOrganizationMax: { standard: 10_737_418_240, floor: 1_024, ceiling: 1_125_899_906_842_624 },
+  /** Uploads at a time in one process: each may hold a part of its file in memory. */
+  mediaUploadsMax: { standard: 64, floor: 1, ceiling: 10_000 },
+  /** What a model call is shown of files, all of its messages together. */
+  mediaPromptBytesMax: { standard: 8_388_608, floor: 0, ceiling: 67_108_864 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

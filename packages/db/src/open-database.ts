@@ -7,6 +7,7 @@ import type {
   ExecutionStore,
   KeyStore,
   LogStore,
+  MediaStore,
   MemoryStore,
   OrganizationStore,
   RepeatStore,
@@ -24,6 +25,7 @@ import { createExecutionStore } from "./execution-store.ts";
 import { admitFairly, runFairly } from "./fair-stores.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
+import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
@@ -39,6 +41,7 @@ export interface Database {
   executions: ExecutionStore;
   keys: KeyStore;
   logs: LogStore;
+  media: MediaStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
@@ -65,6 +68,7 @@ export function openDatabase(options: ConnectOptions): Database {
     executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
+    media: createMediaStore(sql),
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),

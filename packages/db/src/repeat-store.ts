@@ -7,6 +7,7 @@ import { createConversationStore } from "./conversation-store.ts";
 import { withinTransaction } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
+import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 
 export const createRepeatStore = (sql: Sql): RepeatStore => ({
@@ -47,6 +48,7 @@ function stores(client: Sql): TransactionStores {
     conversations: createConversationStore(client),
     executions: createExecutionStore(client, within),
     keys: createKeyStore(client, within),
+    media: createMediaStore(client),
     memories: createMemoryStore(client),
     organizations: createOrganizationStore(within),
   };

@@ -1,4 +1,4 @@
-import type { ConversationKey, ReadyConversation, SweepStore } from "@parley/domain";
+import type { ConversationKey, MediaKey, ReadyConversation, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { uuidArray } from "./uuid-array.ts";
@@ -68,6 +68,14 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
         forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
     );
     return first(keys).gone === rowsMax || first(journal).gone >= rowsMax || first(calls).gone === rowsMax;
+  },
+
+  async takeGoneMedia({ unfinishedAfterMs, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: MediaKey[] }[]>`
+        select take_gone_media(make_interval(secs => ${unfinishedAfterMs / 1_000}), ${rowsMax}) as found`,
+    );
+    return first(rows).found;
   },
 
   async takeUnlooked({ hours, conversationsMax }) {

@@ -17,6 +17,7 @@ import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
 import { claimCall } from "./idempotency/claim-call.ts";
 import { manageKeys } from "./identity/manage-keys.ts";
 import { createFollowers } from "./log/followers.ts";
+import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
 
 /** The front door's use cases, and the loop that keeps its readers whole. */
@@ -53,6 +54,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...changeExecutions(context),
       ...manageAgents(context),
       ...manageKeys(context),
+      ...manageMedia(context),
       ...manageMemories(context),
     },
     administration: administer(context),

@@ -11,6 +11,8 @@ import type { EngineMetrics } from "./engine-metrics.ts";
 import type { JobQueue, OrderLines } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
+import type { BlobStore } from "./media/blob-store.ts";
+import type { MediaStore } from "./media/media-store.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import { keepHouse } from "./sweep/keep-house.ts";
@@ -27,6 +29,8 @@ export interface EnginePorts {
   turns: TurnStore;
   agents: AgentStore;
   compactions: CompactionStore;
+  media: MediaStore;
+  blobs: BlobStore;
   memories: MemoryStore;
   usage: UsageStore;
   /** Absent: this process never sweeps. */
@@ -92,6 +96,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     findTools: ports.tools,
     memory: { memories, usage, embed, log, limits },
     compactions,
+    files: { media: ports.media, blobs: ports.blobs, log, limits },
     holder,
     clock,
     log,
@@ -120,7 +125,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       const { sweep } = ports;
       if (sweep === undefined) return;
       loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
-      loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits }, background.signal));
+      loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits, media: ports.media, blobs: ports.blobs }, background.signal));
     },
     async drain(graceMs) {
       draining = true;

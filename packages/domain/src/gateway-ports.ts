@@ -17,6 +17,9 @@ import type { Followers } from "./log/followers.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { LogStore } from "./log/log-store.ts";
 import type { Log } from "./logger.ts";
+import type { BlobStore } from "./media/blob-store.ts";
+import type { MediaStore } from "./media/media-store.ts";
+import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 
 /** What the front door's use cases are made of. */
@@ -31,6 +34,8 @@ export interface GatewayPorts {
   aliases: ModelAliases;
   keys: KeyStore;
   logs: LogStore;
+  media: MediaStore;
+  blobs: BlobStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
@@ -44,6 +49,10 @@ export interface GatewayPorts {
   makeKey: () => { apiKey: string; prefix: string; hash: string };
   /** SHA-256 in hex. */
   hashBody: (body: string) => string;
+  /** The same for bytes as they come. */
+  startHash: () => RunningHash;
+  /** Under which callers know this gateway, without a slash at its end; null where nobody said. */
+  publicUrl: string | null;
   checkReady: () => Promise<{ postgres: boolean; redis: boolean }>;
 }
 

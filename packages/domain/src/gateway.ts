@@ -38,6 +38,7 @@ import type { ResolvedModel } from "./direct/resolve-model.ts";
 import type { ClaimedCall } from "./idempotency/claim-call.ts";
 import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
+import type { MediaUseCases } from "./media/media-use-cases.ts";
 
 /** A conversation being followed: what it was at the cursor, and every event after it. */
 export interface Following {
@@ -70,7 +71,7 @@ export interface SubmitFacts {
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
-export interface Gateway {
+export interface Gateway extends MediaUseCases {
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;

@@ -227,6 +227,31 @@ export const ROUTES = {
     rest: rest("DELETE", "/v1/memories/:memoryId"),
   },
 
+  "media.upload": { kind: null, scope: ["rpc", "conversations:write"], tenant: "organization", ...write, rest: rest("POST", "/media") },
+  "media.get": {
+    kind: null,
+    scope: ["rpc", "conversations:read"],
+    tenant: "organization",
+    ...read,
+    takesTicket: true,
+    rest: rest("GET", "/media/:mediaId"),
+  },
+  "media.meta": {
+    kind: null,
+    scope: ["rpc", "conversations:read"],
+    tenant: "organization",
+    ...read,
+    takesTicket: true,
+    rest: rest("GET", "/media/:mediaId/meta"),
+  },
+  "media.delete": {
+    kind: null,
+    scope: ["rpc", "conversations:write"],
+    tenant: "organization",
+    ...write,
+    rest: rest("DELETE", "/media/:mediaId"),
+  },
+
   "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
   "key.rotate": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },

@@ -97,6 +97,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     return fresh;
   };
   const given = new Set<string>();
+  const file = async () => String(at((await system.rest().call("/media", { body: "bytes" })).body, "id"));
   const key = async () => String(at(await trpc("mutation", "key.create", { name: "made", scopes: [] }), "id"));
   const revocation = async (): Promise<Case> => {
     const { organizationId } = system.ours;
@@ -161,6 +162,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
       input: { model: "local/embed", input: "Once" },
       other: { model: "local/embed", input: "Another" },
     }),
+    "media.upload": async () => ({ input: { text: "a file" }, other: { text: "another file" } }),
+    async "media.delete"() {
+      return { input: { mediaId: await file() }, other: { mediaId: await file() } };
+    },
     "key.create": creation,
     "key.rotate": rotation,
     "key.revoke": revocation,

@@ -66,7 +66,8 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const body = method === "DELETE" ? {} : { body: bodyOf(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
     if (answer.status >= 300 && name.startsWith("openai.")) return { code: String(at(answer.body, "error", "code")) };
-    if (answer.status >= 300) return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail")) };
+    if (answer.status >= 300)
+      return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail") ?? at(answer.body, "error")) };
     return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body) };
   },
 });

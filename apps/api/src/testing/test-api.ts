@@ -87,6 +87,7 @@ export async function startTestApi(given: TestSettings = {}) {
     adminSecret: "operator-secret",
     origins,
     isTls: false,
+    publicUrl: null,
     closing: closing.signal,
   });
   const sockets = createUpgrades(

@@ -20,6 +20,7 @@ import {
 } from "@parley/contracts";
 import { type Caller, type Following, type Gateway, mayUseAgent } from "@parley/domain";
 import { root } from "../rest/testing/facts.ts";
+import { refusedUseCases } from "./refused-use-cases.ts";
 
 interface Conversation {
   execution: Execution;
@@ -160,6 +161,7 @@ export function createTestGateway(): TestGateway {
   }
 
   const gateway: TestGateway = {
+    ...refusedUseCases,
     callers: new Map(),
     failure: null,
     ready: { postgres: true, redis: true },

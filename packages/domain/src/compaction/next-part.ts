@@ -1,4 +1,5 @@
 import type { Limits } from "@parley/contracts";
+import { holdsForeignText } from "../turn/holds-foreign-text.ts";
 import type { CompactionWork, Summary, UntoldTurn } from "./compaction-store.ts";
 import { tellTurn } from "./tell-turn.ts";
 
@@ -61,7 +62,7 @@ function turnsPart(summaries: Summary[], turns: UntoldTurn[], isOutOfPrompt: boo
     level: 1,
     fromTurn: (summaries.at(-1)?.throughTurn ?? 0) + 1,
     throughTurn: last.number,
-    tainted: taken.some((turn) => turn.tainted),
+    tainted: taken.some((turn) => turn.tainted || holdsForeignText(turn)),
     record: told.join("\n\n"),
   };
 }

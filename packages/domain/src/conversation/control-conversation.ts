@@ -12,6 +12,7 @@ import {
 } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
+import { nameFiles } from "../media/name-files.ts";
 import { announce, jobPayload } from "../turn/kick.ts";
 import { announceStop } from "./announce-stop.ts";
 import { checkMessage } from "./check-message.ts";
@@ -55,10 +56,11 @@ export async function clearQueue(context: GatewayContext, caller: Caller, conver
 }
 
 export async function changeMessage(context: GatewayContext, caller: Caller, input: ChangeMessage): Promise<ChangedMessage> {
-  const { conversationId, messageId, text, files, position } = input;
-  checkMessage({ text: text ?? "", files: files ?? [], options: {} }, context.limits);
+  const { conversationId, messageId, text, position } = input;
+  checkMessage({ text: text ?? "", files: input.files ?? [], options: {} }, context.limits);
+  const files = input.files === undefined ? null : await nameFiles(context, caller, input.files);
   const key = await conversationKey(context, caller, conversationId);
-  const change = { messageId, text: text ?? null, files: files ?? null, position: position ?? null };
+  const change = { messageId, text: text ?? null, files, position: position ?? null };
   const done = await context.conversations.change(key, change);
   void announce(context, caller.organizationId, { ...done, conversationId });
   return { conversationId, messageId, position: done.position, queueDepth: done.queueDepth, replayed: false };

@@ -14,6 +14,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { hashInput } from "../idempotency/hash-input.ts";
 import type { Caller } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
+import { nameFiles } from "../media/name-files.ts";
 import { announce } from "../turn/kick.ts";
 import { nudgeDoomed } from "./announce-stop.ts";
 import { checkMessage } from "./check-message.ts";
@@ -81,6 +82,7 @@ async function admit(context: GatewayContext, caller: Caller, message: NewMessag
 async function prepare(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
+  const files = await nameFiles(context, caller, input.files);
   const { invoke = false, edits } = facts;
   const conversationId = input.conversationId ?? newId<ConversationId>();
   return {
@@ -95,7 +97,7 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     messageId: newId<MessageId>(),
     turnId: newId<TurnId>(),
     text: input.text,
-    files: input.files,
+    files,
     user: input.user === undefined ? null : knownUser(input.user),
     options: input.options,
     mode: edits === undefined ? input.mode : "interrupt",

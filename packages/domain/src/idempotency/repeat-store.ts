@@ -2,6 +2,7 @@ import type { AgentStore } from "../agent/agent-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
+import type { MediaStore } from "../media/media-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
 
 /** What tells a repeated call from a new one: the caller's key, within one route. */
@@ -30,6 +31,7 @@ export interface TransactionStores {
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;
+  media: MediaStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
 }

@@ -1,5 +1,6 @@
 import { GatewayError, LIMITS, type Limits } from "@parley/contracts";
 import { expect, it } from "vitest";
+import type { MediaKey } from "../media/media-store.ts";
 import { movedClock } from "../testing/moved-clock.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
@@ -23,6 +24,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     stillReady: never,
     countKicks: never,
     readWeights: never,
+    takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {
       did.push("months");
@@ -47,7 +49,19 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     },
   } as Pick<TurnStore, "retain"> as TurnStore;
   const stop = new AbortController();
-  const ended = keepHouse({ sweep, turns, clock, log: silentLog, workerId: "w", limits: { ...LIMITS, ...limits } }, stop.signal);
+  const media = {
+    async forget({ id }: MediaKey) {
+      did.push(`forget ${id}`);
+    },
+  };
+  const blobs = {
+    async remove(name: string) {
+      did.push(`remove ${name}`);
+      if (name.endsWith("stuck")) throw new GatewayError("storage_unavailable");
+    },
+  };
+  const facts = { media, blobs, clock, log: silentLog, workerId: "w", limits: { ...LIMITS, ...limits } };
+  const ended = keepHouse({ sweep, turns, ...facts }, stop.signal);
   return {
     clock,
     did,
@@ -66,6 +80,15 @@ it("keeps house at once and then every ten minutes, and looks at no conversation
   expect(did.splice(0)).toEqual(["months", "forget"]);
   await clock.move(ROUND_MS);
   expect(did).toEqual(["months", "forget"]);
+  await end();
+});
+
+it("removes the bytes of files that are gone, then their rows; of what cannot be removed the row stays for the next round", async () => {
+  const gone = [["a", "stuck", "b"]];
+  const takeGoneMedia = async () => (gone.shift() ?? []).map((id) => ({ organizationId: "o", id }));
+  const { clock, did, end } = house({}, { takeGoneMedia });
+  await clock.move(1_000);
+  expect(did).toEqual(["months", "forget", "remove o/a", "forget a", "remove o/stuck", "remove o/b", "forget b"]);
   await end();
 });
 

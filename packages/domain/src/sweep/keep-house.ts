@@ -1,6 +1,9 @@
 import { isGatewayError, type Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
+import type { BlobStore } from "../media/blob-store.ts";
+import type { MediaStore } from "../media/media-store.ts";
+import { discardMedia } from "../media/upload-media.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
@@ -12,6 +15,9 @@ const ROUND_MS = 600_000;
 const PAUSE_MS = 100;
 const ROWS_MAX = 5_000;
 const CONVERSATIONS_MAX = 100;
+const MEDIA_MAX = 100;
+/** Far longer than the server waits for a body. What was not finished by then never will be. */
+const UPLOAD_MS = 3_600_000;
 
 interface HousePorts {
   sweep: SweepStore;
@@ -20,6 +26,8 @@ interface HousePorts {
   log: Log;
   workerId: string;
   limits: Limits;
+  media: Pick<MediaStore, "forget">;
+  blobs: Pick<BlobStore, "remove">;
 }
 
 /**
@@ -28,7 +36,7 @@ interface HousePorts {
  */
 export async function keepHouse(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    for (const chore of [prepareMonths, forgetRows, retainConversations]) {
+    for (const chore of [prepareMonths, forgetRows, removeMedia, retainConversations]) {
       await chore(ports, signal).catch((error: unknown) => ports.log.warn({ err: error, chore: chore.name }, "housekeeping failed"));
     }
     await ports.clock.sleep(ROUND_MS, signal);
@@ -45,6 +53,16 @@ async function prepareMonths(ports: HousePorts, signal: AbortSignal): Promise<vo
 async function forgetRows(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (await isElected(ports, signal)) {
     if (!(await ports.sweep.forget(ports.limits, ROWS_MAX))) return;
+    await ports.clock.sleep(PAUSE_MS, signal);
+  }
+}
+
+async function removeMedia(ports: HousePorts, signal: AbortSignal): Promise<void> {
+  while (await isElected(ports, signal)) {
+    const keys = await ports.sweep.takeGoneMedia({ unfinishedAfterMs: UPLOAD_MS, rowsMax: MEDIA_MAX });
+    let removed = 0;
+    for (const key of keys) if (await discardMedia(ports, key)) removed += 1;
+    if (removed < MEDIA_MAX) return;
     await ports.clock.sleep(PAUSE_MS, signal);
   }
 }

@@ -24,6 +24,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     findReady: async () => [],
     stillReady: never,
     countKicks: async () => undefined,
+    takeGoneMedia: never,
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,

@@ -1,4 +1,5 @@
 import type { Limits } from "@parley/contracts";
+import type { MediaKey } from "../media/media-store.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 
 /** A conversation that has been ready for a while: it waits for its organization's share, or its kick was lost. */
@@ -32,6 +33,8 @@ export interface SweepStore {
   prepareMonths(): Promise<void>;
   /** Removes idempotency keys, journals and direct calls past their time, some `rowsMax` of each. True when there may be more. */
   forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays" | "directCallsKeptDays">, rowsMax: number): Promise<boolean>;
+  /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
+  takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */
   takeUnlooked(options: { hours: number; conversationsMax: number }): Promise<ConversationKey[]>;
 }

@@ -1,4 +1,5 @@
 import { userMessage } from "./build-prompt.ts";
+import { holdsForeignText } from "./holds-foreign-text.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
 
 /**
@@ -8,7 +9,10 @@ import type { RunningExecution, TurnRun } from "./turn-run.ts";
 export async function hearSteers(run: TurnRun, execution: RunningExecution, step: number): Promise<void> {
   if (execution.depth > 0) return;
   const { journal, active } = run;
-  const say = ({ text, files }: { text: string; files: string[] }) => execution.messages.push(userMessage(text, files));
+  const say = (said: { text: string; files: string[] }): void => {
+    execution.messages.push(userMessage(said.text, said.files));
+    run.tainted ||= holdsForeignText(said);
+  };
   for (const steer of journal.steers(execution.id, step)) say(steer);
   if (!active.log.hasSteer || journal.response(execution.id, step + 1) !== undefined) return;
   const { steers } = await active.log.commit({ takeSteers: step });

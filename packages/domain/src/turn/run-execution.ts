@@ -72,10 +72,11 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
   const { options } = claim.turn;
   const isRoot = execution.depth === 0;
   let used: Usage | undefined;
+  const messages = await run.showFiles(execution.messages);
   const response = await callModel(
     {
       request: {
-        messages: execution.messages,
+        messages,
         tools: tools.definitions,
         ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
         ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),

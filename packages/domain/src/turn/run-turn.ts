@@ -1,8 +1,10 @@
 import { isGatewayError } from "@parley/contracts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
+import { createFileShow } from "../media/show-files.ts";
 import { loadMemories } from "../memory/load-memories.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
+import { holdsForeignText } from "./holds-foreign-text.ts";
 import { indexJournal } from "./journal-index.ts";
 import { jobPayload, kick } from "./kick.ts";
 import { outlastOutage } from "./outlast-outage.ts";
@@ -53,6 +55,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     findAgent: (...agent) => outlastOutage(ports.clock, () => ports.findAgent(...agent), active.signal),
     findTools: ports.findTools,
     memory: ports.memory,
+    showFiles: createFileShow(ports.files, active.claim.organizationId),
     tainted: false,
     cards: new Map(active.claim.cards.map((card) => [card.id, card])),
     clock: ports.clock,
@@ -87,7 +90,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn) {
     meter: (reading: MeterReading) => run.usage.add(claim.conversationId, 0, 0, reading),
   };
   const memories = await outlastOutage(run.clock, () => loadMemories(run.memory, facts), signal);
-  run.tainted = [summary, ...history, ...memories].some((told) => told?.tainted);
+  run.tainted = [summary, ...history, ...memories].some((told) => told?.tainted) || [turn, ...history].some(holdsForeignText);
   const root: RunningExecution = {
     id: claim.conversationId,
     agent,

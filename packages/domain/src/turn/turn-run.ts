@@ -7,6 +7,7 @@ import type { EngineMetrics } from "../engine-metrics.ts";
 import type { JobQueue } from "../job-queue.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
+import type { FilePorts, ShowFiles } from "../media/show-files.ts";
 import type { MemoryPorts } from "../memory/memory-ports.ts";
 import type { ModelMessage } from "../model/model.ts";
 import type { FindTools } from "./agent-tool.ts";
@@ -24,6 +25,7 @@ export interface RunTurnPorts {
   findTools: FindTools;
   memory: MemoryPorts;
   compactions: CompactionStore;
+  files: FilePorts;
   holder: TurnHolder;
   clock: Clock;
   log: Log;
@@ -43,6 +45,7 @@ export interface TurnRun {
   findAgent: FindAgent;
   findTools: FindTools;
   memory: MemoryPorts;
+  showFiles: ShowFiles;
   /** Whether something that the turn was told at its start comes from a tool, a peer or a page. */
   tainted: boolean;
   clock: Clock;

@@ -6,12 +6,17 @@ type Body = OpenAI.ChatCompletionCreateParamsStreaming;
 
 const IMAGE = /^data:image\/|^https?:\/\/[^?#]+\.(?:png|jpe?g|gif|webp)(?:[?#]|$)/i;
 
+const DOCUMENT = /^data:application\/pdf[;,]/i;
+
 const userContent = (text: string, files: string[]): string | OpenAI.ChatCompletionContentPart[] => {
   if (files.length === 0) return text;
-  const others = files.filter((file) => !IMAGE.test(file));
+  const others = files.filter((file) => !IMAGE.test(file) && !DOCUMENT.test(file));
   const words = [text, ...others.map((file) => `[file] ${file}`)].join("\n");
-  const images = files.filter((file) => IMAGE.test(file)).map((file) => ({ type: "image_url" as const, image_url: { url: file } }));
-  return images.length === 0 ? words : [{ type: "text", text: words }, ...images];
+  const parts = files.flatMap((file): OpenAI.ChatCompletionContentPart[] => {
+    if (IMAGE.test(file)) return [{ type: "image_url", image_url: { url: file } }];
+    return DOCUMENT.test(file) ? [{ type: "file", file: { filename: "document.pdf", file_data: file } }] : [];
+  });
+  return parts.length === 0 ? words : [{ type: "text", text: words }, ...parts];
 };
 
 const messageOf = (message: ModelMessage): OpenAI.ChatCompletionMessageParam => {

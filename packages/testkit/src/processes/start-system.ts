@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { BOUNDS, RATE_BUCKETS, settingOf } from "@parley/contracts";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
 import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
@@ -65,6 +68,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     opened.defer(() => tools.close());
     const view = openOwnerView(database.ownerUrl);
     opened.defer(() => view.close());
+    const folder = await mkdtemp(join(tmpdir(), "parley-media-"));
+    opened.defer(() => rm(folder, { recursive: true, force: true }));
     const { redisUrl, redisPrefix } = freshRedis();
     const adminSecret = randomBytes(16).toString("hex");
     const environment = {
@@ -81,6 +86,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       ...UNCOUNTED,
       EGRESS_ALLOW: `${model.host},${tools.host}`,
       MODEL_BASE_URL: model.url,
+      MEDIA_DIR: folder,
       ...env,
     };
     const starting = [...many(apis, () => startReplica("api", environment)), ...many(workers, () => startReplica("worker", environment))];

@@ -1,4 +1,7 @@
 import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type Agent,
   type AgentConfigInput,
@@ -11,6 +14,7 @@ import {
 } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import {
+  type BlobStore,
   type Caller,
   createEngine,
   createGateway,
@@ -24,6 +28,7 @@ import {
 import { createEgress } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
+import { mediaSettings, openBlobStore } from "@parley/media";
 import { createDirectModels, createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import { createHttpTools } from "@parley/tools";
@@ -82,6 +87,8 @@ export interface World {
   /** The same, in another organization. */
   stranger: Caller;
   database: ReturnType<typeof openDatabase>;
+  /** Where files lie: a folder of this world's own. */
+  blobs: BlobStore;
   /** Around the application: as the superuser, and as the roles of application and sweep. */
   sql: Record<"owner" | "app" | "sweep", postgres.Sql>;
   /** Deletes all that this world has in Redis, orders included. Returns how many keys there were. */
@@ -113,6 +120,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const models = createModels({ providers, fetch: egress.fetch });
   const tail = createLiveTail({ url, prefix, log });
   const queue = createJobQueue({ url, prefix, log });
+  const folder = await mkdtemp(join(tmpdir(), "parley-media-"));
+  const blobs = openBlobStore(mediaSettings.parse({ MEDIA_DIR: folder }), egress.fetch);
   const background = new AbortController();
 
   const connect = (address: string) => postgres(address, { max: 2, onnotice: () => undefined });
@@ -134,6 +143,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         return { apiKey, prefix: apiKey.slice(0, 12), hash: hashApiKey(apiKey) };
       },
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+      startHash: () => {
+        const hash = createHash("sha256");
+        return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest("hex") };
+      },
+      publicUrl: "http://gateway.test",
+      blobs,
       checkReady: async () => ({ postgres: await database.ping(), redis: await tail.ping() }),
     });
   const doors = [frontDoor(), frontDoor()] as const;
@@ -148,6 +163,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         turns: behind(database.turns),
         agents: behind(database.agents),
         compactions: behind(database.compactions),
+        media: behind(database.media),
+        blobs: behind(blobs),
         memories: behind(database.memories),
         usage: behind(database.usage),
         sweep: behind(sweep.store),
@@ -229,6 +246,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     caller,
     stranger: callerOf(theirs.id),
     database,
+    blobs,
     sql,
     forgetRedis: () => forgetRedis(url, prefix),
     agent: ({ name = "Agent", description = "", ...config } = {}) =>
@@ -242,7 +260,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await Promise.all([queue.close(), tail.close(), egress.close(), model.close(), tools.close()]);
       await Promise.all([database.close(), ...rooms.map(({ sweep }) => sweep.close())]);
       await Promise.all(Object.values(sql).map((one) => one.end()));
-      await fresh.drop();
+      await Promise.all([fresh.drop(), rm(folder, { recursive: true })]);
     },
   };
 }

@@ -37,6 +37,7 @@ const NO_TAIL: LiveTail = {
   onNudge: async () => async () => undefined,
 };
 const NO_LINES = { findMissing: async () => [], restore: async () => undefined, weigh: async () => undefined };
+const NO_BLOBS = { write: async () => undefined, open: async () => null, remove: async () => undefined };
 const UNMEASURED: EngineMetrics = {
   turnEnded: () => undefined,
   firstToken: () => undefined,
@@ -47,11 +48,13 @@ const UNMEASURED: EngineMetrics = {
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
   const model = createAskedModel();
-  const { turns, agents, compactions, memories, usage } = world.database;
+  const { turns, agents, compactions, media, memories, usage } = world.database;
   const ports = {
     turns: behind(turns),
     agents: behind(agents),
     compactions: behind(compactions),
+    media,
+    blobs: NO_BLOBS,
     memories: behind(memories),
     usage: behind(usage),
     tail: NO_TAIL,

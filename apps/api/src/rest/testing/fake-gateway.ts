@@ -12,6 +12,7 @@ import {
   type SubmitResult,
 } from "@parley/contracts";
 import { type Caller, type Gateway, mayUseAgent, type SubmitFacts } from "@parley/domain";
+import { refusedUseCases } from "../../testing/refused-use-cases.ts";
 import { FakeConversation } from "./fake-conversation.ts";
 
 type ConversationUseCases = Pick<
@@ -64,6 +65,7 @@ export class FakeGateway {
 
   asGateway(): Gateway {
     return {
+      ...refusedUseCases,
       authenticate: async (credential) => {
         const caller = this.callers.get(credential);
         if (!caller) throw new GatewayError("unauthenticated");

@@ -1,0 +1,31 @@
+import { ERRORS, type ErrorCode, type GatewayError } from "@parley/contracts";
+import type { Log } from "@parley/domain";
+import type { ErrorRequestHandler, Response } from "express";
+import { sendJson, toGatewayError } from "./rest/send-error.ts";
+
+/** The words that clients of these doors know for what every door refuses. */
+const TEXTS: Partial<Record<ErrorCode, string>> = {
+  unauthenticated: "Unauthorized",
+  missing_scope: "Forbidden: insufficient scope",
+  not_found: "Not found",
+  body_too_large: "Request body too large",
+  internal: "Internal error",
+};
+
+const textOf = ({ code, message }: GatewayError): string => (message === ERRORS[code].text ? (TEXTS[code] ?? message) : message);
+
+/** `{error}`, one sentence. */
+function sendPlainError(response: Response, error: GatewayError): void {
+  if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
+  const issues = error.issues?.map(({ path, message }) => ({ path: path.join("."), message }));
+  sendJson(response, ERRORS[error.code].http, { error: textOf(error), ...(issues && { issues }) });
+}
+
+/** The last handler of a door whose errors are plain. Who has begun to receive an answer is cut off instead. */
+export const answerPlainErrors =
+  (log: Log): ErrorRequestHandler =>
+  (thrown: unknown, _request, response, _next) => {
+    const error = toGatewayError(thrown, log.child({ requestId: response.getHeader("x-request-id") }));
+    if (response.headersSent || response.destroyed) response.destroy();
+    else sendPlainError(response, error);
+  };

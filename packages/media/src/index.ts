@@ -1,0 +1,2 @@
+export * from "./open-blob-store.ts";
+export * from "./settings.ts";
