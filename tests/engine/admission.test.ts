@@ -169,7 +169,7 @@ test("another organization's conversation, and another agent's, are not found an
     () => gateway.getConversation(stranger, { conversationId }),
     () => gateway.cancelMessage(stranger, { conversationId, messageId: unknown() }),
     () => gateway.stopExecution(stranger, conversationId),
-    () => gateway.deleteExecution(stranger, conversationId),
+    () => gateway.deleteExecution(stranger, { executionId: conversationId, memories: "forget" }),
   ]) {
     await expect(refused()).rejects.toMatchObject({ code: "not_found", message: "Not found." });
   }
@@ -329,6 +329,10 @@ test("where nothing is to be kept on an idle conversation, nothing is, and a rep
   expect(answer).toMatchObject({ action: "started", messageId: null, turnId: null, queueDepth: 0, replayed: false });
   expect(await world.sql.owner`select from conversations where id = ${answer.conversationId}`).toHaveLength(0);
   expect(await submit(world, agent, "hello", how)).toEqual({ ...answer, replayed: true });
+  // To be kept is to be another message.
+  await expect(submit(world, agent, "hello", { ...how, keepNothingWhenIdle: false })).rejects.toMatchObject({
+    code: "idempotency_mismatch",
+  });
   const { conversationId } = await submit(world, agent, "slow", { conversationId: answer.conversationId, invoke: true });
   expect(await submit(world, agent, "kept", { keepNothingWhenIdle: true, conversationId })).toMatchObject({
     action: "queued",

@@ -49,7 +49,8 @@ test("an edit of the first of three messages leaves one turn; what was cut off s
   await endOf(conversationId, turnId);
   expect(await thread(conversationId)).toEqual(["uno", "answer to uno"]);
   expect(prompt()).toEqual(["uno"]);
-  expect(await world.gateway.listBranches(world.caller, conversationId)).toMatchObject([{ branch: 0, editedMessageId: messageIds[0] }]);
+  const branches = await world.gateway.listBranches(world.caller, { conversationId, page: 1, perPage: 20 });
+  expect(branches).toMatchObject({ items: [{ branch: 0, editedMessageId: messageIds[0] }], total: 1 });
   expect(await thread(conversationId, 0)).toEqual(["one", "answer to one", "two", "answer to two", "three", "answer to three"]);
   await expect(thread(conversationId, 7)).rejects.toMatchObject({ code: "not_found" });
   const { messages } = await world.gateway.getThread(world.caller, { executionId: conversationId });
@@ -117,6 +118,53 @@ test("a turn under way is superseded, and the queue survives", async () => {
   ]);
   expect(await thread(conversationId)).toEqual(["uno", "answer to uno", "waits", "answer to waits"]);
   expect(await stateOf(world, conversationId)).toMatchObject({ held: false, queueDepth: 0 });
+});
+
+test("what was collected behind the turn that is cut off stays in the queue: it is no part of the edit", async () => {
+  const agent = await world.agent();
+  const { conversationId } = await talk(agent, "one");
+  const { events, submitted } = await start(world, agent, "slow two", { conversationId });
+  const kept = await Promise.all(["a", "b"].map((text) => submit(world, agent, text, { conversationId, mode: "collect" })));
+  for await (const event of events) if (event.type === "turn.delta") break;
+  const edited = await edit(agent, conversationId, submitted.messageId, "due");
+  expect(edited).toMatchObject({ action: "queued", mode: "interrupt", position: 1, queueDepth: 3 });
+  await logUntil(
+    world,
+    conversationId,
+    (event) =>
+      isEnd(event) &&
+      event.turnId !== submitted.turnId &&
+      event.turnId !== edited.turnId &&
+      "more" in event.data &&
+      !event.data.more &&
+      event.type === "turn.completed" &&
+      event.data.turnNumber > 1,
+  );
+  expect(await thread(conversationId)).toEqual(["one", "answer to one", "due", "answer to due", "a\n\nb", "answer to a\n\nb"]);
+  const stands = await Promise.all(kept.map(({ messageId }) => world.gateway.getMessage(world.caller, { conversationId, messageId })));
+  expect(stands.map(({ state }) => state).toSorted()).toEqual(["done", "merged"]);
+});
+
+test("branches are listed by the page, and a look at a thread asks only for what is in it", async () => {
+  const agent = await world.agent();
+  const { conversationId, messageIds } = await talk(agent, "one");
+  let last = messageIds[0] ?? "";
+  const turnIds: string[] = [];
+  for (const text of ["two", "three", "four"]) {
+    const { messageId, turnId } = await edit(agent, conversationId, last, text);
+    await endOf(conversationId, turnId);
+    last = messageId;
+    turnIds.push(turnId);
+  }
+  const list = (page: number, perPage: number, caller = world.caller) =>
+    world.gateway.listBranches(caller, { conversationId, page, perPage });
+  expect(await list(1, 2)).toMatchObject({ items: [{ branch: 2 }, { branch: 1 }], total: 3, page: 1, perPage: 2 });
+  expect(await list(2, 2)).toMatchObject({ items: [{ branch: 0, editedMessageId: messageIds[0] }], total: 3 });
+  await expect(list(1, 51)).rejects.toMatchObject({ code: "invalid_input" });
+  await expect(list(1, 2, world.stranger)).rejects.toMatchObject({ code: "not_found" });
+  const key = { organizationId: world.caller.organizationId, conversationId };
+  expect(await world.database.conversations.hiddenTurns(key, null, turnIds.slice(1))).toEqual(turnIds.slice(1, 2));
+  expect(await world.database.conversations.hiddenTurns(key, 9, turnIds)).toBeNull();
 });
 
 test("only a user's message of this conversation that has run can be edited", async () => {

@@ -286,6 +286,6 @@ test("a reader of a conversation that is deleted is told that it is gone", async
       // Everything until the end is of no interest here.
     }
   })();
-  await world.gateway.deleteExecution(world.caller, submitted.conversationId);
+  await world.gateway.deleteExecution(world.caller, { executionId: submitted.conversationId, memories: "forget" });
   await expect(reading).rejects.toMatchObject({ code: "not_found" });
 });

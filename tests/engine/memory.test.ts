@@ -157,7 +157,8 @@ describe("what an agent remembers", () => {
 
 /** Memories of Ann's, as the agent would have kept them. */
 async function saveMany(agent: { id: string }, count: number, odd: Record<number, string> = {}): Promise<void> {
-  const place = { scope: "user", scopeId: "ann@example.org", agentId: agent.id, conversationId: agent.id, turnNumber: 1 } as const;
+  const { conversationId } = await say(agent, "Hello.");
+  const place = { scope: "user", scopeId: "ann@example.org", agentId: agent.id, conversationId, turnNumber: 1 } as const;
   for (let number = 0; number < count; number += 1) {
     const text = odd[number] ?? `The user said thing number ${number}.`;
     const memory = { ...place, id: crypto.randomUUID(), text, tainted: false, embedding: null };
@@ -202,6 +203,17 @@ describe("of many memories", () => {
     expect(page).toMatchObject({ total: LIMIT + 1, items: [expect.anything(), expect.anything()] });
     await expect(world.gateway.listMemories(world.caller, { page: 1, perPage: 51 })).rejects.toMatchObject({ code: "invalid_input" });
   });
+});
+
+test("a search over the door finds by its vector what shares no word with it; what that used is of no conversation", async () => {
+  const agent = await agentWith();
+  for (const text of ["The door is green.", "Violinists were invited."]) await say(agent, `remember: ${text}`);
+  const [first] = await kept({ query: "violinistic" });
+  expect(first?.text).toBe("Violinists were invited.");
+  expect(await kept({ query: "violinistic", userEmail: BEN.email })).toEqual([]);
+  const used = await world.sql.owner`
+    select model, input_tokens > 0 as used from usage_records u where not exists (select from conversations c where c.id = u.conversation_id)`;
+  expect(used.slice(0, 1)).toEqual([{ model: "local/embed", used: true }]);
 });
 
 describe("a memory that is deleted", () => {

@@ -123,7 +123,9 @@ test("a drain, an answer and the deletion of a conversation are done once, too",
   for (const answer of answers) expect(answer).toMatchObject({ outcome: "answered", resumed: true, cursor: answers[0]?.cursor });
   await expect.poll(async () => (await stateOf(world, conversationId)).state).toBe("idle");
   const deletion = once("execution.delete");
-  await world.gateway.deleteExecution(world.caller, conversationId, deletion);
-  await world.gateway.deleteExecution(world.caller, conversationId, deletion);
-  await expect(world.gateway.deleteExecution(world.caller, conversationId)).rejects.toMatchObject({ code: "not_found" });
+  await world.gateway.deleteExecution(world.caller, { executionId: conversationId, memories: "forget" }, deletion);
+  await world.gateway.deleteExecution(world.caller, { executionId: conversationId, memories: "forget" }, deletion);
+  await expect(world.gateway.deleteExecution(world.caller, { executionId: conversationId, memories: "forget" })).rejects.toMatchObject({
+    code: "not_found",
+  });
 });

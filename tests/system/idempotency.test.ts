@@ -6,7 +6,18 @@ import { type Answer, type Way, waysTo } from "./support/repeat-call.ts";
 import { openTrpcSocket, type TrpcSocket } from "./support/trpc-socket.ts";
 
 /** What only callers make. */
-const MADE = ["agents", "api_keys", "branches", "conversations", "idempotency_keys", "media", "memories", "messages", "organizations"];
+const MADE = [
+  "agents",
+  "api_keys",
+  "branches",
+  "conversations",
+  "idempotency_keys",
+  "media",
+  "memories",
+  "memory_sources",
+  "messages",
+  "organizations",
+];
 
 let system: System;
 let socket: TrpcSocket;
@@ -52,6 +63,16 @@ describe.each(CHANGING)("%s", (name) => {
     expect(others.map((answer, index) => [where[index], answer])).toEqual(where.map((one) => [one, { code: "idempotency_mismatch" }]));
     expect(await made()).toEqual(before);
   });
+});
+
+test.each([undefined, "queue"])("a message that is to run is another than one that is not (mode %s)", async (mode) => {
+  const { input } = await cases["turn.submit"]();
+  const path = `/v1/agents/${input.agentId}/gateway/conversations/${input.conversationId}/messages`;
+  const send = (run: boolean | undefined) => system.rest().call(path, { body: { text: "Once", mode, run, idempotency_key: "one" } });
+  const first = await send(true);
+  expect(first.status).toBe(200);
+  expect(await send(true)).toMatchObject({ status: 200, body: first.body });
+  for (const run of [false, undefined]) expect(await send(run)).toMatchObject({ status: 409 });
 });
 
 const AT_ONCE = 50;

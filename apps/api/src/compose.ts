@@ -16,7 +16,7 @@ import {
   type Tickets,
 } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
-import { createDirectModels, modelProviders, modelSecrets } from "@parley/model";
+import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
@@ -106,7 +106,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
-  const { agents, compactions, conversations, directCalls, executions, logs, media, memories, organizations, repeats } = database;
+  const { agents, compactions, conversations, directCalls, executions, logs, media, memories, organizations, repeats, usage } = database;
   const door = createGateway(
     decorate({
       ...{
@@ -121,6 +121,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         memories,
         organizations,
         repeats,
+        usage,
         tail,
         queue,
         log,
@@ -134,6 +135,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       limits,
       blobs: openBlobStore(config, files.fetch),
       publicUrl: config.PUBLIC_URL ?? null,
+      model: createModels({ providers, fetch: egress.fetch }),
+      embeddingModel: config.EMBEDDING_MODEL,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       startHash,
       async checkReady() {

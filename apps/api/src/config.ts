@@ -69,7 +69,7 @@ const schema = databaseSettings
   .extend(redisSettings.shape)
   .extend(telemetrySettings.shape)
   .extend(egressSettings.shape)
-  .extend(modelSettings.omit({ EMBEDDING_MODEL: true }).shape)
+  .extend(modelSettings.shape)
   .extend(directSettings.shape)
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;

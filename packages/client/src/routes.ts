@@ -535,8 +535,8 @@ export type Memory = {
   agentId: string;
   text: string;
   tainted: boolean;
-  conversationId: string;
-  turnNumber: number;
+  conversationId: string | null;
+  turnNumber: number | null;
   createdAt: string;
 };
 
@@ -789,7 +789,11 @@ export type Routes = {
       input: { conversationId: string; branch?: number | undefined; before?: string | undefined };
       output: ConversationView;
     };
-    branches: { kind: "query"; input: { conversationId: string }; output: Branch[] };
+    branches: {
+      kind: "query";
+      input: { conversationId: string; page?: unknown; perPage?: unknown };
+      output: { items: Branch[]; total: number; page: number; perPage: number };
+    };
     runState: { kind: "query"; input: { conversationId: string }; output: RunState };
     message: { kind: "query"; input: { conversationId: string; messageId: string }; output: MessageView };
     stop: {
@@ -845,7 +849,11 @@ export type Routes = {
     thread: { kind: "query"; input: { executionId: string; before?: string | undefined }; output: ThreadPart };
     fullThread: { kind: "query"; input: { executionId: string; before?: string | undefined }; output: FullThread };
     stop: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: Execution };
-    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; executionId: string }; output: { deleted: true } };
+    delete: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; executionId: string; memories?: "forget" | "keep" | undefined };
+      output: { deleted: true };
+    };
   };
   key: {
     create: {
@@ -1089,6 +1097,7 @@ export type StreamItem = LogEvent | { type: "submitted"; cursor: string; data: S
 export type SubmitResult = {
   action: "queued" | "started" | "steering";
   mode: MessageMode;
+  askedMode: MessageMode;
   conversationId: string;
   messageId: string;
   turnId: string;

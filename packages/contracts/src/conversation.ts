@@ -9,6 +9,13 @@ import { agentId, conversationId, executionId, messageId, turnId } from "./ids.t
 import { BOUNDS } from "./limits.ts";
 import type { question } from "./question.ts";
 
+export const pageInput = z.object({
+  page: z.coerce.number().int().positive().max(100_000).default(1),
+  perPage: z.coerce.number().int().positive().max(BOUNDS.pageMax.ceiling).default(20),
+});
+
+export type PageQuery = z.infer<typeof pageInput>;
+
 /** What a message does to the turn that runs and to those that wait. */
 export const messageMode = z.enum(["auto", "queue", "collect", "steer", "interrupt", "reject"]);
 
@@ -29,8 +36,10 @@ export type SubmitInput = z.infer<typeof submitInput>;
 /** `started`: the message's turn runs now. `queued`: it waits. `steering`: the running turn will be given it. */
 export interface SubmitResult {
   action: "started" | "queued" | "steering";
-  /** The mode that was applied. */
+  /** The mode that was applied: `auto` where the one that was asked for means the same there. */
   mode: MessageMode;
+  /** The mode that was asked for; an edit is an `interrupt`. */
+  askedMode: MessageMode;
   conversationId: string;
   messageId: string;
   turnId: string;
@@ -111,6 +120,8 @@ export interface MessageView {
   expiresAt: string | null;
 }
 
+export const branchesInput = conversationInput.extend(pageInput.shape);
+
 /** A tail that an edit has cut off. */
 export interface Branch {
   branch: number;
@@ -172,13 +183,6 @@ export interface RunState {
   branch: number;
 }
 
-export const pageInput = z.object({
-  page: z.coerce.number().int().positive().max(100_000).default(1),
-  perPage: z.coerce.number().int().positive().max(BOUNDS.pageMax.ceiling).default(20),
-});
-
-export type PageQuery = z.infer<typeof pageInput>;
-
 export const listExecutionsInput = pageInput.extend({
   agentId: agentId.optional(),
   userId: z.string().max(200).optional(),
@@ -192,6 +196,10 @@ export const listExecutionsInput = pageInput.extend({
 export type ListExecutions = z.infer<typeof listExecutionsInput>;
 
 export const executionInput = z.object({ executionId });
+
+/** `memories`: what becomes of the facts that were learned in this conversation and nowhere else. */
+export const deleteExecutionInput = executionInput.extend({ memories: z.enum(["forget", "keep"]).default("forget") });
+export type DeleteExecution = z.infer<typeof deleteExecutionInput>;
 
 /** Of a long thread only the newest part is given at once: `before` asks for what came before a part's `older`. */
 export const threadInput = executionInput.extend({ before: cursor.optional() });

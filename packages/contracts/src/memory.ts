@@ -15,9 +15,9 @@ export interface Memory {
   text: string;
   /** It comes from a turn in which a tool, a peer or a page had a say. */
   tainted: boolean;
-  /** Where it was learned; the conversation may be gone since. */
-  conversationId: string;
-  turnNumber: number;
+  /** Where it was learned first, of the conversations that are still there; null where none is. */
+  conversationId: string | null;
+  turnNumber: number | null;
   createdAt: string;
 }
 

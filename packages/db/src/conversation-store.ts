@@ -1,8 +1,9 @@
-import type { Branch, Cursor, DrainResult, MessageView } from "@parley/contracts";
+import type { Branch, Cursor, DrainResult, MessageView, Page } from "@parley/contracts";
 import type { ConversationStore, Posted, Stopped, StoredCard, StoredRunState, Submitted } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
+import { uuidArray } from "./uuid-array.ts";
 
 type Stored<Answer> = Omit<Answer, "nudge" | "execution"> & { nudge?: string | null; execution?: StoredExecution | null };
 
@@ -80,16 +81,26 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
     return first(rows).answer;
   },
 
-  async hiddenTurns({ organizationId, conversationId }, branch) {
+  async isWaiting({ organizationId, conversationId }, turnId) {
+    const rows = await guarded(sql<{ answer: boolean }[]>`select is_waiting(${organizationId}, ${conversationId}, ${turnId}) as answer`);
+    return first(rows).answer;
+  },
+
+  async hiddenTurns({ organizationId, conversationId }, branch, turnIds) {
     const rows = await guarded(
-      sql<{ answer: string[] | null }[]>`select read_hidden_turns(${organizationId}, ${conversationId}, ${branch}) as answer`,
+      sql<{ answer: string[] | null }[]>`
+        select read_hidden_turns(${organizationId}, ${conversationId}, ${branch}, ${uuidArray(turnIds)}::uuid[]) as answer`,
     );
     return first(rows).answer;
   },
 
-  async branches({ organizationId, conversationId }) {
-    const rows = await guarded(sql<{ answer: Branch[] }[]>`select read_branches(${organizationId}, ${conversationId}) as answer`);
-    return first(rows).answer;
+  async branches({ organizationId, conversationId }, { page, perPage }) {
+    const rows = await guarded(
+      sql<{ answer: Pick<Page<Branch>, "items" | "total"> | null }[]>`
+        select read_branches(${organizationId}, ${conversationId}, ${(page - 1) * perPage}, ${perPage}) as answer`,
+    );
+    const { answer } = first(rows);
+    return answer === null ? null : { ...answer, page, perPage };
   },
 });
 

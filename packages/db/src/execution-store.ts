@@ -70,9 +70,11 @@ export function createExecutionStore(client: Sql, inOrganization: InOrganization
         return { items: rows.map((row) => toExecution(row.json)), total, page, perPage };
       }),
 
-    delete: (organizationId, conversationId) =>
+    delete: (organizationId, conversationId, memories) =>
       inOrganization(organizationId, async (tx) => {
-        const answer = await tx.execute<{ deleted: boolean }>(sql`select delete_conversation(${conversationId}) as deleted`);
+        const answer = await tx.execute<{ deleted: boolean }>(
+          sql`select delete_conversation(${conversationId}, ${memories === "forget"}) as deleted`,
+        );
         return first(answer).deleted;
       }),
   };

@@ -12,8 +12,8 @@ export const createMemoryStore = (sql: Sql): MemoryStore => ({
 
   search: (organizationId, query) => call<Memory[]>(sql, "search_memories", { organizationId, ...query }),
 
-  async list(organizationId, { scope = null, userEmail, agentId = null, agentIds, words, page, perPage }) {
-    const filter = { organizationId, scope, userEmail: userEmail?.toLowerCase() ?? null, agentId, agentIds, words };
+  async list(organizationId, { scope = null, userEmail, agentId = null, agentIds, words, embedding, page, perPage }) {
+    const filter = { organizationId, scope, userEmail: userEmail?.toLowerCase() ?? null, agentId, agentIds, words, embedding };
     const found = await call<Pick<Page<Memory>, "items" | "total">>(sql, "list_memories", {
       ...filter,
       offset: (page - 1) * perPage,

@@ -3,6 +3,7 @@ import type { Administration } from "./administration/administration.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
+import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
@@ -36,7 +37,13 @@ export interface FrontDoor {
 export function createGateway(ports: GatewayPorts): FrontDoor {
   const followers = createFollowers(ports);
   const directUsage = createDirectUsageBook({ ...ports, store: ports.directCalls });
-  const context: GatewayContext = { ...ports, followers, directUsage, catalog: createAgentCatalog(ports.agents, ports.clock) };
+  const context: GatewayContext = {
+    ...ports,
+    followers,
+    directUsage,
+    catalog: createAgentCatalog(ports.agents, ports.clock),
+    embed: meterEmbedding(ports.model, ports.embeddingModel),
+  };
   return {
     gateway: {
       authenticate: ports.authenticate,

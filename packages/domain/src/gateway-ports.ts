@@ -3,6 +3,8 @@ import type { AdministrationStore } from "./administration/administration-store.
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
+import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
+import type { UsageStore } from "./billing/usage-store.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
@@ -21,6 +23,7 @@ import type { BlobStore } from "./media/blob-store.ts";
 import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
+import type { Model } from "./model/model.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
@@ -39,11 +42,15 @@ export interface GatewayPorts {
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
+  usage: UsageStore;
   tail: LiveTail;
   queue: JobQueue;
   clock: Clock;
   log: Log;
   limits: Limits;
+  /** Makes the vectors by which memories are found; its name is `<provider>/<model>`, the one that workers have. */
+  model: Pick<Model, "embed">;
+  embeddingModel: string;
   authenticate: (credential: string) => Promise<Caller>;
   /** A new key: the secret, how to recognise it, and what is stored instead (SHA-256, hex). */
   makeKey: () => { apiKey: string; prefix: string; hash: string };
@@ -61,4 +68,5 @@ export interface GatewayContext extends GatewayPorts {
   catalog: AgentCatalog;
   followers: Followers;
   directUsage: DirectUsageBook;
+  embed: MeteredEmbedding;
 }

@@ -13,6 +13,7 @@ import type {
   CreateKey,
   Cursor,
   DecideInput,
+  DeleteExecution,
   DrainResult,
   Execution,
   FullThread,
@@ -100,7 +101,8 @@ export interface Gateway extends MediaUseCases {
     caller: Caller,
     input: { conversationId: string; branch?: number | undefined; before?: Cursor | undefined },
   ): Promise<ConversationView>;
-  listBranches(caller: Caller, conversationId: string): Promise<Branch[]>;
+  /** The tails that edits have cut off, newest first. */
+  listBranches(caller: Caller, input: { conversationId: string } & PageQuery): Promise<Page<Branch>>;
   getMessage(caller: Caller, input: { conversationId: string; messageId: string }): Promise<MessageView>;
   getCard(caller: Caller, input: { conversationId: string; cardId: string }): Promise<Card>;
   stopConversation(
@@ -124,8 +126,8 @@ export interface Gateway extends MediaUseCases {
   getFullThread(caller: Caller, input: { executionId: string; before?: Cursor | undefined }): Promise<FullThread>;
   /** Idempotent: a terminal execution is returned unchanged. */
   stopExecution(caller: Caller, executionId: string, once?: Once): Promise<Execution>;
-  /** Deletes a conversation that is not running, and all below it. */
-  deleteExecution(caller: Caller, executionId: string, once?: Once): Promise<void>;
+  /** Deletes a conversation that is not running, and all below it; with it go, unless they are kept, the memories that were learned nowhere else. */
+  deleteExecution(caller: Caller, input: { executionId: string; memories: DeleteExecution["memories"] }, once?: Once): Promise<void>;
 
   createAgent(caller: Caller, input: { name: string; description: string; config: AgentConfig }, once?: Once): Promise<Agent>;
   /** Saves a draft; callers see it after `deployAgent`, or with version `draft`. */

@@ -1,4 +1,4 @@
-import { cancelInput, changeMessageInput, conversationInput, cursor, stopInput } from "@parley/contracts";
+import { branchesInput, cancelInput, changeMessageInput, conversationInput, cursor, stopInput } from "@parley/contracts";
 import { z } from "zod";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
@@ -14,8 +14,8 @@ export const conversation = {
     .query(({ ctx, input }) => ctx.gateway.getConversation(ctx.caller, input)),
 
   branches: procedure("conversation.branches")
-    .input(conversationInput)
-    .query(({ ctx, input }) => ctx.gateway.listBranches(ctx.caller, input.conversationId)),
+    .input(branchesInput)
+    .query(({ ctx, input }) => ctx.gateway.listBranches(ctx.caller, input)),
 
   runState: procedure("conversation.runState")
     .input(conversationInput)

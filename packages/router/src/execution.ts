@@ -1,4 +1,4 @@
-import { executionInput, listExecutionsInput, threadInput } from "@parley/contracts";
+import { deleteExecutionInput, executionInput, listExecutionsInput, threadInput } from "@parley/contracts";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
@@ -24,9 +24,9 @@ export const execution = {
     .mutation(({ ctx, input }) => ctx.gateway.stopExecution(ctx.caller, input.executionId, ctx.once)),
 
   delete: changing("execution.delete")
-    .input(executionInput)
+    .input(deleteExecutionInput)
     .mutation(async ({ ctx, input }) => {
-      await ctx.gateway.deleteExecution(ctx.caller, input.executionId, ctx.once);
+      await ctx.gateway.deleteExecution(ctx.caller, input, ctx.once);
       return { deleted: true as const };
     }),
 } satisfies ProceduresOf<"execution">;

@@ -218,7 +218,13 @@ export const ROUTES = {
   "agent.get": { kind: "query", scope: "agents:read", tenant: "agent", ...read },
   "agent.list": { kind: "query", scope: "agents:read", tenant: "organization", ...read },
 
-  "memory.list": { kind: "query", scope: "conversations:read", tenant: "organization", ...read, rest: rest("GET", "/v1/memories") },
+  "memory.list": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "organization",
+    ...read,
+    rest: rest("GET", "/v1/memories"),
+  },
   "memory.delete": {
     kind: "mutation",
     scope: "conversations:write",

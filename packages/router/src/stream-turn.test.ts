@@ -25,7 +25,16 @@ interface Given {
 /** A gateway whose second message met a conversation that waits for an answer. */
 function gatewayOf({ log, replayed = false, waits = true, turnId = "t2" }: Given): Gateway {
   const ids = { conversationId: "c", messageId: "m2", turnId: "t2" };
-  const submitted = { action: "queued", mode: "auto", ...ids, position: 1, queueDepth: 1, cursor: "1-3", replayed } as const;
+  const submitted = {
+    action: "queued",
+    mode: "auto",
+    askedMode: "auto",
+    ...ids,
+    position: 1,
+    queueDepth: 1,
+    cursor: "1-3",
+    replayed,
+  } as const;
   async function* events(after: Cursor) {
     yield* log.slice(log.findIndex(({ cursor }) => cursor === after) + 1);
     throw new Error("The stream went on after all that there was.");

@@ -15,15 +15,18 @@ interface Cell {
 }
 
 const says = (action: string, mode: string, position: number, depth: number): Said => ({ action, mode, position, depth });
+/** What `auto` says there. */
+const STARTS = says("started", "auto", 0, 0);
+const HEAD_STARTS = says("queued", "auto", 1, 1);
 const refuses = (code: string): Said => ({ code, status: 409 });
 
-/** What must be true of a message `new` in each mode. `reject`, where it runs, names itself: nothing else was applied. */
+/** What must be true of a message `new` in each mode. `mode` is the one that was applied; every answer names the one that was asked for, too. */
 export const MODE_TABLE: Record<MessageMode, Record<Column, Cell>> = {
   auto: {
     running: { says: says("queued", "auto", 2, 2), runs: ["hold", "q", "new"] },
-    idle: { says: says("started", "auto", 0, 0), runs: ["first", "new"] },
-    queued: { says: says("queued", "auto", 1, 1), runs: ["first", "q", "new"] },
-    held: { says: says("queued", "auto", 1, 1), runs: ["hold, stopped", "q", "new"] },
+    idle: { says: STARTS, runs: ["first", "new"] },
+    queued: { says: HEAD_STARTS, runs: ["first", "q", "new"] },
+    held: { says: HEAD_STARTS, runs: ["hold, stopped", "q", "new"] },
     paused: { says: says("queued", "auto", 1, 1), waits: true, runs: ["ask", "new"] },
   },
   queue: {
@@ -35,10 +38,9 @@ export const MODE_TABLE: Record<MessageMode, Record<Column, Cell>> = {
   },
   collect: {
     running: { says: says("queued", "collect", 2, 2), runs: ["hold", "q & new"] },
-    idle: { says: says("started", "auto", 0, 0), runs: ["first", "new"] },
-    // The head starts, and takes what was collected right behind it along.
-    queued: { says: says("queued", "auto", 0, 0), runs: ["first", "q & new"] },
-    held: { says: says("queued", "auto", 0, 0), runs: ["hold, stopped", "q & new"] },
+    idle: { says: STARTS, runs: ["first", "new"] },
+    queued: { says: HEAD_STARTS, runs: ["first", "q", "new"] },
+    held: { says: HEAD_STARTS, runs: ["hold, stopped", "q", "new"] },
     paused: { says: says("queued", "collect", 1, 1), waits: true, runs: ["ask", "new"] },
   },
   steer: {
@@ -50,14 +52,14 @@ export const MODE_TABLE: Record<MessageMode, Record<Column, Cell>> = {
   },
   interrupt: {
     running: { says: says("queued", "interrupt", 1, 2), runs: ["hold, stopped", "new", "q"] },
-    idle: { says: says("started", "auto", 0, 0), runs: ["first", "new"] },
+    idle: { says: STARTS, runs: ["first", "new"] },
     queued: { says: says("started", "interrupt", 0, 1), runs: ["first", "new", "q"] },
     held: { says: says("started", "interrupt", 0, 1), runs: ["hold, stopped", "new", "q"] },
     paused: { says: says("started", "interrupt", 0, 0), runs: ["ask, stopped", "new"] },
   },
   reject: {
     running: { says: refuses("turn_in_progress"), runs: ["hold", "q"] },
-    idle: { says: says("started", "reject", 0, 0), runs: ["first", "new"] },
+    idle: { says: STARTS, runs: ["first", "new"] },
     queued: { says: refuses("turn_in_progress"), waits: true, runs: ["first", "q"] },
     held: { says: refuses("turn_in_progress"), waits: true, runs: ["hold, stopped", "q"] },
     paused: { says: refuses("turn_in_progress"), waits: true, runs: ["ask"] },

@@ -15,11 +15,17 @@ export type Said = { action: string; mode: string; position: number; depth: numb
 
 export type Send = (message: Message) => Promise<Said>;
 
-const fromOutcome = (outcome: Outcome): Said => {
-  if (!outcome.ok) return { code: outcome.code, status: outcome.status };
-  const [action, mode, position, depth] = ["action", "mode", "position", "queueDepth"].map((member) => at(outcome.data, member));
+/** An answer's members in the order of these names: of action, the mode that was applied and the one that was asked for, position and depth. */
+function saidBy(answer: unknown, names: [string, string, string, string, string], asked: string): Said {
+  const [action, mode, askedMode, position, depth] = names.map((member) => at(answer, member));
+  if (askedMode !== asked) throw new Error(`${asked} was asked for, and ${String(askedMode)} is named.`);
   return { action: String(action), mode: String(mode), position: Number(position), depth: Number(depth) };
-};
+}
+
+const fromOutcome = (outcome: Outcome, asked: string): Said =>
+  outcome.ok
+    ? saidBy(outcome.data, ["action", "mode", "askedMode", "position", "queueDepth"], asked)
+    : { code: outcome.code, status: outcome.status };
 
 /** The REST door has only words: the code is the row that has them. */
 const codeOf = (detail: unknown): string =>
@@ -32,18 +38,17 @@ export const overRest =
     const path = `/v1/agents/${agentId}${generation}/conversations/${conversationId}/messages`;
     const { status, body } = await rest.call(path, { body: { text, mode, run: true } });
     if (status !== 200) return { code: codeOf(at(body, "detail")), status };
-    const [action, applied, position, depth] = ["action", "mode", "position", "queue_depth"].map((member) => at(body, member));
-    return { action: String(action), mode: String(applied), position: Number(position), depth: Number(depth) };
+    return saidBy(body, ["action", "mode", "asked_mode", "position", "queue_depth"], mode);
   };
 
 export const overTrpc =
   (rest: RestClient): Send =>
   async (message) =>
-    fromOutcome(await callTrpc(rest, "mutation", "turn.submit", message));
+    fromOutcome(await callTrpc(rest, "mutation", "turn.submit", message), message.mode);
 
 export const overSocket =
   (socket: TrpcSocket): Send =>
   async (message) => {
     const { error, result } = await socket.call("mutation", "turn.submit", message);
-    return fromOutcome(error ? outcomeOf(error) : { ok: true, data: result?.data });
+    return fromOutcome(error ? outcomeOf(error) : { ok: true, data: result?.data }, message.mode);
   };

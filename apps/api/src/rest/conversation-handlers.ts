@@ -4,12 +4,13 @@ import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
 import { branchQuery, changeBody, stopBody } from "./wire-input.ts";
 
-export const getConversation: Handler = async ({ gateway }, call) => {
+/** Of its branches the newest are listed; each of them, and of the others, can be asked for by its number. */
+export const getConversation: Handler = async ({ gateway, limits }, call) => {
   const { conversationId, caller } = onConversation(call);
   const { branch } = parse(branchQuery, call.request.query, "query");
   const [view, branches] = await Promise.all([
     gateway.getConversation(caller, { conversationId, branch, before: beforeCursor(call.request) }),
-    gateway.listBranches(caller, conversationId),
+    gateway.listBranches(caller, { conversationId, page: 1, perPage: limits.pageMax }),
   ]);
   sendJson(call.response, 200, conversationRow(view, branches));
 };

@@ -4,6 +4,7 @@ import type {
   ConversationView,
   ExecutionView,
   MessageView,
+  Page,
   RunState,
   ThreadEntry,
   ThreadMessage,
@@ -125,12 +126,13 @@ const viewRow = ({ execution, thread, older, usage }: ExecutionView) => ({
 
 const branchRow = ({ branch, editedMessageId, endedAt }: Branch) => ({ branch, edited_message_id: editedMessageId, ended_at: endedAt });
 
-/** The newest part of a conversation, with the children of its turns. `usage` counts all turns and every child. `branch` is the one shown, `branches` those that edits have ended. */
-export const conversationRow = (view: ConversationView, branches: Branch[]) => ({
+/** The newest part of a conversation, with the children of its turns. `usage` counts all turns and every child. `branch` is the one shown, `branches` the newest of those that edits have ended, oldest first. */
+export const conversationRow = (view: ConversationView, branches: Page<Branch>) => ({
   conversation_id: view.conversationId,
   version: view.version,
   branch: view.branch,
-  branches: branches.map(branchRow),
+  branches: branches.items.map(branchRow).reverse(),
+  branches_left_out: branches.total - branches.items.length,
   ...viewRow(view.root),
   usage: usageRow(view.usage),
   sub_executions: view.children.map(viewRow),

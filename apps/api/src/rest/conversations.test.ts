@@ -1,4 +1,4 @@
-import { newId } from "@parley/contracts";
+import { LIMITS, newId } from "@parley/contracts";
 import { expect, test } from "vitest";
 import { hello, startConversation, startDoor } from "./testing/start-door.ts";
 
@@ -96,7 +96,8 @@ test("a conversation is shown whole, with the usage of all its parts", async () 
     conversation_id: id,
     version: 1,
     branch: 1,
-    branches: [{ branch: 0, edited_message_id: expect.any(String), ended_at: expect.any(String) }],
+    branches: [{ branch: 0, edited_message_id: expect.any(String), ended_at: expect.any(String) }, { branch: 1 }],
+    branches_left_out: LIMITS.pageMax,
     execution: { id },
     activity: { id, messages: [{ kind: "message", role: "user", content: { text: "Hello", files: [] } }, { role: "agent" }] },
     usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7 },

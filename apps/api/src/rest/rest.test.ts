@@ -195,7 +195,9 @@ test("tasks are read, listed in pages, stopped and deleted", async () => {
   await door.call("GET", `/v1/agents/${door.fake.agentId}/tasks?agent_id=${door.fake.otherAgentId}`);
   expect(door.fake.calls.at(-1)?.input).toMatchObject({ agentId: door.fake.agentId });
   expect((await door.call("POST", `/v1/tasks/${id}/stop`)).body).toMatchObject({ id });
-  expect((await door.call("DELETE", `/v1/tasks/${id}`)).body).toEqual({ id, deleted: true });
+  expect((await door.call("DELETE", `/v1/tasks/${id}?memories=lose`)).status).toBe(422);
+  expect((await door.call("DELETE", `/v1/tasks/${id}?memories=keep`)).body).toEqual({ id, deleted: true });
+  expect(door.fake.calls.at(-1)?.input).toEqual({ executionId: id, memories: "keep" });
   expect((await door.call("GET", `/v1/tasks/${id}`)).status).toBe(404);
 });
 

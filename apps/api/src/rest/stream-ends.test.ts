@@ -6,6 +6,7 @@ import { fact, ROOT_ID } from "./testing/facts.ts";
 const submitted: SubmitResult = {
   action: "queued",
   mode: "auto",
+  askedMode: "auto",
   conversationId: ROOT_ID,
   messageId: "mine",
   turnId: "my-turn",

@@ -2,7 +2,9 @@ import { beforeCursor, type Call, type Handler, onAgent, onceOf, onTask } from "
 import { threadMessageRow } from "./conversation-row.ts";
 import { executionRow, taskPage } from "./execution-row.ts";
 import { readListFilter } from "./list-query.ts";
+import { parse } from "./parse.ts";
 import { sendJson } from "./send-error.ts";
+import { deleteQuery } from "./wire-input.ts";
 
 export const getTask: Handler = async ({ gateway }, call) => {
   sendJson(call.response, 200, executionRow(await gateway.getExecution(call.caller, onTask(call))));
@@ -42,8 +44,10 @@ export const stopTask: Handler = async ({ gateway }, call) => {
   sendJson(call.response, 200, executionRow(await gateway.stopExecution(call.caller, onTask(call), onceOf(call))));
 };
 
+/** With a conversation goes what was learned in it and nowhere else, unless `?memories=keep`. */
 export const deleteTask: Handler = async ({ gateway }, call) => {
   const id = onTask(call);
-  await gateway.deleteExecution(call.caller, id, onceOf(call));
+  const { memories } = parse(deleteQuery, call.request.query, "query");
+  await gateway.deleteExecution(call.caller, { executionId: id, memories }, onceOf(call));
   sendJson(call.response, 200, { id, deleted: true });
 };

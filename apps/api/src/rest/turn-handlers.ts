@@ -89,7 +89,6 @@ export const sendMessage: Handler = async (door, call) => {
   const body = parse(messageBody, await door.readJsonBody(call.request, call.response), "body");
   const { text, files, user, mode, run, idempotency_key } = body;
   const isHeaderKey = call.request.headers["idempotency-key"] !== undefined;
-  const keepNothingWhenIdle = run !== true && (mode ?? "auto") === "auto";
   const result = await door.gateway.submitMessage(
     caller,
     {
@@ -103,15 +102,17 @@ export const sendMessage: Handler = async (door, call) => {
       idempotencyKey: keyOf(call, idempotency_key),
     },
     // A key in the body counts within its conversation, as clients of this wire use it; a header's counts for the whole route.
-    { route: isHeaderKey ? call.route : `${call.route}/${conversationId}`, keepNothingWhenIdle },
+    { route: isHeaderKey ? call.route : `${call.route}/${conversationId}`, keepNothingWhenIdle: run !== true },
   );
-  const isKept = !(keepNothingWhenIdle && result.action === "started");
+  // Of a message that is not kept nothing can be named.
+  const isKept = run === true || (mode ?? "auto") !== "auto" || result.action !== "started";
   sendJson(call.response, 200, {
     action: result.action,
     message_id: isKept ? result.messageId : null,
     queue_depth: result.queueDepth,
     steer_target: result.action === "steering" ? "router" : null,
     mode: result.mode,
+    asked_mode: result.askedMode,
     position: result.position,
     turn_id: isKept ? result.turnId : null,
     conversation_id: result.conversationId,

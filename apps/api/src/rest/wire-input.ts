@@ -5,6 +5,7 @@ import {
   changeMessageInput,
   conversationId,
   decideInput,
+  deleteExecutionInput,
   dispatchMode,
   editInput,
   endUser,
@@ -154,6 +155,8 @@ export const changeBody = z
 
 /** Branches count from 0. */
 export const branchQuery = z.object({ branch: z.coerce.number().int().min(0).optional() });
+
+export const deleteQuery = z.object({ memories: deleteExecutionInput.shape.memories });
 
 export const stopBody = z.object({ clear_queue: boolean, turn_id: turnId.nullish() });
 

@@ -139,6 +139,7 @@ export function createTestGateway(): TestGateway {
     const result: SubmitResult = {
       action: "started",
       mode: input.mode,
+      askedMode: input.mode,
       conversationId: conversation.execution.id,
       messageId: newId(),
       turnId: newId(),
@@ -217,9 +218,9 @@ export function createTestGateway(): TestGateway {
         usage: NO_USAGE,
       };
     },
-    listBranches: async (caller, conversationId) => {
+    listBranches: async (caller, { conversationId, ...page }) => {
       find(caller, conversationId);
-      return [];
+      return { items: [], total: 0, ...page };
     },
     async getMessage(caller, { conversationId, messageId }) {
       const { execution } = find(caller, conversationId);
@@ -270,9 +271,9 @@ export function createTestGateway(): TestGateway {
       childrenLeftOut: 0,
     }),
     stopExecution: async (caller, id) => find(caller, id).execution,
-    async deleteExecution(caller, id) {
-      find(caller, id);
-      conversations.delete(id);
+    async deleteExecution(caller, { executionId }) {
+      find(caller, executionId);
+      conversations.delete(executionId);
     },
     async createAgent({ organizationId }, { name, description, config }) {
       const agent = { id: newId<string>(), organizationId, name, description, version: 1, config, createdAt: new Date().toISOString() };

@@ -10,8 +10,9 @@ interface Await {
 }
 
 /**
- * Waits for the end or the pause of a turn, at most `waitMs` and never beyond the limit, and answers the execution as it was in it. A turn that has
- * not begun by then, or was cancelled, answers as the root execution, `pending`. The tail only wakes; what is answered is read from the store.
+ * Waits for the end or the pause of a turn, at most `waitMs` and never beyond the limit, and answers the execution as it was in it: of a message that
+ * was merged, or taken by the turn that it steers, in the turn it went into. A turn that has not begun by then, or was cancelled, answers as the root
+ * execution, `pending`. The tail only wakes; what is answered is read from the store.
  */
 export async function awaitTurn(
   context: GatewayContext,
@@ -25,14 +26,16 @@ export async function awaitTurn(
     for (;;) {
       const execution = await findTurn(context, caller, conversationId, turnId);
       if (execution !== null && isSettled(execution)) return execution;
-      if (execution === null && !(await isComing(context, caller, conversationId, turnId))) {
+      if (execution === null && !(await context.conversations.isWaiting({ organizationId, conversationId }, turnId))) {
         // It may have begun and ended between the two reads.
         return (await findTurn(context, caller, conversationId, turnId)) ?? (await pending(context, caller, conversationId, turnId));
       }
+      // A message that was merged or taken goes with another turn than the one it would have become.
+      const tellsMore = execution === null ? tellsOfFate(turnId) : endsOrPauses(execution.turnId ?? turnId);
       for (let told = false; !told; ) {
         const woken = await follower.wait();
         if (woken === "closed") return execution ?? (await pending(context, caller, conversationId, turnId));
-        told = follower.take().some((event) => isAbout(event, turnId) || leavesTheQueue(event)) || woken === "again";
+        told = follower.take().some(tellsMore) || woken === "again";
       }
     }
   } finally {
@@ -40,18 +43,26 @@ export async function awaitTurn(
   }
 }
 
-const isAbout = (event: LogEvent, turnId: string): boolean =>
-  event.turnId === turnId && (event.type === "turn.paused" || isTurnEnd(event.type));
+const endsOrPauses =
+  (turnId: string) =>
+  (event: LogEvent): boolean =>
+    event.turnId === turnId && (event.type === "turn.paused" || isTurnEnd(event.type));
 
-/** The message that is waited for may have been cancelled before its turn began. */
-const leavesTheQueue = (event: LogEvent): boolean =>
-  event.type === "queue.updated" && (event.data.action === "cancel" || event.data.action === "clear");
-
-/** Whether the turn's message still waits, or its turn has begun after all. */
-async function isComing({ conversations }: GatewayContext, caller: Caller, conversationId: string, turnId: string): Promise<boolean> {
-  const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
-  return state !== null && (state.turnId === turnId || state.queue.some((message) => message.turnId === turnId));
-}
+/** Whether an event may say what became of a message that waits: its turn, another's, or none. */
+const tellsOfFate =
+  (turnId: string) =>
+  (event: LogEvent): boolean => {
+    switch (event.type) {
+      case "turn.created":
+        return event.data.turnId === turnId || event.data.merged?.some((merged) => merged.turnId === turnId) === true;
+      case "steer.applied":
+        return true;
+      case "queue.updated":
+        return event.data.action === "cancel" || event.data.action === "clear" || event.data.action === "expire";
+      default:
+        return false;
+    }
+  };
 
 async function findTurn({ executions }: GatewayContext, caller: Caller, conversationId: string, turnId: string): Promise<Execution | null> {
   const execution = await executions.findTurn(caller.organizationId, conversationId, turnId);

@@ -5,11 +5,15 @@ import {
   type ChangeMessage,
   type DrainResult,
   GatewayError,
+  isGatewayError,
   type MessageView,
+  type Page,
+  type PageQuery,
   type QueueResult,
   type RunState,
   type StopResult,
 } from "@parley/contracts";
+import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { nameFiles } from "../media/name-files.ts";
@@ -61,9 +65,15 @@ export async function changeMessage(context: GatewayContext, caller: Caller, inp
   const files = input.files === undefined ? null : await nameFiles(context, caller, input.files);
   const key = await conversationKey(context, caller, conversationId);
   const change = { messageId, text: text ?? null, files, position: position ?? null };
-  const done = await context.conversations.change(key, change);
+  const done = await context.conversations.change(key, change).catch(refuseEmpty);
   void announce(context, caller.organizationId, { ...done, conversationId });
   return { conversationId, messageId, position: done.position, queueDepth: done.queueDepth, replayed: false };
+}
+
+/** What it would have said then is known where its row is. */
+function refuseEmpty(error: unknown): never {
+  if (!isGatewayError(error, "invalid_input")) throw error;
+  throw new GatewayError("invalid_input", { issues: [{ path: ["text"], code: "custom", message: "Text or files are needed." }] });
 }
 
 export async function drainConversation(context: GatewayContext, caller: Caller, conversationId: string): Promise<DrainResult> {
@@ -102,8 +112,13 @@ export async function getCard(
   return toCard(card);
 }
 
-/** The tails that edits have cut off, oldest first. */
-export async function listBranches(context: GatewayContext, caller: Caller, conversationId: string): Promise<Branch[]> {
-  await getRunState(context, caller, conversationId);
-  return context.conversations.branches({ organizationId: caller.organizationId, conversationId });
+export async function listBranches(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, ...page }: { conversationId: string } & PageQuery,
+): Promise<Page<Branch>> {
+  checkPage(page, context.limits);
+  const branches = await context.conversations.branches(await conversationKey(context, caller, conversationId), page);
+  if (branches === null) throw new GatewayError("not_found");
+  return branches;
 }

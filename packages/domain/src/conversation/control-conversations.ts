@@ -34,7 +34,7 @@ export const controlConversations = (context: GatewayContext): Controls => ({
   getRunState: (caller, conversationId) => getRunState(context, caller, conversationId),
   getMessage: (caller, input) => getMessage(context, caller, input),
   getCard: (caller, input) => getCard(context, caller, input),
-  listBranches: (caller, conversationId) => listBranches(context, caller, conversationId),
+  listBranches: (caller, input) => listBranches(context, caller, input),
   stopConversation: (caller, input, once) =>
     runOnce(context, caller, once, { input, run: (bound) => stopConversation(bound, caller, input) }),
   cancelMessage: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => cancelMessage(bound, caller, input) }),

@@ -3,6 +3,7 @@ import type {
   CardResult,
   CheckedAnswer,
   Cursor,
+  DeleteExecution,
   DrainResult,
   EndUser,
   Execution,
@@ -10,6 +11,7 @@ import type {
   MessageMode,
   MessageView,
   Page,
+  PageQuery,
   RunState,
   SubmitResult,
   TurnOptions,
@@ -62,7 +64,7 @@ export interface DoomedChild {
 }
 
 /** `execution` is null unless it was wanted, and for a conversation's first turn, which is made of the message alone. */
-export type Submitted = SubmitResult & Posted & { doomed: DoomedChild[]; execution: Execution | null; at: string };
+export type Submitted = Omit<SubmitResult, "askedMode"> & Posted & { doomed: DoomedChild[]; execution: Execution | null; at: string };
 
 export interface Stopped {
   stopped: boolean;
@@ -104,9 +106,12 @@ export interface ConversationStore {
   decideCard(key: ConversationKey, decision: CardDecision & { outcome: "approved" | "denied"; comment: string | null }): Promise<Decided>;
   orderDrain(key: ConversationKey): Promise<{ action: DrainResult["action"]; queueDepth: number; cursor: Cursor; execution: Execution }>;
   runState(key: ConversationKey): Promise<StoredRunState | null>;
-  /** The turns that are not in that branch, or in the current one when it is null; null where there is no such branch. */
-  hiddenTurns(key: ConversationKey, branch: number | null): Promise<string[] | null>;
-  branches(key: ConversationKey): Promise<Branch[]>;
+  /** Whether the message that would become this turn waits, in the queue or for a step boundary. */
+  isWaiting(key: ConversationKey, turnId: string): Promise<boolean>;
+  /** Those of `turnIds` that are not in that branch, or in the current one when it is null; null where there is no such branch. */
+  hiddenTurns(key: ConversationKey, branch: number | null, turnIds: string[]): Promise<string[] | null>;
+  /** Newest first; null where there is no such conversation. */
+  branches(key: ConversationKey, page: PageQuery): Promise<Page<Branch> | null>;
 }
 
 export type StoredRunState = Omit<RunState, "cards"> & { cards: StoredCard[] };
@@ -131,6 +136,6 @@ export interface ExecutionStore {
   /** The names of the tools that it called in its newest turn. */
   usedTools(organizationId: string, executionId: string): Promise<string[]>;
   list(organizationId: string, filter: ListExecutions & { agentIds: string[] | null }): Promise<Page<Execution>>;
-  /** False while it or something below it runs. */
-  delete(organizationId: string, conversationId: string): Promise<boolean>;
+  /** False while it or something below it runs. `forget`: what was learned nowhere else is forgotten. */
+  delete(organizationId: string, conversationId: string, memories: DeleteExecution["memories"]): Promise<boolean>;
 }

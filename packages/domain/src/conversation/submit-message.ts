@@ -3,6 +3,7 @@ import {
   type Cursor,
   type EndUser,
   type MessageId,
+  type MessageMode,
   newId,
   type SubmitInput,
   type SubmitResult,
@@ -28,8 +29,9 @@ export async function submitMessage(
   input: SubmitInput,
   facts: SubmitFacts,
 ): Promise<SubmitResult> {
-  const submitted = await admit(context, caller, await prepare(context, caller, input, facts));
-  return resultOf(submitted);
+  const message = await prepare(context, caller, input, facts);
+  const submitted = await admit(context, caller, message);
+  return resultOf(submitted, message.mode);
 }
 
 /** Accepts a message and follows from just before it: the tail is attached first, so nothing is read in between. */
@@ -49,11 +51,11 @@ export async function submitAndFollow(
     if (conversationId !== message.conversationId) {
       // A repeated call that had started a conversation: its first answer names it.
       follower.close();
-      return { ...(await attachAgain(context, caller, submitted, facts.signal)), execution, submitted: resultOf(submitted) };
+      return { ...(await attachAgain(context, caller, submitted, facts.signal)), execution, submitted: resultOf(submitted, message.mode) };
     }
     follower.position = submitted.cursor as Cursor;
     follower.push(submitted.replayed || submitted.events.length === 0 ? null : submitted.events);
-    return { execution, cursor: follower.position, events: followLog(context, follower), submitted: resultOf(submitted) };
+    return { execution, cursor: follower.position, events: followLog(context, follower), submitted: resultOf(submitted, message.mode) };
   } catch (error) {
     follower.close();
     throw error;
@@ -83,7 +85,9 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const files = await nameFiles(context, caller, input.files);
-  const { invoke = false, edits } = facts;
+  const { invoke = false, edits, keepNothingWhenIdle = false } = facts;
+  // Left out where it is false: that is the same body as on the doors that know of no such thing.
+  const keepsNothing = keepNothingWhenIdle || undefined;
   const conversationId = input.conversationId ?? newId<ConversationId>();
   return {
     organizationId: caller.organizationId,
@@ -102,11 +106,11 @@ async function prepare(context: GatewayContext, caller: Caller, input: SubmitInp
     options: input.options,
     mode: edits === undefined ? input.mode : "interrupt",
     invoke,
-    keepNothingWhenIdle: facts.keepNothingWhenIdle ?? false,
+    keepNothingWhenIdle,
     edits: edits?.messageId ?? null,
     expectedVersion: edits?.expectedVersion ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits }),
+    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing }),
     queueMax: context.limits.queueMax,
     graceMs: context.limits.idleQueueGraceMs,
     keptMs: context.limits.queuedMessageKeptMs,
@@ -125,19 +129,13 @@ const knownUser = ({ email, displayName, id, firstName, lastName, timezone, addi
   additionalAttributes,
 });
 
-const resultOf = ({
+const resultOf = (
+  { action, mode, conversationId, messageId, turnId, position, queueDepth, cursor, replayed }: Submitted,
+  askedMode: MessageMode,
+): SubmitResult => ({
   action,
   mode,
-  conversationId,
-  messageId,
-  turnId,
-  position,
-  queueDepth,
-  cursor,
-  replayed,
-}: Submitted): SubmitResult => ({
-  action,
-  mode,
+  askedMode,
   conversationId,
   messageId,
   turnId,

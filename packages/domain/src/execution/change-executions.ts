@@ -1,4 +1,4 @@
-import { GatewayError, isTerminal } from "@parley/contracts";
+import { type DeleteExecution, GatewayError, isTerminal } from "@parley/contracts";
 import { announceStop } from "../conversation/announce-stop.ts";
 import { awaitTurn } from "../conversation/await-turn.ts";
 import type { Gateway } from "../gateway.ts";
@@ -24,8 +24,8 @@ export const changeExecutions = (context: GatewayContext): Changes => ({
     }
     return findExecution(context, caller, executionId);
   },
-  async deleteExecution(caller, executionId, once) {
-    await runOnce(context, caller, once, { input: executionId, run: (bound) => deleteExecution(bound, caller, executionId) });
+  async deleteExecution(caller, input, once) {
+    await runOnce(context, caller, once, { input, run: (bound) => deleteExecution(bound, caller, input) });
   },
 });
 
@@ -42,10 +42,14 @@ async function beginStop(context: GatewayContext, caller: Caller, executionId: s
   return { conversationId, turnId: done.turnId };
 }
 
-async function deleteExecution(context: GatewayContext, caller: Caller, executionId: string): Promise<object> {
+async function deleteExecution(
+  context: GatewayContext,
+  caller: Caller,
+  { executionId, memories }: { executionId: string; memories: DeleteExecution["memories"] },
+): Promise<object> {
   const execution = await findExecution(context, caller, executionId);
   // A child goes with its conversation, not by itself.
   if (execution.parentId !== null) throw new GatewayError("not_found");
-  if (!(await context.executions.delete(caller.organizationId, executionId))) throw new GatewayError("turn_in_progress");
+  if (!(await context.executions.delete(caller.organizationId, executionId, memories))) throw new GatewayError("turn_in_progress");
   return {};
 }

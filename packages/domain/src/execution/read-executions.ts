@@ -24,9 +24,10 @@ export function readExecutions(context: GatewayContext): Executions {
 
   const find = (caller: Caller, executionId: string) => findExecution(context, caller, executionId);
 
-  /** Whether something of a turn belongs to a branch: the current one for null. */
-  async function branchOf({ organizationId, conversationId }: Execution, branch: number | null): Promise<IsShown> {
-    const hidden = await conversations.hiddenTurns({ organizationId, conversationId }, branch);
+  /** Whether something of a part's turns belongs to a branch: the current one for null. */
+  async function branchOf({ organizationId, conversationId }: Execution, part: LogPart, branch: number | null): Promise<IsShown> {
+    const turnIds = [...new Set(part.events.flatMap(({ turnId }) => turnId ?? []))];
+    const hidden = await conversations.hiddenTurns({ organizationId, conversationId }, branch, turnIds);
     if (hidden === null) throw new GatewayError("not_found");
     const gone = new Set(hidden);
     return ({ turnId }) => turnId === null || !gone.has(turnId);
@@ -52,8 +53,8 @@ export function readExecutions(context: GatewayContext): Executions {
       const root = await find(caller, conversationId);
       const state = await conversations.runState({ organizationId: caller.organizationId, conversationId });
       if (state === null || root.mode !== "root") throw new GatewayError("not_found");
-      const isShown = await branchOf(root, branch ?? null);
       const part = await readPart(context, root, { before });
+      const isShown = await branchOf(root, part, branch ?? null);
       const { children, leftOut, partOf } = await childrenIn(root, part, isShown);
       // What was cut off was used, too.
       const usage = await executions.usage(caller.organizationId, conversationId);
@@ -90,14 +91,14 @@ export function readExecutions(context: GatewayContext): Executions {
     },
     async getThread(caller, { executionId, before }) {
       const execution = await find(caller, executionId);
-      const isShown = await branchOf(execution, null);
-      const { events, older } = await readPart(context, execution, { before });
-      return { messages: threadMessages(execution, events.filter(isShown)), older };
+      const part = await readPart(context, execution, { before });
+      const isShown = await branchOf(execution, part, null);
+      return { messages: threadMessages(execution, part.events.filter(isShown)), older: part.older };
     },
     async getFullThread(caller, { executionId, before }): Promise<FullThread> {
       const execution = await find(caller, executionId);
-      const isShown = await branchOf(execution, null);
       const part = await readPart(context, execution, { before });
+      const isShown = await branchOf(execution, part, null);
       const { children, leftOut, partOf } = await childrenIn(execution, part, isShown);
       const threadOf = (child: Execution, events: LogEvent[]) => [child.id, threadMessages(child, events)] as const;
       return {

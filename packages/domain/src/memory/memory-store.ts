@@ -14,6 +14,8 @@ export interface MemoryPlace {
 }
 
 export interface NewMemory extends Omit<Memory, "createdAt"> {
+  conversationId: string;
+  turnNumber: number;
   /** Null where no embedding could be had: it is found by its words alone. */
   embedding: Embedding | null;
 }
@@ -41,8 +43,11 @@ export interface MemoryStore {
     organizationId: string,
     query: { places: MemoryPlace[]; words: SearchWord[]; embedding: Embedding | null; max: number },
   ): Promise<Memory[]>;
-  /** `agentIds` null: learned by any agent. */
-  list(organizationId: string, filter: ListMemories & { agentIds: string[] | null; words: SearchWord[] | null }): Promise<Page<Memory>>;
+  /** `agentIds` null: learned by any agent. Without words all, newest first; else what fits the words and the vector, best first. */
+  list(
+    organizationId: string,
+    filter: ListMemories & { agentIds: string[] | null; words: SearchWord[] | null; embedding: Embedding | null },
+  ): Promise<Page<Memory>>;
   /** False where there is none such, learned by one of these agents. */
   delete(organizationId: string, memoryId: string, agentIds: string[] | null): Promise<boolean>;
   /** Forgets these, or all that an agent has learned, or all, as far as these agents have learned them. Answers how many. */

@@ -137,6 +137,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       clock: systemClock,
       log,
       limits,
+      model: models,
+      embeddingModel: "local/embed",
       authenticate: createAuthenticator({ findKeyByHash: (hash) => database.keys.findByHash(hash), now: Date.now }).authenticate,
       makeKey: () => {
         const apiKey = makeApiKey();

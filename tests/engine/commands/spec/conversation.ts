@@ -6,7 +6,8 @@ export interface Message {
   /** The turn that it becomes, unless it goes into another one. */
   turnId: string;
   mode: MessageMode;
-  isInvoke: boolean;
+  /** Nothing is merged with it: an invoke, or an edit. */
+  isAlone: boolean;
   /** Principal, user and options in one: only what is alike here may be merged. */
   from: string;
   state: MessageState;

@@ -11,7 +11,7 @@ export interface Draft {
 }
 
 /** What the caller must be told. */
-export type Said = Pick<SubmitResult, "action" | "mode" | "position" | "queueDepth">;
+export type Said = Pick<SubmitResult, "action" | "mode" | "askedMode" | "position" | "queueDepth">;
 export type Verdict<Answer> = { refused: ErrorCode } | { answer: Answer };
 
 /** What a message does, cell by cell. The message gets its ids from the gateway. */
@@ -28,12 +28,13 @@ export function submit(c: Conversation, draft: Draft): Verdict<Said> & { message
   if (typeof cut === "string") return { refused: cut };
   for (const turn of c.turns) if (cut !== null && turn.number >= cut.number) turn.isVisible = false;
 
-  const { isInvoke, from } = draft;
-  const message: Message = { id: "", turnId: "", mode, isInvoke, from, state: "queued", turn: null, isLate: false };
+  const asAuto = !isBusy && (mode === "collect" || mode === "reject" || (mode === "interrupt" && waited === 0));
+  const applied = asAuto ? "auto" : mode;
+  const isAlone = draft.isInvoke || draft.edits !== undefined;
+  const message: Message = { id: "", turnId: "", mode: applied, isAlone, from: draft.from, state: "queued", turn: null, isLate: false };
   c.messages.push(message);
-  const asAuto = !isBusy && (mode === "collect" || (mode === "interrupt" && waited === 0));
   const told = (action: Said["action"], position: number): ReturnType<typeof submit> => ({
-    answer: { action, mode: asAuto ? "auto" : mode, position, queueDepth: c.queue.length },
+    answer: { action, mode: applied, askedMode: mode, position, queueDepth: c.queue.length },
     message,
   });
   // The stopped turn has not ended yet: this is the next explicit action.

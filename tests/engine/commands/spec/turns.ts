@@ -20,8 +20,8 @@ export function beginNext(c: Conversation): void {
   const head = c.queue.shift();
   if (head === undefined) return;
   const turn = begin(c, head);
-  if (head.isInvoke) return;
-  for (let next = c.queue[0]; next?.mode === "collect" && !next.isInvoke && next.from === head.from; next = c.queue[0]) {
+  if (head.isAlone) return;
+  for (let next = c.queue[0]; next?.mode === "collect" && !next.isAlone && next.from === head.from; next = c.queue[0]) {
     c.queue.shift();
     next.state = "merged";
     next.turn = turn;

@@ -159,9 +159,10 @@ export class FakeGateway {
           usage: { ...NO_USAGE, inputTokens: 3, outputTokens: 4 },
         };
       },
-      listBranches: async (caller, conversationId) => {
+      listBranches: async (caller, { conversationId, ...page }) => {
         const { agentId } = this.#seen(caller, conversationId);
-        return [{ branch: 0, editedMessageId: agentId, endedAt: "2026-01-01T00:00:00.000Z" }];
+        const endedAt = "2026-01-01T00:00:00.000Z";
+        return { items: [1, 0].map((branch) => ({ branch, editedMessageId: agentId, endedAt })), total: 2 + page.perPage, ...page };
       },
       getMessage: async (caller, { conversationId, messageId }) => {
         const { queue, agentId } = this.#seen(caller, conversationId);
@@ -262,10 +263,10 @@ export class FakeGateway {
         this.#called("stopExecution", id, once);
         return this.#seen(caller, id).execution;
       },
-      deleteExecution: async (caller, id, once) => {
-        this.#called("deleteExecution", id, once);
-        this.#seen(caller, id);
-        this.conversations.delete(id);
+      deleteExecution: async (caller, input, once) => {
+        this.#called("deleteExecution", input, once);
+        this.#seen(caller, input.executionId);
+        this.conversations.delete(input.executionId);
       },
     };
   }
@@ -313,9 +314,9 @@ export class FakeGateway {
     if (mode === "steer") {
       conversation.happen("queue.updated", { action: "enqueue", messageId, queueDepth: queue.length });
       const waits = { position: 0, queueDepth: queue.length, cursor, replayed: false };
-      return { action: "steering", mode, conversationId: conversation.id, messageId, turnId, ...waits };
+      return { action: "steering", mode, askedMode: mode, conversationId: conversation.id, messageId, turnId, ...waits };
     }
-    if (runsNow && !keepNothingWhenIdle) {
+    if (runsNow && !(keepNothingWhenIdle && mode === "auto")) {
       conversation.happen("turn.created", { messageId, turnId, input: { text, files }, user, options, mode }, { turnId });
     }
     if (!runsNow) {
@@ -326,6 +327,6 @@ export class FakeGateway {
     }
     const depth = { position: queue.length, queueDepth: queue.length };
     const action = runsNow ? "started" : "queued";
-    return { action, mode, conversationId: conversation.id, messageId, turnId, ...depth, cursor, replayed: false };
+    return { action, mode, askedMode: mode, conversationId: conversation.id, messageId, turnId, ...depth, cursor, replayed: false };
   }
 }
