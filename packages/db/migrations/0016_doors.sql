@@ -276,6 +276,8 @@ begin
   select organization, kept.id, c.id, min((one->>'turnNumber')::int)
   from kept join jsonb_array_elements(given) one on one->>'scope' = kept.scope and one->>'scopeId' = kept.scope_id and one->>'text' = kept.text
     join conversations c on c.id = (one->>'conversationId')::uuid
+  -- What is said everywhere does not name every place.
+  where (select count(*) from memory_sources where memory_id = kept.id) < 100
   group by kept.id, c.id
   on conflict do nothing;
   delete from memories where id in (
