@@ -1,4 +1,5 @@
--- What a message is kept as, what an edit leaves alone, and reads that are bounded.
+-- What a message is kept as, what an edit leaves alone, reads that are bounded, and memories that go with their conversations.
+-- `read_hidden_turns` and `read_branches` are still there as they were, for processes of before; nothing else calls them.
 
 -- Accepts a message: one transaction from the key to the ready mark.
 -- Takes {organizationId, principalId, route, conversationId, isNew, mayCreate, agentId, agentVersion, messageId, turnId, text, files,
