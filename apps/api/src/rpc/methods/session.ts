@@ -2,6 +2,7 @@ import {
   agentId,
   BOUNDS,
   conversationId,
+  deleteExecutionInput,
   executionId,
   messageInput,
   type SaidMessage,
@@ -166,10 +167,14 @@ export const session = {
     },
   ),
 
-  "session.delete": method({ session_key: executionId }, async ({ gateway, caller, once }, { session_key }) => {
-    await gateway.deleteExecution(caller, session_key, once);
-    return { sessionKey: session_key, deleted: true };
-  }),
+  /** With it goes what was learned in it and nowhere else, unless that is to be kept. */
+  "session.delete": method(
+    { session_key: executionId, memories: deleteExecutionInput.shape.memories },
+    async ({ gateway, caller, once }, { session_key, memories }) => {
+      await gateway.deleteExecution(caller, { executionId: session_key, memories }, once);
+      return { sessionKey: session_key, deleted: true };
+    },
+  ),
 
   "session.export": method(
     { ...keyed, ...partShape, limit: z.int().min(1).max(EXPORTED_MAX).default(EXPORTED_MAX) },
