@@ -166,7 +166,7 @@ test("a cursor of a deleted conversation is none of the one that is made anew un
   const conversationId = newId<never>();
   const { events } = await start(world, agent, "first life", { conversationId, invoke: true });
   const seen = await untilRest(events);
-  await world.gateway.deleteExecution(world.caller, conversationId);
+  await world.gateway.deleteExecution(world.caller, { executionId: String(conversationId), memories: "forget" });
   await untilRest((await start(world, agent, "second life", { conversationId, invoke: true })).events);
   for (const { cursor } of seen) {
     const following = world.gateway.followConversation(world.caller, { conversationId, after: cursor, signal: staying() });

@@ -208,6 +208,7 @@ describe("the sweep's role", () => {
     "summary_heads",
     "turn_words",
     "memories",
+    "memory_sources",
   ];
 
   test("sees no text, no key and no answer of anyone", async () => {

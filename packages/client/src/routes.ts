@@ -178,6 +178,10 @@ export type ErrorCode =
   | "call_under_way"
   | "answer_not_kept"
   | "stale_epoch"
+  | "media_expired"
+  | "range_not_satisfiable"
+  | "media_quota_full"
+  | "too_many_uploads"
   | "internal";
 
 export type ErrorData = {
