@@ -265,6 +265,8 @@ export const ROUTES = {
 
   "openai.chat": { ...direct, tenant: "agent", rest: rest("POST", "/v1/chat/completions") },
   "openai.embeddings": { ...direct, tenant: "none", rest: rest("POST", "/v1/embeddings") },
+  "openai.speech": { ...direct, tenant: "none", rest: rest("POST", "/v1/audio/speech") },
+  "openai.transcriptions": { ...direct, tenant: "none", rest: rest("POST", "/v1/audio/transcriptions") },
   "openai.models": {
     kind: null,
     scope: ["api", "rpc"],

@@ -64,6 +64,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
   }
   const message = async (): Promise<Case> => ({ input: { agentId, text: "Once" }, other: { agentId, text: "Another" } });
   const said = (content: string) => ({ model: "custom/scripted", messages: [{ role: "user", content }] });
+  const speech = (input: string) => ({ model: "local/tts", input, voice: "any", response_format: "wav" });
   const answer = async (): Promise<Case> => {
     const card = await carded("ask");
     const saying = (words: string) => ({ ...card, answers: [{ questionId: "q", freeText: words }] });
@@ -161,6 +162,11 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "openai.embeddings": async () => ({
       input: { model: "local/embed", input: "Once" },
       other: { model: "local/embed", input: "Another" },
+    }),
+    "openai.speech": async () => ({ input: speech("Once"), other: speech("Another") }),
+    "openai.transcriptions": async () => ({
+      input: { model: "local/stt", input: "Once" },
+      other: { model: "local/stt", input: "Another" },
     }),
     "media.upload": async () => ({ input: { text: "a file" }, other: { text: "another file" } }),
     async "media.delete"() {

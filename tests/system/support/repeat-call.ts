@@ -49,12 +49,21 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 
 /** All that any route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
-  ...{ overlap_seconds: input.overlapSeconds, model: input.model, messages: input.messages },
+  ...{ overlap_seconds: input.overlapSeconds, voice: input.voice, response_format: input.response_format },
+  ...{ model: input.model, messages: input.messages },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   organization_id: input.organizationId,
   answers: [{ question_id: "q", free_text: at(input.answers, 0, "freeText") }],
 });
+
+/** An upload that holds the case's words. */
+function formOf({ model, input }: Record<string, unknown>): FormData {
+  const form = new FormData();
+  form.append("model", String(model));
+  form.append("file", new File([String(input)], "sound.wav", { type: "audio/wav" }));
+  return form;
+}
 
 const restWay = (system: System, name: RouteName, { method, path }: RestRoute): Way => ({
   where: `${method} ${path}`,
@@ -63,12 +72,12 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const concrete = path.replace(/:(\w+)/g, (_, parameter: string) => String(input[NAMES[parameter] ?? parameter]));
     const query = isAdmin && method === "DELETE" ? `?organization_id=${input.organizationId}` : "";
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
-    const body = method === "DELETE" ? {} : { body: bodyOf(input) };
+    const body = method === "DELETE" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : bodyOf(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
     if (answer.status >= 300 && name.startsWith("openai.")) return { code: String(at(answer.body, "error", "code")) };
     if (answer.status >= 300)
       return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail") ?? at(answer.body, "error")) };
-    return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body) };
+    return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body ?? answer.text) };
   },
 });
 

@@ -6,6 +6,7 @@ import type { Attachments } from "../attachments.ts";
 import { CLIENT_LEFT } from "../client-left.ts";
 import type { ReadJsonBody } from "../rest/json-body.ts";
 import { onGone } from "../rest/on-gone.ts";
+import type { ReadForm } from "./read-form.ts";
 
 /** What all handlers of this door share. */
 export interface Door {
@@ -14,6 +15,7 @@ export interface Door {
   attachments: Attachments;
   openStream: OpenStream;
   readJsonBody: ReadJsonBody;
+  readForm: ReadForm;
   limits: Limits;
 }
 
@@ -33,6 +35,8 @@ export type Json = Record<string, unknown>;
 
 export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 
+export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+
 /** What is wrong with one parameter: 400, with its name. */
 export const wrong = (param: string | (string | number)[], message: string, code = "invalid_value"): GatewayError =>
   new GatewayError("bad_request", { text: message, issues: [{ path: [param].flat(), code, message }] });
@@ -47,7 +51,7 @@ export async function readBody({ readJsonBody }: Door, { request, response }: Ca
   return { ...body, model: modelIn(body.model) };
 }
 
-function modelIn(model: unknown): string {
+export function modelIn(model: unknown): string {
   if (model === undefined || model === null || model === "") throw missing("model");
   if (typeof model !== "string") throw wrong("model", "The model is named by a text.");
   return model;

@@ -1,29 +1,16 @@
-import { type Call, type Door, type Handler, isObject, type Json, missing, readBody, wrong } from "./call.ts";
+import { answerAgentChat, streamAgentChat } from "./agent/agent-chat.ts";
+import type { Handler } from "./call.ts";
+import { readChat } from "./chat-body.ts";
 import { answerDirect, streamDirect } from "./direct-answer.ts";
-
-/** A chat request: what must be right wherever it goes. The rest is the model's to judge. */
-export type ChatBody = Json & { model: string; messages: Json[]; stream: boolean };
-
-async function readChat(door: Door, call: Call): Promise<ChatBody> {
-  const body = await readBody(door, call);
-  const { messages, stream, stream_options: options } = body;
-  if (messages === undefined || messages === null) throw missing("messages");
-  if (!Array.isArray(messages) || messages.length === 0) throw wrong("messages", "At least one message is needed.");
-  for (const [index, message] of messages.entries()) {
-    if (!isObject(message)) throw wrong(["messages", index], "A message is an object.");
-    if (typeof message.role !== "string") throw wrong(["messages", index, "role"], "A message has a role.", "missing_required_parameter");
-  }
-  if (stream !== undefined && stream !== null && typeof stream !== "boolean") throw wrong("stream", "Must be true or false.");
-  if (isObject(options) && stream !== true)
-    throw wrong("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
-  return { ...body, messages: messages as Json[], stream: stream === true };
-}
 
 /** A model's answer to messages: straight from its provider, or a turn of an agent's conversation. */
 export const chat: Handler = async (door, call) => {
   const body = await readChat(door, call);
   const resolved = door.gateway.resolveModel(body.model);
-  if (resolved.kind === "agent") throw wrong("model", "Agents are not served here yet.");
+  if (resolved.kind === "agent") {
+    const agent = { agentId: resolved.agentId, body };
+    return body.stream ? streamAgentChat(door, call, agent) : answerAgentChat(door, call, agent);
+  }
   const request = { kind: "chat" as const, models: resolved.models, body, input: body };
   return body.stream ? streamDirect(door, call, request) : answerDirect(door, call, request);
 };

@@ -83,7 +83,7 @@ export class EventStream implements Attachment {
   fail(error: GatewayError, more?: Record<string, unknown>): void {
     if (this.isOver) return;
     const { response } = this.#opening;
-    if (!response.headersSent) return sendOpenaiError(response, error);
+    if (!response.headersSent) return sendOpenaiError(response, error, more);
     this.write(`data: ${JSON.stringify(openaiError(error, more))}\n\n`);
     response.end();
   }

@@ -10,11 +10,20 @@ import type { Door, Handler } from "./call.ts";
 import { chat } from "./chat.ts";
 import { embeddings } from "./embeddings.ts";
 import { getModel, listModels } from "./models.ts";
+import { formReader } from "./read-form.ts";
 import { sendOpenaiError } from "./send-error.ts";
+import { speech } from "./speech.ts";
+import { transcriptions } from "./transcriptions.ts";
 
 type OpenaiName = Extract<RouteName, `openai.${string}`>;
 
-const HANDLERS: Partial<Record<OpenaiName, Handler>> = { "openai.chat": chat, "openai.embeddings": embeddings };
+/** The list of models is served apart, as it may be for everyone. */
+const HANDLERS: Record<Exclude<OpenaiName, "openai.models">, Handler> = {
+  "openai.chat": chat,
+  "openai.embeddings": embeddings,
+  "openai.speech": speech,
+  "openai.transcriptions": transcriptions,
+};
 
 /** Everything below these is this door's, also what is not there. */
 const PLACES = ["/v1/chat{/*rest}", "/v1/models{/*rest}", "/v1/embeddings{/*rest}", "/v1/audio{/*rest}"];
@@ -35,7 +44,7 @@ export function openaiRoutes(dependencies: OpenaiDependencies): Router {
   const { gateway, log, attachments, openStream, visitorOf, limits, modelsPublic } = dependencies;
   const { modelBodyBytesMax: bodyBytesMax, jsonDepthMax } = limits;
   const readJsonBody = jsonBodyReader({ bodyBytesMax, jsonDepthMax, isKept: false });
-  const door: Door = { gateway, log, attachments, openStream, readJsonBody, limits };
+  const door: Door = { gateway, log, attachments, openStream, readJsonBody, readForm: formReader(limits), limits };
 
   async function serve(route: OpenaiName, handler: Handler, request: Request, response: Response): Promise<void> {
     const visitor = visitorOf(request, response);

@@ -54,10 +54,10 @@ export function openaiError(error: GatewayError, more: Record<string, unknown> =
 const isRepeated = (status: number): boolean => status === 408 || status === 409 || status === 429 || status >= 500;
 
 /** Answers with a refusal: status from the one table, OpenAI's envelope, and whether and when to try again. */
-export function sendOpenaiError(response: Response, error: GatewayError): void {
+export function sendOpenaiError(response: Response, error: GatewayError, more?: Record<string, unknown>): void {
   const { http: status, retry } = ERRORS[error.code];
   if (status === 401) response.setHeader("www-authenticate", "Bearer");
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   if (isRepeated(status)) response.setHeader("x-should-retry", String(retry));
-  sendJson(response, status, openaiError(error));
+  sendJson(response, status, openaiError(error, more));
 }

@@ -29,14 +29,28 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
+const PATHS = new Set(["/v1/chat/completions", "/v1/embeddings", "/v1/audio/speech", "/v1/audio/transcriptions"]);
+
 const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void => {
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
 };
 
+/** A form's fields; of a file its name and size. */
+async function readForm(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<Record<string, unknown>> {
+  const form = await new Response(bytes, { headers: { "content-type": contentType } }).formData();
+  return Object.fromEntries(
+    [...form].map(([name, value]) => [name, typeof value === "string" ? value : { name: value.name, size: value.size }]),
+  );
+}
+
 const read = async (request: IncomingMessage): Promise<ModelServerRequest> => {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  const body: ModelServerRequest["body"] = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const bytes = Uint8Array.from(Buffer.concat(chunks));
+  const contentType = request.headers["content-type"] ?? "";
+  const isForm = contentType.startsWith("multipart/");
+  const parsed = (): ModelServerRequest["body"] => (bytes.length === 0 ? {} : JSON.parse(Buffer.from(bytes).toString("utf8")));
+  const body = isForm ? await readForm(bytes, contentType) : parsed();
   return { path: request.url ?? "", body, lastUserText: lastUserText(body) };
 };
 
@@ -92,6 +106,10 @@ export const startModelServer = async (options: ModelServerOptions = {}): Promis
       return json(response, status, error, reply.retryAfter === undefined ? {} : { "retry-after": reply.retryAfter });
     }
     const id = `chatcmpl-${call.id}`;
+    if (request.path.endsWith("/speech")) {
+      return void response.writeHead(200, { "content-type": reply.contentType ?? "audio/mpeg" }).end(reply.sound ?? Buffer.from("sound"));
+    }
+    if (request.path.endsWith("/transcriptions")) return json(response, 200, { text: [reply.text ?? "heard"].flat().join("") });
     if (request.path.endsWith("/embeddings")) return json(response, 200, wholeEmbeddings(request, reply));
     if (request.body.stream) return streamCompletion({ id, request, reply, response, call, gone: gone.signal });
     json(response, 200, wholeCompletion(id, request, reply));
@@ -107,8 +125,7 @@ export const startModelServer = async (options: ModelServerOptions = {}): Promis
         data: (options.models ?? ["scripted"]).map((id) => ({ id, object: "model", created: 0, owned_by: "test" })),
       });
     }
-    if (incoming.url !== "/v1/chat/completions" && incoming.url !== "/v1/embeddings")
-      return json(response, 404, { error: { message: "no such path" } });
+    if (!PATHS.has(incoming.url ?? "")) return json(response, 404, { error: { message: "no such path" } });
     // What fails here is the client going away in the middle, which the journal has already.
     act(incoming, response).catch(() => response.destroy());
   });

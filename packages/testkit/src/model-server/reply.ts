@@ -31,6 +31,10 @@ export interface Reply {
   breaks?: { afterChunks: number; how: "cut" | "hang" | "malformed" | "error"; error?: unknown };
   /** Silence from the start: not even headers. */
   hang?: boolean;
+  /** What `/audio/speech` answers. */
+  sound?: Uint8Array;
+  /** Named so in the answer's head. */
+  contentType?: string;
   /** The same until the test lets it go on. */
   after?: Promise<unknown>;
   /** Before the response's headers and its role chunk. */

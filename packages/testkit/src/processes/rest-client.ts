@@ -18,7 +18,7 @@ export interface RestAnswer {
 
 export interface RestRequest {
   method?: string;
-  /** Sent as JSON; text and bytes are sent as they are. */
+  /** Sent as JSON; text, bytes and forms are sent as they are. */
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -37,7 +37,8 @@ export const at = (value: unknown, ...path: (string | number)[]): unknown =>
     value,
   );
 
-const isRaw = (body: unknown): body is string | Uint8Array<ArrayBuffer> => typeof body === "string" || body instanceof Uint8Array;
+type RawBody = string | Uint8Array<ArrayBuffer> | FormData;
+const isRaw = (body: unknown): body is RawBody => typeof body === "string" || body instanceof Uint8Array || body instanceof FormData;
 
 /** Speaks to one replica with one key; with null it sends no credential. */
 export function createRestClient(url: string, apiKey: string | null): RestClient {
@@ -46,7 +47,8 @@ export function createRestClient(url: string, apiKey: string | null): RestClient
       method: method ?? (body === undefined ? "GET" : "POST"),
       headers: {
         ...(apiKey !== null && { "x-api-key": apiKey }),
-        ...(body !== undefined && { "content-type": "application/json" }),
+        // A form names its own type, with the boundary.
+        ...(body !== undefined && !(body instanceof FormData) && { "content-type": "application/json" }),
         ...headers,
       },
       ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),

@@ -2,6 +2,8 @@ import { GatewayError } from "@parley/contracts";
 import type { DirectAnswer, DirectRequest, DirectRoute } from "@parley/domain";
 import { localChatAnswer } from "./local-chat-answer.ts";
 import { localEmbeddings } from "./local-embeddings.ts";
+import { localSpeech } from "./local-speech.ts";
+import { localTranscription } from "./local-transcription.ts";
 
 type LocalCall = (request: DirectRequest) => DirectAnswer | Promise<DirectAnswer>;
 
@@ -9,6 +11,8 @@ type LocalCall = (request: DirectRequest) => DirectAnswer | Promise<DirectAnswer
 const LOCAL: Record<string, { route: DirectRoute; call: LocalCall }> = {
   "local/chat": { route: "chat", call: localChatAnswer },
   "local/embed": { route: "embeddings", call: localEmbeddings },
+  "local/tts": { route: "speech", call: localSpeech },
+  "local/stt": { route: "transcriptions", call: localTranscription },
 };
 
 export const LOCAL_MODELS: string[] = Object.keys(LOCAL);
