@@ -19,9 +19,10 @@ const HANDSHAKE_MS = 10_000;
 /**
  * Opens the driver's connections, as `sslmode` in the address wants them. The driver lets go of a connection when it hears that it has ended,
  * though it may still have a write to make there: one put off to the end of the tick, or the rollback of a transaction whose statement failed by
- * this very end. The first is sent as the beginning of the next connection, which then hangs; the second ends the process. So it is told in two
- * parts: first that all it has asked for fails, and two ticks later, when it has written what it would, that the connection is gone. What cannot be
- * helped: a transaction may not wait for anything else between two statements.
+ * this very end. The first is kept for the next connection, and no later write goes out then: it hangs, and so does each after it. The second ends the
+ * process. So it is told in two parts: first that all it has asked for fails, and later that the connection is gone. Meanwhile it may still be given
+ * what others ask, so the second part comes at the one moment when nothing can be put off: right behind a write, which it is made to do. What cannot
+ * be helped: a transaction may not wait for anything else between two statements.
  */
 export function socketOpener(url: string): (place: ServerPlace) => Promise<Socket> {
   // Not as an address: one of several hosts is none.
@@ -70,13 +71,29 @@ function failing(socket: Socket, error: unknown): Socket {
   return failed;
 }
 
+/** The server's question for a password, in the way that every Postgres may ask it (SASL). */
+const PASSWORD_REQUEST = Buffer.from("R\0\0\0\x08\0\0\0\x0a", "latin1");
+
 function endingInTwoParts(socket: Socket): Socket {
   const emit = socket.emit.bind(socket);
-  const end = (): void => void emit("close", false);
+  let isOver = false;
+  const end = (): void => {
+    if (!isOver) emit("close", false);
+    isOver = true;
+  };
+  const endBehindWrite = (): void => {
+    socket.write = () => {
+      process.nextTick(end);
+      return true;
+    };
+    emit("data", PASSWORD_REQUEST);
+    // Where nobody listens any more, or the end has come within a message, nothing is said to that.
+    setImmediate(() => setImmediate(end));
+  };
   socket.emit = (event: string | symbol, ...given: unknown[]): boolean => {
     if (event !== "close") return emit(event, ...given);
     emit("error", Object.assign(new Error("The connection to Postgres has ended."), { code: "CONNECTION_CLOSED" }));
-    setImmediate(() => setImmediate(end));
+    setImmediate(endBehindWrite);
     return true;
   };
   return socket;
