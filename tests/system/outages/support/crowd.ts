@@ -17,10 +17,15 @@ export interface Crowd {
 
 const DOORS: readonly Door[] = ["rest", "sse", "websocket"];
 const TOKEN_MS = 40;
+/** So few that no conversation grows long enough for a summary. */
+const TOKENS_MAX = 75;
 let crowds = 0;
 
 /** So much text in small pieces, `<tokens><between><ms between>`, that it takes about as long. */
-export const tokensFor = (ms: number, between: string): string => `${Math.ceil(ms / TOKEN_MS)}${between}${TOKEN_MS}`;
+export function tokensFor(ms: number, between: string): string {
+  const tokens = Math.min(TOKENS_MAX, Math.ceil(ms / TOKEN_MS));
+  return `${tokens}${between}${Math.ceil(ms / tokens)}`;
+}
 export const sayFor = (ms: number): string => `say:${tokensFor(ms, ":")}`;
 
 export const emptyCrowd = ({ system }: Stage): Crowd => ({
