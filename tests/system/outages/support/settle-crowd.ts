@@ -20,7 +20,6 @@ export interface Settled {
 }
 
 interface SettleOptions {
-  restMs?: number;
   /** When our processes slept. */
   frozen?: Span[];
   /** Postgres was killed. */
@@ -28,18 +27,16 @@ interface SettleOptions {
 }
 
 const LOOK_MS = 50;
+/** The longest turns only speak for this long, which their logs do not show. */
+const STUCK_MS = 40_000;
 const READERS_MS = 15_000;
 
 /** Waits until nothing of the crowd is on its way any more and its readers know, and judges what has become of it. */
-export async function settleCrowd(
-  stage: Stage,
-  crowd: Crowd,
-  { restMs = 40_000, frozen = [], hasCrashed = false }: SettleOptions = {},
-): Promise<Settled> {
+export async function settleCrowd(stage: Stage, crowd: Crowd, { frozen = [], hasCrashed = false }: SettleOptions = {}): Promise<Settled> {
   const { sql, system, slot, caller } = stage;
   const { marker, ledger, callsFrom, readings } = crowd;
   const { organizationId } = slot;
-  const unrest = await bringToRest({ sql, organizationId, marker, caller, ledger, restMs });
+  const unrest = await bringToRest({ sql, organizationId, marker, caller, ledger, stuckMs: STUCK_MS });
   const restedAtMs = Date.now();
   await untilReadersKnow(stage, readings);
   await Promise.all(readings.map((reading) => reading.close()));
