@@ -21,6 +21,7 @@ beforeAll(async () => {
   for await (const event of events) if (event.type === "turn.paused") break;
   filled = submitted.conversationId;
   await world.gateway.createKey(world.caller.organizationId, { name: "k", scopes: ["conversations:read"] }, null);
+  await world.gateway.createSession(world.caller, { name: "s" });
   await world.sql.owner`
     insert into inbox (organization_id, conversation_id, event) values (${world.caller.organizationId}, ${filled}, '{}')`;
   await world.sql.owner`

@@ -13,10 +13,10 @@ import {
 } from "@parley/contracts";
 import type { Gateway } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
-import { issuesOf } from "@parley/router";
 import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
 import { onceOf } from "./once-of.ts";
+import { parseInput } from "./parse-input.ts";
 import { jsonBodyReader } from "./rest/json-body.ts";
 import type { VisitorOf } from "./visitors.ts";
 
@@ -40,12 +40,6 @@ const keyBody = z.object({
 const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
 const ofOrganization = z.object({ organization_id: organizationId });
 const listQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (!result.success) throw new GatewayError("invalid_input", { issues: issuesOf(result.error) });
-  return result.data;
-}
 
 const keyOnWire = (key: ApiKey) => ({
   id: key.id,
@@ -84,11 +78,11 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
   return Router()
     .use("/admin", requireSecret)
     .post("/admin/organizations", async (request, response) => {
-      const { name } = parse(organizationBody, await readJsonBody(request, response));
+      const { name } = parseInput(organizationBody, await readJsonBody(request, response));
       response.status(201).json(await gateway.createOrganization({ name }, onceOf(request, "admin.createOrganization")));
     })
     .post("/admin/api-keys", async (request, response) => {
-      const body = parse(keyBody, await readJsonBody(request, response));
+      const body = parseInput(keyBody, await readJsonBody(request, response));
       const wanted = {
         name: body.name,
         scopes: body.scopes,
@@ -99,12 +93,12 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
       response.status(201).json({ ...keyOnWire(key), api_key: apiKey });
     })
     .get("/admin/api-keys", async (request, response) => {
-      const { organization_id, page, per_page } = parse(listQuery, request.query);
+      const { organization_id, page, per_page } = parseInput(listQuery, request.query);
       const keys = await gateway.listKeys(organization_id, { page, perPage: per_page });
       response.json({ api_keys: keys.items.map(keyOnWire), total: keys.total, page, per_page });
     })
     .post("/admin/api-keys/:id/rotate", async (request, response) => {
-      const body = parse(rotateBody, await readJsonBody(request, response));
+      const body = parseInput(rotateBody, await readJsonBody(request, response));
       const { apiKey, previousUntil, ...key } = await gateway.rotateKey(
         body.organization_id,
         { keyId: idOf(request), overlapSeconds: body.overlap_seconds },
@@ -114,7 +108,7 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
       response.json({ ...keyOnWire(key), api_key: apiKey, previous_until: previousUntil });
     })
     .delete("/admin/api-keys/:id", async (request, response) => {
-      const { organization_id } = parse(ofOrganization, request.query);
+      const { organization_id } = parseInput(ofOrganization, request.query);
       const id = idOf(request);
       await gateway.revokeKey(organization_id, id, null, onceOf(request, "admin.revokeKey"));
       response.json({ id, revoked: true });

@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
-import { type Administration, createGateway, type Gateway, type GatewayPorts, type Log, systemClock } from "@parley/domain";
+import {
+  type Administration,
+  createGateway,
+  type Gateway,
+  type GatewayPorts,
+  type Log,
+  type SessionStore,
+  systemClock,
+} from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import {
@@ -12,6 +20,7 @@ import {
   hashApiKey,
   type MessageWindow,
   makeApiKey,
+  makeSession,
   networkList,
   type Tickets,
 } from "@parley/identity";
@@ -20,8 +29,9 @@ import { createDirectModels, createModels, modelProviders, modelSecrets } from "
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
-import { keyAuthentication, openAuthentication } from "./authentication.ts";
+import { createAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
+import type { OriginLists } from "./origins.ts";
 import { createVisitors, type VisitorOf } from "./visitors.ts";
 
 interface FrontRoom {
@@ -30,6 +40,8 @@ interface FrontRoom {
   visitorOf: VisitorOf;
   window: MessageWindow;
   tickets: Tickets;
+  origins: OriginLists;
+  sessionByHash: SessionStore["findByHash"];
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
 }
@@ -88,14 +100,15 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   metrics.watchQueues(() => queue.counts());
 
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
-  const { authenticate, knows, credentialOf, keys } =
-    config.AUTH_DISABLED && everyone ? openAuthentication(database.keys, everyone) : keyAuthentication(database.keys);
+  const authentication = config.AUTH_DISABLED && everyone ? openAuthentication(database, everyone) : createAuthentication(database);
+  const { authenticate, keys, sessions } = authentication;
+  const origins: OriginLists = { cors: config.CORS_ORIGINS, sockets: config.SOCKET_ORIGINS };
   const counters = connectRedis(redis, { role: "producer", name: `${redis.prefix}:limits`, commandTimeoutMs: LIMITS_TIMEOUT_MS });
   watchConnection(counters, log.child({ connection: "limits" }));
   const { TRUSTED_PROXIES: proxies } = config;
   const tickets = createTickets({ client: counters, prefix: redis.prefix });
   const visitorOf = createVisitors({
-    ...{ authenticate, knows, credentialOf, limits, tickets, queryTokens: config.QUERY_TOKENS },
+    ...{ authentication, limits, origins, tickets, queryTokens: config.QUERY_TOKENS },
     limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
@@ -122,11 +135,13 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         organizations,
         repeats,
         usage,
+        sessions,
         tail,
         queue,
         log,
         authenticate,
         makeKey,
+        makeSession,
       },
       administration: database.administration,
       aliases: config.MODEL_ALIASES,
@@ -154,6 +169,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     visitorOf,
     window,
     tickets,
+    origins,
+    sessionByHash: (hash) => sessions.findByHash(hash),
     async close() {
       closing.abort();
       await watching;

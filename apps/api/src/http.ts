@@ -29,6 +29,7 @@ export interface HttpDependencies {
   streams: OpenStreams;
   visitorOf: VisitorOf;
   tickets: Pick<Tickets, "create">;
+  sessionByHash(hash: string): Promise<{ sessionId: string } | null>;
   origins: OriginLists;
   /** Whether callers come over TLS. */
   isTls: boolean;
@@ -43,7 +44,22 @@ export interface HttpDependencies {
 
 /** Every HTTP door of the process. No body is read before its door asks for it. */
 export function createHttp(dependencies: HttpDependencies): Express {
-  const { gateway, log, metrics, streams, visitorOf, tickets, origins, isTls, adminSecret, limits, publicUrl, closing, rpc } = dependencies;
+  const {
+    gateway,
+    log,
+    metrics,
+    streams,
+    visitorOf,
+    tickets,
+    sessionByHash,
+    origins,
+    isTls,
+    adminSecret,
+    limits,
+    publicUrl,
+    closing,
+    rpc,
+  } = dependencies;
   const through = (door: string) => ({ ...dependencies, openStream: streams.through(door) });
   const app = express();
   app.disable("x-powered-by");
@@ -58,7 +74,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
-  app.use(identityRoutes({ visitorOf, tickets }));
+  app.use(identityRoutes({ gateway, visitorOf, tickets, sessionByHash, limits }));
   app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));
   return app;

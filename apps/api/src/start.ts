@@ -3,7 +3,6 @@ import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
-import type { OriginLists } from "./origins.ts";
 import { createRpcSocketDoor } from "./rpc/rpc-socket-door.ts";
 import { listen } from "./server.ts";
 import { createUpgrades } from "./upgrades.ts";
@@ -19,13 +18,12 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const limits = limitsFrom(config);
-  const { gateway, administration, visitorOf, tickets, window, close } = compose(parts);
+  const { gateway, administration, visitorOf, tickets, origins, sessionByHash, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
     onOpen: (door) => metrics.streamAttached({ door }),
   });
-  const origins: OriginLists = { cors: config.CORS_ORIGINS, sockets: config.SOCKET_ORIGINS };
   const closing = new AbortController();
   const rpc = { gateway, administration, log, limits, window };
   const doors = {
@@ -37,6 +35,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     streams,
     visitorOf,
     tickets,
+    sessionByHash,
     origins,
     isTls: false,
     adminSecret: config.ADMIN_SECRET ?? null,

@@ -2,11 +2,19 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlockList } from "node:net";
 import { GatewayError, isGatewayError, type Limits, RATE_BUCKETS, type RateBucket } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
-import { addressKey, type Counted, clientAddress, type RateLimiter, type Tickets } from "@parley/identity";
+import { addressKey, type Counted, clientAddress, credentialFrom, isCsrfToken, type RateLimiter, type Tickets } from "@parley/identity";
 import type { Visitor } from "@parley/router";
+import type { Authentication } from "./authentication.ts";
+import { cameOverTls } from "./identity/came-over-tls.ts";
+import { sessionInCookie } from "./identity/session-cookie.ts";
+import { comesFromOurs, type OriginLists } from "./origins.ts";
 
 /** A visitor as the front's own routes need it. */
-interface FrontVisitor extends Visitor {
+export interface FrontVisitor extends Visitor {
+  /** The session whose cookie it came with, where that is what lets it in. */
+  readonly session: string | null;
+  /** Whether it came over TLS, to us or to a proxy of ours. */
+  isSecure(): boolean;
   /** Changes a socket's ticket for its credential; nothing where there is none, or where it is used up. */
   redeem(): Promise<void>;
   /** Throws `too_many_requests` where the address was refused too often. */
@@ -19,16 +27,13 @@ interface FrontVisitor extends Visitor {
 export type VisitorOf = (request: IncomingMessage, response?: ServerResponse, named?: string) => FrontVisitor;
 
 export interface VisitorDependencies {
-  authenticate(credential: string): Promise<Caller>;
-  /** Whether the credential has been good not long ago. */
-  knows(credential: string): boolean;
-  /** The credential of a request; null where it has none. */
-  credentialOf(headers: IncomingMessage["headers"]): string | null;
+  authentication: Pick<Authentication, "authenticate" | "knows" | "ambientOf">;
   tickets: Pick<Tickets, "redeem">;
   /** Whether `?token=` is a credential where `?ticket=` is. */
   queryTokens: boolean;
   limiter: RateLimiter;
   limits: Limits;
+  origins: OriginLists;
   /** Whose `X-Forwarded-For` is believed; null: nobody's. */
   trustedProxies: BlockList | null;
 }
@@ -51,7 +56,7 @@ const tooMany = (lastsMs: number): GatewayError => new GatewayError("too_many_re
  * bad credentials is refused for a while, but for credentials that are known to be good: others may share the address.
  */
 export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
-  const { authenticate, knows, credentialOf, tickets, queryTokens, limiter, limits, trustedProxies } = dependencies;
+  const { authentication, tickets, queryTokens, limiter, limits, origins, trustedProxies } = dependencies;
 
   function settle(counted: Counted, response: ServerResponse | undefined): void {
     if (response) tellLimit(response, counted);
@@ -59,10 +64,20 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
   }
 
   return (request, response, named) => {
-    let credential = credentialOf(named === undefined ? request.headers : { "x-api-key": named });
+    const { headers, socket } = request;
+    let credential = credentialFrom(named === undefined ? headers : { "x-api-key": named });
+    const isSecure = (): boolean => cameOverTls(request, trustedProxies);
+    let session: string | null = null;
+    // What a browser adds by itself, whichever page asks.
+    let isAmbient = false;
+    if (credential === null) {
+      session = headers.cookie === undefined ? null : sessionInCookie(request, isSecure());
+      credential = session ?? authentication.ambientOf(request);
+      isAmbient = credential !== null;
+    }
     // Most calls need no address: it is looked up where one is asked for.
     const address = (): string =>
-      addressKey(clientAddress({ peer: request.socket.remoteAddress, forwardedFor: request.headers["x-forwarded-for"] }, trustedProxies));
+      addressKey(clientAddress({ peer: socket.remoteAddress, forwardedFor: headers["x-forwarded-for"] }, trustedProxies));
 
     function count(bucket: RateBucket, caller: Caller | null): Promise<void> | void {
       const key = caller ? `${bucket}:${caller.organizationId}:${caller.principalId}` : `${bucket}:${address()}`;
@@ -82,32 +97,57 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
 
     /** What stands in the address, which only a plain GET and a socket may have there. */
     async function redeem(): Promise<void> {
-      if (credential !== null || request.method !== "GET" || !request.url?.includes("?")) return;
+      if ((credential !== null && !isAmbient) || request.method !== "GET" || !request.url?.includes("?")) return;
       const { searchParams } = new URL(request.url, "http://parley");
       const ticket = searchParams.get("ticket");
       const token = queryTokens ? searchParams.get("token") : null;
-      if (ticket !== null) credential = await tickets.redeem(ticket);
-      else if (token !== null) credential = credentialOf({ "x-api-key": token });
+      if (ticket === null && token === null) return;
+      credential = ticket === null ? credentialFrom({ "x-api-key": token ?? "" }) : await tickets.redeem(ticket);
+      session = null;
+      isAmbient = false;
+    }
+
+    /**
+     * Refuses what another's page may have asked of a browser. A session's own pages show its CSRF token with all that changes something;
+     * only an event source cannot, and there the browser itself says whose page it is.
+     */
+    function checkPage(mutating: boolean): void {
+      if (!response) {
+        if (!comesFromOurs(request, origins.sockets)) throw new GatewayError("csrf_refused");
+        return;
+      }
+      if (!mutating) return;
+      if (!comesFromOurs(request, origins.cors)) throw new GatewayError("csrf_refused");
+      if (session === null) return;
+      const sent = headers["x-csrf-token"];
+      if (typeof sent === "string" && isCsrfToken(sent, session)) return;
+      if (request.method === "GET" && headers["sec-fetch-site"] === "same-origin") return;
+      throw new GatewayError("csrf_refused");
     }
 
     return {
       get credential() {
         return credential;
       },
+      get session() {
+        return session;
+      },
+      isSecure,
       redeem,
       count,
       checkLock,
       noteBadCredential,
-      async authenticate({ attaches, takesTicket }) {
+      async authenticate({ mutating, attaches, takesTicket }) {
         // Only a socket has no answer of its own.
         if (attaches || takesTicket || !response) await redeem();
         if (credential === null) {
           await count("anonymous", null);
           throw new GatewayError("unauthenticated");
         }
-        if (!knows(credential)) checkLock();
+        if (isAmbient) checkPage(mutating);
+        if (!authentication.knows(credential)) checkLock();
         try {
-          return await authenticate(credential);
+          return await authentication.authenticate(credential);
         } catch (error) {
           if (isGatewayError(error, "unauthenticated")) await noteBadCredential();
           throw error;

@@ -30,4 +30,6 @@ export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodT
 /** A new UUIDv7: sorts by the time it was made. */
 export const newId = <Id extends string>(): Id => v7() as Id;
 
+export const newSessionId = (): string => `ses_${randomBytes(12).toString("hex")}`;
+
 export const newKeyId = (): KeyId => `key_${randomBytes(12).toString("hex")}` as KeyId;

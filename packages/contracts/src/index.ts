@@ -17,4 +17,5 @@ export * from "./media.ts";
 export * from "./memory.ts";
 export * from "./memory-config.ts";
 export * from "./question.ts";
+export * from "./session.ts";
 export * from "./tool-arguments.ts";

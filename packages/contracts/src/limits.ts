@@ -90,6 +90,10 @@ export const BOUNDS = {
   /** Bad credentials from one address within the lock's time, before all that are not known to be good are refused from there. */
   badCredentialsMax: { standard: 20, floor: 1, ceiling: 1_000_000_000 },
   credentialLockMs: { standard: 300_000, floor: 1_000, ceiling: 86_400_000 },
+  /** A browser's session: how long it lasts, how long nobody may come, how many one principal has. */
+  sessionSeconds: { standard: 604_800, floor: 60, ceiling: 31_536_000 },
+  sessionIdleSeconds: { standard: 43_200, floor: 20, ceiling: 31_536_000 },
+  sessionsPerPrincipalMax: { standard: 50, floor: 1, ceiling: 200 },
   pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
   /** What one look at a thread shows: its newest whole turns, until they have so many bytes or children. One turn is always shown. */
   threadTurnsMax: { standard: 500, floor: 1, ceiling: 10_000 },

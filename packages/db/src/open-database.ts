@@ -11,6 +11,7 @@ import type {
   MemoryStore,
   OrganizationStore,
   RepeatStore,
+  SessionStore,
   TurnStore,
   UsageStore,
 } from "@parley/domain";
@@ -28,6 +29,7 @@ import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
+import { createSessionStore } from "./session-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
 import { createUsageStore } from "./usage-store.ts";
@@ -45,6 +47,7 @@ export interface Database {
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
+  sessions: SessionStore;
   turns: TurnStore;
   usage: UsageStore;
   /** Whether Postgres answers. */
@@ -72,6 +75,7 @@ export function openDatabase(options: ConnectOptions): Database {
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),
+    sessions: createSessionStore(sql),
     turns: runFairly(createTurnStore(sql), options.pool),
     usage: createUsageStore(sql),
     ping: () =>

@@ -9,6 +9,7 @@ import { createExecutionStore } from "./execution-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { createSessionStore } from "./session-store.ts";
 
 export const createRepeatStore = (sql: Sql): RepeatStore => ({
   once: (repeat, work, keep) =>
@@ -50,6 +51,7 @@ function stores(client: Sql): TransactionStores {
     keys: createKeyStore(client, within),
     media: createMediaStore(client),
     memories: createMemoryStore(client),
+    sessions: createSessionStore(client),
     organizations: createOrganizationStore(within),
   };
 }

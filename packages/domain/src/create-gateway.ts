@@ -17,6 +17,7 @@ import type { Gateway } from "./gateway.ts";
 import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
 import { claimCall } from "./idempotency/claim-call.ts";
 import { manageKeys } from "./identity/manage-keys.ts";
+import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
@@ -62,6 +63,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...manageAgents(context),
       ...manageKeys(context),
       ...manageMedia(context),
+      ...manageSessions(context),
       ...manageMemories(context),
     },
     administration: administer(context),

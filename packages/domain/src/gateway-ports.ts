@@ -14,6 +14,7 @@ import type { ModelAliases } from "./direct/resolve-model.ts";
 import type { RepeatStore } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { KeyStore, OrganizationStore } from "./identity/key-store.ts";
+import type { SessionStore } from "./identity/session-store.ts";
 import type { JobQueue } from "./job-queue.ts";
 import type { Followers } from "./log/followers.ts";
 import type { LiveTail } from "./log/live-tail.ts";
@@ -43,6 +44,7 @@ export interface GatewayPorts {
   organizations: OrganizationStore;
   repeats: RepeatStore;
   usage: UsageStore;
+  sessions: SessionStore;
   tail: LiveTail;
   queue: JobQueue;
   clock: Clock;
@@ -54,6 +56,8 @@ export interface GatewayPorts {
   authenticate: (credential: string) => Promise<Caller>;
   /** A new key: the secret, how to recognise it, and what is stored instead (SHA-256, hex). */
   makeKey: () => { apiKey: string; prefix: string; hash: string };
+  /** What stands in a new session's cookie, and what is stored instead (SHA-256, hex). */
+  makeSession: () => { token: string; hash: string };
   /** SHA-256 in hex. */
   hashBody: (body: string) => string;
   /** The same for bytes as they come. */

@@ -11,6 +11,7 @@ import type {
   ChangeMessage,
   ConversationView,
   CreateKey,
+  CreateSession,
   Cursor,
   DecideInput,
   DeleteExecution,
@@ -23,12 +24,14 @@ import type {
   Memory,
   MessageView,
   NewApiKey,
+  NewSession,
   Page,
   PageQuery,
   QueueResult,
   RotatedKey,
   RotateKey,
   RunState,
+  Session,
   StopResult,
   SubmitInput,
   SubmitResult,
@@ -152,6 +155,11 @@ export interface Gateway extends MediaUseCases {
   rotateKey(organizationId: string, input: RotateKey, maker: Caller | null, once?: Once): Promise<RotatedKey>;
   /** `revoker` null: the operator. */
   revokeKey(organizationId: string, keyId: string, revoker: Caller | null, once?: Once): Promise<void>;
+  /** A browser's session, with the caller's rights: those of their key, as long as it has them. A repeated call gets it without its token. */
+  createSession(caller: Caller, input: CreateSession, once?: Once): Promise<NewSession>;
+  /** The caller's own, newest first; with the scope `admin` the organization's. */
+  listSessions(caller: Caller): Promise<Session[]>;
+  revokeSession(caller: Caller, sessionId: string, once?: Once): Promise<void>;
   createOrganization(input: { name: string }, once?: Once): Promise<{ id: string; name: string }>;
 
   /** What is remembered beyond conversations, newest first; with a query, what fits it best. */

@@ -19,6 +19,7 @@ export * from "./idempotency/claim-call.ts";
 export * from "./idempotency/repeat-store.ts";
 export * from "./identity/caller.ts";
 export * from "./identity/key-store.ts";
+export * from "./identity/session-store.ts";
 export * from "./job-queue.ts";
 export * from "./log/live-tail.ts";
 export * from "./log/log-store.ts";

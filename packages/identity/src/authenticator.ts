@@ -14,6 +14,8 @@ export interface KeyRecord {
 }
 
 export interface AuthenticatorOptions {
+  /** Whether a credential looks like one of this kind; anything else is refused without asking the store. Default: a key. */
+  isOurs?(credential: string): boolean;
   /** Reads a key by its SHA-256, in hex; null where there is none. */
   findKeyByHash(hash: string): Promise<KeyRecord | null>;
   /** ms since 1970. */
@@ -61,7 +63,7 @@ export interface Authenticator {
  * Answers are kept for a short while, misses are read once however many wait, and expiry is checked on each use.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { findKeyByHash, now, onRevoked, cacheMs = CACHE_MS, absentMs = ABSENT_MS, entriesMax = ENTRIES_MAX } = options;
+  const { isOurs = isApiKey, findKeyByHash, now, onRevoked, cacheMs = CACHE_MS, absentMs = ABSENT_MS, entriesMax = ENTRIES_MAX } = options;
   const entries = new Map<string, Entry>();
   const reads = new Map<string, Promise<Entry>>();
   let revocations = 0;
@@ -102,7 +104,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   return {
     async authenticate(credential) {
-      if (!isApiKey(credential)) throw new GatewayError("unauthenticated");
+      if (!isOurs(credential)) throw new GatewayError("unauthenticated");
       const hash = hashApiKey(credential);
       let entry = entries.get(hash);
       if (!entry || entry.freshUntilMs <= now()) entry = await readOnce(hash);
@@ -110,6 +112,6 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (!entry.caller || entry.goodUntilMs <= now()) throw new GatewayError("unauthenticated");
       return entry.caller;
     },
-    knows: (credential) => isApiKey(credential) && (entries.get(hashApiKey(credential))?.caller ?? null) !== null,
+    knows: (credential) => isOurs(credential) && (entries.get(hashApiKey(credential))?.caller ?? null) !== null,
   };
 }

@@ -104,6 +104,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     const { organizationId } = system.ours;
     return { input: { organizationId, keyId: await key() }, other: { organizationId, keyId: await key() } };
   };
+  const session = async () => String(at((await system.rest().call("/api/session", { method: "POST" })).body, "id"));
   const rotation = async (): Promise<Case> => {
     const wanted = { organizationId: system.ours.organizationId, keyId: await key(), overlapSeconds: 60 };
     return { input: wanted, other: { ...wanted, overlapSeconds: 0 } };
@@ -171,6 +172,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "media.upload": async () => ({ input: { text: "a file" }, other: { text: "another file" } }),
     async "media.delete"() {
       return { input: { mediaId: await file() }, other: { mediaId: await file() } };
+    },
+    "login.create": creation,
+    async "login.revoke"() {
+      return { input: { sessionId: await session() }, other: { sessionId: await session() } };
     },
     "key.create": creation,
     "key.rotate": rotation,

@@ -74,9 +74,10 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
     const body = method === "DELETE" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : bodyOf(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
-    if (answer.status >= 300 && name.startsWith("openai.")) return { code: String(at(answer.body, "error", "code")) };
-    if (answer.status >= 300)
-      return { code: isAdmin ? String(at(answer.body, "error", "code")) : codeOf(at(answer.body, "detail") ?? at(answer.body, "error")) };
+    if (answer.status >= 300) {
+      const refused = at(answer.body, "error", "code") ?? codeOf(at(answer.body, "detail") ?? at(answer.body, "error"));
+      return { code: String(refused) };
+    }
     return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body ?? answer.text) };
   },
 });

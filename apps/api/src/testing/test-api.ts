@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { LIMITS, type Limits } from "@parley/contracts";
 import type { Administration, Log } from "@parley/domain";
-import { createMessageWindow, createRateLimiter, credentialFrom } from "@parley/identity";
+import { createMessageWindow, createRateLimiter } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
 import { createOpenStreams } from "../open-streams.ts";
@@ -58,17 +58,20 @@ export async function startTestApi(given: TestSettings = {}) {
       return () => open[door as keyof typeof open]--;
     },
   });
+  const origins: OriginLists = { cors: [], sockets: [], ...settings.origins };
   const visitorOf = createVisitors({
-    authenticate: (credential) => gateway.authenticate(credential),
-    knows: (credential) => gateway.callers.has(credential),
-    credentialOf: credentialFrom,
+    authentication: {
+      authenticate: (credential) => gateway.authenticate(credential),
+      knows: (credential) => gateway.callers.has(credential),
+      ambientOf: () => null,
+    },
     limiter: createRateLimiter({ client: null, prefix: "test" }),
     limits,
     trustedProxies: null,
+    origins,
     tickets: { redeem: async () => null },
     queryTokens: false,
   });
-  const origins: OriginLists = { cors: [], sockets: [], ...settings.origins };
   const trpc = { gateway, log, attachments, streams, limits, modelsPublic: false, visitorOf };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
@@ -83,6 +86,7 @@ export async function startTestApi(given: TestSettings = {}) {
     ...trpc,
     rpc,
     metrics,
+    sessionByHash: async () => null,
     tickets: { create: async () => "agt_test" },
     adminSecret: "operator-secret",
     origins,

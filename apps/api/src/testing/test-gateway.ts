@@ -317,6 +317,9 @@ export function createTestGateway(): TestGateway {
       if (keys.get(keyId)?.organizationId !== organizationId) throw new GatewayError("not_found");
       keys.delete(keyId);
     },
+    createSession: refuse,
+    listSessions: async () => [],
+    revokeSession: refuse,
     createOrganization: async ({ name }) => ({ id: newId<string>(), name }),
     checkReady: async () => gateway.ready,
   };

@@ -2,6 +2,7 @@ import type { AgentStore } from "../agent/agent-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
+import type { SessionStore } from "../identity/session-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
 
@@ -34,6 +35,7 @@ export interface TransactionStores {
   media: MediaStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
+  sessions: SessionStore;
 }
 
 /**

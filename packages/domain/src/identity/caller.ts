@@ -8,6 +8,8 @@ export interface Caller {
   scopes: ReadonlySet<Scope>;
   /** The agents this credential may use; null means all of the organization's. */
   agentIds: ReadonlySet<string> | null;
+  /** When the credential ends by itself, ms since 1970, where it is not known to a store: no session made with it lasts longer. */
+  goodUntilMs?: number;
 }
 
 export const mayUseAgent = (caller: Caller, agentId: string): boolean => caller.agentIds === null || caller.agentIds.has(agentId);

@@ -27,7 +27,7 @@ import {
 } from "@parley/domain";
 import { createEgress } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
-import { createAuthenticator, hashApiKey, makeApiKey } from "@parley/identity";
+import { createAuthenticator, hashApiKey, makeApiKey, makeSession } from "@parley/identity";
 import { mediaSettings, openBlobStore } from "@parley/media";
 import { createDirectModels, createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
@@ -144,6 +144,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         const apiKey = makeApiKey();
         return { apiKey, prefix: apiKey.slice(0, 12), hash: hashApiKey(apiKey) };
       },
+      makeSession,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       startHash: () => {
         const hash = createHash("sha256");

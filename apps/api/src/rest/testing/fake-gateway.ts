@@ -125,6 +125,9 @@ export class FakeGateway {
       listKeys: absent,
       rotateKey: absent,
       revokeKey: absent,
+      createSession: absent,
+      listSessions: absent,
+      revokeSession: absent,
       createOrganization: absent,
       checkReady: absent,
     };

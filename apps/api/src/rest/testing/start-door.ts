@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LIMITS, type Limits } from "@parley/contracts";
 import type { Log } from "@parley/domain";
-import { createRateLimiter, credentialFrom } from "@parley/identity";
+import { createRateLimiter } from "@parley/identity";
 import express from "express";
 import { onTestFinished } from "vitest";
 import { type Attachments, createAttachments } from "../../attachments.ts";
@@ -73,12 +73,11 @@ export async function startDoor(limits: Partial<Limits> = {}): Promise<DoorUnder
   const { through } = createOpenStreams({ perCallerMax: LIMITS.streamsPerCallerMax, onOpen: () => nothing });
   const bounds = { ...LIMITS, ...limits };
   const visitorOf = createVisitors({
-    authenticate: gateway.authenticate,
-    knows: (credential) => fake.callers.has(credential),
-    credentialOf: credentialFrom,
+    authentication: { authenticate: gateway.authenticate, knows: (credential) => fake.callers.has(credential), ambientOf: () => null },
     limiter: createRateLimiter({ client: null, prefix: "test" }),
     limits: bounds,
     trustedProxies: null,
+    origins: { cors: [], sockets: [] },
     tickets: { redeem: async () => null },
     queryTokens: false,
   });
