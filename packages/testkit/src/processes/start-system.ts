@@ -50,7 +50,10 @@ export interface System {
 
 /** Tests ask as fast as they can, all from one address; those of the limits themselves set their own. */
 export const UNCOUNTED = Object.fromEntries(
-  ([...Object.values(RATE_BUCKETS), "badCredentialsMax"] as const).map((bound) => [settingOf(bound), String(BOUNDS[bound].ceiling)]),
+  ([...Object.values(RATE_BUCKETS), "badCredentialsMax", "rpcCallsPerWindowMax"] as const).map((bound) => [
+    settingOf(bound),
+    String(BOUNDS[bound].ceiling),
+  ]),
 );
 
 const many = (count: number, start: () => Promise<Replica>): Promise<Replica>[] => Array.from({ length: count }, start);
