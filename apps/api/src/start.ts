@@ -48,7 +48,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   const sockets = createUpgrades(
     [
       createWebSocketDoor({ ...doors, openStream }),
-      createRpcSocketDoor({ ...doors, ...rpc, openStream, heartbeatMs: config.RPC_HEARTBEAT_MS }),
+      createRpcSocketDoor({ ...doors, ...rpc, openStream: streams.through("rpc"), heartbeatMs: config.RPC_HEARTBEAT_MS }),
     ],
     origins,
   );

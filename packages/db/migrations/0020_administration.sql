@@ -17,7 +17,7 @@ create function session_json(c conversations, e executions) returns jsonb langua
     'compactions', (select count(*) from summaries s where s.conversation_id = c.id),
     'inputTokens', used.input, 'outputTokens', used.output, 'createdAt', iso(c.created_at), 'updatedAt', iso(e.updated_at))
   from (
-    select coalesce(sum(1 + steers + (result is not null)::int), 0)::int as messages, coalesce(max(step + (status = 'completed')::int) filter (where id = c.turn_id), 0) as steps
+    select coalesce(sum(1 + steers + (result is not null)::int), 0)::int as messages, coalesce(max(step + (status = 'completed')::int) filter (where number = c.turn_number), 0) as steps
     from turns where conversation_id = c.id and c.visible @> number
   ) said, (
     select coalesce(sum(input_tokens), 0)::bigint as input, coalesce(sum(output_tokens), 0)::bigint as output

@@ -36,6 +36,7 @@ export interface RpcClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   /** Takes nothing more from the connection. */
   pause(): void;
+  resume(): void;
   cut(): void;
   close(): Promise<void>;
 }
@@ -50,6 +51,8 @@ export async function openRpc(url: string, apiKey: string | null, headers: Recor
   const untaken: (RpcFrame | RpcFrame[])[] = [];
   const heard: RpcFrame[] = [];
   let lastId = 0;
+  // One for each call that waits.
+  socket.setMaxListeners(0);
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.once("close", (code, reason) => resolve({ code, reason: reason.toString() }));
   });
@@ -95,6 +98,7 @@ export async function openRpc(url: string, apiKey: string | null, headers: Recor
     hear: (fits) => until(() => heard.find(fits), "What was waited for"),
     closed,
     pause: () => socket.pause(),
+    resume: () => socket.resume(),
     cut: () => socket.terminate(),
     async close() {
       socket.close();

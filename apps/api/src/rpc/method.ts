@@ -1,7 +1,7 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Administration, Caller, Gateway, Log, Once } from "@parley/domain";
 import type { MessageWindow } from "@parley/identity";
-import { issuesOf, type OpenStream, type RPC_METHODS, type RpcMethodName, type Visitor } from "@parley/router";
+import { type OpenStream, type RPC_METHODS, type RpcMethodName, toGatewayError, type Visitor } from "@parley/router";
 import { z } from "zod";
 import type { RpcId } from "./messages.ts";
 import type { Notifier } from "./notifier.ts";
@@ -60,8 +60,9 @@ export const method = <Shape extends z.ZodRawShape>(
 function read<Schema extends z.ZodType>(schema: Schema, params: object): z.output<Schema> {
   const result = schema.safeParse(params, { reportInput: true });
   if (result.success) return result.data;
+  const { code, issues = [] } = toGatewayError(result.error);
   const [first] = result.error.issues;
-  throw new GatewayError("invalid_input", { issues: issuesOf(result.error), ...(first && { text: inWords(first) }) });
+  throw new GatewayError(code, { issues, ...(code === "invalid_input" && first && { text: inWords(first) }) });
 }
 
 function inWords({ code, path, message, input }: z.core.$ZodIssue): string {

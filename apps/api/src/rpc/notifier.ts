@@ -4,12 +4,18 @@ import type { Cursor } from "@parley/contracts";
 export interface Notifier {
   /** Resolves when the other end takes more; at once where it keeps up. Says nothing where it is gone. */
   notify(method: string, params: object): Promise<void>;
-  /** Follows a conversation until `unfollow` or the end of the connection, instead of what followed it before. */
-  follow(conversationId: string): AbortSignal;
+  /** Begins to follow a conversation, instead of what followed it before: until `unfollow`, or the end of the connection. */
+  follow(conversationId: string): NotedFollowing;
   /** Whether it was followed. */
   unfollow(conversationId: string): boolean;
-  /** The same from the following's own side: it is over, unless another one has come instead. */
-  ended(conversationId: string, signal: AbortSignal): void;
+}
+
+/** One following, as the socket knows it. */
+export interface NotedFollowing {
+  /** Aborts when it is over. */
+  signal: AbortSignal;
+  /** It is over by itself. May be called again, and when another one has come instead. */
+  end(): void;
 }
 
 /** A following that is over by itself, and where it can be gone on with. */

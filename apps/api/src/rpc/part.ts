@@ -1,15 +1,18 @@
 import { BOUNDS, GatewayError, type Limits } from "@parley/contracts";
 import { z } from "zod";
 
+const LIMIT = 20;
+
 /** Which part of a list is wanted: the first `limit` behind `offset`. */
 export const partShape = {
   offset: z.int().min(0).max(10_000_000).default(0),
-  limit: z.int().min(1).max(BOUNDS.pageMax.ceiling).default(20),
+  limit: z.int().min(1).max(BOUNDS.pageMax.ceiling).optional(),
 };
 
-/** Throws `invalid_input` where more is wanted at a time than pages may have. */
-export function checkLimit(limit: number, { pageMax }: Limits): void {
-  if (limit <= pageMax) return;
+/** How many are wanted at a time. Throws `invalid_input` where that is more than pages may have. */
+export function limitOf(limit: number | undefined, { pageMax }: Limits): number {
+  if (limit === undefined) return Math.min(LIMIT, pageMax);
+  if (limit <= pageMax) return limit;
   const message = `At most ${pageMax}.`;
   throw new GatewayError("invalid_input", {
     issues: [{ path: ["limit"], code: "too_big", message }],
@@ -17,7 +20,7 @@ export function checkLimit(limit: number, { pageMax }: Limits): void {
   });
 }
 
-/** A part as this wire gives it. */
+/** A part as this wire tells it. */
 export const partOf = ({ offset, limit }: { offset: number; limit: number }, { shown, total }: { shown: number; total: number }) => ({
   total,
   offset,

@@ -7,7 +7,7 @@ import { CLIENT_LEFT } from "../client-left.ts";
 import { answerMessage, tooOften } from "./answer-message.ts";
 import { CODES, failed, notification, type RpcFailure } from "./messages.ts";
 import type { Peer, RpcDoor } from "./method.ts";
-import type { Notifier } from "./notifier.ts";
+import type { NotedFollowing, Notifier } from "./notifier.ts";
 import { tooLarge } from "./read-calls.ts";
 
 export const CLOSE = { goingAway: 1001, tryAgain: 1013, unauthorized: 4001, forbidden: 4003 } as const;
@@ -56,21 +56,22 @@ export class RpcSocket implements Attachment, Notifier {
     return this.send(notification(method, params));
   }
 
-  follow(conversationId: string): AbortSignal {
+  follow(conversationId: string): NotedFollowing {
     this.unfollow(conversationId);
     const following = new AbortController();
     this.#followings.set(conversationId, following);
-    return following.signal;
+    const end = (): void => {
+      following.abort(CLIENT_LEFT);
+      if (this.#followings.get(conversationId) === following) this.#followings.delete(conversationId);
+    };
+    if (this.#gone.signal.aborted) end();
+    return { signal: following.signal, end };
   }
 
   unfollow(conversationId: string): boolean {
     const following = this.#followings.get(conversationId);
     following?.abort(CLIENT_LEFT);
     return this.#followings.delete(conversationId);
-  }
-
-  ended(conversationId: string, signal: AbortSignal): void {
-    if (this.#followings.get(conversationId)?.signal === signal) this.#followings.delete(conversationId);
   }
 
   beat(nowMs: number): void {

@@ -2,7 +2,9 @@ import { type Agent, agentId, agentVersion, createAgentInput, pageInput, updateA
 import { z } from "zod";
 import { type MethodsOf, method } from "../method.ts";
 
-const shown = ({ id, organizationId: _, ...agent }: Agent) => ({ agentId: id, ...agent });
+const shown = ({ id, name, description, version, config, createdAt }: Agent) => ({
+  ...{ agentId: id, name, description, version, config, createdAt },
+});
 
 export const agents = {
   /** Ids alone, as this wire has them, and beside them what one wants to know of each. */

@@ -1,7 +1,7 @@
 import { cardId, decideInput, type WaitingApproval } from "@parley/contracts";
 import { z } from "zod";
 import { type MethodsOf, method } from "../method.ts";
-import { checkLimit, partOf, partShape } from "../part.ts";
+import { limitOf, partOf, partShape } from "../part.ts";
 
 const request = ({ id, approval, conversationId, executionId, createdAt, expiresAt }: WaitingApproval) => ({
   requestId: id,
@@ -16,8 +16,8 @@ const request = ({ id, approval, conversationId, executionId, createdAt, expires
 
 /** Calls of tools that wait for a person. */
 export const approvals = {
-  "admin.approval.pending": method(partShape, async ({ administration, caller, limits }, { offset, limit }) => {
-    checkLimit(limit, limits);
+  "admin.approval.pending": method(partShape, async ({ administration, caller, limits }, { offset, ...wanted }) => {
+    const limit = limitOf(wanted.limit, limits);
     const { items, total } = await administration.listApprovals(caller, { offset, limit });
     return { requests: items.map(request), ...partOf({ offset, limit }, { shown: items.length, total }) };
   }),

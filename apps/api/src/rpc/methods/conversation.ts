@@ -1,4 +1,4 @@
-import { answerInput, conversationInput, cursor, ERRORS, stopInput } from "@parley/contracts";
+import { answerInput, conversationInput, cursor, ERRORS, GatewayError, stopInput } from "@parley/contracts";
 import type { Following } from "@parley/domain";
 import { toGatewayError } from "@parley/router";
 import { tellEvent } from "../events.ts";
@@ -37,21 +37,21 @@ async function tell(call: RpcCall, { following, conversationId, signal }: Tell):
 export const conversation = {
   "conversation.follow": method(followShape, async (call, { conversationId, after }) => {
     const { gateway, caller, peer, log } = call;
-    const notifier = peer.notifier;
-    const close = peer.openStream(caller);
-    const signal = notifier?.follow(conversationId) ?? peer.leaving;
-    const end = (): void => {
-      close();
-      notifier?.ended(conversationId, signal);
-    };
+    const following = peer.notifier?.follow(conversationId);
+    if (following === undefined) throw new GatewayError("internal", { detail: "a following without a socket" });
+    const { signal, end } = following;
     try {
-      const following = await gateway.followConversation(caller, { conversationId, after, signal });
+      // Counted out as soon as another one takes its place, and not when the log has let go.
+      const close = peer.openStream(caller);
+      signal.addEventListener("abort", close);
+      if (signal.aborted) close();
+      const followed = await gateway.followConversation(caller, { conversationId, after, signal });
       peer.afterAnswer(() => {
-        tell(call, { following, conversationId, signal })
+        tell(call, { following: followed, conversationId, signal })
           .catch((error: unknown) => log.error({ error, conversationId }, "a following ended badly"))
           .finally(end);
       });
-      return { conversationId, cursor: following.cursor, status: following.execution.status };
+      return { conversationId, cursor: followed.cursor, status: followed.execution.status };
     } catch (error) {
       end();
       throw error;

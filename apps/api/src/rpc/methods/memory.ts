@@ -1,7 +1,7 @@
 import { agentId, listMemoriesInput, type Memory, type MemoryFigures, memoryId, memoryScope } from "@parley/contracts";
 import { z } from "zod";
 import { type MethodsOf, method, type RpcCall } from "../method.ts";
-import { checkLimit, partOf, partShape } from "../part.ts";
+import { limitOf, partOf, partShape } from "../part.ts";
 
 const entry = ({ id, text, scope, scopeId, agentId, tainted, conversationId, turnNumber, createdAt }: Memory) => ({
   ...{ id, content: text, memoryType: scope, trustLevel: tainted ? "external" : "learned", agentId, scopeId, conversationId, turnNumber },
@@ -24,14 +24,14 @@ const browseShape = { ...partShape, ...ofAgent, memory_type: memoryScope.optiona
 
 interface Browse {
   offset: number;
-  limit: number;
+  limit?: number | undefined;
   agent_id?: string | undefined;
   memory_type?: z.output<typeof memoryScope> | undefined;
 }
 
 /** Newest first. */
-async function browse({ administration, caller, limits }: RpcCall, { offset, limit, agent_id, memory_type }: Browse) {
-  checkLimit(limit, limits);
+async function browse({ administration, caller, limits }: RpcCall, { offset, agent_id, memory_type, ...wanted }: Browse) {
+  const limit = limitOf(wanted.limit, limits);
   const { items, total } = await administration.listMemories(caller, { offset, limit, agentId: agent_id, scope: memory_type });
   return { entries: items.map(entry), ...partOf({ offset, limit }, { shown: items.length, total }) };
 }
@@ -39,10 +39,10 @@ async function browse({ administration, caller, limits }: RpcCall, { offset, lim
 export const memory = {
   /** Best first. */
   "memory.search": method(
-    { query: z.string().min(1).max(1_000), limit: z.int().positive().max(100).default(10), ...ofAgent },
+    { query: z.string().min(1).max(1_000), limit: partShape.limit, ...ofAgent },
     async ({ gateway, caller, limits }, { query, limit, agent_id }) => {
-      checkLimit(limit, limits);
-      const { items } = await gateway.listMemories(caller, listMemoriesInput.parse({ query, perPage: limit, agentId: agent_id }));
+      const filter = listMemoriesInput.parse({ query, perPage: limitOf(limit, limits), agentId: agent_id });
+      const { items } = await gateway.listMemories(caller, filter);
       return { results: items.map(entry) };
     },
   ),

@@ -12,7 +12,7 @@ import {
 } from "@parley/contracts";
 import { z } from "zod";
 import { type MethodsOf, method, type RpcCall } from "../method.ts";
-import { checkLimit, partOf, partShape } from "../part.ts";
+import { limitOf, partOf, partShape } from "../part.ts";
 import { runTurn } from "../run-turn.ts";
 import { agentOf } from "./agent.ts";
 import { SPAWNED } from "./subagent.ts";
@@ -89,8 +89,8 @@ export const session = {
       agentId: agentId.optional(),
       since_minutes: z.int().positive().max(5_256_000).optional(),
     },
-    async ({ administration, caller, limits }, { kind, agentId, since_minutes, offset, limit }) => {
-      checkLimit(limit, limits);
+    async ({ administration, caller, limits }, { kind, agentId, since_minutes, offset, ...wanted }) => {
+      const limit = limitOf(wanted.limit, limits);
       const changedSince = since_minutes === undefined ? undefined : new Date(Date.now() - since_minutes * 60_000);
       const filter = { kind: kind === "all" ? undefined : kind, agentId, changedSince, offset, limit };
       const { items, total } = await administration.listSessions(caller, filter);
@@ -98,9 +98,8 @@ export const session = {
     },
   ),
 
-  "session.history": method({ ...keyed, ...partShape }, async (call, wanted) => {
-    checkLimit(wanted.limit, call.limits);
-    const { session, messages, part } = await readPart(call, wanted);
+  "session.history": method({ ...keyed, ...partShape }, async (call, { limit, ...wanted }) => {
+    const { session, messages, part } = await readPart(call, { ...wanted, limit: limitOf(limit, call.limits) });
     return { session: described(session), messages, ...part };
   }),
 

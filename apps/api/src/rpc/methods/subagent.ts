@@ -1,7 +1,7 @@
 import { type Execution, executionId, messageInput, submitInput } from "@parley/contracts";
 import { z } from "zod";
 import { type MethodsOf, method } from "../method.ts";
-import { checkLimit } from "../part.ts";
+import { limitOf, partShape } from "../part.ts";
 
 /** What conversations that were spawned say of themselves. */
 export const SPAWNED = "session.spawn";
@@ -16,11 +16,10 @@ const target = { target: executionId };
 /** Runs of agents: children, and conversations that were spawned. */
 export const subagent = {
   "subagent.list": method(
-    { recentMinutes: z.int().positive().max(525_600).default(30), limit: z.int().positive().max(1_000).default(50) },
+    { recentMinutes: z.int().positive().max(525_600).default(30), limit: partShape.limit },
     async ({ administration, caller, limits }, { recentMinutes, limit }) => {
-      checkLimit(limit, limits);
       const since = new Date(Date.now() - recentMinutes * 60_000);
-      const { items, total } = await administration.listRuns(caller, { since, source: SPAWNED, limit });
+      const { items, total } = await administration.listRuns(caller, { since, source: SPAWNED, limit: limitOf(limit, limits) });
       return { runs: items.map(run), total };
     },
   ),

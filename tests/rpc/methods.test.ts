@@ -1,0 +1,403 @@
+import { randomUUID } from "node:crypto";
+import { RPC_METHOD_NAMES, type RpcMethodName, rpcRow } from "@parley/router";
+import { at, type ModelServerRequest, type System, startSystem } from "@parley/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openRpc, type RpcClient } from "./support/rpc-client.ts";
+
+type Params = Record<string, unknown>;
+
+let system: System;
+let client: RpcClient;
+let agentId: string;
+
+const isTold =
+  (text: string) =>
+  ({ body }: ModelServerRequest): boolean => {
+    const last = body.messages?.at(-1);
+    return last?.role === "user" && last.content === text;
+  };
+
+beforeAll(async () => {
+  system = await startSystem({ env: { LIMIT_PAGE_MAX: "40" } });
+  client = await openRpc(system.apis[0]?.url ?? "", system.ours.apiKey);
+  agentId = await system.ours.newAgent({
+    name: "Clerk",
+    mayAsk: true,
+    tools: [{ name: "pay", url: `${system.tools.url}/pay`, needsApproval: true }],
+    memory: { remember: true, scopes: ["organization"] },
+  });
+  const questions = { questions: [{ id: "q", text: "Which one?" }] };
+  system.model.when(isTold("ask"), { toolCalls: [{ name: "ask_user_questions", arguments: questions }] });
+  system.model.when(isTold("pay"), { toolCalls: [{ name: "pay", arguments: { amount: 3 } }] });
+  system.model.when(isTold("remember"), () => ({ toolCalls: [{ name: "remember", arguments: { text: `fact ${randomUUID()}` } }] }));
+  system.model.when(isTold("long"), { text: Array.from({ length: 400 }, () => "x "), delayMs: 20 });
+  system.model.otherwise({ text: ["Hello ", "there"] });
+});
+afterAll(async () => {
+  await client?.close();
+  await system.close();
+});
+
+const execute = (message: string, more: Params = {}) => client.result("agent.execute", { agentId, message, ...more });
+const refused = async (method: string, params?: Params) => (await client.call(method, params)).error;
+
+describe("agent.execute", () => {
+  test("answers with the turn's end, and goes on with its conversation", async () => {
+    const first = await execute("Hi");
+    expect(first).toMatchObject({ response: "Hello there", finishReason: "stop", status: "completed", reason: null, replayed: false });
+    expect(first.tokensUsed).toMatchObject({ total: expect.toSatisfy((total: number) => total > 0) });
+    expect(first.sessionKey).toBe(first.conversationId);
+    const second = await client.result("agent.execute", { message: "And?", conversationId: first.conversationId });
+    expect(second).toMatchObject({ conversationId: first.conversationId, response: "Hello there" });
+    const { messages } = await client.result("session.history", { session_key: first.conversationId });
+    expect((messages as { content: string }[]).map(({ content }) => content)).toEqual(["Hi", "Hello there", "And?", "Hello there"]);
+  });
+
+  test("answers with the cards of a turn that waits for a person, and the answer resumes it", async () => {
+    const paused = await execute("ask");
+    expect(paused).toMatchObject({ status: "paused", finishReason: "paused", response: "" });
+    const { conversationId } = paused;
+    const cardId = at(paused, "cards", 0, "id");
+    expect(await client.result("conversation.state", { conversationId })).toMatchObject({ state: "paused", cardsOpen: 1 });
+    // A message behind a card is not waited for.
+    expect(await execute("behind", { conversationId })).toMatchObject({ status: "pending", finishReason: "pending" });
+    expect(await refused("conversation.answer", { conversationId, cardId, answers: [] })).toMatchObject({
+      code: -32602,
+      data: { code: "invalid_answers" },
+    });
+    const answers = [{ questionId: "q", freeText: "this" }];
+    expect(await client.result("conversation.answer", { conversationId, cardId, answers })).toMatchObject({
+      outcome: "answered",
+      resumed: true,
+    });
+    await expect.poll(async () => (await client.result("conversation.state", { conversationId })).state, { timeout: 20_000 }).toBe("idle");
+  });
+
+  test("of a turn that is stopped answers with what was said until then", async () => {
+    const running = execute("long");
+    const newest = async () => at(await client.result("session.list", { limit: 1 }), "sessions", 0);
+    await expect.poll(async () => at(await newest(), "status")).toBe("executing");
+    const conversationId = at(await newest(), "sessionKey");
+    await expect.poll(async () => (await client.result("conversation.state", { conversationId })).state).toBe("running");
+    expect(await client.result("conversation.stop", { conversationId })).toMatchObject({ stopped: true });
+    expect(await running).toMatchObject({ conversationId, status: "stopped", finishReason: "stopped", reason: "user_stop" });
+  });
+
+  test("needs an agent where there are several to choose from", async () => {
+    await system.ours.newAgent();
+    expect(await refused("agent.execute", { message: "Hi" })).toMatchObject({
+      code: -32602,
+      message: "Missing required parameter: agentId",
+    });
+    const only = await openRpc(system.apis[0]?.url ?? "", await system.ours.newKey({ scopes: ["rpc"], agentIds: [agentId] }));
+    expect(await only.result("agent.execute", { message: "Hi" })).toMatchObject({ response: "Hello there" });
+    await only.close();
+  });
+});
+
+describe("sessions", () => {
+  test("are listed newest first, in parts, with what they have in them", async () => {
+    const before = (await client.result("session.list")).total as number;
+    const { conversationId } = await execute("Hi", { options: { title: "Named" }, user: { email: "a@b.example", id: "u-1" } });
+    const list = await client.result("session.list", { limit: 1 });
+    expect(list).toMatchObject({ total: before + 1, offset: 0, limit: 1, hasMore: before > 0 });
+    expect(list.sessions).toEqual([
+      {
+        ...{ sessionKey: conversationId, agentId, userId: "u-1", kind: "dm", label: "Named", status: "completed", messageCount: 2 },
+        ...{ totalTokens: expect.any(Number), createdAt: expect.any(Number), updatedAt: expect.any(Number) },
+      },
+    ]);
+    expect(at(await client.result("session.list", { offset: 1 }), "sessions", 0, "sessionKey")).not.toBe(conversationId);
+    expect(await client.result("session.list", { kind: "sub-agent" })).toMatchObject({ sessions: [], total: 0 });
+    expect(await client.result("session.list", { since_minutes: 60, agentId })).toMatchObject({ total: expect.any(Number) });
+    expect(await refused("session.list", { limit: 41 })).toMatchObject({ code: -32602, data: { code: "invalid_input" } });
+  });
+
+  test("tell their history in parts, oldest first, and of the current branch alone", async () => {
+    const { conversationId, messageId } = await execute("one");
+    for (const message of ["two", "three"]) await execute(message, { conversationId });
+    const part = await client.result("session.history", { session_key: conversationId, offset: 1, limit: 2 });
+    expect(part).toMatchObject({
+      total: 6,
+      offset: 1,
+      limit: 2,
+      hasMore: true,
+      session: { key: conversationId, agentId, messageCount: 6 },
+    });
+    expect((part.messages as Params[]).map(({ role, content }) => [role, content])).toEqual([
+      ["assistant", "Hello there"],
+      ["user", "two"],
+    ]);
+    const body = { agentId, conversationId, messageId, text: "anew" };
+    await system.rest().call("/trpc/turn.edit", { body });
+    await expect.poll(async () => (await client.result("conversation.state", { conversationId })).state).toBe("idle");
+    const after = await client.result("session.history", { session_key: conversationId });
+    expect((after.messages as Params[]).map(({ content }) => content)).toEqual(["anew", "Hello there"]);
+  });
+
+  test("are found by what was said in them, whoever said it and however it was spelled", async () => {
+    const { conversationId } = await execute("Where is the ZEBRAÇ today?");
+    const found = await client.result("session.search", { query: "zebraç" });
+    expect(found).toMatchObject({
+      mode: "search",
+      total: 1,
+      results: [{ sessionKey: conversationId, role: "user", snippet: "Where is the ZEBRAÇ today?" }],
+    });
+    expect(await client.result("session.search", { query: "zebraç", scope: "assistant" })).toMatchObject({ results: [] });
+    expect(await client.result("session.search", { query: "%" })).toMatchObject({ results: [] });
+    expect(await client.result("session.search", { limit: 2 })).toMatchObject({
+      mode: "recent",
+      sessions: [{ sessionKey: conversationId }, {}],
+    });
+  });
+
+  test("tell their state, and are exported whole", async () => {
+    const { conversationId, tokensUsed } = await execute("Hi");
+    const total = at(tokensUsed, "total");
+    expect(await client.result("session.status", { session_key: conversationId })).toMatchObject({
+      ...{ sessionKey: conversationId, agentName: "Clerk", model: "custom/scripted", tokensUsed: { totalTokens: total } },
+      ...{ stepsExecuted: 1, maxSteps: 20, state: "idle", turnNumber: 1, queueDepth: 0, held: false },
+    });
+    expect(await client.result("session.export", { session_key: conversationId })).toMatchObject({
+      ...{ sessionKey: conversationId, messageCount: 2, hasMore: false, metadata: { agentId, totalTokens: total } },
+      messages: [
+        { role: "user", content: "Hi" },
+        { role: "assistant", content: "Hello there" },
+      ],
+    });
+  });
+
+  test("are written to, waited for or not, and spawned", async () => {
+    const { conversationId } = await execute("Hi");
+    expect(await client.result("session.send", { session_key: conversationId, text: "more" })).toMatchObject({
+      status: "completed",
+      response: "Hello there",
+    });
+    const sent = await client.result("session.send", { session_key: conversationId, text: "and more", mode: "fire-and-forget" });
+    expect(sent).toMatchObject({ action: "started", sessionKey: conversationId });
+    const late = await client.result("session.send", { session_key: conversationId, text: "long", timeout_ms: 0 });
+    expect(late).toMatchObject({ status: "pending" });
+    await client.result("conversation.stop", { conversationId, clearQueue: true });
+
+    const done = await client.result("session.spawn", { agent: agentId, task: "do it" });
+    expect(done).toMatchObject({ async: false, response: "Hello there", taskDescription: "do it" });
+    const spawned = await client.result("session.spawn", { agent: agentId, task: "long", async: true });
+    expect(spawned).toMatchObject({ async: true, action: "started" });
+    const { runs } = await client.result("subagent.list", { recentMinutes: 5 });
+    expect((runs as Params[]).map(({ runId }) => runId)).toEqual([spawned.runId, done.runId]);
+    await expect.poll(async () => (await client.result("conversation.state", { conversationId: spawned.runId })).state).toBe("running");
+    expect(await client.result("subagent.steer", { target: spawned.runId, message: "faster" })).toMatchObject({
+      status: "steered",
+      action: "steering",
+    });
+    expect(await client.result("subagent.kill", { target: spawned.runId })).toMatchObject({ killed: true, status: "stopped" });
+    expect(await refused("subagent.steer", { target: spawned.runId, message: "again" })).toMatchObject({
+      data: { code: "nothing_to_steer" },
+    });
+  });
+
+  test("are compacted on demand, and deleted", async () => {
+    const { conversationId } = await execute("Hi");
+    expect(await client.result("session.compact", { session_key: conversationId })).toMatchObject({
+      compactionTriggered: true,
+      messageCount: 2,
+    });
+    expect(await client.result("session.delete", { session_key: conversationId })).toEqual({ sessionKey: conversationId, deleted: true });
+    expect(await refused("session.history", { session_key: conversationId })).toMatchObject({ code: -32602, data: { code: "not_found" } });
+  });
+
+  test("with background children have these as sessions and runs of their own", async () => {
+    const helper = await system.ours.newAgent({ name: "Helper", description: "Helps" });
+    const parent = await system.ours.newAgent({ subAgents: [{ agentId: helper as never, mode: "async" }] });
+    system.model.when(isTold("dispatch"), { toolCalls: [{ name: "helper", arguments: { query: "help out" } }] });
+    const { conversationId } = await client.result("agent.execute", { agentId: parent, message: "dispatch" });
+    const { sessions } = await client.result("session.list", { kind: "sub-agent" });
+    expect(sessions).toMatchObject([{ agentId: helper, kind: "sub-agent" }]);
+    const { runs } = await client.result("subagent.list");
+    expect(runs).toContainEqual(
+      expect.objectContaining({ runId: at(sessions, 0, "sessionKey"), parentId: conversationId, mode: "async", task: "help out" }),
+    );
+  });
+});
+
+test("memories are searched, looked at, counted and forgotten", async () => {
+  await execute("remember");
+  await execute("remember");
+  const { entries, total } = await client.result("memory.browse", { offset: 1, limit: 1 });
+  expect(total).toBe(2);
+  expect(entries).toMatchObject([{ content: expect.stringMatching(/^fact /), memoryType: "organization", trustLevel: "learned", agentId }]);
+  const id = at(entries, 0, "id");
+  expect(await client.result("memory.inspect", { id })).toMatchObject({ entry: { id } });
+  expect(await client.result("memory.inspect")).toMatchObject({ stats: { totalEntries: 2 } });
+  expect(await client.result("memory.stats", { agent_id: agentId })).toMatchObject({
+    ...{ totalEntries: 2, byType: { organization: 2 }, byTrustLevel: { learned: 2, external: 0 }, byAgent: { [agentId]: 2 } },
+    ...{ totalSessions: 2, embeddedEntries: 2, dbSizeBytes: expect.any(Number), oldestCreatedAt: expect.any(Number) },
+  });
+  const word = String(at(entries, 0, "content")).split(" ")[1];
+  expect(at(await client.result("memory.search", { query: word, limit: 1 }), "results", 0, "id")).toBe(id);
+  expect(await client.result("memory.export", { memory_type: "user" })).toMatchObject({ entries: [], total: 0 });
+  expect(await client.result("memory.delete", { ids: [id, randomUUID()] })).toEqual({ deleted: 1, failed: 1, total: 2 });
+  expect(await client.result("memory.flush", { agent_id: agentId })).toMatchObject({
+    flushed: true,
+    entriesRemoved: 1,
+    scope: { agentId },
+  });
+  expect(await client.result("memory.stats")).toMatchObject({ totalEntries: 0, oldestCreatedAt: null });
+});
+
+test("approvals are listed wherever they wait, bound to their arguments, and decided once", async () => {
+  const { conversationId } = await execute("pay");
+  const { requests, total } = await client.result("admin.approval.pending");
+  expect(total).toBe(1);
+  const [request] = requests as Params[];
+  expect(request).toMatchObject({ toolName: "pay", params: { amount: 3 }, agentId, sessionKey: conversationId, timeoutMs: null });
+  const requestId = request?.requestId;
+  const mismatched = await refused("admin.approval.resolve", { requestId, approved: true, argumentsHash: "0".repeat(64) });
+  expect(mismatched).toMatchObject({ code: -32602, data: { code: "approval_mismatch", httpStatus: 409 } });
+  const approver = await openRpc(system.apis[0]?.url ?? "", await system.ours.newKey({ scopes: ["approvals"] }));
+  const done = await approver.result("admin.approval.resolve", {
+    requestId,
+    approved: false,
+    reason: "too much",
+    argumentsHash: request?.argumentsHash,
+  });
+  expect(done).toMatchObject({ requestId, approved: false, reason: "too much", sessionKey: conversationId, resumed: true });
+  await approver.close();
+  expect(await client.result("admin.approval.pending")).toMatchObject({ requests: [], total: 0 });
+  expect(await refused("admin.approval.resolve", { requestId, approved: true })).toMatchObject({ data: { code: "card_closed" } });
+});
+
+test("usage is told as it was recorded: by agent, session, provider and hour, and in all", async () => {
+  const fresh = await system.ours.newAgent();
+  const ofFresh = () => client.result("obs.billing.byAgent", { agentId: fresh, sinceMs: 3_600_000 });
+  expect(await ofFresh()).toMatchObject({ agentId: fresh, totalTokens: 0, callCount: 0 });
+  const { conversationId, tokensUsed } = await client.result("agent.execute", { agentId: fresh, message: "Hi" });
+  const [totalTokens, inputTokens, outputTokens] = ["total", "input", "output"].map((part) => at(tokensUsed, part));
+  const used = { totalTokens, inputTokens, outputTokens, callCount: 1, estimated: false };
+  expect(await ofFresh()).toMatchObject(used);
+  expect(await client.result("obs.billing.bySession", { sessionKey: conversationId })).toMatchObject({
+    sessionKey: conversationId,
+    ...used,
+  });
+  const all = await client.result("obs.billing.total");
+  expect(Number(all.totalTokens)).toBeGreaterThanOrEqual(Number(totalTokens));
+  const { providers } = await client.result("obs.billing.byProvider");
+  expect(providers).toContainEqual(expect.objectContaining({ provider: "custom" }));
+  const [hour] = (await client.result("obs.billing.usage24h")) as unknown as Params[];
+  expect(hour).toEqual({ hour: expect.stringMatching(/:00:00.000Z$/), tokens: expect.any(Number), callCount: expect.any(Number) });
+  expect(Number(hour?.tokens)).toBeGreaterThanOrEqual(Number(totalTokens));
+});
+
+test("agents are made, changed at once or as a draft, and deployed", async () => {
+  const { agentId: id } = await client.result("agents.create", { name: "New", config: { instructions: "one", model: "custom/scripted" } });
+  expect(await client.result("agents.list", { perPage: 40 })).toMatchObject({ agents: expect.arrayContaining([id]) });
+  const config = { instructions: "two", model: "custom/scripted" };
+  expect(await client.result("agents.update", { agentId: id, config })).toMatchObject({
+    version: 2,
+    updated: true,
+    config: { instructions: "two" },
+  });
+  expect(await client.result("agents.update", { agentId: id, config: { ...config, instructions: "three" }, deploy: false })).toMatchObject({
+    updated: true,
+  });
+  expect(await client.result("agents.get", { agentId: id })).toMatchObject({ version: 2, config: { instructions: "two" } });
+  expect(await client.result("agents.get", { agentId: id, version: "draft" })).toMatchObject({ config: { instructions: "three" } });
+  expect(await client.result("agents.deploy", { agentId: id })).toMatchObject({ version: 3, deployed: true });
+});
+
+test("tokens are made, shown once, and never wider than their maker", async () => {
+  const made = await client.result("tokens.create", { scopes: ["rpc"], name: "mine" });
+  expect(made.secret).toMatch(/^agw_/);
+  const { tokens } = await client.result("tokens.list", { perPage: 40 });
+  expect(tokens).toContainEqual(expect.objectContaining({ id: made.id, name: "mine", scopes: ["rpc"], createdAt: expect.any(Number) }));
+  expect(JSON.stringify(tokens)).not.toContain(String(made.secret));
+  expect(await refused("tokens.create", { scopes: [] })).toMatchObject({ code: -32602 });
+  expect(await refused("tokens.create", { scopes: ["*"] })).toMatchObject({ code: -32603, data: { code: "missing_scope" } });
+  expect(await client.result("tokens.revoke", { id: made.id })).toMatchObject({ id: made.id, revoked: true });
+});
+
+test("system.methods lists exactly what is served", async () => {
+  expect((await client.result("system.methods")).methods).toEqual(RPC_METHOD_NAMES);
+  expect(await client.result("system.health")).toMatchObject({ status: "ok", parts: { postgres: true, redis: true } });
+});
+
+describe("a call that changes something, made again under its key", () => {
+  type Case = () => Promise<{ params: Params; other: Params }>;
+  const differing = (params: Params, other: Params): Awaited<ReturnType<Case>> => ({ params, other: { ...params, ...other } });
+  const idle = async () => String((await execute("Hi")).conversationId);
+  const carded = async (text: string) => {
+    const paused = await execute(text);
+    return { conversationId: String(paused.conversationId), cardId: String(at(paused, "cards", 0, "id")) };
+  };
+  const running = async () => {
+    const { runId } = await client.result("session.spawn", { agent: agentId, task: "long", async: true });
+    await expect.poll(async () => (await client.result("conversation.state", { conversationId: runId })).state).toBe("running");
+    return String(runId);
+  };
+  const remembered = async () => {
+    await execute("remember");
+    return String(at(await client.result("memory.browse", { limit: 1 }), "entries", 0, "id"));
+  };
+  const message: Case = async () => differing({ agentId, message: "Once" }, { message: "Another" });
+
+  const CASES: Partial<Record<RpcMethodName, Case>> = {
+    "agent.execute": message,
+    "agent.stream": message,
+    "conversation.stop": async () => differing({ conversationId: (await carded("ask")).conversationId }, { clearQueue: true }),
+    "conversation.answer": async () =>
+      differing({ ...(await carded("ask")), answers: [{ questionId: "q", freeText: "a" }] }, { answers: [] }),
+    "agents.create": async () => differing({ name: "Made" }, { name: "Another" }),
+    "agents.update": async () => differing({ agentId: await system.ours.newAgent(), name: "Made" }, { name: "Another" }),
+    "agents.deploy": async () => differing({ agentId: await system.ours.newAgent() }, { agentId }),
+    "session.send": async () => differing({ session_key: await idle(), text: "Once" }, { text: "Another" }),
+    "session.spawn": async () => differing({ agent: agentId, task: "Once" }, { task: "Another" }),
+    "session.delete": async () => differing({ session_key: await idle() }, { session_key: randomUUID() }),
+    "session.compact": async () => differing({ session_key: await idle() }, { session_key: await idle() }),
+    "memory.delete": async () => differing({ ids: [await remembered()] }, { ids: [randomUUID()] }),
+    "memory.flush": async () => {
+      await remembered();
+      return differing({ agent_id: agentId }, { agent_id: undefined });
+    },
+    "admin.approval.resolve": async () => differing({ requestId: (await carded("pay")).cardId, approved: false }, { approved: true }),
+    "tokens.create": async () => differing({ scopes: ["rpc"] }, { name: "another" }),
+    "tokens.revoke": async () => {
+      const [one, other] = [
+        await client.result("tokens.create", { scopes: ["rpc"] }),
+        await client.result("tokens.create", { scopes: ["rpc"] }),
+      ];
+      return differing({ id: one.id }, { id: other.id });
+    },
+    "subagent.kill": async () => differing({ target: await running() }, { target: await idle() }),
+    "subagent.steer": async () => differing({ target: await running(), message: "Once" }, { message: "Another" }),
+  };
+  const changing = RPC_METHOD_NAMES.filter((name) => rpcRow(name).mutating);
+  const MADE = ["agents", "agent_versions", "api_keys", "conversations", "idempotency_keys", "memories", "messages"];
+
+  async function made(): Promise<Params> {
+    const counts = await system.rowCounts();
+    return Object.fromEntries(MADE.map((table) => [table, counts[table]]));
+  }
+
+  test("has a case here, whichever method it is", () => {
+    expect(Object.keys(CASES).sort()).toEqual([...changing].sort());
+  });
+
+  test.each(changing)("%s gives its first answer and does nothing; other parameters are refused", async (name) => {
+    const of = CASES[name];
+    if (of === undefined) throw new Error("There is no case.");
+    const { params, other } = await of();
+    const idempotencyKey = randomUUID();
+    const first = await client.result(name, { ...params, idempotencyKey });
+    const before = await made();
+    const again = await client.result(name, { ...params, idempotencyKey });
+    const { replayed, secret, ...rest } = first;
+    expect(again).toMatchObject(rest);
+    if (secret !== undefined) expect(again.secret).toBeNull();
+    if (replayed !== undefined) expect([replayed, again.replayed]).toEqual([false, true]);
+    expect(await refused(name, { ...other, idempotencyKey })).toMatchObject({
+      code: -32602,
+      data: { code: "idempotency_mismatch", httpStatus: 409 },
+    });
+    expect(await made()).toEqual(before);
+  });
+});
