@@ -288,6 +288,30 @@ test("usage is told as it was recorded: by agent, session, provider and hour, an
   expect(Number(hour?.tokens)).toBeGreaterThanOrEqual(Number(totalTokens));
 });
 
+test("usage of direct calls counts in all, and for no agent", async () => {
+  const theirs = await system.newTenant("direct");
+  const other = await openRpc(system.apis[0]?.url ?? "", theirs.apiKey);
+  const body = { model: "custom/scripted", messages: [{ role: "user", content: "Hi" }] };
+  expect((await system.rest(0, theirs.apiKey).call("/v1/chat/completions", { body })).status).toBe(200);
+  await expect.poll(async () => (await other.result("obs.billing.total")).callCount).toBe(1);
+  expect(await other.result("obs.billing.byProvider")).toMatchObject({ providers: [{ provider: "custom", callCount: 1 }] });
+  expect(await other.result("obs.billing.byAgent", { agentId: await theirs.newAgent() })).toMatchObject({ callCount: 0 });
+  await other.close();
+});
+
+test("models are listed by their providers", async () => {
+  const { providers, count } = await client.result("models.list_providers");
+  expect(providers).toContain("local");
+  expect(count).toBe((providers as string[]).length);
+  expect(await client.result("models.list", { provider: "local" })).toMatchObject({
+    models: expect.arrayContaining([{ provider: "local", modelId: "chat", name: "local/chat" }]),
+  });
+  expect(await client.result("models.list", { provider: "nobody" })).toEqual({ models: [], total: 0 });
+  const all = await client.result("models.list");
+  expect(all.providers).toContainEqual(expect.objectContaining({ name: "local", models: expect.arrayContaining(["chat"]) }));
+  expect(Number(all.totalModels)).toBeGreaterThan(1);
+});
+
 test("agents are made, changed at once or as a draft, and deployed", async () => {
   const { agentId: id } = await client.result("agents.create", { name: "New", config: { instructions: "one", model: "custom/scripted" } });
   expect(await client.result("agents.list", { perPage: 40 })).toMatchObject({ agents: expect.arrayContaining([id]) });
@@ -313,6 +337,13 @@ test("tokens are made, shown once, and never wider than their maker", async () =
   expect(JSON.stringify(tokens)).not.toContain(String(made.secret));
   expect(await refused("tokens.create", { scopes: [] })).toMatchObject({ code: -32602 });
   expect(await refused("tokens.create", { scopes: ["*"] })).toMatchObject({ code: -32603, data: { code: "missing_scope" } });
+  const rotated = await client.result("tokens.rotate", { id: made.id, overlapSeconds: 600 });
+  expect(rotated).toMatchObject({ id: made.id, oldId: made.id, newId: made.id, scopes: ["rpc"], previousUntil: expect.any(String) });
+  for (const secret of [made.secret, rotated.newSecret]) {
+    const holder = await openRpc(system.apis[0]?.url ?? "", String(secret));
+    expect(await holder.result("system.whoami")).toMatchObject({ clientId: made.id });
+    await holder.close();
+  }
   expect(await client.result("tokens.revoke", { id: made.id })).toMatchObject({ id: made.id, revoked: true });
 });
 
@@ -360,6 +391,7 @@ describe("a call that changes something, made again under its key", () => {
     },
     "admin.approval.resolve": async () => differing({ requestId: (await carded("pay")).cardId, approved: false }, { approved: true }),
     "tokens.create": async () => differing({ scopes: ["rpc"] }, { name: "another" }),
+    "tokens.rotate": async () => differing({ id: (await client.result("tokens.create", { scopes: ["rpc"] })).id }, { overlapSeconds: 1 }),
     "tokens.revoke": async () => {
       const [one, other] = [
         await client.result("tokens.create", { scopes: ["rpc"] }),
@@ -390,7 +422,7 @@ describe("a call that changes something, made again under its key", () => {
     const first = await client.result(name, { ...params, idempotencyKey });
     const before = await made();
     const again = await client.result(name, { ...params, idempotencyKey });
-    const { replayed, secret, ...rest } = first;
+    const { replayed, secret, newSecret, ...rest } = first;
     expect(again).toMatchObject(rest);
     if (secret !== undefined) expect(again.secret).toBeNull();
     if (replayed !== undefined) expect([replayed, again.replayed]).toEqual([false, true]);

@@ -25,6 +25,7 @@ const NAMING: Partial<Record<RpcMethodName, (ids: Ids) => Record<string, unknown
   "session.compact": ({ conversationId }) => ({ session_key: conversationId }),
   "memory.inspect": ({ memoryId }) => ({ id: memoryId }),
   "admin.approval.resolve": ({ cardId }) => ({ requestId: cardId, approved: true }),
+  "tokens.rotate": ({ keyId }) => ({ id: keyId }),
   "tokens.revoke": ({ keyId }) => ({ id: keyId }),
   "subagent.kill": ({ conversationId }) => ({ target: conversationId }),
   "subagent.steer": ({ conversationId }) => ({ target: conversationId, message: "mine now" }),
@@ -52,6 +53,8 @@ const COUNTING: Partial<Record<RpcMethodName, (ids: Ids) => [params: object, ans
 const OWN: ReadonlySet<RpcMethodName> = new Set<RpcMethodName>([
   "agents.create",
   "conversation.unfollow",
+  "models.list",
+  "models.list_providers",
   "system.health",
   "system.methods",
   "system.ping",
@@ -181,11 +184,15 @@ describe("what is another organization's", () => {
       ]);
       expect([name, none.error]).toEqual([name, foreign.error]);
     }
-    for (const [name, of] of Object.entries(COUNTING)) {
+    // What is looked for is embedded, and that is their own use of a model.
+    const { "memory.search": searching, ...others } = COUNTING;
+    for (const [name, of] of Object.entries(others)) {
       const [params, answer] = of(ours);
       expect([name, await client.result(name, params)]).toMatchObject([name, answer]);
     }
     expect(await system.rowCounts()).toEqual(before);
+    const [params, answer] = searching?.(ours) ?? [];
+    expect(await client.result("memory.search", params)).toMatchObject(answer ?? {});
   });
 
   test("is in no list", async () => {
@@ -200,7 +207,7 @@ describe("what is another organization's", () => {
 test("a key for another agent finds none of it either, and sees none of it in lists", async () => {
   const other = await system.ours.newAgent();
   const client = await connect(await system.ours.newKey({ scopes: ["*"], agentIds: [other] }));
-  const open = new Set(["tokens.revoke"]);
+  const open = new Set(["tokens.rotate", "tokens.revoke"]);
   for (const [name, paramsOf] of Object.entries(NAMING)) {
     if (open.has(name)) continue;
     expect([name, (await client.call(name, paramsOf(ours))).error?.data?.code]).toEqual([name, "not_found"]);

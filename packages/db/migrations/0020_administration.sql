@@ -153,16 +153,14 @@ begin
     from runs);
 end $$;
 
--- What model calls have used since then, newest group first; `provider` is what stands before the model's first slash. Takes besides
+-- What model calls have used since then, in turns and, where nothing narrows it, directly; newest group first; `provider` is what stands before the model's first slash. Takes besides
 -- {since, by: provider | hour | null, agentId, conversationId}; since null: always.
 create function read_usage_since(p jsonb) returns jsonb language plpgsql as $$
 begin
   perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
   return (
-    with used as (
-      select case p->>'by' when 'provider' then split_part(u.model, '/', 1) when 'hour' then iso(date_trunc('hour', u.created_at)) end as name,
-        count(*) as calls, sum(u.input_tokens) as input, sum(u.output_tokens) as output, sum(u.cached_tokens) as cached,
-        sum(u.reasoning_tokens) as reasoning, bool_or(u.estimated) as estimated
+    with calls as (
+      select u.model, u.created_at as at, 1 as model_calls, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, u.estimated
       from usage_records u
       where u.organization_id = (p->>'organizationId')::uuid
         and (p->>'since' is null or u.created_at >= (p->>'since')::timestamptz)
@@ -170,7 +168,16 @@ begin
         and (jsonb_typeof(p->'agentIds') = 'null' and p->>'agentId' is null or exists (
           select from executions e where e.id = u.execution_id and may_see_agent(p, e.agent_id)
             and (p->>'agentId' is null or e.agent_id = (p->>'agentId')::uuid)))
-      group by name
+      union all
+      select d.model, d.at, d.model_calls, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.estimated
+      from direct_calls d
+      where d.organization_id = (p->>'organizationId')::uuid and (p->>'since' is null or d.at >= (p->>'since')::timestamptz)
+        and jsonb_typeof(p->'agentIds') = 'null' and p->>'agentId' is null and p->>'conversationId' is null
+    ), used as (
+      select case p->>'by' when 'provider' then split_part(model, '/', 1) when 'hour' then iso(date_trunc('hour', at)) end as name,
+        sum(model_calls) as calls, sum(input_tokens) as input, sum(output_tokens) as output, sum(cached_tokens) as cached,
+        sum(reasoning_tokens) as reasoning, bool_or(estimated) as estimated
+      from calls group by name
     )
     select coalesce(jsonb_agg(jsonb_build_object('name', name, 'callCount', calls, 'inputTokens', input, 'outputTokens', output,
       'cachedTokens', cached, 'reasoningTokens', reasoning, 'estimated', estimated) order by name desc), '[]') from used);
@@ -193,7 +200,7 @@ begin
       where m.organization_id = (p->>'organizationId')::uuid and may_see_agent(p, m.agent_id) and (p->>'agentId' is null or m.agent_id = (p->>'agentId')::uuid)
     )
     select jsonb_build_object('total', count(*), 'tainted', count(*) filter (where tainted), 'embedded', count(embedding),
-      'conversations', count(distinct conversation_id), 'bytes', coalesce(sum(pg_column_size(mine)), 0), 'oldest', iso(min(created_at)),
+      'conversations', (select count(distinct conversation_id) from memory_sources where memory_id in (select id from mine)), 'bytes', coalesce(sum(pg_column_size(mine)), 0), 'oldest', iso(min(created_at)),
       'byScope', (select coalesce(jsonb_object_agg(scope, n), '{}') from (select scope, count(*) as n from mine group by scope) s),
       'byAgent', (select coalesce(jsonb_object_agg(agent_id, n), '{}') from (select agent_id, count(*) as n from mine group by agent_id) a))
     from mine);

@@ -66,7 +66,11 @@ export const RPC_METHODS = {
 
   "tokens.list": { ...admin, ...reading, rateLimit: "admin" },
   "tokens.create": { ...admin, ...writing, rateLimit: "admin" },
+  "tokens.rotate": { ...admin, ...writing, rateLimit: "admin" },
   "tokens.revoke": { ...admin, ...writing, rateLimit: "admin" },
+
+  "models.list": { ...admin, ...reading },
+  "models.list_providers": { ...admin, ...reading },
 
   "subagent.list": { ...admin, ...reading },
   "subagent.kill": { ...admin, ...write, tenant: "execution" },

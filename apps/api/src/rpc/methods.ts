@@ -5,6 +5,7 @@ import { agents } from "./methods/agents.ts";
 import { approvals } from "./methods/approvals.ts";
 import { conversation } from "./methods/conversation.ts";
 import { memory } from "./methods/memory.ts";
+import { models } from "./methods/models.ts";
 import { obs } from "./methods/obs.ts";
 import { session } from "./methods/session.ts";
 import { subagent } from "./methods/subagent.ts";
@@ -18,6 +19,7 @@ export const METHODS: Record<RpcMethodName, Method> = {
   ...approvals,
   ...conversation,
   ...memory,
+  ...models,
   ...obs,
   ...session,
   ...subagent,

@@ -1,4 +1,4 @@
-import { type ApiKey, createKeyInput, keyId, pageInput } from "@parley/contracts";
+import { type ApiKey, createKeyInput, keyId, pageInput, rotateKeyInput } from "@parley/contracts";
 import { type MethodsOf, method } from "../method.ts";
 
 const token = ({ id, name, prefix, scopes, agentIds, expiresAt, revokedAt, createdAt }: ApiKey) => ({
@@ -20,6 +20,17 @@ export const tokens = {
       return { ...token(key), secret: apiKey, message: "The secret is shown once: keep it now." };
     },
   ),
+
+  /** The id stays; the old secret is good for as long as is asked for. */
+  "tokens.rotate": method({ id: keyId, overlapSeconds: rotateKeyInput.shape.overlapSeconds }, async (call, { id, overlapSeconds }) => {
+    const { gateway, caller, once } = call;
+    const { apiKey, previousUntil, ...key } = await gateway.rotateKey(caller.organizationId, { keyId: id, overlapSeconds }, caller, once);
+    return {
+      ...token(key),
+      ...{ oldId: id, newId: key.id, secret: apiKey, newSecret: apiKey, previousUntil },
+      message: "The secret is shown once: keep it now.",
+    };
+  }),
 
   "tokens.revoke": method({ id: keyId }, async ({ gateway, caller, once }, { id }) => {
     await gateway.revokeKey(caller.organizationId, id, caller, once);
