@@ -21,8 +21,12 @@ interface Kind extends Authenticator {
   isOurs(credential: string): boolean;
 }
 
+interface Others extends Pick<Authentication, "ambientOf"> {
+  others: readonly Kind[];
+}
+
 /** Callers by their keys, by the sessions that were begun with one, and by what else is given. */
-export function createAuthentication({ keys, sessions }: Stores, others: readonly Kind[] = []): Authentication {
+export function createAuthentication({ keys, sessions }: Stores, { others, ambientOf }: Others): Authentication {
   let forgetKey = (_hash: string): void => {};
   let forgetSession = (_hash: string): void => {};
   const byKey = createAuthenticator({
@@ -46,7 +50,7 @@ export function createAuthentication({ keys, sessions }: Stores, others: readonl
   return {
     authenticate: (credential) => kindOf(credential).authenticate(credential),
     knows: (credential) => kindOf(credential).knows(credential),
-    ambientOf: () => null,
+    ambientOf,
     keys: {
       findByHash: (hash) => keys.findByHash(hash),
       create: (key) => keys.create(key),

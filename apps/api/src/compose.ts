@@ -31,6 +31,7 @@ import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
 import { createAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
+import { foreignCredentials } from "./identity/foreign-credentials.ts";
 import type { OriginLists } from "./origins.ts";
 import { createVisitors, type VisitorOf } from "./visitors.ts";
 
@@ -99,8 +100,14 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const queue = createJobQueue({ ...redis, log });
   metrics.watchQueues(() => queue.counts());
 
+  const providers = modelProviders(config);
+  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
+  const foreign = { fetch: egress.fetch, organizationExists: (id: string) => database.organizations.exists(id) };
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
-  const authentication = config.AUTH_DISABLED && everyone ? openAuthentication(database, everyone) : createAuthentication(database);
+  const authentication =
+    config.AUTH_DISABLED && everyone
+      ? openAuthentication(database, everyone)
+      : createAuthentication(database, foreignCredentials(config, foreign));
   const { authenticate, keys, sessions } = authentication;
   const origins: OriginLists = { cors: config.CORS_ORIGINS, sockets: config.SOCKET_ORIGINS };
   const counters = connectRedis(redis, { role: "producer", name: `${redis.prefix}:limits`, commandTimeoutMs: LIMITS_TIMEOUT_MS });
@@ -112,8 +119,6 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
-  const providers = modelProviders(config);
-  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
   const window = createMessageWindow({
     ...{ client: counters, prefix: redis.prefix },
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },

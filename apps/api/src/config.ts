@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
-import { identitySettings } from "@parley/identity";
+import { identitySettings, jwtProblems, tlsProblems } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
 import { redisSettings } from "@parley/redis";
@@ -71,6 +71,11 @@ const schema = databaseSettings
   .extend(egressSettings.shape)
   .extend(modelSettings.shape)
   .extend(directSettings.shape)
+  .superRefine((settings, context) => {
+    for (const { path, message } of [...jwtProblems(settings), ...tlsProblems(settings)]) {
+      context.addIssue({ code: "custom", path: [path], message });
+    }
+  })
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 

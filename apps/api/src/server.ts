@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TlsFiles } from "@parley/identity";
 
 interface Listening {
   /** Where it can be reached; the port as given by the system where 0 was asked for. */
@@ -18,6 +20,8 @@ interface ServerOptions {
   port: number;
   /** Further connections wait in the kernel, or are refused. */
   connectionsMax: number;
+  /** Null: plain HTTP. With an authority, clients must show a certificate of its making. */
+  tls?: TlsFiles | null;
 }
 
 /** Slow clients: 10 s for the head, 30 s for the body. Answers may take as long as they like. */
@@ -67,9 +71,18 @@ function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<v
   });
 }
 
+const TIMES = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+
+function createServerOver(tls: TlsFiles | null, app: RequestListener): Server {
+  if (tls === null) return createServer(TIMES, app);
+  const { cert, key, ca } = tls;
+  const clients = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+  return createTlsServer({ ...TIMES, cert, key, ...clients, minVersion: "TLSv1.2", handshakeTimeout: HEADERS_MS }, app);
+}
+
 /** Starts listening. Rejects where the address cannot be had. */
-export function listen({ app, upgrade, host, port, connectionsMax }: ServerOptions): Promise<Listening> {
-  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }, app);
+export function listen({ app, upgrade, host, port, connectionsMax, tls = null }: ServerOptions): Promise<Listening> {
+  const server = createServerOver(tls, app);
   server.maxConnections = connectionsMax;
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
@@ -83,7 +96,7 @@ export function listen({ app, upgrade, host, port, connectionsMax }: ServerOptio
     server.listen(port, host, () => {
       server.off("error", reject);
       const { address, family, port } = server.address() as AddressInfo;
-      const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+      const url = `${tls === null ? "http" : "https"}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
       resolve({ url, close: (graceMs) => close(server, sockets, graceMs) });
     });
   });

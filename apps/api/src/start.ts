@@ -1,12 +1,19 @@
 import { limitsFrom } from "@parley/contracts";
+import { readTlsFiles, type TlsFiles } from "@parley/identity";
 import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
+import type { Config } from "./config.ts";
 import { createHttp } from "./http.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { createRpcSocketDoor } from "./rpc/rpc-socket-door.ts";
 import { listen } from "./server.ts";
 import { createUpgrades } from "./upgrades.ts";
 import { createWebSocketDoor } from "./ws.ts";
+
+/** Throws where the files are not good. */
+function tlsOf({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: key, TLS_CA_FILE: authority }: Config): TlsFiles | null {
+  return certificate === undefined || key === undefined ? null : readTlsFiles({ certificate, key, authority: authority ?? null });
+}
 
 interface Api {
   url: string;
@@ -18,6 +25,7 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const limits = limitsFrom(config);
+  const tls = tlsOf(config);
   const { gateway, administration, visitorOf, tickets, origins, sessionByHash, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
@@ -37,7 +45,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     tickets,
     sessionByHash,
     origins,
-    isTls: false,
+    isTls: tls !== null,
     adminSecret: config.ADMIN_SECRET ?? null,
     limits,
     modelsPublic: config.MODELS_PUBLIC,
@@ -54,7 +62,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   );
   const { HOST: host, PORT: port, CONNECTIONS_MAX: connectionsMax } = config;
   try {
-    const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax });
+    const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax, tls });
     return {
       url: server.url,
       async stop() {

@@ -25,3 +25,8 @@ test("the admin secret is taken from its own header or as a bearer token, and on
   expect(hasAdminSecret({}, "s3cret")).toBe(false);
   expect(hasAdminSecret({}, "")).toBe(false);
 });
+
+test("no header says a credential with a space in it, as those have that we give ourselves", () => {
+  expect(credentialFrom({ "x-api-key": "certificate CN=billing" })).toBeNull();
+  expect(credentialFrom({ authorization: "Bearer certificate CN=billing" })).toBeNull();
+});

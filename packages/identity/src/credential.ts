@@ -15,8 +15,14 @@ function pick(own: string | string[] | undefined, authorization: string | string
   return credential === null || credential.length > CREDENTIAL_CHARS_MAX ? null : credential;
 }
 
-/** The caller's credential as sent: `x-api-key`, or else a bearer token. Headers by their lower-case names. */
-export const credentialFrom = (headers: Headers): string | null => pick(headers["x-api-key"], headers.authorization);
+/**
+ * The caller's credential as sent: `x-api-key`, or else a bearer token. Headers by their lower-case names. No credential has a space in it: those
+ * that we give ourselves to what comes by other ways have one.
+ */
+export function credentialFrom(headers: Headers): string | null {
+  const credential = pick(headers["x-api-key"], headers.authorization);
+  return credential === null || /\s/.test(credential) ? null : credential;
+}
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 

@@ -1,3 +1,5 @@
+export * from "./certificates/make-certificates.ts";
+export * from "./issuer/start-issuer.ts";
 export * from "./model-server/model-server.ts";
 export * from "./processes/app-process.ts";
 export * from "./processes/event-frames.ts";
