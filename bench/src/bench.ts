@@ -8,6 +8,7 @@ import type { Line } from "./harness/line.ts";
 import { printLines } from "./harness/print-lines.ts";
 import { startEveryone } from "./harness/start-everyone.ts";
 import { connected } from "./scenarios/connected.ts";
+import { directPath } from "./scenarios/direct-path.ts";
 import { firstToken } from "./scenarios/first-token.ts";
 import { growth } from "./scenarios/growth.ts";
 import { handOver } from "./scenarios/hand-over.ts";
@@ -27,6 +28,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S4", handOver],
   ["S3", throughput],
   ["S5", paced],
+  ["S6", directPath],
   ["S9", stopChildren],
   ["T2", takeover],
   ["S11", growth],

@@ -19,7 +19,7 @@ export interface Everyone {
 }
 
 /** Starts the services, then everyone who is measured, each in processes of its own. `stop` ends all of it, and nothing else. */
-export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promise<Everyone> {
+export async function startEveryone({ withoutOurs, peers, only }: BenchConfig): Promise<Everyone> {
   const running: { stop(): Promise<void> }[] = [];
   const stop = async () => {
     for (const one of running.splice(0).reverse()) await one.stop();
@@ -38,11 +38,14 @@ export async function startEveryone({ withoutOurs, peers }: BenchConfig): Promis
     let langGraph: QueueingPeer | null = null;
     if (peers) {
       const { startPortkey } = await import("../peers/start-portkey.ts");
-      const { startLangGraph } = await import("../peers/start-lang-graph.ts");
       targets.push((await started(startPortkey(services))).target);
-      const peer = await started(startLangGraph(services));
-      targets.push(peer.target);
-      langGraph = peer.queueing;
+      // It has no direct path, and takes a while to install.
+      if (only === null || [...only].some((goal) => goal !== "S6")) {
+        const { startLangGraph } = await import("../peers/start-lang-graph.ts");
+        const peer = await started(startLangGraph(services));
+        targets.push(peer.target);
+        langGraph = peer.queueing;
+      }
     }
     const { redisUrl, upstreamUrl } = services;
     return { targets, ours, langGraph, redisUrl, upstreamUrl, startAnother: (name, settings) => startOurs(services, name, settings), stop };

@@ -29,5 +29,5 @@ export async function startPortkey({ upstreamUrl }: Services): Promise<StartedTa
     },
   );
   const headers = { authorization: "Bearer bench", "x-portkey-provider": "openai", "x-portkey-custom-host": `${upstreamUrl}/v1` };
-  return { target: openAiTarget("Portkey", origin, gateway, headers), stop: () => gateway.stop() };
+  return { target: openAiTarget("Portkey", origin, gateway, { headers }), stop: () => gateway.stop() };
 }

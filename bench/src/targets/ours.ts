@@ -4,6 +4,7 @@ import { FAN_OUT } from "../harness/scripts.ts";
 import { QUESTION, type Target } from "../harness/target.ts";
 import type { RunningProcess } from "../services/start-process.ts";
 import { type Script, scriptName } from "../upstream/script.ts";
+import { openAiTarget } from "./openai-target.ts";
 
 /** The product: two processes, and what only it has. */
 export interface Ours extends Tenant {
@@ -25,6 +26,8 @@ export interface Ours extends Tenant {
 export interface Tenant {
   organizationId: string;
   target: Target;
+  /** The same model without a conversation: the OpenAI door's direct path, which no worker has a part in. */
+  direct: Target;
   /** The id of the agent that plays this script. */
   agentOf(script: Script): string;
   /** A message to a conversation; runs at once, or waits its turn. */
@@ -74,6 +77,7 @@ export function createTenant({ origin, organizationId, apiKey, agents, api, work
   return {
     organizationId,
     agentOf,
+    direct: openAiTarget("ours", origin, api, { headers: { "x-api-key": apiKey }, provider: "custom/" }),
     target: {
       name: "ours",
       origin,

@@ -1,7 +1,7 @@
 import { FAN_OUT, SCRIPTS } from "../harness/scripts.ts";
 import { type Script, scriptName } from "../upstream/script.ts";
 
-const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write"];
+const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write", "api"];
 
 async function post(url: string, headers: Record<string, string>, body: object): Promise<unknown> {
   const response = await fetch(url, {

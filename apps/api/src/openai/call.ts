@@ -64,11 +64,13 @@ export function onceOf({ route, request }: Call): Once | undefined {
   return key === undefined ? undefined : { route, key };
 }
 
-/** Aborts when the response is over: sent, or its client gone. */
-export function leavingOf({ response }: Call): AbortSignal {
+/** Aborts when the client is gone before its answer was sent. */
+export function leavingOf({ response }: Call): AbortController {
   const leaving = new AbortController();
-  onGone(response, () => leaving.abort(CLIENT_LEFT));
-  return leaving.signal;
+  onGone(response, () => {
+    if (!response.writableFinished) leaving.abort(CLIENT_LEFT);
+  });
+  return leaving;
 }
 
 export const requestIdOf = ({ response }: Call): string => String(response.getHeader("x-request-id"));

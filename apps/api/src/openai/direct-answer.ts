@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import type { DirectCall, DirectResult } from "@parley/domain";
 import type { Response } from "express";
-import { CLIENT_LEFT } from "../client-left.ts";
 import { onGone } from "../rest/on-gone.ts";
 import { toGatewayError } from "../rest/send-error.ts";
 import { type Call, type Door, leavingOf, requestIdOf } from "./call.ts";
@@ -39,7 +38,7 @@ async function sendBytes(response: Response, answer: DirectResult & { kind: "byt
 
 /** A call on the direct path whose answer comes whole, or is no stream of events. Its caller's leaving ends it. */
 export function answerDirect(door: Door, call: Call, { input, ...request }: DirectRequest): Promise<void> {
-  const signal = leavingOf(call);
+  const { signal } = leavingOf(call);
   return answerOnce(door, call, { input, signal }, async (copy) => {
     const direct = { ...request, route: call.route, requestId: requestIdOf(call), signal };
     const answer = await door.gateway.callModel(call.caller, direct);
@@ -53,8 +52,7 @@ export function answerDirect(door: Door, call: Call, { input, ...request }: Dire
 export async function streamDirect(door: Door, call: Call, { input, ...request }: DirectRequest): Promise<void> {
   const { response, credential, caller } = call;
   onGone(response, door.openStream(caller));
-  const leaving = new AbortController();
-  onGone(response, () => leaving.abort(CLIENT_LEFT));
+  const leaving = leavingOf(call);
   const { signal } = leaving;
   const { attachments } = door;
   const stream = new EventStream({ response, credential, attachments, endsWithProcess: false, stop: (reason) => leaving.abort(reason) });

@@ -57,25 +57,20 @@ export async function callDirect(context: GatewayContext, caller: Caller, call: 
 }
 
 /** The caller's signal, and the bound on the time of a call, as one. */
-function boundCall({ clock, limits }: GatewayContext, signal: AbortSignal) {
+function boundCall({ limits }: GatewayContext, signal: AbortSignal) {
   const abort = new AbortController();
-  const over = new AbortController();
   const leave = (): void => abort.abort(signal.reason);
   signal.addEventListener("abort", leave, { once: true });
-  void clock.sleep(limits.directCallMs, over.signal).then(() => {
-    if (!over.signal.aborted) abort.abort(new GatewayError("model_unavailable", { text: "The model took too long." }));
-  });
+  const tooLate = (): void => abort.abort(new GatewayError("model_unavailable", { text: "The model took too long." }));
+  const timer = setTimeout(tooLate, limits.directCallMs);
   return {
     signal: abort.signal,
     release(): void {
+      clearTimeout(timer);
       signal.removeEventListener("abort", leave);
-      over.abort(NOT_NEEDED);
     },
   };
 }
-
-/** One for all: an abort without a reason makes an exception with its stack. */
-const NOT_NEEDED = new DOMException("The call is over.", "AbortError");
 
 type End = (outcome: DirectOutcome) => void;
 

@@ -4,7 +4,7 @@ import { CLIENT_LEFT } from "../../client-left.ts";
 import { isKeepable, UNKEEPABLE } from "../../keepable-text.ts";
 import { onGone } from "../../rest/on-gone.ts";
 import { sendJson, toGatewayError } from "../../rest/send-error.ts";
-import { type Call, type Door, isObject, requestIdOf } from "../call.ts";
+import { type Call, type Door, isObject, leavingOf, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
 import { sendOpenaiError } from "../send-error.ts";
@@ -59,8 +59,7 @@ async function begin(
 export async function streamAgentChat(door: Door, call: Call, { agentId, body }: AgentCall): Promise<void> {
   const { response, credential } = call;
   onGone(response, door.openStream(call.caller));
-  const leaving = new AbortController();
-  onGone(response, () => leaving.abort(CLIENT_LEFT));
+  const leaving = leavingOf(call);
   const stop = (reason: GatewayError): void => leaving.abort(reason);
   const stream = new EventStream({ response, credential, attachments: door.attachments, endsWithProcess: true, stop });
   let place: Record<string, unknown> = {};
@@ -94,8 +93,7 @@ export async function streamAgentChat(door: Door, call: Call, { agentId, body }:
 
 /** The same, as one answer, waited for at most the door's bound. */
 export async function answerAgentChat(door: Door, call: Call, { agentId, body }: AgentCall): Promise<void> {
-  const leaving = new AbortController();
-  onGone(call.response, () => leaving.abort(CLIENT_LEFT));
+  const leaving = leavingOf(call);
   const bound = setTimeout(() => leaving.abort(CLIENT_LEFT), door.limits.syncWaitMs);
   try {
     const { accepted, following, caller } = await begin(door, call, { agentId, body, signal: leaving.signal });

@@ -7,11 +7,11 @@ const textOf = (input: unknown): string => (Array.isArray(input) ? input.join(" 
 
 const isTokens = (input: unknown): boolean => Array.isArray(input) && typeof input[0] === "number";
 
-/** The first dimensions, brought back to length 1. */
+/** The first dimensions, brought back to length 1; the first axis where nothing is left in them. */
 function shortened(vector: number[], dimensions: number): number[] {
   const part = vector.slice(0, dimensions);
-  const length = Math.hypot(...part) || 1;
-  return part.map((value) => value / length);
+  const length = Math.hypot(...part);
+  return length === 0 ? part.map((_, index) => (index === 0 ? 1 : 0)) : part.map((value) => value / length);
 }
 
 /** The vector's 32-bit floats, little-endian, in base64. */
