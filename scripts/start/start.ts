@@ -76,6 +76,7 @@ async function startAll({
     HOST: host,
     PORT: String(port),
     ADMIN_SECRET: adminSecret,
+    SECRETS_KEY: process.env["SECRETS_KEY"] || Buffer.from(secrets.seal, "hex").toString("base64"),
     MEDIA_DIR: process.env["MEDIA_DIR"] || join(folders.state, "media"),
   };
   const app = { folders, environment, onStarted, watch };

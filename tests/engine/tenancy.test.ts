@@ -1,4 +1,4 @@
-import { newId } from "@parley/contracts";
+import { createHookInput, newId } from "@parley/contracts";
 import { openWorld, untilRest, type World } from "@parley/testkit";
 import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -34,6 +34,7 @@ beforeAll(async () => {
   await fillMemory(world, filled);
   await fillMedia(world);
   await fillDirectCalls(world);
+  await fillWebhooks(world, filled);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
@@ -66,6 +67,21 @@ async function fillDirectCalls({ database, caller }: World): Promise<void> {
   const { organizationId, principalId } = caller;
   const call = { id: newId(), organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
   await database.directCalls.append([{ ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() }]);
+}
+
+async function fillWebhooks({ gateway, caller, sql }: World, conversationId: string): Promise<void> {
+  const hook = await gateway.createHook(caller, createHookInput.parse({ name: "hook" }));
+  const endpoint = await gateway.createEndpoint(caller, {
+    url: "https://example.com",
+    description: "",
+    events: ["turn.failed"],
+    includeContent: false,
+  });
+  const { organizationId } = caller;
+  await sql.owner`insert into hook_deliveries (id, organization_id, hook_id, delivery_id, agent_id, conversation_id, text, answer)
+    values (${conversationId}, ${organizationId}, ${hook.id}, 'd', ${conversationId}, ${conversationId}, '', '{}')`;
+  await sql.owner`insert into webhook_deliveries (organization_id, endpoint_id, type, payload)
+    values (${organizationId}, ${endpoint.id}, 'turn.failed', '{}')`;
 }
 
 /** A connection, or a transaction on one. */

@@ -17,6 +17,7 @@ import {
   createMessageWindow,
   createRateLimiter,
   createTickets,
+  createVault,
   hashApiKey,
   type MessageWindow,
   makeApiKey,
@@ -29,6 +30,7 @@ import { createDirectModels, createModels, modelProviders, modelSecrets } from "
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
+import { checkSignature } from "@parley/webhooks";
 import { createAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
 import { foreignCredentials } from "./identity/foreign-credentials.ts";
@@ -124,7 +126,21 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
-  const { agents, compactions, conversations, directCalls, executions, logs, media, memories, organizations, repeats, usage } = database;
+  const {
+    agents,
+    compactions,
+    conversations,
+    directCalls,
+    executions,
+    hooks,
+    logs,
+    media,
+    memories,
+    organizations,
+    repeats,
+    usage,
+    webhooks,
+  } = database;
   const door = createGateway(
     decorate({
       ...{
@@ -134,8 +150,10 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         directCalls,
         executions,
         keys,
+        hooks,
         logs,
         media,
+        webhooks,
         memories,
         organizations,
         repeats,
@@ -157,6 +175,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       publicUrl: config.PUBLIC_URL ?? null,
       model: createModels({ providers, fetch: egress.fetch }),
       embeddingModel: config.EMBEDDING_MODEL,
+      vault: createVault(config.SECRETS_KEY),
+      checkSignature,
+      hooksNeedTimestamp: config.HOOKS_REQUIRE_TIMESTAMP,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       startHash,
       async checkReady() {

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import { limitSettings, organizationId } from "@parley/contracts";
+import { hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
-import { identitySettings, jwtProblems, tlsProblems } from "@parley/identity";
+import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
 import { redisSettings } from "@parley/redis";
@@ -35,6 +35,10 @@ const ownSettings = z
       .url({ protocol: /^https?$/ })
       .transform((url) => url.replace(/\/+$/, ""))
       .optional(),
+    /** The hook that `/hooks/{anything}` leads to, where the address names none. */
+    HOOKS_DEFAULT_ID: hookId.optional(),
+    /** Whether what comes by any hook must bear a signed time. */
+    HOOKS_REQUIRE_TIMESTAMP: z.stringbool().default(false),
     /** Opens the operator's routes; without it they answer 503. */
     ADMIN_SECRET: z.string().min(16).max(1_024).optional(),
     /** Development only: everyone is let in with every scope, as the organization below. */
@@ -66,6 +70,7 @@ const schema = databaseSettings
   .extend(identitySettings.shape)
   .extend(limitSettings.shape)
   .extend(mediaSettings.shape)
+  .extend(vaultSettings.shape)
   .extend(redisSettings.shape)
   .extend(telemetrySettings.shape)
   .extend(egressSettings.shape)

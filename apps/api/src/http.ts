@@ -7,6 +7,7 @@ import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
+import { hookRoutes } from "./hooks/hook-routes.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
@@ -38,6 +39,7 @@ export interface HttpDependencies {
   rpc: RpcDoor;
   modelsPublic: boolean;
   publicUrl: string | null;
+  defaultHookId: string | null;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
@@ -57,6 +59,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
     adminSecret,
     limits,
     publicUrl,
+    defaultHookId,
     closing,
     rpc,
   } = dependencies;
@@ -72,6 +75,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
+  app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(identityRoutes({ gateway, visitorOf, tickets, sessionByHash, limits }));

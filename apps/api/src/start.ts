@@ -50,6 +50,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     limits,
     modelsPublic: config.MODELS_PUBLIC,
     publicUrl: config.PUBLIC_URL ?? null,
+    defaultHookId: config.HOOKS_DEFAULT_ID ?? null,
     closing: closing.signal,
   };
   const openStream = streams.through("websocket");

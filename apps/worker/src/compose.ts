@@ -1,15 +1,17 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { limitsFrom } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
+import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
 import { createHttpTools, toolSecrets } from "@parley/tools";
+import { createSender } from "@parley/webhooks";
 import type { Config } from "./config.ts";
 import { handlers } from "./handlers.ts";
 
@@ -21,6 +23,8 @@ export interface Worker {
 
 /** How much longer than the longest turn a job may take. */
 const TIMEOUT_MARGIN_MS = 60_000;
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** What stands between the engine and its ports: tests fail on purpose at their calls. */
 export type Decorate = (ports: EnginePorts) => EnginePorts;
@@ -52,6 +56,19 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       turns: database.turns,
       agents: database.agents,
       compactions: database.compactions,
+      hooks: database.hooks,
+      // What came is named already, so that no address has to be known for one of ours.
+      admission: { conversations: database.conversations, hashBody: sha256, publicUrl: null },
+      ...(sweep === undefined
+        ? {}
+        : {
+            webhooks: {
+              outbox: sweep.outbox,
+              webhooks: database.webhooks,
+              send: createSender(egress),
+              vault: createVault(config.SECRETS_KEY),
+            },
+          }),
       media: database.media,
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,

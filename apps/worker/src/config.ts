@@ -1,6 +1,7 @@
 import { limitSettings } from "@parley/contracts";
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
+import { vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { modelSettings } from "@parley/model";
 import { workerSettings } from "@parley/queue";
@@ -31,6 +32,7 @@ const schema = databaseSettings
   .extend(limitSettings.shape)
   .extend(egressSettings.shape)
   .extend(mediaSettings.shape)
+  .extend(vaultSettings.shape)
   .extend(modelSettings.shape)
   .extend(redisSettings.shape)
   .extend(workerSettings.shape)

@@ -4,6 +4,7 @@ import type { JobHandlers } from "@parley/queue";
 import { compactConversation } from "./handlers/compact-conversation.ts";
 import { drainConversation } from "./handlers/drain-conversation.ts";
 import { reapTurn } from "./handlers/reap-turn.ts";
+import { runHook } from "./handlers/run-hook.ts";
 import { runSubtask } from "./handlers/run-subtask.ts";
 import { runTurn } from "./handlers/run-turn.ts";
 
@@ -14,4 +15,5 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "conversation.drain": drainConversation(engine),
   "turn.reap": reapTurn(engine),
   "conversation.compact": compactConversation(engine),
+  "hook.run": runHook(engine),
 });

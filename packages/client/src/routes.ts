@@ -182,6 +182,12 @@ export type ErrorCode =
   | "range_not_satisfiable"
   | "media_quota_full"
   | "too_many_uploads"
+  | "secrets_not_configured"
+  | "limit_reached"
+  | "hook_refused"
+  | "hook_unmatched"
+  | "too_many_deliveries"
+  | "webhook_disabled"
   | "internal";
 
 export type ErrorData = {
@@ -203,7 +209,7 @@ export type Execution = {
   agentVersion: number;
   parentId: string | null;
   mode: ExecutionMode;
-  status: "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+  status: "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
   input: { text: string; files: string[] };
   user: {
     email: string;
@@ -251,11 +257,34 @@ export type Execution = {
 
 export type ExecutionMode = "sync" | "async" | "root";
 
-export type ExecutionStatus = "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+export type ExecutionStatus = "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
 
 export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; older: string | null; usage: Usage };
 
 export type FullThread = { threads: { [key: string]: ThreadMessage[] }; older: string | null; childrenLeftOut: number };
+
+export type Hook = {
+  id: string;
+  organizationId: string;
+  url: string;
+  createdAt: string;
+  name: string;
+  algorithm: HookAlgorithm;
+  requireTimestamp: boolean;
+  strict: boolean;
+  mappings: HookMapping[];
+};
+
+export type HookAlgorithm = "sha256" | "sha384" | "sha512";
+
+export type HookMapping = {
+  agentId: string;
+  id?: string | undefined;
+  preset?: "github" | "gmail" | undefined;
+  match?: { path?: string | undefined; source?: string | undefined } | undefined;
+  sessionKey?: string | undefined;
+  messageTemplate?: string | undefined;
+};
 
 export type HttpTool = {
   name: string;
@@ -583,6 +612,35 @@ export type NewApiKey = {
   createdAt: string;
 };
 
+export type NewHook = {
+  secret: string | null;
+  id: string;
+  organizationId: string;
+  url: string;
+  createdAt: string;
+  name: string;
+  algorithm: HookAlgorithm;
+  requireTimestamp: boolean;
+  strict: boolean;
+  mappings: HookMapping[];
+};
+
+export type NewWebhookEndpoint = {
+  secret: string | null;
+  id: string;
+  organizationId: string;
+  url: string;
+  description: string;
+  events: WebhookEvent[];
+  agentIds: string[] | null;
+  includeContent: boolean;
+  failures: number;
+  failingSince: string | null;
+  disabledAt: string | null;
+  disabledReason: "by_hand" | "failing" | "gone" | null;
+  createdAt: string;
+};
+
 export type Question = {
   id: string;
   text: string;
@@ -859,6 +917,45 @@ export type Routes = {
       output: { deleted: true };
     };
   };
+  hook: {
+    create: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        name: string;
+        algorithm?: "sha256" | "sha384" | "sha512" | undefined;
+        requireTimestamp?: boolean | undefined;
+        strict?: boolean | undefined;
+        mappings?: HookMapping[] | undefined;
+        secret?: string | undefined;
+      };
+      output: NewHook;
+    };
+    list: {
+      kind: "query";
+      input: { page?: unknown; perPage?: unknown } | undefined;
+      output: { items: Hook[]; total: number; page: number; perPage: number };
+    };
+    change: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        hookId: string;
+        name?: string | undefined;
+        algorithm?: "sha256" | "sha384" | "sha512" | undefined;
+        requireTimestamp?: boolean | undefined;
+        strict?: boolean | undefined;
+        mappings?: HookMapping[] | undefined;
+      };
+      output: Hook;
+    };
+    rotate: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; hookId: string; overlapSeconds?: number | undefined };
+      output: NewHook;
+    };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; hookId: string }; output: { deleted: true } };
+  };
   key: {
     create: {
       kind: "mutation";
@@ -1052,6 +1149,49 @@ export type Routes = {
     };
     await: { kind: "query"; input: { conversationId: string; turnId: string; waitMs?: number | undefined }; output: Execution };
   };
+  webhook: {
+    create: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        url: string;
+        events: WebhookEvent[];
+        description?: string | undefined;
+        includeContent?: boolean | undefined;
+      };
+      output: NewWebhookEndpoint;
+    };
+    list: {
+      kind: "query";
+      input: { page?: unknown; perPage?: unknown } | undefined;
+      output: { items: WebhookEndpoint[]; total: number; page: number; perPage: number };
+    };
+    change: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        endpointId: string;
+        enabled?: boolean | undefined;
+        url?: string | undefined;
+        description?: string | undefined;
+        events?: WebhookEvent[] | undefined;
+        includeContent?: boolean | undefined;
+      };
+      output: WebhookEndpoint;
+    };
+    rotate: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; endpointId: string; overlapSeconds?: number | undefined };
+      output: NewWebhookEndpoint;
+    };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; endpointId: string }; output: { deleted: true } };
+    deliveries: {
+      kind: "query";
+      input: { endpointId: string; page?: unknown; perPage?: unknown; state?: "pending" | "delivered" | "failed" | undefined };
+      output: { items: WebhookDelivery[]; total: number; page: number; perPage: number };
+    };
+    replay: { kind: "mutation"; input: { idempotencyKey?: string | undefined; deliveryId: string }; output: WebhookDelivery };
+  };
 };
 
 export type RunState = {
@@ -1137,7 +1277,7 @@ export type ThreadEntry =
       at: string;
       text: string;
       turnId: string;
-      status: "error" | "paused" | "pending" | "executing" | "failed" | "completed" | "stopped";
+      status: "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
     }
   | {
       kind: "tool_call";
@@ -1231,3 +1371,41 @@ export type Usage = {
   modelCalls: number;
   estimated: boolean;
 };
+
+export type WebhookDelivery = {
+  id: string;
+  endpointId: string;
+  type: WebhookEvent;
+  state: "pending" | "delivered" | "failed";
+  attempts: number;
+  log: { at: string; status: number | null; error: string | null; durationMs: number }[];
+  payload?: unknown;
+  dueAt: string | null;
+  createdAt: string;
+  endedAt: string | null;
+};
+
+export type WebhookEndpoint = {
+  id: string;
+  organizationId: string;
+  url: string;
+  description: string;
+  events: WebhookEvent[];
+  agentIds: string[] | null;
+  includeContent: boolean;
+  failures: number;
+  failingSince: string | null;
+  disabledAt: string | null;
+  disabledReason: "by_hand" | "failing" | "gone" | null;
+  createdAt: string;
+};
+
+export type WebhookEvent =
+  | "child.finished"
+  | "card.opened"
+  | "card.closed"
+  | "turn.paused"
+  | "turn.completed"
+  | "turn.failed"
+  | "turn.stopped"
+  | "webhook.disabled";

@@ -68,6 +68,17 @@ export const ERRORS = {
   range_not_satisfiable: { http: 416, trpc: "BAD_REQUEST", retry: false, text: "The file has no such range." },
   media_quota_full: { http: 413, trpc: "PAYLOAD_TOO_LARGE", retry: false, text: "The organization's files have reached their quota." },
   too_many_uploads: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "Too many uploads are under way." },
+  secrets_not_configured: {
+    http: 503,
+    trpc: "SERVICE_UNAVAILABLE",
+    retry: false,
+    text: "Secrets cannot be kept here: set SECRETS_KEY.",
+  },
+  limit_reached: { http: 409, trpc: "CONFLICT", retry: false, text: "The organization has as many of these as it may have." },
+  hook_refused: { http: 401, trpc: "UNAUTHORIZED", retry: false, text: "Invalid webhook signature" },
+  hook_unmatched: { http: 404, trpc: "NOT_FOUND", retry: false, text: "No matching webhook mapping" },
+  too_many_deliveries: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "Too many deliveries wait to be taken up." },
+  webhook_disabled: { http: 409, trpc: "CONFLICT", retry: false, text: "The endpoint is switched off." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;
 

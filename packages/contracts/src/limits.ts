@@ -107,6 +107,18 @@ export const BOUNDS = {
   mediaUploadsMax: { standard: 64, floor: 1, ceiling: 10_000 },
   /** What a model call is shown of files, all of its messages together. */
   mediaPromptBytesMax: { standard: 8_388_608, floor: 0, ceiling: 67_108_864 },
+  /** Ways in for webhooks, and endpoints that are told, of one organization. */
+  hooksMax: { standard: 32, floor: 1, ceiling: 1_000 },
+  hookBodyBytesMax: { standard: 262_144, floor: 1_024, ceiling: 16_777_216 },
+  /** Deliveries of one organization that are not messages yet. */
+  hookDeliveriesWaitingMax: { standard: 1_000, floor: 1, ceiling: 100_000 },
+  webhookEndpointsMax: { standard: 16, floor: 1, ceiling: 1_000 },
+  webhookAttemptsMax: { standard: 10, floor: 1, ceiling: 20 },
+  webhookTimeoutMs: { standard: 15_000, floor: 100, ceiling: 60_000 },
+  /** An endpoint that has done nothing but fail for so long is switched off. */
+  webhookFailingDays: { standard: 5, floor: 0, ceiling: 365 },
+  /** What came and what was sent, with what came of it. */
+  webhooksKeptDays: { standard: 7, floor: 4, ceiling: 365 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

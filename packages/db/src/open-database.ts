@@ -5,6 +5,7 @@ import type {
   ConversationStore,
   DirectCallStore,
   ExecutionStore,
+  HookStore,
   KeyStore,
   LogStore,
   MediaStore,
@@ -14,6 +15,7 @@ import type {
   SessionStore,
   TurnStore,
   UsageStore,
+  WebhookStore,
 } from "@parley/domain";
 import { createAdministrationStore } from "./administration-store.ts";
 import { createAgentStore } from "./agent-store.ts";
@@ -24,6 +26,7 @@ import { inOrganization } from "./database.ts";
 import { createDirectCallStore } from "./direct-call-store.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { admitFairly, runFairly } from "./fair-stores.ts";
+import { createHookStore } from "./hook-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
@@ -33,6 +36,7 @@ import { createSessionStore } from "./session-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
 import { createUsageStore } from "./usage-store.ts";
+import { createWebhookOutbox, createWebhookStore } from "./webhook-store.ts";
 
 export interface Database {
   administration: AdministrationStore;
@@ -43,7 +47,9 @@ export interface Database {
   executions: ExecutionStore;
   keys: KeyStore;
   logs: LogStore;
+  hooks: HookStore;
   media: MediaStore;
+  webhooks: WebhookStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
@@ -71,7 +77,9 @@ export function openDatabase(options: ConnectOptions): Database {
     executions: createExecutionStore(sql, within),
     keys: createKeyStore(sql, within),
     logs: createLogStore(sql),
+    hooks: createHookStore(sql),
     media: createMediaStore(sql),
+    webhooks: createWebhookStore(sql),
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),
@@ -90,5 +98,5 @@ export function openDatabase(options: ConnectOptions): Database {
 /** The sweep's store, over a connection of its own role. */
 export function openSweepStore(options: Omit<ConnectOptions, "pool">) {
   const sql = connect({ ...options, pool: 1 });
-  return { store: createSweepStore(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
+  return { store: createSweepStore(sql), outbox: createWebhookOutbox(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
 }

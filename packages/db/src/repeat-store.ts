@@ -6,10 +6,12 @@ import { guarded, type Sql } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
 import { withinTransaction } from "./database.ts";
 import { createExecutionStore } from "./execution-store.ts";
+import { createHookStore } from "./hook-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createSessionStore } from "./session-store.ts";
+import { createWebhookStore } from "./webhook-store.ts";
 
 export const createRepeatStore = (sql: Sql): RepeatStore => ({
   once: (repeat, work, keep) =>
@@ -49,7 +51,9 @@ function stores(client: Sql): TransactionStores {
     conversations: createConversationStore(client),
     executions: createExecutionStore(client, within),
     keys: createKeyStore(client, within),
+    hooks: createHookStore(client),
     media: createMediaStore(client),
+    webhooks: createWebhookStore(client),
     memories: createMemoryStore(client),
     sessions: createSessionStore(client),
     organizations: createOrganizationStore(within),

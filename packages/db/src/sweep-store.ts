@@ -1,4 +1,4 @@
-import type { ConversationKey, MediaKey, ReadyConversation, SweepStore } from "@parley/domain";
+import type { ConversationKey, HookDeliveryKey, MediaKey, ReadyConversation, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { uuidArray } from "./uuid-array.ts";
@@ -56,7 +56,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select drop_empty_partitions()`);
   },
 
-  async forget({ idempotencyKeptHours, journalKeptDays, directCallsKeptDays }, rowsMax) {
+  async forget({ idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays }, rowsMax) {
     const keys = await guarded(
       sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
     );
@@ -67,7 +67,15 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
       sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
         forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
     );
-    return first(keys).gone === rowsMax || first(journal).gone >= rowsMax || first(calls).gone === rowsMax;
+    const webhooks = await guarded(
+      sql<{ gone: number }[]>`select forget_webhooks(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
+    );
+    return first(journal).gone >= rowsMax || [keys, calls, webhooks].some((rows) => first(rows).gone === rowsMax);
+  },
+
+  async takeWaitingHooks(rowsMax) {
+    const rows = await guarded(sql<{ found: HookDeliveryKey[] }[]>`select take_waiting_hooks(${rowsMax}) as found`);
+    return first(rows).found;
   },
 
   async takeGoneMedia({ unfinishedAfterMs, rowsMax }) {

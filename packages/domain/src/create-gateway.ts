@@ -15,12 +15,15 @@ import { changeExecutions } from "./execution/change-executions.ts";
 import { readExecutions } from "./execution/read-executions.ts";
 import type { Gateway } from "./gateway.ts";
 import type { GatewayContext, GatewayPorts } from "./gateway-ports.ts";
+import { manageHooks } from "./hook/manage-hooks.ts";
+import { receiveHook } from "./hook/receive-hook.ts";
 import { claimCall } from "./idempotency/claim-call.ts";
 import { manageKeys } from "./identity/manage-keys.ts";
 import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
+import { manageWebhooks } from "./webhook/manage-webhooks.ts";
 
 /** The front door's use cases, and the loop that keeps its readers whole. */
 export interface FrontDoor {
@@ -62,9 +65,12 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...changeExecutions(context),
       ...manageAgents(context),
       ...manageKeys(context),
+      ...manageHooks(context),
+      receiveHook: (delivery) => receiveHook(context, delivery),
       ...manageMedia(context),
       ...manageSessions(context),
       ...manageMemories(context),
+      ...manageWebhooks(context),
     },
     administration: administer(context),
     watch: followers.watch,

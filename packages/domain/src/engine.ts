@@ -7,7 +7,10 @@ import type { UsageStore } from "./billing/usage-store.ts";
 import type { Clock } from "./clock.ts";
 import { compactConversation } from "./compaction/compact-conversation.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
+import type { SubmitContext } from "./conversation/submit-message.ts";
 import type { EngineMetrics } from "./engine-metrics.ts";
+import type { HookDeliveryKey, HookStore } from "./hook/hook-store.ts";
+import { runHook } from "./hook/run-hook.ts";
 import type { JobQueue, OrderLines } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
@@ -24,6 +27,7 @@ import { runTurn } from "./turn/run-turn.ts";
 import { TurnAbort } from "./turn/turn-abort.ts";
 import { createTurnHolder } from "./turn/turn-holder.ts";
 import type { ConversationKey, TurnStore } from "./turn/turn-store.ts";
+import { type DeliveryPorts, deliverWebhooks } from "./webhook/deliver-webhooks.ts";
 
 export interface EnginePorts {
   turns: TurnStore;
@@ -31,6 +35,11 @@ export interface EnginePorts {
   compactions: CompactionStore;
   media: MediaStore;
   blobs: BlobStore;
+  hooks: Pick<HookStore, "waiting" | "finish">;
+  /** What messages that come by webhooks are admitted with. */
+  admission: Pick<SubmitContext, "conversations" | "hashBody" | "publicUrl">;
+  /** Absent: this process sends no webhooks. */
+  webhooks?: Pick<DeliveryPorts, "outbox" | "webhooks" | "send" | "vault">;
   memories: MemoryStore;
   usage: UsageStore;
   /** Absent: this process never sweeps. */
@@ -66,6 +75,8 @@ export interface Engine {
   reapTurn(key: ConversationKey): Promise<void>;
   /** Summarises the oldest turns of a conversation whose tail has grown too long; ends early when the signal aborts. */
   compact(key: ConversationKey, signal: AbortSignal): Promise<void>;
+  /** Makes a message of what came by a webhook. */
+  runHook(key: HookDeliveryKey): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -86,7 +97,8 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   let unsubscribe: (() => Promise<void>) | undefined;
   const model = meterModel(ports.model);
   const embed = meterEmbedding(ports.model, embeddingModel);
-  const findAgent = createAgentCatalog(ports.agents, clock).find;
+  const catalog = createAgentCatalog(ports.agents, clock);
+  const findAgent = catalog.find;
   const turnPorts = {
     store: turns,
     tail,
@@ -119,10 +131,13 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
     compact: (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal),
+    runHook: (key) =>
+      runHook({ hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, limits, queue, tail, log } }, key),
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));
-      const { sweep } = ports;
+      const { sweep, webhooks } = ports;
+      if (webhooks !== undefined) loops.push(deliverWebhooks({ ...webhooks, clock, log, random, limits }, background.signal));
       if (sweep === undefined) return;
       loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
       loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits, media: ports.media, blobs: ports.blobs }, background.signal));

@@ -11,10 +11,13 @@ import type { ConversationStore, ExecutionStore } from "./conversation/conversat
 import type { DirectCallStore } from "./direct/direct-call-store.ts";
 import type { DirectModels } from "./direct/direct-models.ts";
 import type { ModelAliases } from "./direct/resolve-model.ts";
+import type { HookStore } from "./hook/hook-store.ts";
+import type { CheckSignature } from "./hook/hook-use-cases.ts";
 import type { RepeatStore } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { KeyStore, OrganizationStore } from "./identity/key-store.ts";
 import type { SessionStore } from "./identity/session-store.ts";
+import type { Vault } from "./identity/vault.ts";
 import type { JobQueue } from "./job-queue.ts";
 import type { Followers } from "./log/followers.ts";
 import type { LiveTail } from "./log/live-tail.ts";
@@ -25,6 +28,7 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { WebhookStore } from "./webhook/webhook-store.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
@@ -38,6 +42,13 @@ export interface GatewayPorts {
   aliases: ModelAliases;
   keys: KeyStore;
   logs: LogStore;
+  hooks: HookStore;
+  webhooks: WebhookStore;
+  /** Null: there is no key to seal secrets with. */
+  vault: Vault | null;
+  checkSignature: CheckSignature;
+  /** Whether what comes by any hook must bear a signed time. */
+  hooksNeedTimestamp: boolean;
   media: MediaStore;
   blobs: BlobStore;
   memories: MemoryStore;

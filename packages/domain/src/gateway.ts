@@ -39,10 +39,12 @@ import type {
 } from "@parley/contracts";
 import type { DirectCall, DirectResult } from "./direct/call-direct.ts";
 import type { ResolvedModel } from "./direct/resolve-model.ts";
+import type { HookUseCases } from "./hook/hook-use-cases.ts";
 import type { ClaimedCall } from "./idempotency/claim-call.ts";
 import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { MediaUseCases } from "./media/media-use-cases.ts";
+import type { WebhookUseCases } from "./webhook/webhook-use-cases.ts";
 
 /** A conversation being followed: what it was at the cursor, and every event after it. */
 export interface Following {
@@ -75,7 +77,7 @@ export interface SubmitFacts {
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
-export interface Gateway extends MediaUseCases {
+export interface Gateway extends HookUseCases, MediaUseCases, WebhookUseCases {
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;

@@ -11,3 +11,4 @@ export { identitySettings, tlsProblems } from "./settings.ts";
 export { createTickets, TICKET_SECONDS, type Tickets } from "./tickets/tickets.ts";
 export { certificateCredential, createCertificateAuthenticator } from "./tls/client-principals.ts";
 export { readTlsFiles, type TlsFiles } from "./tls/tls-files.ts";
+export * from "./vault.ts";

@@ -1,4 +1,4 @@
-import { GatewayError, JOBS, type JobName, QUEUES, type QueueName, type SharedJobName } from "@parley/contracts";
+import { GatewayError, JOBS, type JobName, type JobPayload, QUEUES, type QueueName, type SharedJobName } from "@parley/contracts";
 import type { JobQueue, Log, OrderLines } from "@parley/domain";
 import { connectRedis, endConnection, isLive, type RedisAddress, watchConnection } from "@parley/redis";
 import { Queue } from "bullmq";
@@ -86,7 +86,7 @@ export function createJobQueue({ prefix, log, commandTimeoutMs = 1_000, ...addre
       const { queue } = JOBS[name];
       await ask(async () => {
         const orders = shared.get(queue);
-        if (orders !== undefined) await orders.add(payload, { once, urgent });
+        if (orders !== undefined) await orders.add(payload as JobPayload<SharedJobName>, { once, urgent });
         else await queueOf(queue).add(name, payload, jobOptions(name, once));
       });
     },

@@ -2,12 +2,14 @@ import { agent } from "./agent.ts";
 import { card } from "./card.ts";
 import { conversation } from "./conversation.ts";
 import { execution } from "./execution.ts";
+import { hook } from "./hook.ts";
 import { key } from "./key.ts";
 import { memory } from "./memory.ts";
 import { router } from "./procedure.ts";
 import { system } from "./system.ts";
 import { turn } from "./turn.ts";
+import { webhook } from "./webhook.ts";
 
-export const appRouter = router({ agent, card, conversation, execution, key, memory, system, turn });
+export const appRouter = router({ agent, card, conversation, execution, hook, key, memory, system, turn, webhook });
 
 export type AppRouter = typeof appRouter;

@@ -27,8 +27,11 @@ interface RouteFacts {
   rest?: readonly RestRoute[];
 }
 
-/** Whatever changes something takes an idempotency key: repeated under one key, a call gets the first answer. */
-export type Repeating = { mutating: true; idempotency: "key" } | { mutating: false; idempotency: "natural" };
+/**
+ * Whatever changes something takes an idempotency key: repeated under one key, a call gets the first answer. What comes by a webhook is told
+ * by the name that its sender gave the delivery.
+ */
+export type Repeating = { mutating: true; idempotency: "key" | "delivery" } | { mutating: false; idempotency: "natural" };
 
 /** What must be known of a route before any door may offer it. */
 export type RouteRow = RouteFacts & Repeating;
@@ -257,6 +260,30 @@ export const ROUTES = {
     ...write,
     rest: rest("DELETE", "/media/:mediaId"),
   },
+
+  "hook.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "hook.change": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "hook.rotate": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "hook.delete": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "hook.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
+  "hook.receive": {
+    kind: null,
+    scope: "public",
+    tenant: "none",
+    mutating: true,
+    idempotency: "delivery",
+    metering: "turn",
+    rateLimit: "turn",
+    rest: rest("POST", "/hooks/:hookId{/*path}", "/hooks{/*path}"),
+  },
+
+  "webhook.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "webhook.change": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "webhook.rotate": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "webhook.delete": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "webhook.replay": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
+  "webhook.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
+  "webhook.deliveries": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },
 
   "key.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "key.list": { kind: "query", scope: "admin", tenant: "organization", ...read, rateLimit: "admin" },

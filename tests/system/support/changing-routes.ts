@@ -5,9 +5,9 @@ import { expect } from "vitest";
 import { callTrpc } from "./call-trpc.ts";
 
 /** The routes that change something. */
-export type ChangingName = { [Name in RouteName]: (typeof ROUTES)[Name]["mutating"] extends true ? Name : never }[RouteName];
+export type ChangingName = { [Name in RouteName]: (typeof ROUTES)[Name]["idempotency"] extends "key" ? Name : never }[RouteName];
 
-export const CHANGING = (Object.keys(ROUTES) as RouteName[]).filter((name): name is ChangingName => routeRow(name).mutating);
+export const CHANGING = (Object.keys(ROUTES) as RouteName[]).filter((name): name is ChangingName => routeRow(name).idempotency === "key");
 
 /** One call as procedures take it, and one to the same route that says something else. */
 export interface Case {
@@ -99,6 +99,19 @@ export async function changingRoutes(system: System): Promise<Cases> {
   };
   const given = new Set<string>();
   const file = async () => String(at((await system.rest().call("/media", { body: "bytes" })).body, "id"));
+  const hook = async () => String(at(await trpc("mutation", "hook.create", { name: "made" }), "id"));
+  const endpointAt = (place: string) => ({ url: `${system.tools.url}/${place}`, events: ["turn.completed"] });
+  const endpoint = async () => String(at(await trpc("mutation", "webhook.create", endpointAt("made")), "id"));
+  /** One that was sent. */
+  const delivery = async (): Promise<string> => {
+    const endpointId = await endpoint();
+    const deliveries = () => trpc("query", "webhook.deliveries", { endpointId, state: "delivered" });
+    await conversation();
+    await expect.poll(async () => at(await deliveries(), "total"), { timeout: 20_000 }).toBeGreaterThan(0);
+    const id = String(at(await deliveries(), "items", 0, "id"));
+    await trpc("mutation", "webhook.change", { endpointId, enabled: true, events: ["webhook.disabled"] });
+    return id;
+  };
   const key = async () => String(at(await trpc("mutation", "key.create", { name: "made", scopes: [] }), "id"));
   const revocation = async (): Promise<Case> => {
     const { organizationId } = system.ours;
@@ -176,6 +189,29 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "login.create": creation,
     async "login.revoke"() {
       return { input: { sessionId: await session() }, other: { sessionId: await session() } };
+    },
+    "hook.create": async () => ({ input: { name: "one" }, other: { name: "another" } }),
+    async "hook.change"() {
+      return { input: { hookId: await hook(), name: "renamed" }, other: { hookId: await hook(), name: "renamed" } };
+    },
+    async "hook.rotate"() {
+      return { input: { hookId: await hook() }, other: { hookId: await hook() } };
+    },
+    async "hook.delete"() {
+      return { input: { hookId: await hook() }, other: { hookId: await hook() } };
+    },
+    "webhook.create": async () => ({ input: endpointAt("one"), other: endpointAt("another") }),
+    async "webhook.change"() {
+      return { input: { endpointId: await endpoint(), enabled: false }, other: { endpointId: await endpoint(), enabled: false } };
+    },
+    async "webhook.rotate"() {
+      return { input: { endpointId: await endpoint() }, other: { endpointId: await endpoint() } };
+    },
+    async "webhook.delete"() {
+      return { input: { endpointId: await endpoint() }, other: { endpointId: await endpoint() } };
+    },
+    async "webhook.replay"() {
+      return { input: { deliveryId: await delivery() }, other: { deliveryId: await delivery() } };
     },
     "key.create": creation,
     "key.rotate": rotation,

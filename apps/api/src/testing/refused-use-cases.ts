@@ -1,13 +1,26 @@
 import { GatewayError } from "@parley/contracts";
-import type { MediaUseCases } from "@parley/domain";
+import type { HookUseCases, MediaUseCases, WebhookUseCases } from "@parley/domain";
 
 /** There is nothing of the kind here. */
 const refuse = () => Promise.reject(new GatewayError("not_found"));
 
 /** What gateways in memory have none of. */
-export const refusedUseCases: MediaUseCases = {
+export const refusedUseCases: HookUseCases & MediaUseCases & WebhookUseCases = {
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,
   deleteMedia: refuse,
+  createHook: refuse,
+  listHooks: refuse,
+  changeHook: refuse,
+  rotateHook: refuse,
+  deleteHook: refuse,
+  receiveHook: refuse,
+  createEndpoint: refuse,
+  listEndpoints: refuse,
+  changeEndpoint: refuse,
+  rotateEndpoint: refuse,
+  deleteEndpoint: refuse,
+  listDeliveries: refuse,
+  replayDelivery: refuse,
 };

@@ -92,6 +92,7 @@ export async function startTestApi(given: TestSettings = {}) {
     origins,
     isTls: false,
     publicUrl: null,
+    defaultHookId: null,
     closing: closing.signal,
   });
   const sockets = createUpgrades(

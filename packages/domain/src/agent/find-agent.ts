@@ -6,7 +6,12 @@ import { type Caller, mayUseAgent } from "../identity/caller.ts";
 const DRAFT = 0;
 
 /** The agent as the caller may use it; `not_found` for anyone else's. */
-export async function findAgent({ catalog }: GatewayContext, caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent> {
+export async function findAgent(
+  { catalog }: Pick<GatewayContext, "catalog">,
+  caller: Caller,
+  agentId: string,
+  version?: AgentVersion,
+): Promise<Agent> {
   if (!mayUseAgent(caller, agentId)) throw new GatewayError("not_found");
   const agent = await catalog.find(caller.organizationId, agentId, version === "draft" ? DRAFT : (version ?? null));
   if (agent === null) throw new GatewayError("not_found");

@@ -22,13 +22,14 @@ import { checkMessage } from "./check-message.ts";
 import type { NewMessage, Submitted } from "./conversation-store.ts";
 import { firstExecution } from "./first-execution.ts";
 
+/** What an admission needs; a worker has it, too. */
+export type SubmitContext = Pick<
+  GatewayContext,
+  "conversations" | "catalog" | "media" | "publicUrl" | "hashBody" | "limits" | "queue" | "tail" | "log"
+>;
+
 /** Accepts a message: when this resolves it is committed, and its turn runs or waits. */
-export async function submitMessage(
-  context: GatewayContext,
-  caller: Caller,
-  input: SubmitInput,
-  facts: SubmitFacts,
-): Promise<SubmitResult> {
+export async function submitMessage(context: SubmitContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult> {
   const message = await prepare(context, caller, input, facts);
   const submitted = await admit(context, caller, message);
   return resultOf(submitted, message.mode);
@@ -73,7 +74,7 @@ async function attachAgain(context: GatewayContext, caller: Caller, submitted: S
   return { cursor, events: followLog(context, follower) };
 }
 
-async function admit(context: GatewayContext, caller: Caller, message: NewMessage): Promise<Submitted> {
+async function admit(context: SubmitContext, caller: Caller, message: NewMessage): Promise<Submitted> {
   const submitted = await context.conversations.submit(message);
   // The row is the truth and is committed; the answer does not wait for those who are told.
   nudgeDoomed(context, submitted.doomed);
@@ -81,7 +82,7 @@ async function admit(context: GatewayContext, caller: Caller, message: NewMessag
   return submitted;
 }
 
-async function prepare(context: GatewayContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
+async function prepare(context: SubmitContext, caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<NewMessage> {
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const files = await nameFiles(context, caller, input.files);

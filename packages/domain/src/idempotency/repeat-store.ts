@@ -1,10 +1,12 @@
 import type { AgentStore } from "../agent/agent-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
+import type { HookStore } from "../hook/hook-store.ts";
 import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
 import type { SessionStore } from "../identity/session-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
+import type { WebhookStore } from "../webhook/webhook-store.ts";
 
 /** What tells a repeated call from a new one: the caller's key, within one route. */
 export interface Once {
@@ -32,7 +34,9 @@ export interface TransactionStores {
   conversations: ConversationStore;
   executions: ExecutionStore;
   keys: KeyStore;
+  hooks: HookStore;
   media: MediaStore;
+  webhooks: WebhookStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
   sessions: SessionStore;

@@ -24,6 +24,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     stillReady: never,
     countKicks: never,
     readWeights: never,
+    takeWaitingHooks: never,
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {

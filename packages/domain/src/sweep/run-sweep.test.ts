@@ -25,6 +25,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     stillReady: never,
     countKicks: async () => undefined,
     takeGoneMedia: never,
+    takeWaitingHooks: async () => [],
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,
@@ -35,7 +36,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
   /** Conversations that Redis takes no order for. */
   const failing = new Set<string>();
   const queue = {
-    enqueue: async (name: string, { conversationId }: { conversationId: string }) => {
+    enqueue: async (name: string, payload: { conversationId: string } | { id: string }) => {
+      const conversationId = "id" in payload ? payload.id : payload.conversationId;
       if (failing.has(conversationId)) throw new Error("Redis is away.");
       orders.push(`${name} ${conversationId}`);
     },

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { hookPayload } from "../hook/hook-payload.ts";
 import type { JobQueue, OrderLines } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
 import { jobPayload } from "../turn/kick.ts";
@@ -61,6 +62,8 @@ export async function runSweep({ store, queue, lines, clock, log, workerId, leas
       // What is not delivered is found again: nobody waits for it.
       const tooLong = await store.takeCompactions(REPAIRS_MAX);
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
+      const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
+      await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
     } catch (error) {
       log.warn({ err: error }, "sweep failed");
     }

@@ -1,4 +1,5 @@
 import type { Limits } from "@parley/contracts";
+import type { HookDeliveryKey } from "../hook/hook-store.ts";
 import type { MediaKey } from "../media/media-store.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 
@@ -32,7 +33,12 @@ export interface SweepStore {
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
   prepareMonths(): Promise<void>;
   /** Removes idempotency keys, journals and direct calls past their time, some `rowsMax` of each. True when there may be more. */
-  forget(limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays" | "directCallsKeptDays">, rowsMax: number): Promise<boolean>;
+  forget(
+    limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays" | "directCallsKeptDays" | "webhooksKeptDays">,
+    rowsMax: number,
+  ): Promise<boolean>;
+  /** Deliveries that wait for longer than an order takes. Each is found again later and later. */
+  takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
   takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */

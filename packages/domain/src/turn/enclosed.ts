@@ -1,5 +1,5 @@
-/**
- * Text from outside, between marks that say what it is. What it holds cannot end the enclosure: its own such marks lose their bracket.
- */
-export const enclosed = (mark: string, text: string): string =>
-  `<${mark}>\n${text.replace(new RegExp(`<(?=\\s*/?\\s*${mark}\\b)`, "gi"), "‹")}\n</${mark}>`;
+/** Text that cannot end an enclosure of that mark: its own such marks lose their bracket. */
+export const withoutMark = (mark: string, text: string): string => text.replace(new RegExp(`<(?=\\s*/?\\s*${mark}\\b)`, "gi"), "‹");
+
+/** Text from outside, between marks that say what it is. */
+export const enclosed = (mark: string, text: string): string => `<${mark}>\n${withoutMark(mark, text)}\n</${mark}>`;

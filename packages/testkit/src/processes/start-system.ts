@@ -90,6 +90,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       EGRESS_ALLOW: `${model.host},${tools.host}`,
       MODEL_BASE_URL: model.url,
       MEDIA_DIR: folder,
+      SECRETS_KEY: randomBytes(32).toString("base64"),
       ...env,
     };
     const starting = [...many(apis, () => startReplica("api", environment)), ...many(workers, () => startReplica("worker", environment))];

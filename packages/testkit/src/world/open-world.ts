@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,11 +27,12 @@ import {
 } from "@parley/domain";
 import { createEgress } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
-import { createAuthenticator, hashApiKey, makeApiKey, makeSession } from "@parley/identity";
+import { createAuthenticator, createVault, hashApiKey, makeApiKey, makeSession } from "@parley/identity";
 import { mediaSettings, openBlobStore } from "@parley/media";
 import { createDirectModels, createModels } from "@parley/model";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import { createHttpTools } from "@parley/tools";
+import { checkSignature, createSender } from "@parley/webhooks";
 import postgres from "postgres";
 import { type ModelServer, startModelServer } from "../model-server/model-server.ts";
 import { startToolServer, type ToolServer } from "../tool-server/tool-server.ts";
@@ -122,6 +123,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const queue = createJobQueue({ url, prefix, log });
   const folder = await mkdtemp(join(tmpdir(), "parley-media-"));
   const blobs = openBlobStore(mediaSettings.parse({ MEDIA_DIR: folder }), egress.fetch);
+  const vault = createVault([randomBytes(32)]);
   const background = new AbortController();
 
   const connect = (address: string) => postgres(address, { max: 2, onnotice: () => undefined });
@@ -151,6 +153,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest("hex") };
       },
       publicUrl: "http://gateway.test",
+      vault,
+      checkSignature,
+      hooksNeedTimestamp: false,
       blobs,
       checkReady: async () => ({ postgres: await database.ping(), redis: await tail.ping() }),
     });
@@ -166,6 +171,13 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         turns: behind(database.turns),
         agents: behind(database.agents),
         compactions: behind(database.compactions),
+        hooks: behind(database.hooks),
+        admission: {
+          conversations: behind(database.conversations),
+          hashBody: (body) => createHash("sha256").update(body).digest("hex"),
+          publicUrl: null,
+        },
+        webhooks: { outbox: behind(sweep.outbox), webhooks: behind(database.webhooks), send: createSender({ fetch: egress.fetch }), vault },
         media: behind(database.media),
         blobs: behind(blobs),
         memories: behind(database.memories),
@@ -188,7 +200,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       url,
       prefix,
       log,
-      queues: ["turns", "subtasks", "drains", "reaper", "compaction"],
+      queues: ["turns", "subtasks", "drains", "reaper", "compaction", "webhooks"],
       places: behind(queue),
       concurrency,
       timeoutMs: limits.turnMs + 60_000,
@@ -199,6 +211,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "conversation.drain": (key) => engine.drainQueue(key),
         "turn.reap": (key) => engine.reapTurn(key),
         "conversation.compact": (key, { signal }) => engine.compact(key, signal),
+        "hook.run": (key) => engine.runHook(key),
       },
     });
     return {

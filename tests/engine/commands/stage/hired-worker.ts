@@ -53,6 +53,8 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     turns: behind(turns),
     agents: behind(agents),
     compactions: behind(compactions),
+    hooks: world.database.hooks,
+    admission: { conversations: world.database.conversations, hashBody: (body: string) => body, publicUrl: null },
     media,
     blobs: NO_BLOBS,
     memories: behind(memories),

@@ -1,0 +1,2 @@
+export * from "./check-signature.ts";
+export * from "./create-sender.ts";
