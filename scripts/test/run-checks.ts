@@ -3,18 +3,18 @@ import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 
 /** The tasks of turbo.json: those of the whole house, and `check:client`, which builds the published package and looks into it. */
-const TASKS = ["check:format", "check:lint", "check:types", "check:boundaries", "check:dead", "check:client"];
+const TASKS = ["check:format", "check:lint", "check:types", "check:boundaries", "check:dead", "check:openapi", "check:client"];
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Formatter, linter, types, boundaries and dead code, side by side; what did not change since the last time is not done again.
+ * Formatter, linter, types, boundaries, dead code and the OpenAPI document, side by side; what did not change since the last time is not done again.
  * Beside the tests they take what those leave of the processor, and say all they have to say when they are done.
  */
 export function runChecks(root: string, { areBesideTests }: { areBesideTests: boolean }): Promise<boolean> {
   const turbo = join(root, "node_modules", ".bin", "turbo");
   const args = ["run", ...TASKS, "--continue=dependencies-successful", "--output-logs=errors-only", "--no-update-notifier"];
-  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" };
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true", DO_NOT_TRACK: "1" };
   return new Promise((resolve) => {
     const output = areBesideTests ? "pipe" : "inherit";
     const child = spawn(turbo, args, { cwd: root, env, stdio: ["ignore", output, output] });

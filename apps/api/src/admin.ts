@@ -28,8 +28,8 @@ export interface AdminDependencies {
   limits: Pick<Limits, "bodyBytesMax" | "jsonDepthMax">;
 }
 
-const organizationBody = z.object({ name: z.string().trim().min(1).max(120) });
-const keyBody = z.object({
+export const organizationBody = z.object({ name: z.string().trim().min(1).max(120) });
+export const keyBody = z.object({
   organization_id: organizationId,
   name: createKeyInput.shape.name,
   /** An empty list grants nothing. */
@@ -37,9 +37,9 @@ const keyBody = z.object({
   agent_ids: z.array(agentId).min(1).max(200).nullish(),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
-const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
-const ofOrganization = z.object({ organization_id: organizationId });
-const listQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
+export const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
+export const ofOrganization = z.object({ organization_id: organizationId });
+export const keysQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
 
 const keyOnWire = (key: ApiKey) => ({
   id: key.id,
@@ -93,7 +93,7 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
       response.status(201).json({ ...keyOnWire(key), api_key: apiKey });
     })
     .get("/admin/api-keys", async (request, response) => {
-      const { organization_id, page, per_page } = parseInput(listQuery, request.query);
+      const { organization_id, page, per_page } = parseInput(keysQuery, request.query);
       const keys = await gateway.listKeys(organization_id, { page, perPage: per_page });
       response.json({ api_keys: keys.items.map(keyOnWire), total: keys.total, page, per_page });
     })

@@ -12,6 +12,7 @@ import { identityRoutes } from "./identity/identity-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { openaiRoutes } from "./openai/openai.ts";
+import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
@@ -72,6 +73,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(cors(origins));
   app.use(openaiRoutes(through("openai")));
   app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
+  app.use(openapiRoutes(visitorOf));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));

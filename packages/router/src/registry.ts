@@ -322,6 +322,8 @@ export const ROUTES = {
   "operations.health": { ...operation, rest: rest("GET", "/health", "/healthz") },
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
+  "operations.openapi": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/openapi.json") },
+  "operations.docs": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/docs") },
 
   /** Any number of methods, each with a row of its own in `RPC_METHODS`. `/ws` is the same over a socket. */
   "rpc.call": { ...read, kind: null, scope: "authenticated", tenant: "none", rest: rest("POST", "/rpc") },

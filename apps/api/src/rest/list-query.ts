@@ -21,7 +21,7 @@ const date = time.transform((at) => new Date(at));
 const orAbsent = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => (value === "" ? undefined : value), schema);
 const optional = <Schema extends z.ZodType>(schema: Schema) => orAbsent(schema.optional());
 
-const listQuery = z.object({
+export const listQuery = z.object({
   page: orAbsent(shape.page),
   per_page: orAbsent(shape.perPage),
   user_id: optional(z.string().max(200)),
@@ -49,25 +49,25 @@ const listFilter = listQuery.transform(
   }),
 );
 
-const memoryFilter = z
-  .object({
-    page: orAbsent(shape.page),
-    per_page: orAbsent(shape.perPage),
-    scope: optional(memoryScope),
-    user_email: optional(z.string().max(320)),
-    agent_id: optional(agentId),
-    query: optional(z.string().max(1_000)),
-  })
-  .transform(
-    (query): ListMemories => ({
-      page: query.page,
-      perPage: query.per_page,
-      scope: query.scope,
-      userEmail: query.user_email,
-      agentId: query.agent_id,
-      query: query.query,
-    }),
-  );
+export const memoryQuery = z.object({
+  page: orAbsent(shape.page),
+  per_page: orAbsent(shape.perPage),
+  scope: optional(memoryScope),
+  user_email: optional(z.string().max(320)),
+  agent_id: optional(agentId),
+  query: optional(z.string().max(1_000)),
+});
+
+const memoryFilter = memoryQuery.transform(
+  (query): ListMemories => ({
+    page: query.page,
+    perPage: query.per_page,
+    scope: query.scope,
+    userEmail: query.user_email,
+    agentId: query.agent_id,
+    query: query.query,
+  }),
+);
 
 /** The filters of a list of memories. Throws `invalid_input`. */
 export const readMemoryFilter = (query: unknown, pageMax: number): ListMemories => bounded(parse(memoryFilter, query, "query"), pageMax);

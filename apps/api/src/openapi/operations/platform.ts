@@ -1,0 +1,199 @@
+import { createSessionInput, scope, ttlSeconds } from "@parley/contracts";
+import { z } from "zod";
+import { keyBody, keysQuery, ofOrganization, organizationBody, rotateBody } from "../../admin.ts";
+import { body, created, json, type Operation, ok } from "../operation.ts";
+
+const text = z.string();
+const time = z.iso.datetime();
+const uuid = z.uuid();
+const coded = { envelope: "coded" } as const;
+const plain = { envelope: "plain" } as const;
+const EXAMPLE_ORGANIZATION = "0198a000-0000-7000-8000-000000000009";
+
+const file = z.object({
+  id: text,
+  content_type: text,
+  size: z.int().min(0),
+  file_name: text.nullable(),
+  sha256: text,
+  created_at: time,
+  expires_at: time.nullable(),
+});
+const deleted = z.object({ id: text, deleted: z.literal(true) });
+const bytes = { "*/*": {} };
+const binary = text.meta({ format: "binary" });
+
+const mediaOperations = {
+  "media.upload": {
+    ...plain,
+    summary: "Upload a file",
+    description: "The body is the file, named by `X-Filename`; or a form with the part `file`.",
+    query: z.object({ ttl_seconds: ttlSeconds.optional() }),
+    body: {
+      isRequired: true,
+      content: {
+        "application/octet-stream": { schema: binary, example: "bytes" },
+        "multipart/form-data": { schema: z.object({ file: binary }) },
+      },
+    },
+    successes: created(file.extend({ url: text })),
+    refusals: ["media_quota_full", "too_many_uploads"],
+  },
+  "media.get": {
+    ...plain,
+    summary: "Read a file",
+    successes: [
+      { status: 200, description: "The file.", content: bytes },
+      { status: 206, description: "A part of it.", content: bytes },
+      { status: 304, description: "The one that the client knows." },
+    ],
+    refusals: ["media_expired", "range_not_satisfiable"],
+  },
+  "media.meta": {
+    ...plain,
+    summary: "What is known of a file",
+    successes: ok(file.extend({ contentType: text, savedAt: z.number() })),
+    refusals: ["media_expired"],
+  },
+  "media.delete": { ...plain, summary: "Delete a file", successes: ok(deleted) },
+} as const satisfies Record<string, Operation>;
+
+const key = z
+  .object({
+    id: text,
+    organization_id: uuid,
+    name: text,
+    prefix: text,
+    scopes: z.array(scope),
+    agent_ids: z.array(uuid).nullable(),
+    expires_at: time.nullable(),
+    revoked_at: time.nullable(),
+    created_at: time,
+  })
+  .meta({ id: "ApiKey" });
+const secret = { api_key: text.nullable().meta({ description: "Shown once; null where a call is repeated." }) };
+const admin = { ...coded, refusals: ["not_found"] } as const;
+
+const adminOperations = {
+  "admin.createOrganization": {
+    ...coded,
+    summary: "Make an organization",
+    body: body(organizationBody, { name: "Example" }),
+    successes: created(z.object({ id: uuid, name: text })),
+  },
+  "admin.createKey": {
+    ...admin,
+    summary: "Make a key",
+    body: body(keyBody, { organization_id: EXAMPLE_ORGANIZATION, name: "Example", scopes: ["conversations:read"] }),
+    successes: created(z.intersection(key, z.object(secret))),
+  },
+  "admin.listKeys": {
+    ...admin,
+    summary: "List an organization's keys",
+    query: keysQuery,
+    successes: ok(z.object({ api_keys: z.array(key), total: z.int(), page: z.int(), per_page: z.int() })),
+  },
+  "admin.rotateKey": {
+    ...admin,
+    summary: "Give a key another secret",
+    body: body(rotateBody, { organization_id: EXAMPLE_ORGANIZATION, overlap_seconds: 60 }),
+    successes: ok(z.intersection(key, z.object({ ...secret, previous_until: time }))),
+  },
+  "admin.revokeKey": {
+    ...admin,
+    summary: "Revoke a key",
+    query: ofOrganization,
+    successes: ok(z.object({ id: text, revoked: z.literal(true) })),
+  },
+} as const satisfies Record<string, Operation>;
+
+const session = z.object({ id: text, principal_id: text, name: text, created_at: time, seen_at: time, expires_at: time });
+const csrf = { csrf_token: text.nullable() };
+
+const identityOperations = {
+  "ticket.create": {
+    ...coded,
+    summary: "Change a credential for a ticket that is good once",
+    successes: created(z.object({ ticket: text, expires_in: z.int() })),
+  },
+  "login.create": {
+    ...coded,
+    summary: "Begin a browser's session",
+    body: { isRequired: false, content: json(createSessionInput, { name: "Example" }) },
+    successes: created(session.extend(csrf)),
+  },
+  "login.get": {
+    ...coded,
+    summary: "The session of this request",
+    successes: ok(
+      z.object({
+        id: text,
+        organization_id: uuid,
+        principal_id: text,
+        scopes: z.array(scope),
+        agent_ids: z.array(uuid).nullable(),
+        ...csrf,
+      }),
+    ),
+    refusals: ["not_found"],
+  },
+  "login.list": { ...coded, summary: "List one's sessions", successes: ok(z.object({ sessions: z.array(session) })) },
+  "login.revoke": { ...coded, summary: "End a session", successes: ok(z.object({ id: text, revoked: z.literal(true) })) },
+} as const satisfies Record<string, Operation>;
+
+const alive = z.object({ status: z.literal("ok") });
+const ready = z.object({ status: z.enum(["ready", "not_ready"]), parts: z.record(text, z.boolean()) });
+
+const operationsOperations = {
+  "operations.home": { ...coded, summary: "Leads to the dashboard", successes: [{ status: 302, description: "To `/app/`." }] },
+  "operations.health": { ...coded, summary: "Whether the process serves", successes: ok(alive) },
+  "operations.ready": {
+    ...coded,
+    summary: "Whether what a turn needs answers",
+    successes: [
+      { status: 200, description: "All of it.", content: json(ready) },
+      { status: 503, description: "Not all of it.", content: json(ready) },
+    ],
+  },
+  "operations.metrics": {
+    ...coded,
+    summary: "Figures for Prometheus",
+    successes: [{ status: 200, description: "The exposition format.", content: { "text/plain": { schema: text } } }],
+  },
+  "operations.openapi": { ...coded, summary: "This document", successes: ok(z.looseObject({ openapi: text })) },
+  "operations.docs": {
+    ...coded,
+    summary: "This document as a page",
+    successes: [{ status: 200, description: "A page.", content: { "text/html": { schema: text } } }],
+  },
+} as const satisfies Record<string, Operation>;
+
+const call = z.looseObject({
+  jsonrpc: z.literal("2.0"),
+  method: text,
+  params: z.looseObject({}).optional(),
+  id: z.union([text, z.number(), z.null()]).optional(),
+});
+const reply = z.looseObject({ jsonrpc: z.literal("2.0") });
+
+const rpcOperations = {
+  "rpc.call": {
+    envelope: "rpc",
+    summary: "Call methods by JSON-RPC 2.0",
+    description: "One call or a batch. What was called is answered with 200, whatever came of it.",
+    body: body(z.union([call, z.array(call).min(1)]), { jsonrpc: "2.0", method: "system.ping", id: 1 }),
+    successes: [
+      { status: 200, description: "The answers.", content: json(z.union([reply, z.array(reply)])) },
+      { status: 204, description: "There is nothing to say." },
+    ],
+  },
+} as const satisfies Record<string, Operation>;
+
+/** Files, keys, sessions, and what operators and tools ask for. */
+export const platformOperations = {
+  ...mediaOperations,
+  ...adminOperations,
+  ...identityOperations,
+  ...operationsOperations,
+  ...rpcOperations,
+};

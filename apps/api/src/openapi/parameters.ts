@@ -1,0 +1,47 @@
+import { agentId, cardId, conversationId, executionId, keyId, memoryId, messageId } from "@parley/contracts";
+import { z } from "zod";
+
+interface Parameter {
+  /** As callers know it. */
+  name: string;
+  schema: z.ZodType;
+  /** Examples name the same things everywhere, so that a test can put real ones in their place. */
+  example: string;
+  description: string;
+}
+
+/** What stands in paths, by the name that the registry has for it. */
+export const PARAMETERS: Record<string, Parameter> = {
+  agentId: { name: "agent_id", schema: agentId, example: "0198a000-0000-7000-8000-000000000001", description: "The agent." },
+  conversationId: {
+    name: "conversation_id",
+    schema: conversationId,
+    example: "0198a000-0000-7000-8000-000000000002",
+    description: "The conversation.",
+  },
+  messageId: { name: "message_id", schema: messageId, example: "0198a000-0000-7000-8000-000000000003", description: "The message." },
+  cardId: { name: "card_id", schema: cardId, example: "0198a000-0000-7000-8000-000000000004", description: "The card." },
+  memoryId: { name: "memory_id", schema: memoryId, example: "0198a000-0000-7000-8000-000000000005", description: "The memory." },
+  taskId: {
+    name: "task_id",
+    schema: executionId,
+    example: "0198a000-0000-7000-8000-000000000002",
+    description: "The execution: a conversation, or a child of one.",
+  },
+  sessionId: {
+    name: "session_id",
+    schema: z.string(),
+    example: "ses_000000000000000000000006",
+    description: "The session, or `current`.",
+  },
+  mediaId: { name: "media_id", schema: z.string(), example: "00000000000000000000000000000007.txt", description: "The file." },
+  id: { name: "id", schema: keyId, example: "key_000000000000000000000008", description: "The key." },
+};
+
+/** A model's name may hold slashes; a path of the document may not. */
+export const MODEL_NAME: Parameter = {
+  name: "id",
+  schema: z.string(),
+  example: "local/chat",
+  description: "The model; slashes may stand as they are.",
+};
