@@ -21,7 +21,7 @@ export const user: z.ZodType<ReturnType<typeof userRow>> = z
   .nullable()
   .meta({ id: "User", description: "Whom a turn is attributed to; null: nobody." });
 
-export const tokens = z.object({ completion_tokens: count, prompt_tokens: count, total_tokens: count });
+const tokens = z.object({ completion_tokens: count, prompt_tokens: count, total_tokens: count });
 
 /** Typed as the row that is sent, so that neither can change without the other. */
 export const execution: z.ZodType<ReturnType<typeof executionRow>> = z
