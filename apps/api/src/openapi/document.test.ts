@@ -24,7 +24,7 @@ test("docs/openapi.json is the document as it is: `npm run openapi` writes it", 
 
 test("every route that plain HTTP has is in the document, and nothing else", () => {
   const routes = (Object.keys(ROUTES) as RouteName[]).flatMap((name) =>
-    (routeRow(name).rest ?? []).map(({ method, path }) => `${method} ${path.replace(/[:*]\w+/g, "{}")}`),
+    (routeRow(name).rest ?? []).map(({ method, path }) => `${method} ${path.replace(/\{\/\*\w+\}/g, "/{}").replace(/[:*]\w+/g, "{}")}`),
   );
   expect(operations.map(({ where }) => where).sort()).toEqual(routes.sort());
   expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
@@ -34,7 +34,7 @@ test("a route that needs a credential says so, and which refusals it may answer 
   for (const { where, operationId, security, responses } of operations) {
     const row = routeRow(operationId.replace(/\.\d+$/, "") as RouteName);
     const isOpen = row.scope === "public";
-    expect([where, security.length === 0, "401" in responses]).toEqual([where, isOpen, !isOpen]);
+    expect([where, security.length === 0, isOpen || "401" in responses]).toEqual([where, isOpen, true]);
     expect([where, "429" in responses]).toEqual([where, row.rateLimit !== "none"]);
     expect([where, "500" in responses && "503" in responses]).toEqual([where, true]);
   }

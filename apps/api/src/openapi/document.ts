@@ -31,6 +31,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   ticket: "Sessions",
   login: "Sessions",
   rpc: "Programs",
+  hook: "Programs",
   admin: "Administration",
 };
 
@@ -43,16 +44,19 @@ const TAGS = {
   OpenAI: "Models and agents as OpenAI's clients speak to them.",
   Files: "Uploads.",
   Sessions: "Browsers' sessions, and tickets for what can send no header.",
-  Programs: "JSON-RPC and MCP.",
+  Programs: "JSON-RPC, MCP, and webhooks of others.",
   Administration: "Organizations and their keys, for the operator.",
   Operations: "For balancers, scrapers and readers.",
 };
 
-const parameterOf = (name: string) => PARAMETERS[name] ?? MODEL_NAME;
-const IN_PATH = /[:*](\w+)/g;
+const IN_PATH = /(?:[:*]|\{\/\*)(\w+)\}?/g;
+
+/** What may have slashes is written `*id`, or `{/*path}` where it may be left out. */
+const parameterOf = (whole: string, given: string) => (whole === "*id" ? MODEL_NAME : (PARAMETERS[given] ?? MODEL_NAME));
 
 /** As OpenAPI writes it: `/v1/tasks/{task_id}`. */
-const pathOf = (path: string): string => path.replace(IN_PATH, (_, name: string) => `{${parameterOf(name).name}}`);
+const pathOf = (path: string): string =>
+  path.replace(IN_PATH, (whole, given: string) => `${whole.startsWith("{/") ? "/" : ""}{${parameterOf(whole, given).name}}`);
 
 const HEADERS = {
   "Idempotency-Key": {
@@ -70,8 +74,8 @@ const headerParameter = (name: keyof typeof HEADERS): Json => {
 };
 
 function parametersOf({ row, route, operation }: Place, { write }: Writer): Json[] {
-  const inPath = [...route.path.matchAll(IN_PATH)].map(([, given = ""]) => {
-    const { name, schema, example, description } = parameterOf(given);
+  const inPath = [...route.path.matchAll(IN_PATH)].map(([whole, given = ""]) => {
+    const { name, schema, example, description } = parameterOf(whole, given);
     return { name, in: "path", required: true, description, schema: write(schema, "input"), example };
   });
   const query = operation.query === undefined ? {} : (write(operation.query, "input") as { properties?: Json; required?: string[] });
@@ -84,7 +88,7 @@ function parametersOf({ row, route, operation }: Place, { write }: Writer): Json
   return [
     ...inPath,
     ...inQuery,
-    ...(row.mutating ? [headerParameter("Idempotency-Key")] : []),
+    ...(row.idempotency === "key" ? [headerParameter("Idempotency-Key")] : []),
     ...(operation.resumes
       ? [headerParameter("Last-Event-ID"), { name: "after", in: "query", required: false, schema: { type: "string" } }]
       : []),
@@ -134,7 +138,7 @@ const groupOf = (name: string): keyof typeof TAGS => GROUPS[name.slice(0, name.i
 
 function operationAt(place: Place, writer: Writer): Json {
   const { name, row, index, operation } = place;
-  const notes = [operation.description, index > 0 && `The same as \`${row.rest?.[0]?.path.replace(IN_PATH, "{$1}")}\`.`].filter(Boolean);
+  const notes = [operation.description, index > 0 && `The same as \`${pathOf(row.rest?.[0]?.path ?? "")}\`.`].filter(Boolean);
   return {
     operationId: index === 0 ? name : `${name}.${index + 1}`,
     tags: [groupOf(name)],

@@ -1,4 +1,4 @@
-import { agentId, cardId, conversationId, executionId, keyId, memoryId, messageId } from "@parley/contracts";
+import { agentId, cardId, conversationId, executionId, hookId, keyId, memoryId, messageId } from "@parley/contracts";
 import { z } from "zod";
 
 interface Parameter {
@@ -35,10 +35,17 @@ export const PARAMETERS: Record<string, Parameter> = {
     description: "The session, or `current`.",
   },
   mediaId: { name: "media_id", schema: z.string(), example: "00000000000000000000000000000007.txt", description: "The file." },
+  hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },
+  path: {
+    name: "path",
+    schema: z.string(),
+    example: "github",
+    description: "Whatever the sender's mapping looks for; may have slashes, or be left out.",
+  },
   id: { name: "id", schema: keyId, example: "key_000000000000000000000008", description: "The key." },
 };
 
-/** A model's name may hold slashes; a path of the document may not. */
+/** Of `/v1/models/*id`, which is no key. */
 export const MODEL_NAME: Parameter = {
   name: "id",
   schema: z.string(),

@@ -56,7 +56,7 @@ export function refusalsOf(row: RouteRow, path: string, { body, query, refusals 
   if (body !== undefined) codes.push(...WITH_BODY);
   if (query !== undefined || path.includes(":")) codes.push("invalid_input");
   if (row.tenant !== "none" || path.includes(":")) codes.push("not_found");
-  if (row.mutating) codes.push(...REPEATABLE);
+  if (row.idempotency === "key") codes.push(...REPEATABLE);
   if (row.metering === "turn") codes.push(...TURN);
   if (row.metering === "direct") codes.push(...DIRECT);
   if (row.attaches) codes.push("too_many_streams", "invalid_cursor", "stream_ended");

@@ -189,6 +189,24 @@ const rpcOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const hookOperations = {
+  "hook.receive": {
+    ...plain,
+    summary: "Deliver to a webhook",
+    description:
+      "Signed in `x-webhook-signature` over the body, or over `<timestamp>.<body>` with `x-webhook-timestamp`. A repeated `x-webhook-id` is answered as the first.",
+    body: { isRequired: true, content: json(z.json()) },
+    successes: [
+      {
+        status: 202,
+        description: "Kept.",
+        content: json(z.object({ received: z.literal(true), mapping: text.nullable(), delivery: text })),
+      },
+    ],
+    refusals: ["hook_refused", "hook_unmatched", "limit_reached", "too_many_deliveries", "secrets_not_configured"],
+  },
+} as const satisfies Record<string, Operation>;
+
 /** Files, keys, sessions, and what operators and tools ask for. */
 export const platformOperations = {
   ...mediaOperations,
