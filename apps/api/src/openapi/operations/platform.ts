@@ -207,11 +207,12 @@ const hookOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
-/** Files, keys, sessions, and what operators and tools ask for. */
+/** Files, keys, sessions, and what operators and programs ask for. */
 export const platformOperations = {
   ...mediaOperations,
   ...adminOperations,
   ...identityOperations,
   ...operationsOperations,
   ...rpcOperations,
+  ...hookOperations,
 };
