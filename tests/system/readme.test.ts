@@ -78,10 +78,10 @@ test("every script that a page names is there", () => {
 });
 
 describe.skipIf(!hasCurl)("with curl", () => {
-  test.each(shells.filter((block) => !isOfScripts(block)))("the example of $page streams an answer", async ({ text }) => {
+  test.each(shells.filter((block) => !isOfScripts(block)))("the example of $page has its answer", async ({ text }) => {
     const { code, said } = await run("bash", ["-ec", text]);
-    expect([code, said]).toEqual([0, expect.stringMatching(/task_finished|\[DONE\]/)]);
-    expect(said).toContain(ANSWER);
+    expect([code, said]).toEqual([0, expect.stringContaining(ANSWER)]);
+    if (/\/stream|"stream": ?true/.test(text)) expect(said).toMatch(/task_finished|\[DONE\]/);
   });
 });
 

@@ -44,6 +44,8 @@ export interface RpcCall extends RpcDoor {
 }
 
 export interface Method {
+  /** Its parameters; the documents are held against them. */
+  shape: z.ZodRawShape;
   /** Throws `invalid_input`. What it answers is the call's result. */
   run(call: RpcCall, params: object): Promise<object>;
 }
@@ -54,7 +56,7 @@ export const method = <Shape extends z.ZodRawShape>(
   run: (call: RpcCall, params: z.output<z.ZodObject<Shape>>) => Promise<object> | object,
 ): Method => {
   const schema = z.object(shape);
-  return { run: async (call, params) => run(call, read(schema, params)) };
+  return { shape, run: async (call, params) => run(call, read(schema, params)) };
 };
 
 function read<Schema extends z.ZodType>(schema: Schema, params: object): z.output<Schema> {
