@@ -5,23 +5,17 @@ import type {
   Listed,
   Memory,
   MemoryFigures,
-  MemoryScope,
   SaidMessage,
   SessionSummary,
   UsageSum,
 } from "@parley/contracts";
 import type { StoredCard } from "../turn/turn-store.ts";
-import type { Part, SessionFilter, UsageFilter } from "./administration.ts";
+import type { MemoryFilter, Part, SessionFilter, UsageFilter } from "./administration.ts";
 
 /** Whose rows are looked at: of these agents, or of all of the organization's. */
 export interface Onlooker {
   organizationId: string;
   agentIds: string[] | null;
-}
-
-export interface MemoryFilter extends Part {
-  scope?: MemoryScope | undefined;
-  agentId?: string | undefined;
 }
 
 /** Reads across conversations; null where the onlooker may see none such. */

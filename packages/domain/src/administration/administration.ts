@@ -5,6 +5,7 @@ import type {
   Listed,
   Memory,
   MemoryFigures,
+  MemoryScope,
   SaidMessage,
   SessionSummary,
   UsageSum,
@@ -12,7 +13,6 @@ import type {
 } from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
-import type { MemoryFilter } from "./administration-store.ts";
 
 export interface Part {
   offset: number;
@@ -30,6 +30,11 @@ export interface UsageFilter {
   by?: "provider" | "hour" | undefined;
   agentId?: string | undefined;
   conversationId?: string | undefined;
+}
+
+export interface MemoryFilter extends Part {
+  scope?: MemoryScope | undefined;
+  agentId?: string | undefined;
 }
 
 /** What is seen and done across an organization's conversations. What the caller may not see is `not_found`, or not in the list. */
