@@ -195,7 +195,7 @@ const hookOperations = {
     summary: "Deliver to a webhook",
     description:
       "Signed in `x-webhook-signature` over the body, or over `<timestamp>.<body>` with `x-webhook-timestamp`. A repeated `x-webhook-id` is answered as the first.",
-    body: { isRequired: true, content: json(z.json()) },
+    body: { isRequired: true, content: json(z.unknown()) },
     successes: [
       {
         status: 202,
