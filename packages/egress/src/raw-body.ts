@@ -55,8 +55,10 @@ export class RawBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Ar
     }
     const value = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces = [];
-    if (this.#bytes > BUFFERED_BYTES) this.#control.resume();
+    const wasFull = this.#bytes > BUFFERED_BYTES;
     this.#bytes = 0;
+    // Last: it may push what waits in the socket before it returns.
+    if (wasFull) this.#control.resume();
     return { done: false, value };
   }
 

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { DirectCall, DirectResult } from "@parley/domain";
 import type { Response } from "express";
 import { onGone } from "../rest/on-gone.ts";
@@ -20,13 +19,23 @@ async function sendWhole(response: Response, text: string, copy: AnswerCopy | nu
   response.end(text);
 }
 
+/** Resolves when the client has taken what was written, or has left. */
+const drained = (response: Response): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
+
 /** Passes on what the provider sends, no faster than the client takes it. A body that breaks off breaks off here, too. */
 async function sendBytes(response: Response, answer: DirectResult & { kind: "bytes" }, copy: AnswerCopy | null): Promise<void> {
   response.writeHead(200, { "content-type": answer.contentType, "x-accel-buffering": "no" });
   try {
     for await (const piece of answer.bytes) {
       copy?.add(piece);
-      if (!response.write(piece)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(piece) && !response.destroyed) await drained(response);
     }
   } catch (error) {
     response.destroy();

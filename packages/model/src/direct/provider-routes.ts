@@ -17,7 +17,10 @@ const PATHS: Record<DirectRoute, string> = {
 /** Enough for what a refusal says. */
 const REFUSAL_BYTES_MAX = 65_536;
 
-const typeOf = ({ headers }: RawResponse): string => String(headers["content-type"] ?? "application/octet-stream");
+const SAFE_TYPE = /^(?:audio\/[\w.+-]+|text\/(?:plain|vtt|event-stream))\s*(?:;|$)/i;
+
+/** What is not sound and not plain text is passed on as bytes: nothing that a provider sends may become a page of ours. */
+const typeOf = (contentType: string): string => (SAFE_TYPE.test(contentType) ? contentType : "application/octet-stream");
 
 async function readText(body: AsyncIterable<Uint8Array>, bytesMax = Number.POSITIVE_INFINITY): Promise<string> {
   const pieces: Uint8Array[] = [];
@@ -97,13 +100,14 @@ export function createProviderRoutes(provider: Provider, egress: Pick<Egress, "o
     }
     const count = new UsageCount(request);
     const usage = () => count.usage();
-    const contentType = typeOf(response);
-    if (contentType.startsWith("text/event-stream") && request.route === "chat" && !(request.body instanceof FormData)) {
-      const stream = chatStream({ provider: provider.name, body, count, showsUsage: showsUsage(request.body) });
+    const contentType = String(headers["content-type"] ?? "");
+    const { route, body: asked } = request;
+    if (route === "chat" && !(asked instanceof FormData) && asked.stream === true && contentType.startsWith("text/event-stream")) {
+      const stream = chatStream({ provider: provider.name, body, count, showsUsage: showsUsage(asked) });
       return { kind: "events", usage, events: translated(stream, provider.name, request.signal) };
     }
-    if (contentType.includes("json")) return wholeAnswer(response, provider.name, count);
-    return { kind: "bytes", usage, contentType, bytes: translated(body, provider.name, request.signal) };
+    if (route === "chat" || route === "embeddings" || contentType.includes("json")) return wholeAnswer(response, provider.name, count);
+    return { kind: "bytes", usage, contentType: typeOf(contentType), bytes: translated(body, provider.name, request.signal) };
   }
 
   return {

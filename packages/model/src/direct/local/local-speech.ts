@@ -24,9 +24,12 @@ function writeTone(samples: Buffer, from: number, { hz, tone }: { hz: number; to
   }
 }
 
-/** A tone for each word, of a pitch that is the word's own. */
+/** Enough to be heard; a long text is not to keep everyone else waiting. */
+const WORDS_MAX = 64;
+
+/** A tone for each of the first words, of a pitch that is the word's own. */
 function soundOf(text: string, speed: number): Buffer {
-  const words = text.match(/\S+/g) ?? [];
+  const words = (text.match(/\S+/g) ?? []).slice(0, WORDS_MAX);
   const pitches = [...LABEL_HZ, ...words.map((word) => LOWEST_HZ + (hashText(word) % RANGE_HZ))];
   const tone = Math.round((TONE_SECONDS / speed) * SAMPLE_RATE);
   const step = tone + Math.round((GAP_SECONDS / speed) * SAMPLE_RATE);
