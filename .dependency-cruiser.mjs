@@ -1,5 +1,5 @@
 /** The rooms that stand on `domain` and may not know one another; `egress` and `redis` they all may use. */
-const ADAPTERS = "router|db|queue|events|model|peers|tools|knowledge|payments|identity|media|webhooks|drivers|telemetry";
+const ADAPTERS = "router|db|queue|events|model|peers|tools|knowledge|payments|identity|settings|media|webhooks|drivers|telemetry";
 
 /** Where each vendor lives. A vendor that is not here has no home yet: give it one. */
 const HOMES = {
@@ -25,6 +25,7 @@ const HOMES = {
   undici: ["packages/egress"],
   uuid: ["packages/contracts"],
   ws: ["apps/api"],
+  yaml: ["packages/settings"],
   zod: ["packages/(?!domain/)[^/]+", "apps/[^/]+"],
 };
 

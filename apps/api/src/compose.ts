@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { limitsFrom } from "@parley/contracts";
+import { type Limits, limitsFrom } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
 import {
   type Administration,
@@ -43,7 +43,10 @@ interface FrontRoom {
   visitorOf: VisitorOf;
   window: MessageWindow;
   tickets: Tickets;
+  /** What may change while the process runs: it is read anew each time. */
   origins: OriginLists;
+  limits: Limits;
+  aliases: Map<string, readonly string[]>;
   sessionByHash: SessionStore["findByHash"];
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
@@ -81,11 +84,13 @@ export interface FrontRoomParts {
   log: Log;
   metrics: Metrics;
   decorate?: Decorate | undefined;
+  setLogLevel?: ((level: Config["LOG_LEVEL"]) => void) | undefined;
 }
 
 /** Builds the gateway on its stores, queue and live tail. Everything connects when it is first used. */
 export function compose({ config, log, metrics, decorate = (ports) => ports }: FrontRoomParts): FrontRoom {
   const limits = limitsFrom(config);
+  const aliases = new Map<string, readonly string[]>(config.MODEL_ALIASES);
   const redis = {
     url: config.REDIS_URL,
     cluster: config.REDIS_CLUSTER,
@@ -167,7 +172,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         makeSession,
       },
       administration: database.administration,
-      aliases: config.MODEL_ALIASES,
+      aliases,
       direct: createDirectModels({ providers, egress, listed: config.MODELS_LISTED }),
       clock: systemClock,
       limits,
@@ -196,6 +201,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     window,
     tickets,
     origins,
+    limits,
+    aliases,
     sessionByHash: (hash) => sessions.findByHash(hash),
     async close() {
       closing.abort();

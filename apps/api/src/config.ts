@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
@@ -6,6 +7,7 @@ import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parl
 import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
 import { redisSettings } from "@parley/redis";
+import { type FileSettings, readSettings } from "@parley/settings";
 import { telemetrySettings } from "@parley/telemetry";
 import { z } from "zod";
 
@@ -54,6 +56,8 @@ const ownSettings = z
     SOCKET_ORIGINS: origins,
     /** How often a JSON-RPC socket is told that it is alive. */
     RPC_HEARTBEAT_MS: z.coerce.number().int().min(100).max(3_600_000).default(30_000),
+    /** A YAML or JSON file with settings, which counts for less than the environment. */
+    CONFIG_FILE: z.string().min(1).optional(),
     /** How long requests under way may take when the process is told to stop. */
     API_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   })
@@ -87,10 +91,54 @@ export type Config = z.infer<typeof schema>;
 /** Every variable that is read. */
 export const settingNames: string[] = [schema.def.left, schema.def.right].flatMap(({ shape }) => Object.keys(shape));
 
-/** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */
+type Variables = Record<string, string | undefined>;
+
+/** Every variable that the configuration file may set: all but its own place. */
+const fileNames = settingNames.filter((name) => name !== "CONFIG_FILE");
+
+/** Empty counts as absent. */
+const presentIn = (environment: Variables): Variables =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+
+/** What a file says, by variable, and what is wrong with it. */
+function readFile(path: string | undefined, environment: Variables): FileSettings {
+  if (path === undefined) return { values: {}, problems: [] };
+  try {
+    return readSettings(readFileSync(path, "utf8"), { names: fileNames, environment });
+  } catch (error) {
+    return { values: {}, problems: [`CONFIG_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`] };
+  }
+}
+
+function parseVariables(variables: Variables, problems: readonly string[] = []): Config {
+  const parsed = schema.safeParse(variables);
+  const issues = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  const lines = [...problems, ...issues].map((line) => `  ${line}`);
+  if (!parsed.success || lines.length > 0) throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+  return parsed.data;
+}
+
+/**
+ * Reads the environment, where empty counts as absent, over the file that it names as `CONFIG_FILE`; throws one error that lists everything that is
+ * wrong with both.
+ */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")));
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+  const own = presentIn(environment);
+  const { values, problems } = readFile(own.CONFIG_FILE, own);
+  return parseVariables({ ...values, ...own }, problems);
+}
+
+const FIXED =
+  /^(HOST|PORT|TLS_.*|JWT_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|AUTH_DISABLED|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
+
+/** What the file's keeper has to know of the variables; everything but what takes them up. */
+export function configFacts(environment: NodeJS.ProcessEnv = process.env) {
+  const shape: Record<string, z.ZodType> = { ...schema.def.left.shape, ...schema.def.right.shape };
+  const schemas = fileNames.map((name) => [name, z.toJSONSchema(shape[name] ?? z.any(), { io: "input", unrepresentable: "any" })]);
+  return {
+    environment: presentIn(environment),
+    schemas: Object.fromEntries(schemas) as Record<string, object>,
+    parse: (variables: Variables): Record<string, unknown> => parseVariables(variables),
+    isFixed: (name: string) => FIXED.test(name),
+  };
 }

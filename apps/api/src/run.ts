@@ -9,9 +9,11 @@ const STOP_MARGIN_MS = 10_000;
 /** Resolves when the front door is open; from then on a signal closes it and ends the process. */
 export async function run(config: Config, decorate?: Decorate): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, name: "api" });
-  const api = await start({ config, log, metrics: createMetrics(), decorate });
+  const api = await start({ config, log, setLogLevel: log.setLevel, metrics: createMetrics(), decorate });
   if (config.AUTH_DISABLED) log.warn({ host: config.HOST }, "authentication is off: everyone on this machine may do everything");
   log.info({ url: api.url }, "the front door is open");
+
+  process.on("SIGHUP", () => void api.keeper?.reload());
 
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {

@@ -1,9 +1,10 @@
-import { limitsFrom } from "@parley/contracts";
 import { readTlsFiles, type TlsFiles } from "@parley/identity";
+import type { ConfigKeeper } from "@parley/settings";
 import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { createHttp } from "./http.ts";
+import { keepOwnConfig } from "./keep-own-config.ts";
 import { createOpenStreams } from "./open-streams.ts";
 import { createRpcSocketDoor } from "./rpc/rpc-socket-door.ts";
 import { listen } from "./server.ts";
@@ -17,6 +18,8 @@ function tlsOf({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: key, TLS_CA_FILE: aut
 
 interface Api {
   url: string;
+  /** The configuration file's; null where there is none. */
+  keeper: ConfigKeeper | null;
   /** Stops accepting, hands streams over, lets requests under way finish, closes everything. */
   stop(): Promise<void>;
 }
@@ -24,13 +27,16 @@ interface Api {
 /** Starts the front door. Rejects where its address cannot be had; nothing is left running then. */
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
-  const limits = limitsFrom(config);
   const tls = tlsOf(config);
-  const { gateway, administration, visitorOf, tickets, origins, sessionByHash, window, close } = compose(parts);
+  const { gateway, administration, visitorOf, tickets, origins, sessionByHash, limits, aliases, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
     onOpen: (door) => metrics.streamAttached({ door }),
+  });
+  const keeper = await keepOwnConfig({ ...parts, limits, origins, aliases }).catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
   const closing = new AbortController();
   const rpc = { gateway, administration, log, limits, window };
@@ -66,8 +72,10 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     const server = await listen({ app: createHttp(doors), upgrade: sockets.upgrade, host, port, connectionsMax, tls });
     return {
       url: server.url,
+      keeper,
       async stop() {
         closing.abort();
+        keeper?.close();
         const closed = server.close(config.API_GRACE_MS);
         // Sockets are asked to go on elsewhere before they are closed, so that nothing they wait for is cut.
         sockets.close();
@@ -77,6 +85,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
       },
     };
   } catch (error) {
+    keeper?.close();
     await close();
     throw error;
   }

@@ -94,6 +94,8 @@ export const BOUNDS = {
   sessionSeconds: { standard: 604_800, floor: 60, ceiling: 31_536_000 },
   sessionIdleSeconds: { standard: 43_200, floor: 20, ceiling: 31_536_000 },
   sessionsPerPrincipalMax: { standard: 50, floor: 1, ceiling: 200 },
+  /** Earlier texts of the configuration file. */
+  configHistoryMax: { standard: 100, floor: 1, ceiling: 10_000 },
   pageMax: { standard: 50, floor: 1, ceiling: 1_000 },
   /** What one look at a thread shows: its newest whole turns, until they have so many bytes or children. One turn is always shown. */
   threadTurnsMax: { standard: 500, floor: 1, ceiling: 10_000 },

@@ -13,12 +13,17 @@ export interface LogOptions {
   destination?: { write(line: string): void };
 }
 
+export interface AdjustableLog extends Log {
+  /** For it and for the children that are made of it from then on. */
+  setLevel(level: LogLevel): void;
+}
+
 /**
  * JSON lines: `level`, `time` (ISO 8601, UTC), `name`, `pid`, the fields, `message`. Secrets are hidden by the name of their
  * field and by their shape. Lines are written at once: the last ones before a crash are the ones that matter.
  */
-export function createLog({ level, name, destination = process.stdout }: LogOptions): Log {
-  return pino(
+export function createLog({ level, name, destination = process.stdout }: LogOptions): AdjustableLog {
+  const log = pino(
     {
       level,
       name,
@@ -30,4 +35,5 @@ export function createLog({ level, name, destination = process.stdout }: LogOpti
     },
     destination,
   );
+  return Object.assign(log, { setLevel: (level: LogLevel) => void (log.level = level) });
 }
