@@ -221,6 +221,16 @@ describe("a socket", () => {
     expect(await client.closed).toEqual({ code: 4001, reason: "Unauthorized" });
   });
 
+  test("is opened by a ticket, once", async () => {
+    const { url } = system.apis[0] ?? { url: "" };
+    const { ticket } = (await system.rest().call("/api/tickets", { method: "POST" })).body as { ticket: string };
+    const client = await openRpc(url, null, `?ticket=${ticket}`);
+    expect(await client.result("system.whoami")).toMatchObject({ organizationId: system.ours.organizationId });
+    await client.close();
+    const again = await openRpc(url, null, `?ticket=${ticket}`);
+    expect(await again.closed).toEqual({ code: 4001, reason: "Unauthorized" });
+  });
+
   test("with the MCP scope is closed with 4003", async () => {
     const client = await openRpc(system.apis[0]?.url ?? "", await system.ours.newKey({ scopes: ["mcp-client"] }));
     expect(await client.closed).toMatchObject({ code: 4003 });

@@ -1,5 +1,5 @@
 -- What an organization's people look at across its conversations. All take {organizationId, agentIds, …}: a list of agents narrows what is
--- seen to theirs, null does not. Nothing here reads more than it is bounded to.
+-- seen to theirs, null does not. What is shown comes in parts; totals are counted.
 
 create index cards_to_approve on cards (organization_id, created_at) where status = 'open' and kind = 'approval';
 -- What was used lately, over all conversations.
@@ -25,25 +25,25 @@ create function session_json(c conversations, e executions) returns jsonb langua
   ) used
 $$;
 
--- A page of conversations, newest first: {items, total}. Takes besides {kind, changedSince, agentId, offset, limit}; null does not filter.
+-- Null members of the filter do not filter.
+create function sessions_of(p jsonb) returns setof executions language sql stable as $$
+  select * from executions
+  where organization_id = (p->>'organizationId')::uuid and may_see_agent(p, agent_id)
+    and mode = any (case p->>'kind' when 'dm' then array['root'] when 'sub-agent' then array['async'] else array['root', 'async'] end)
+    and (p->>'agentId' is null or agent_id = (p->>'agentId')::uuid)
+    and (p->>'changedSince' is null or updated_at >= (p->>'changedSince')::timestamptz)
+$$;
+
+-- A page of conversations, newest first: {items, total}. Takes besides {kind, changedSince, agentId, offset, limit}.
 create function list_sessions(p jsonb) returns jsonb language plpgsql as $$
-declare
-  page uuid[];
-  total int;
 begin
   perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  with wanted as (
-    select e.id, row_number() over (order by e.created_at desc, e.id desc) as place, count(*) over ()::int as all_of_them from executions e
-    where e.organization_id = (p->>'organizationId')::uuid and may_see_agent(p, e.agent_id)
-      and e.mode = any (case p->>'kind' when 'dm' then array['root'] when 'sub-agent' then array['async'] else array['root', 'async'] end)
-      and (p->>'agentId' is null or e.agent_id = (p->>'agentId')::uuid)
-      and (p->>'changedSince' is null or e.updated_at >= (p->>'changedSince')::timestamptz)
-  )
-  select array_agg(id order by place) filter (where place > (p->>'offset')::int and place <= (p->>'offset')::int + (p->>'limit')::int),
-    coalesce(max(all_of_them), 0) into page, total from wanted;
-  return jsonb_build_object('total', total, 'items', (
-    select coalesce(jsonb_agg(session_json(c, e) order by listed.place), '[]')
-    from unnest(page) with ordinality as listed (id, place) join conversations c using (id) join executions e on e.id = c.id));
+  return jsonb_build_object('total', (select count(*) from sessions_of(p)), 'items', (
+    with page as (
+      select id, created_at from sessions_of(p) order by created_at desc, id desc offset (p->>'offset')::int limit (p->>'limit')::int
+    )
+    select coalesce(jsonb_agg(session_json(c, e) order by page.created_at desc, page.id desc), '[]')
+    from page join conversations c using (id) join executions e using (id)));
 end $$;
 
 -- Null where the caller may not see it, or there is none such. Takes besides {conversationId}.
@@ -138,19 +138,20 @@ begin
     where k.id = (p->>'cardId')::uuid and may_see_agent(p, c.agent_id));
 end $$;
 
--- Runs that agents or callers have handed to an agent: children, and conversations that were spawned. Newest first: {items, total}. Takes besides {since, limit}.
+-- Runs that agents or callers have handed to an agent: children, and conversations that have this source.
+create function runs_of(p jsonb) returns setof executions language sql stable as $$
+  select * from executions
+  where organization_id = (p->>'organizationId')::uuid and created_at >= (p->>'since')::timestamptz and may_see_agent(p, agent_id)
+    and (parent_id is not null or options->>'source' = p->>'source')
+$$;
+
+-- The newest of them: {items, total}. Takes besides {since, source, limit}.
 create function list_runs(p jsonb) returns jsonb language plpgsql as $$
 begin
   perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  return (
-    with runs as (
-      select e, row_number() over (order by e.created_at desc, e.id desc) as place, count(*) over () as total from executions e
-      where e.organization_id = (p->>'organizationId')::uuid and e.created_at >= (p->>'since')::timestamptz and may_see_agent(p, e.agent_id)
-        and (e.parent_id is not null or e.options->>'source' = p->>'source')
-    )
-    select jsonb_build_object('total', coalesce(max(total), 0), 'items',
-      coalesce(jsonb_agg(execution_json(e) order by place) filter (where place <= (p->>'limit')::int), '[]'))
-    from runs);
+  return jsonb_build_object('total', (select count(*) from runs_of(p)), 'items', (
+    select coalesce(jsonb_agg(execution_json(e) order by e.created_at desc, e.id desc), '[]')
+    from (select * from runs_of(p) order by created_at desc, id desc limit (p->>'limit')::int) e));
 end $$;
 
 -- What model calls have used since then, in turns and, where nothing narrows it, directly; newest group first; `provider` is what stands before the model's first slash. Takes besides

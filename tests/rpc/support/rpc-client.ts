@@ -44,9 +44,9 @@ export interface RpcClient {
 const HEAR_MS = 20_000;
 const LOOK_MS = 5;
 
-export async function openRpc(url: string, apiKey: string | null, headers: Record<string, string> = {}): Promise<RpcClient> {
-  const key = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws`, { headers: { ...key, ...headers } });
+export async function openRpc(url: string, apiKey: string | null, query = ""): Promise<RpcClient> {
+  const headers = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws${query}`, { headers });
   const waiting = new Map<number, (frame: RpcFrame) => void>();
   const untaken: (RpcFrame | RpcFrame[])[] = [];
   const heard: RpcFrame[] = [];

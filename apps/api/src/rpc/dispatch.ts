@@ -44,12 +44,12 @@ function lacksScope({ scope }: RpcRow, clientId: string): RpcFailure {
   return { code: CODES.internal, message: `Insufficient scope: requires '${required}'`, data };
 }
 
-/** By name only. Names that begin with `_` are our own and never a caller's. */
+/** By name only. What no schema names is dropped behind this, and none names anything that begins with `_`. */
 function readParams(params: unknown = {}): Record<string, unknown> {
   if (typeof params !== "object" || params === null || Array.isArray(params)) {
     throw new GatewayError("invalid_input", { text: "Parameters are given by name, in an object." });
   }
-  return Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith("_")));
+  return { ...params };
 }
 
 const keyed = z.object({ idempotencyKey: idempotencyKey.optional() });
