@@ -17,6 +17,9 @@ interface Ids {
   cardId: string;
   memoryId: string;
   keyId: string;
+  hookId: string;
+  endpointId: string;
+  deliveryId: string;
 }
 
 const names = Object.keys(ROUTES) as RouteName[];
@@ -33,6 +36,10 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "key.create",
   "agent.list",
   "key.list",
+  "hook.create",
+  "hook.list",
+  "webhook.create",
+  "webhook.list",
   "execution.list",
   "memory.list",
 ]);
@@ -51,6 +58,9 @@ beforeAll(async () => {
   const agentId = await system.ours.newAgent({ mayAsk: true, memory: { remember: true, scopes: ["organization"] } });
   const gateway = gatewayOf(system.rest(), agentId);
   // A message waits behind a card: nothing moves while others try.
+  const hook = await callTrpc(system.rest(), "mutation", "hook.create", { name: "ours", mappings: [{ agentId }] });
+  const endpoint = await callTrpc(system.rest(), "mutation", "webhook.create", { url: system.tools.url, events: ["turn.paused"] });
+  const idOf = (made: unknown): string => String(at(made, "data", "id"));
   const questions = { questions: [{ id: "q", text: "Which one?" }] };
   system.model.script(
     { toolCalls: [{ name: "remember", arguments: { text: "ours" } }] },
@@ -61,6 +71,7 @@ beforeAll(async () => {
   const queued = await gateway.message(conversationId, { text: "waits" });
   const state = await gateway.state(conversationId);
   const keys = await callTrpc(system.rest(), "query", "key.list", undefined);
+  const deliveries = await callTrpc(system.rest(), "query", "webhook.deliveries", { endpointId: idOf(endpoint) });
   const memories = await system.rest().call("/v1/memories");
   ours = {
     agentId,
@@ -71,6 +82,9 @@ beforeAll(async () => {
     cardId: String(at(state.body, "cards", 0, "id")),
     memoryId: String(at(memories.body, "items", 0, "id")),
     keyId: String(at(keys, "data", "items", 0, "id")),
+    hookId: idOf(hook),
+    endpointId: idOf(endpoint),
+    deliveryId: String(at(deliveries, "data", "items", 0, "id")),
   };
   expect(Object.values(ours)).not.toContain("undefined");
   bareKey = await system.ours.newKey({ scopes: [] });
@@ -92,6 +106,9 @@ const missing = (): Ids => ({
   cardId: randomUUID(),
   memoryId: randomUUID(),
   keyId: "key_000000000000000000000000",
+  hookId: `hook_${"0".repeat(24)}`,
+  endpointId: `whe_${"0".repeat(24)}`,
+  deliveryId: randomUUID(),
 });
 const inputOf = (ids: Ids) => ({
   ...{ ...ids, text: "mine now", name: "mine", idempotencyKey: "one", scopes: [], waitMs: 0 },

@@ -24,12 +24,15 @@ describe("the registry", () => {
     expect(new Set(routes).size).toBe(routes.length);
   });
 
-  test.each(rows)("%s says what a door must know", (_name, row) => {
-    for (const known of [row.scope].flat()) expect([...SCOPES, MCP_SCOPE, "authenticated", "public", "admin_secret"]).toContain(known);
+  test.each(rows)("%s says what a door must know", (name, row) => {
+    for (const known of [row.scope].flat())
+      expect([...SCOPES, MCP_SCOPE, "authenticated", "public", "admin_secret", "signature"]).toContain(known);
     expect(row.kind === null && row.rest === undefined).toBe(false);
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);
-    expect(row.idempotency).toBe(row.mutating ? "key" : "natural");
+    // What comes by a webhook is told by the name that its sender gave it.
+    const repeats = name === "hook.receive" ? "delivery" : "key";
+    expect(row.idempotency).toBe(row.mutating ? repeats : "natural");
     if (!row.mutating) expect(row.metering).toBe("none");
     if (row.metering !== "none") expect(row.rateLimit).toBe("turn");
     if (row.kind === "subscription") expect(row.attaches).toBe(true);

@@ -51,8 +51,9 @@ export function refusalsOf(row: RouteRow, path: string, { body, query, refusals 
   const codes: ErrorCode[] = [...ANY, ...refusals];
   if (row.rateLimit !== "none") codes.push("too_many_requests");
   if (row.scope === "admin_secret") codes.push("unauthenticated", "admin_not_configured");
-  else if (row.scope !== "public") codes.push("unauthenticated");
-  if (row.scope !== "public" && row.scope !== "admin_secret") codes.push(row.scope === "authenticated" ? "csrf_refused" : "missing_scope");
+  else if (row.scope !== "public" && row.scope !== "signature") {
+    codes.push("unauthenticated", row.scope === "authenticated" ? "csrf_refused" : "missing_scope");
+  }
   if (body !== undefined) codes.push(...WITH_BODY);
   if (query !== undefined || path.includes(":")) codes.push("invalid_input");
   if (row.tenant !== "none" || path.includes(":")) codes.push("not_found");

@@ -16,7 +16,8 @@ export const SECURITY_SCHEMES = {
 
 /** Ways in, any one of them, each with the scopes that it needs. */
 export function securityOf({ scope, attaches, takesTicket, mutating }: RouteRow): Json[] {
-  if (scope === "public") return [];
+  // What is delivered bears its signature in a header of its own, which no scheme has a name for.
+  if (scope === "public" || scope === "signature") return [];
   if (scope === "admin_secret") return [{ adminSecret: [] }];
   const ways = ["apiKey", "bearer", "session", ...((attaches || takesTicket) && !mutating ? ["ticket"] : [])];
   const needed = scope === "authenticated" ? [[]] : [scope].flat().map((one) => [one]);
