@@ -193,7 +193,10 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   for (const idempotencyKey of ["old", "young"]) await submit(world, router, "x", { idempotencyKey });
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'`;
 
-  const limits = { idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, directCallsKeptDays: 0 };
+  const limits = {
+    ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7 },
+    ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
+  };
   for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);
   expect(await journals()).not.toContain(old);
   expect(await journals()).toEqual(expect.arrayContaining([unended, young]));

@@ -25,7 +25,7 @@ interface Ids {
 const names = Object.keys(ROUTES) as RouteName[];
 const rests = names.flatMap((name) => (routeRow(name).rest ?? []).map((route) => ({ name, row: routeRow(name) as RouteRow, ...route })));
 /** The OpenAI door answers in an envelope of its own, and has tests of its own. */
-const doors = rests.filter(({ name, path }) => path.startsWith("/v1/") && !name.startsWith("openai."));
+const doors = rests.filter(({ name, path }) => path.startsWith("/v1/") && !/^(openai|responses)\./.test(name));
 const procedures = names.flatMap((name) => {
   const row: RouteRow = routeRow(name);
   return row.kind === null ? [] : [{ name, row, kind: row.kind }];

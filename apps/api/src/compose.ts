@@ -7,6 +7,7 @@ import {
   type Gateway,
   type GatewayPorts,
   type Log,
+  type Responses,
   type SessionStore,
   systemClock,
 } from "@parley/domain";
@@ -40,6 +41,7 @@ import { createVisitors, type VisitorOf } from "./visitors.ts";
 interface FrontRoom {
   gateway: Gateway;
   administration: Administration;
+  responses: Responses;
   visitorOf: VisitorOf;
   window: MessageWindow;
   tickets: Tickets;
@@ -143,6 +145,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     memories,
     organizations,
     repeats,
+    responses,
     usage,
     webhooks,
   } = database;
@@ -162,6 +165,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         memories,
         organizations,
         repeats,
+        responses,
         usage,
         sessions,
         tail,
@@ -197,6 +201,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   return {
     gateway: door.gateway,
     administration: door.administration,
+    responses: door.responses,
     visitorOf,
     window,
     tickets,

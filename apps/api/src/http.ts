@@ -1,5 +1,5 @@
 import type { Limits } from "@parley/contracts";
-import type { Gateway, Log } from "@parley/domain";
+import type { Gateway, Log, Responses } from "@parley/domain";
 import type { Tickets } from "@parley/identity";
 import type { Metrics } from "@parley/telemetry";
 import express, { type Express } from "express";
@@ -12,6 +12,7 @@ import { identityRoutes } from "./identity/identity-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { openaiRoutes } from "./openai/openai.ts";
+import { responsesRoutes } from "./openai/responses/responses-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
@@ -25,6 +26,7 @@ import type { VisitorOf } from "./visitors.ts";
 
 export interface HttpDependencies {
   gateway: Gateway;
+  responses: Responses;
   log: Log;
   metrics: Pick<Metrics, "httpRequest" | "render">;
   attachments: Attachments;
@@ -72,6 +74,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(requestStart(securityHeaders({ isTls }), (request) => metrics.httpRequest(request)));
   app.use(cors(origins));
   app.use(openaiRoutes(through("openai")));
+  app.use(responsesRoutes(through("openai")));
   app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
   app.use(openapiRoutes(visitorOf));
   app.use("/trpc", trpcRoutes(through("trpc")));

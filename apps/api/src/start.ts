@@ -28,7 +28,7 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const tls = tlsOf(config);
-  const { gateway, administration, visitorOf, tickets, origins, sessionByHash, limits, aliases, window, close } = compose(parts);
+  const { gateway, administration, responses, visitorOf, tickets, origins, sessionByHash, limits, aliases, window, close } = compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
@@ -43,6 +43,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   const doors = {
     rpc,
     gateway,
+    responses,
     log,
     metrics,
     attachments,

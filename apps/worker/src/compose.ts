@@ -7,7 +7,7 @@ import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
-import { createModels, modelProviders, modelSecrets } from "@parley/model";
+import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
 import { createHttpTools, toolSecrets } from "@parley/tools";
@@ -73,6 +73,11 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
       usage: database.usage,
+      direct: createDirectModels({ providers, egress, listed: [] }),
+      directCalls: database.directCalls,
+      repeats: database.repeats,
+      responses: database.responses,
+      vault: createVault(config.SECRETS_KEY),
       ...(sweep === undefined ? {} : { sweep: sweep.store }),
       tail,
       queue,

@@ -5,6 +5,7 @@ import { compactConversation } from "./handlers/compact-conversation.ts";
 import { drainConversation } from "./handlers/drain-conversation.ts";
 import { reapTurn } from "./handlers/reap-turn.ts";
 import { runHook } from "./handlers/run-hook.ts";
+import { runResponse } from "./handlers/run-response.ts";
 import { runSubtask } from "./handlers/run-subtask.ts";
 import { runTurn } from "./handlers/run-turn.ts";
 
@@ -13,6 +14,7 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "turn.run": runTurn(engine),
   "subtask.run": runSubtask(engine),
   "conversation.drain": drainConversation(engine),
+  "response.run": runResponse(engine),
   "turn.reap": reapTurn(engine),
   "conversation.compact": compactConversation(engine),
   "hook.run": runHook(engine),

@@ -14,6 +14,7 @@ export type MessageId = Brand<"MessageId">;
 export type CardId = Brand<"CardId">;
 export type KeyId = Brand<"KeyId">;
 export type MemoryId = Brand<"MemoryId">;
+export type ResponseId = Brand<"ResponseId">;
 
 const uuid = <Id extends string>() => z.guid().toLowerCase() as unknown as z.ZodType<Id, string>;
 
@@ -25,6 +26,7 @@ export const turnId = uuid<TurnId>();
 export const messageId = uuid<MessageId>();
 export const cardId = uuid<CardId>();
 export const memoryId = uuid<MemoryId>();
+export const responseId = uuid<ResponseId>();
 export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodType<KeyId, string>;
 
 /** A new UUIDv7: sorts by the time it was made. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { conversationId, organizationId } from "./ids.ts";
+import { conversationId, organizationId, responseId } from "./ids.ts";
 
 const conversation = z.object({ organizationId, conversationId });
+const response = z.object({ organizationId, responseId });
 
 /**
  * Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. Of
@@ -12,6 +13,7 @@ export const JOBS = {
   "subtask.run": { queue: "subtasks", payload: conversation, attempts: 3, backoffMs: 250, shared: true },
   "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
+  "response.run": { queue: "responses", payload: response, attempts: 3, backoffMs: 250, shared: false },
   "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "hook.run": { queue: "webhooks", payload: z.object({ organizationId, id: z.guid() }), attempts: 3, backoffMs: 250, shared: false },
 } as const;

@@ -63,6 +63,16 @@ export const BOUNDS = {
   keptAnswerBytesMax: { standard: 1_048_576, floor: 0, ceiling: 16_777_216 },
   /** Calls whose usage waits to be written. */
   unrecordedCallsMax: { standard: 10_000, floor: 1, ceiling: 1_000_000 },
+  /** Of all that one response is given to read: its input, and what was said before it. */
+  responseContextItemsMax: { standard: 10_000, floor: 1, ceiling: 100_000 },
+  responseContextBytesMax: { standard: 33_554_432, floor: 1_024, ceiling: 134_217_728 },
+  /** Responses of one organization that a worker has yet to end. */
+  backgroundResponsesMax: { standard: 1_000, floor: 1, ceiling: 1_000_000 },
+  /** Workers that may take up one response, each after the one before was lost. */
+  attemptsPerResponseMax: { standard: 5, floor: 1, ceiling: 100 },
+  /** A WebSocket that responses are asked for on. */
+  responseSocketMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
+  responsesPerSocketMax: { standard: 16, floor: 1, ceiling: 1_000 },
   syncWaitMs: { standard: 300_000, floor: 0, ceiling: WEEK_MS },
   streamMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
   streamBufferEventsMax: { standard: 1_000, floor: 10, ceiling: 100_000 },
@@ -127,6 +137,10 @@ export const BOUNDS = {
   journalKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
   /** What calls on the direct path have used. 0: for ever. */
   directCallsKeptDays: { standard: 400, floor: 0, ceiling: 36_500 },
+  /** A response that is not part of any other, from when it was last. 0: for ever. */
+  responsesKeptDays: { standard: 30, floor: 0, ceiling: 36_500 },
+  /** A conversation of items, from its last change on. 0: for ever. */
+  itemConversationsKeptDays: { standard: 0, floor: 0, ceiling: 36_500 },
   /** A conversation at rest, with all below it, from its last change on. 0: for ever. */
   conversationsKeptDays: { standard: 0, floor: 0, ceiling: 36_500 },
   /** The events of a turn, from its end on, while its conversation goes on. 0: for ever. */

@@ -12,6 +12,7 @@ import type {
   MemoryStore,
   OrganizationStore,
   RepeatStore,
+  ResponseStore,
   SessionStore,
   TurnStore,
   UsageStore,
@@ -32,6 +33,7 @@ import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
+import { createResponseStore } from "./response-store.ts";
 import { createSessionStore } from "./session-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
@@ -53,6 +55,7 @@ export interface Database {
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
+  responses: ResponseStore;
   sessions: SessionStore;
   turns: TurnStore;
   usage: UsageStore;
@@ -83,6 +86,7 @@ export function openDatabase(options: ConnectOptions): Database {
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     repeats: createRepeatStore(sql),
+    responses: createResponseStore(sql),
     sessions: createSessionStore(sql),
     turns: runFairly(createTurnStore(sql), options.pool),
     usage: createUsageStore(sql),

@@ -1,4 +1,4 @@
-import type { ConversationKey, HookDeliveryKey, MediaKey, ReadyConversation, SweepStore } from "@parley/domain";
+import type { ConversationKey, HookDeliveryKey, MediaKey, ReadyConversation, ResponseKey, SweepStore } from "@parley/domain";
 import { first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { uuidArray } from "./uuid-array.ts";
@@ -56,7 +56,14 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select drop_empty_partitions()`);
   },
 
-  async forget({ idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays }, rowsMax) {
+  async takeResponses(rowsMax) {
+    const rows = await guarded(sql<{ found: ResponseKey[] }[]>`select take_responses(${rowsMax}) as found`);
+    return first(rows).found;
+  },
+
+  async forget(limits, rowsMax) {
+    const { idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays } = limits;
+    const { responsesKeptDays, itemConversationsKeptDays } = limits;
     const keys = await guarded(
       sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
     );
@@ -70,7 +77,15 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const webhooks = await guarded(
       sql<{ gone: number }[]>`select forget_webhooks(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
     );
-    return first(journal).gone >= rowsMax || [keys, calls, webhooks].some((rows) => first(rows).gone === rowsMax);
+    const responses = await guarded(
+      sql<{ gone: number }[]>`select case when ${responsesKeptDays} = 0 then 0 else
+        forget_responses(make_interval(days => ${responsesKeptDays}), ${rowsMax}) end as gone`,
+    );
+    const spoken = await guarded(
+      sql<{ gone: number }[]>`select case when ${itemConversationsKeptDays} = 0 then 0 else
+        forget_item_conversations(make_interval(days => ${itemConversationsKeptDays}), ${rowsMax}) end as gone`,
+    );
+    return [keys, journal, calls, webhooks, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
   async takeWaitingHooks(rowsMax) {

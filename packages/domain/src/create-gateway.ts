@@ -23,12 +23,14 @@ import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
+import { createResponses, type Responses } from "./responses/responses.ts";
 import { manageWebhooks } from "./webhook/manage-webhooks.ts";
 
 /** The front door's use cases, and the loop that keeps its readers whole. */
 export interface FrontDoor {
   gateway: Gateway;
   administration: Administration;
+  responses: Responses;
   /** Looks after the attached readers until the signal aborts. */
   watch(signal: AbortSignal): Promise<void>;
   /** Readers attached to this process. */
@@ -73,6 +75,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...manageWebhooks(context),
     },
     administration: administer(context),
+    responses: createResponses(context),
     watch: followers.watch,
     attached: followers.count,
     close: () => directUsage.close(),

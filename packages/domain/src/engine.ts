@@ -1,6 +1,7 @@
 import type { Limits } from "@parley/contracts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
+import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { meterModel } from "./billing/meter-model.ts";
 import type { UsageStore } from "./billing/usage-store.ts";
@@ -8,9 +9,13 @@ import type { Clock } from "./clock.ts";
 import { compactConversation } from "./compaction/compact-conversation.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { SubmitContext } from "./conversation/submit-message.ts";
+import type { DirectCallStore } from "./direct/direct-call-store.ts";
+import type { DirectModels } from "./direct/direct-models.ts";
 import type { EngineMetrics } from "./engine-metrics.ts";
 import type { HookDeliveryKey, HookStore } from "./hook/hook-store.ts";
 import { runHook } from "./hook/run-hook.ts";
+import type { RepeatStore } from "./idempotency/repeat-store.ts";
+import type { Vault } from "./identity/vault.ts";
 import type { JobQueue, OrderLines } from "./job-queue.ts";
 import type { LiveTail } from "./log/live-tail.ts";
 import type { Log } from "./logger.ts";
@@ -18,6 +23,8 @@ import type { BlobStore } from "./media/blob-store.ts";
 import type { MediaStore } from "./media/media-store.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { ResponseKey, ResponseStore } from "./responses/response-store.ts";
+import { runResponse } from "./responses/run-response.ts";
 import { keepHouse } from "./sweep/keep-house.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
 import type { SweepStore } from "./sweep/sweep-store.ts";
@@ -42,6 +49,12 @@ export interface EnginePorts {
   webhooks?: Pick<DeliveryPorts, "outbox" | "webhooks" | "send" | "vault">;
   memories: MemoryStore;
   usage: UsageStore;
+  direct: DirectModels;
+  directCalls: DirectCallStore;
+  repeats: RepeatStore;
+  responses: ResponseStore;
+  /** Null: nothing can be sealed here. */
+  vault: Vault | null;
   /** Absent: this process never sweeps. */
   sweep?: SweepStore;
   tail: LiveTail;
@@ -77,6 +90,8 @@ export interface Engine {
   compact(key: ConversationKey, signal: AbortSignal): Promise<void>;
   /** Makes a message of what came by a webhook. */
   runHook(key: HookDeliveryKey): Promise<void>;
+  /** Makes a response that nobody waits for; gives it back when the signal aborts. */
+  runResponse(key: ResponseKey, signal: AbortSignal): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -95,6 +110,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   const loops: Promise<unknown>[] = [];
   let draining = false;
   let unsubscribe: (() => Promise<void>) | undefined;
+  const directUsage = createDirectUsageBook({ store: ports.directCalls, clock, log, limits });
   const model = meterModel(ports.model);
   const embed = meterEmbedding(ports.model, embeddingModel);
   const catalog = createAgentCatalog(ports.agents, clock);
@@ -130,6 +146,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       // Without a fact there is a turn that was begun before; one that begins by this waits for its share as any other does.
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
+    runResponse: (key, signal) => runResponse({ ...ports, directUsage }, key, { leaseMs, signal }),
     compact: (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal),
     runHook: (key) =>
       runHook({ hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, limits, queue, tail, log } }, key),
@@ -151,7 +168,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       const lastMs = clock.monotonicMs() + leaseMs;
       while (left() && clock.monotonicMs() < lastMs) await clock.sleep(20);
       background.abort();
-      await Promise.all(loops);
+      await Promise.all([...loops, directUsage.close()]);
       await unsubscribe?.();
     },
     activeTurns: () => holder.active().length,

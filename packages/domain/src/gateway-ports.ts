@@ -28,6 +28,7 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { ResponseStore } from "./responses/response-store.ts";
 import type { WebhookStore } from "./webhook/webhook-store.ts";
 
 /** What the front door's use cases are made of. */
@@ -54,6 +55,7 @@ export interface GatewayPorts {
   memories: MemoryStore;
   organizations: OrganizationStore;
   repeats: RepeatStore;
+  responses: ResponseStore;
   usage: UsageStore;
   sessions: SessionStore;
   tail: LiveTail;

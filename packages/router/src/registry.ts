@@ -59,6 +59,9 @@ const read = { mutating: false, idempotency: "natural", metering: "none", rateLi
 const write = { mutating: true, idempotency: "key", metering: "none", rateLimit: "write" } as const;
 const turn = { ...write, metering: "turn", rateLimit: "turn" } as const;
 const direct = { ...write, kind: null, scope: ["api", "rpc"], metering: "direct", rateLimit: "turn" } as const;
+/** Responses and conversations of items. */
+const readItems = { ...read, kind: null, scope: ["api", "rpc"], tenant: "organization" } as const;
+const writeItems = { ...write, kind: null, scope: ["api", "rpc"], tenant: "organization" } as const;
 const attach = { ...read, rateLimit: "stream", attaches: true } as const;
 const turnStream = { ...turn, attaches: true } as const;
 const operation = {
@@ -301,6 +304,21 @@ export const ROUTES = {
     ...read,
     rest: rest("GET", "/v1/models", "/v1/models/*id"),
   },
+  "responses.create": { ...direct, tenant: "agent", rest: rest("POST", "/v1/responses") },
+  "responses.compact": { ...direct, tenant: "none", rest: rest("POST", "/v1/responses/compact") },
+  "responses.countInput": { ...readItems, rest: rest("POST", "/v1/responses/input_tokens") },
+  "responses.get": { ...readItems, rest: rest("GET", "/v1/responses/:responseId") },
+  "responses.inputItems": { ...readItems, rest: rest("GET", "/v1/responses/:responseId/input_items") },
+  "responses.cancel": { ...writeItems, rest: rest("POST", "/v1/responses/:responseId/cancel") },
+  "responses.delete": { ...writeItems, rest: rest("DELETE", "/v1/responses/:responseId") },
+  "responses.makeConversation": { ...writeItems, rest: rest("POST", "/v1/conversations") },
+  "responses.getConversation": { ...readItems, rest: rest("GET", "/v1/conversations/:itemsId") },
+  "responses.updateConversation": { ...writeItems, rest: rest("POST", "/v1/conversations/:itemsId") },
+  "responses.deleteConversation": { ...writeItems, rest: rest("DELETE", "/v1/conversations/:itemsId") },
+  "responses.addItems": { ...writeItems, rest: rest("POST", "/v1/conversations/:itemsId/items") },
+  "responses.listItems": { ...readItems, rest: rest("GET", "/v1/conversations/:itemsId/items") },
+  "responses.getItem": { ...readItems, rest: rest("GET", "/v1/conversations/:itemsId/items/:itemId") },
+  "responses.deleteItem": { ...writeItems, rest: rest("DELETE", "/v1/conversations/:itemsId/items/:itemId") },
   /** Gives a credential that is good once, for a minute: it changes nothing that lasts. */
   "ticket.create": { kind: null, scope: "authenticated", tenant: "none", ...read, rateLimit: "write", rest: rest("POST", "/api/tickets") },
 

@@ -25,6 +25,8 @@ const isTold =
     return last?.role === "user" && last.content === text;
   };
 
+const ITEM = { id: "msg_kept", type: "message", role: "user", content: "kept" };
+
 /** The cases on one system. No queue of it may move by itself. */
 export async function changingRoutes(system: System): Promise<Cases> {
   const agentId = await system.ours.newAgent({
@@ -36,6 +38,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
   system.model.when(isTold("ask"), { toolCalls: [{ name: "ask_user_questions", arguments: questions }] });
   system.model.when(isTold("pay"), { toolCalls: [{ name: "pay", arguments: {} }] });
   system.model.when(isTold("remember"), () => ({ toolCalls: [{ name: "remember", arguments: { text: `fact ${randomUUID()}` } }] }));
+  system.model.when(isTold("hang"), { hang: true });
   system.model.otherwise({ text: ["done"] });
 
   const trpc = async (kind: "query" | "mutation", path: string, input: unknown): Promise<unknown> => {
@@ -127,6 +130,12 @@ export async function changingRoutes(system: System): Promise<Cases> {
     return { input: wanted, other: { ...wanted, name: "another" } };
   };
 
+  const respond = (input: string) => ({ model: "local/chat", input });
+  const idOf = async (path: string, body: object): Promise<string> => String(at((await system.rest().call(path, { body })).body, "id"));
+  /** One that is made in the background, and never ends where it hangs. */
+  const response = (input: string) => idOf("/v1/responses", { model: "custom/scripted", input, background: input === "hang" });
+  const items = () => idOf("/v1/conversations", { items: [ITEM] });
+
   return {
     async "turn.submit"() {
       const there = { agentId, conversationId: (await conversation()).conversationId };
@@ -212,6 +221,30 @@ export async function changingRoutes(system: System): Promise<Cases> {
     },
     async "webhook.replay"() {
       return { input: { deliveryId: await delivery() }, other: { deliveryId: await delivery() } };
+    },
+    "responses.create": async () => ({ input: respond("Once"), other: respond("Another") }),
+    "responses.compact": async () => ({ input: respond("Once"), other: respond("Another") }),
+    async "responses.cancel"() {
+      return { input: { responseId: await response("hang") }, other: { responseId: await response("hang") } };
+    },
+    async "responses.delete"() {
+      return { input: { responseId: await response("Hello") }, other: { responseId: await response("Hello") } };
+    },
+    "responses.makeConversation": async () => ({ input: { items: [said("Once").messages[0]] }, other: { items: [] } }),
+    async "responses.updateConversation"() {
+      const itemsId = await items();
+      return { input: { itemsId, metadata: { about: "one" } }, other: { itemsId, metadata: { about: "another" } } };
+    },
+    async "responses.deleteConversation"() {
+      return { input: { itemsId: await items() }, other: { itemsId: await items() } };
+    },
+    async "responses.addItems"() {
+      const itemsId = await items();
+      return { input: { itemsId, items: [ITEM] }, other: { itemsId, items: [] } };
+    },
+    async "responses.deleteItem"() {
+      const itemsId = await items();
+      return { input: { itemsId, itemId: ITEM.id }, other: { itemsId, itemId: "msg_other" } };
     },
     "key.create": creation,
     "key.rotate": rotation,

@@ -53,6 +53,8 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ model: input.model, messages: input.messages },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
+  items: input.items,
+  metadata: input.metadata,
   organization_id: input.organizationId,
   answers: [{ question_id: "q", free_text: at(input.answers, 0, "freeText") }],
 });

@@ -81,7 +81,7 @@ export function openaiRoutes(dependencies: OpenaiDependencies): Router {
   return router;
 }
 
-const refuseMethod =
+export const refuseMethod =
   (allowed: string): RequestHandler =>
   (_request, response) => {
     response.setHeader("allow", allowed);
@@ -89,7 +89,7 @@ const refuseMethod =
   };
 
 /** A client that has left is told nothing; an answer that has begun cannot be taken back. */
-const answerErrors =
+export const answerErrors =
   (log: Log): ErrorRequestHandler =>
   (error: unknown, _request, response, _next) => {
     if (response.destroyed) return;

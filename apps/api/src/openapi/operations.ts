@@ -2,13 +2,19 @@ import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { platformOperations } from "./operations/platform.ts";
+import { responsesOperations } from "./operations/responses.ts";
 import { restOperations } from "./operations/rest.ts";
 
 /** The routes of the registry that plain HTTP has. */
 type RestName = { [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] } ? Name : never }[RouteName];
 
 /** Does not compile while a route is missing. */
-const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = { ...restOperations, ...openaiOperations, ...platformOperations };
+const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = {
+  ...restOperations,
+  ...openaiOperations,
+  ...platformOperations,
+  ...responsesOperations,
+};
 
 /** What the document says of a route at one of its paths. */
 export const operationOf = (name: RestName, path: string): Operation =>

@@ -42,6 +42,19 @@ export const PARAMETERS: Record<string, Parameter> = {
     example: "github",
     description: "Whatever the sender's mapping looks for; may have slashes, or be left out.",
   },
+  responseId: {
+    name: "response_id",
+    schema: z.string(),
+    example: "resp_0198a00000007000800000000000000a",
+    description: "The response.",
+  },
+  itemsId: {
+    name: "conversation_id",
+    schema: z.string(),
+    example: "conv_0198a00000007000800000000000000b",
+    description: "The conversation of items.",
+  },
+  itemId: { name: "item_id", schema: z.string(), example: "msg_0198a00000007000800000000000000c", description: "The item." },
   id: { name: "id", schema: keyId, example: "key_000000000000000000000008", description: "The key." },
 };
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { LIMITS, type Limits } from "@parley/contracts";
-import type { Administration, Log } from "@parley/domain";
+import type { Administration, Log, Responses } from "@parley/domain";
 import { createMessageWindow, createRateLimiter } from "@parley/identity";
 import { createAttachments } from "../attachments.ts";
 import { createHttp } from "../http.ts";
@@ -72,7 +72,7 @@ export async function startTestApi(given: TestSettings = {}) {
     tickets: { redeem: async () => null },
     queryTokens: false,
   });
-  const trpc = { gateway, log, attachments, streams, limits, modelsPublic: false, visitorOf };
+  const trpc = { gateway, responses: {} as Responses, log, attachments, streams, limits, modelsPublic: false, visitorOf };
   const metrics = {
     render: async () => ({ contentType: "text/plain", body: "parley_up 1\n" }),
     httpRequest: (request: AnsweredRequest) => void requests.push(request),

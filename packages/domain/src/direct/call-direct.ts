@@ -16,6 +16,8 @@ export interface DirectCall extends Omit<DirectRequest, "model" | "route"> {
   requestId: string;
 }
 
+export type DirectPorts = Pick<GatewayContext, "direct" | "directUsage" | "clock" | "limits">;
+
 /** The answer, and the model that gives it. */
 export type DirectResult = DirectAnswer & { model: string };
 
@@ -23,7 +25,11 @@ export type DirectResult = DirectAnswer & { model: string };
  * Calls the models directly. Resolves when one has begun to answer; what it streams must be read or its signal aborted, as the call is over,
  * and metered, with its last piece. Throws `storage_unavailable` where usage cannot be kept, and what the models throw.
  */
-export async function callDirect(context: GatewayContext, caller: Caller, call: DirectCall): Promise<DirectResult> {
+export async function callDirect(
+  context: DirectPorts,
+  caller: Pick<Caller, "organizationId" | "principalId">,
+  call: DirectCall,
+): Promise<DirectResult> {
   const { route, kind, models, body, requestId, signal } = call;
   const { organizationId, principalId } = caller;
   signal.throwIfAborted();
@@ -57,7 +63,7 @@ export async function callDirect(context: GatewayContext, caller: Caller, call: 
 }
 
 /** The caller's signal, and the bound on the time of a call, as one. */
-function boundCall({ limits }: GatewayContext, signal: AbortSignal) {
+function boundCall({ limits }: DirectPorts, signal: AbortSignal) {
   const abort = new AbortController();
   const leave = (): void => abort.abort(signal.reason);
   signal.addEventListener("abort", leave, { once: true });

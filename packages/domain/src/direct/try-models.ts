@@ -3,6 +3,8 @@ import type { DirectMeter } from "../billing/meter-direct.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { DirectAnswer, DirectRequest, StreamEvent } from "./direct-models.ts";
 
+type TryPorts = Pick<GatewayContext, "direct" | "clock" | "limits">;
+
 const FIRST_DELAY_MS = 100;
 
 /** An answer that has begun: of a stream, its first events are there. */
@@ -14,7 +16,7 @@ export type BegunAnswer = { model: string } & (
 /** Another model may do what this one will not. A request that is wrong in itself stays wrong. */
 const mayFallBack = ({ code }: GatewayError): boolean => ERRORS[code].retry || code === "model_rejected" || code === "model_not_found";
 
-async function begin(context: GatewayContext, request: DirectRequest): Promise<BegunAnswer> {
+async function begin(context: TryPorts, request: DirectRequest): Promise<BegunAnswer> {
   const answer = await context.direct.call(request);
   if (answer.kind !== "events") return { ...answer, model: request.model };
   const rest = answer.events[Symbol.asyncIterator]();
@@ -24,7 +26,7 @@ async function begin(context: GatewayContext, request: DirectRequest): Promise<B
 }
 
 /** How long to wait before the next try; null where the provider asks for more than is waited here. */
-function pauseMs({ limits }: GatewayContext, error: GatewayError, retry: number): number | null {
+function pauseMs({ limits }: TryPorts, error: GatewayError, retry: number): number | null {
   const askedMs = (error.retryAfterSeconds ?? 0) * 1_000;
   if (askedMs > limits.directRetryWaitMs) return null;
   return Math.max(askedMs, Math.min(Math.random() * FIRST_DELAY_MS * 2 ** retry, limits.directRetryWaitMs));
@@ -35,7 +37,7 @@ function pauseMs({ limits }: GatewayContext, error: GatewayError, retry: number)
  * was answered. Throws the first failure after which the same call may succeed later, else the last one.
  */
 export async function tryModels(
-  context: GatewayContext,
+  context: TryPorts,
   request: Omit<DirectRequest, "model"> & { models: readonly string[] },
   meter: DirectMeter,
 ): Promise<BegunAnswer> {

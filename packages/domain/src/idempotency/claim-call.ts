@@ -25,8 +25,10 @@ interface Claim extends Repeater, Once {
   signal: AbortSignal;
 }
 
+type ClaimPorts = Pick<GatewayContext, "repeats" | "clock" | "limits" | "log" | "hashBody">;
+
 /** A call that takes long holds no transaction for its key: it claims the key, renews the claim, and settles it. */
-export async function claimCall(context: GatewayContext, { input, signal, ...claim }: Claim): Promise<ClaimedCall> {
+export async function claimCall(context: ClaimPorts, { input, signal, ...claim }: Claim): Promise<ClaimedCall> {
   const { repeats, clock, limits, log } = context;
   const { organizationId, principalId, route, key } = claim;
   const call: RepeatableCall = { organizationId, principalId, route, idempotencyKey: key, bodyHash: hashInput(context, input) };

@@ -19,6 +19,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
   const sweep: SweepStore = {
     takeRepairs: never,
     takeCompactions: never,
+    takeResponses: never,
     returnRepairs: never,
     findReady: never,
     stillReady: never,

@@ -20,6 +20,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
       return [];
     },
     takeCompactions: async () => [],
+    takeResponses: async () => [],
     returnRepairs: async () => undefined,
     findReady: async () => [],
     stillReady: never,
@@ -36,8 +37,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
   /** Conversations that Redis takes no order for. */
   const failing = new Set<string>();
   const queue = {
-    enqueue: async (name: string, payload: { conversationId: string } | { id: string }) => {
-      const conversationId = "id" in payload ? payload.id : payload.conversationId;
+    enqueue: async (name: string, payload: { conversationId: string } | { id: string } | { responseId: string }) => {
+      const conversationId = "id" in payload ? payload.id : "responseId" in payload ? payload.responseId : payload.conversationId;
       if (failing.has(conversationId)) throw new Error("Redis is away.");
       orders.push(`${name} ${conversationId}`);
     },

@@ -1,3 +1,4 @@
+import type { JobPayload } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import { hookPayload } from "../hook/hook-payload.ts";
 import type { JobQueue, OrderLines } from "../job-queue.ts";
@@ -61,6 +62,8 @@ export async function runSweep({ store, queue, lines, clock, log, workerId, leas
       }
       // What is not delivered is found again: nobody waits for it.
       const tooLong = await store.takeCompactions(REPAIRS_MAX);
+      const unmade = await store.takeResponses(REPAIRS_MAX);
+      await Promise.allSettled(unmade.map((key) => queue.enqueue("response.run", key as JobPayload<"response.run">)));
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
       const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
       await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));

@@ -1,6 +1,7 @@
 import type { Limits } from "@parley/contracts";
 import type { HookDeliveryKey } from "../hook/hook-store.ts";
 import type { MediaKey } from "../media/media-store.ts";
+import type { ResponseKey } from "../responses/response-store.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 
 /** A conversation that has been ready for a while: it waits for its organization's share, or its kick was lost. */
@@ -11,6 +12,14 @@ export interface ReadyConversation extends ConversationKey {
   /** A kick younger than this is not taken for lost. Doubles each time that there was none. */
   graceMs: number;
 }
+
+type ForgottenBy =
+  | "idempotencyKeptHours"
+  | "journalKeptDays"
+  | "directCallsKeptDays"
+  | "webhooksKeptDays"
+  | "responsesKeptDays"
+  | "itemConversationsKeptDays";
 
 /** What the sweep may do, across organizations. */
 export interface SweepStore {
@@ -28,15 +37,14 @@ export interface SweepStore {
   readWeights(): Promise<Map<string, number>>;
   /** Conversations whose compaction is due and was not ordered just now. */
   takeCompactions(rowsMax: number): Promise<ConversationKey[]>;
+  /** Responses that want a worker and have none. Each is found again later and later. */
+  takeResponses(rowsMax: number): Promise<ResponseKey[]>;
   /** Repairs that could not be ordered are found again at the next look. */
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
   prepareMonths(): Promise<void>;
-  /** Removes idempotency keys, journals and direct calls past their time, some `rowsMax` of each. True when there may be more. */
-  forget(
-    limits: Pick<Limits, "idempotencyKeptHours" | "journalKeptDays" | "directCallsKeptDays" | "webhooksKeptDays">,
-    rowsMax: number,
-  ): Promise<boolean>;
+  /** Removes what is past its time, some `rowsMax` of each kind. True when there may be more. */
+  forget(limits: Pick<Limits, ForgottenBy>, rowsMax: number): Promise<boolean>;
   /** Deliveries that wait for longer than an order takes. Each is found again later and later. */
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */

@@ -71,6 +71,7 @@ type Gateway = FrontDoor["gateway"];
 
 export interface World {
   gateway: Gateway;
+  responses: FrontDoor["responses"];
   /** A second front door over the same database and Redis, as another replica would be. */
   otherGateway: Gateway;
   engines: Engine[];
@@ -182,6 +183,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         blobs: behind(blobs),
         memories: behind(database.memories),
         usage: behind(database.usage),
+        direct: createDirectModels({ providers, egress, listed: [] }),
+        directCalls: behind(database.directCalls),
+        repeats: behind(database.repeats),
+        responses: behind(database.responses),
+        vault,
         sweep: behind(sweep.store),
         tail: behind<LiveTail>(tail),
         queue: behind(queue),
@@ -200,7 +206,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       url,
       prefix,
       log,
-      queues: ["turns", "subtasks", "drains", "reaper", "compaction", "webhooks"],
+      queues: ["turns", "subtasks", "drains", "reaper", "compaction", "webhooks", "responses"],
       places: behind(queue),
       concurrency,
       timeoutMs: limits.turnMs + 60_000,
@@ -209,6 +215,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "turn.run": (key) => engine.runTurn(key),
         "subtask.run": (key) => engine.runTurn(key),
         "conversation.drain": (key) => engine.drainQueue(key),
+        "response.run": (key, { signal }) => engine.runResponse(key, signal),
         "turn.reap": (key) => engine.reapTurn(key),
         "conversation.compact": (key, { signal }) => engine.compact(key, signal),
         "hook.run": (key) => engine.runHook(key),
@@ -251,6 +258,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   return {
     gateway: doors[0].gateway,
+    responses: doors[0].responses,
     otherGateway: doors[1].gateway,
     engines: rooms.map((room) => room.engine),
     workers: rooms,

@@ -1,5 +1,14 @@
-import type { Limits } from "@parley/contracts";
-import { type AgentTool, createEngine, type Engine, type EngineMetrics, type JobQueue, type LiveTail, systemClock } from "@parley/domain";
+import { type Limits, NO_USAGE } from "@parley/contracts";
+import {
+  type AgentTool,
+  createEngine,
+  type DirectModels,
+  type Engine,
+  type EngineMetrics,
+  type JobQueue,
+  type LiveTail,
+  systemClock,
+} from "@parley/domain";
 import { createFreezer, quietLog, type World } from "@parley/testkit";
 import { type AskedModel, createAskedModel } from "./asked-model.ts";
 
@@ -45,10 +54,18 @@ const UNMEASURED: EngineMetrics = {
   summaryEnded: () => undefined,
 };
 
+/** It makes no responses. */
+const NO_MODELS: DirectModels = {
+  knows: () => false,
+  list: async () => [],
+  call: () => Promise.reject(new Error("No model is called directly here.")),
+  promptUsage: () => NO_USAGE,
+};
+
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
   const model = createAskedModel();
-  const { turns, agents, compactions, media, memories, usage } = world.database;
+  const { turns, agents, compactions, media, memories, usage, directCalls, repeats, responses } = world.database;
   const ports = {
     turns: behind(turns),
     agents: behind(agents),
@@ -59,6 +76,11 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     blobs: NO_BLOBS,
     memories: behind(memories),
     usage: behind(usage),
+    direct: NO_MODELS,
+    directCalls,
+    repeats,
+    responses,
+    vault: null,
     tail: NO_TAIL,
     queue: behind(queue),
     lines: NO_LINES,

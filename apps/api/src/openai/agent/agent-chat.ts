@@ -14,7 +14,7 @@ import { type ChatHead, chatChunks, wholeChat } from "./chat-chunks.ts";
 import { type TurnEnd, TurnText } from "./turn-text.ts";
 
 /** The agent that a model's name means, and the caller narrowed to it. An agent that the caller may not use is no model. */
-async function callerOn({ gateway }: Door, { caller }: Call, agentId: string): Promise<Caller> {
+export async function callerOn({ gateway }: Door, { caller }: Call, agentId: string): Promise<Caller> {
   try {
     await gateway.getAgent(caller, agentId);
   } catch (error) {

@@ -1,0 +1,55 @@
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { Caller } from "../identity/caller.ts";
+import type { LiveTail } from "../log/live-tail.ts";
+import { builderFor, type CreateFacts, modelsOf, prepareResponse, toKeep } from "./create-response.ts";
+import type { Item, ResponseSnapshot } from "./response.ts";
+import type { ResponseRequest } from "./response-request.ts";
+import type { ResponseKey } from "./response-store.ts";
+
+/** What a worker needs to make a response; kept with its row until it has ended. */
+export interface ResponseJob {
+  request: ResponseRequest;
+  /** Null: those of its conversation, as they are when it is made, and then its own input. */
+  items: Item[] | null;
+  inputs: Item[];
+  conversationId: string | null;
+  models: string[];
+  principalId: string;
+  requestId: string;
+  head: ResponseSnapshot;
+}
+
+/** How many events there are before a worker writes the first of its own: what it was begun with. */
+export const EVENTS_AT_START = 2;
+
+/** Wakes those who follow a response. */
+export const tellFollowers = ({ tail }: { tail: Pick<LiveTail, "publish"> }, { responseId }: Pick<ResponseKey, "responseId">): void =>
+  tail.publish({ conversationId: responseId, events: [] });
+
+/** Accepts a response that a worker makes: when this resolves it is committed. */
+export async function startBackground(
+  context: GatewayContext,
+  caller: Caller,
+  request: ResponseRequest,
+  { requestId }: Pick<CreateFacts, "requestId">,
+): Promise<{ uuid: string; snapshot: ResponseSnapshot }> {
+  const { organizationId, principalId } = caller;
+  const models = modelsOf(context, request);
+  const prepared = await prepareResponse(context, caller, request);
+  const { uuid, inputs, head, before } = prepared;
+  const { conversationId } = before;
+  const job: ResponseJob = {
+    ...{ request, inputs, conversationId, models, principalId, requestId, head },
+    items: conversationId === null ? [...before.items, ...inputs] : null,
+  };
+  const builder = builderFor(context, organizationId, request, head);
+  builder.begin("queued");
+  const events = builder.take().map(({ text }) => text);
+  const kept = toKeep(caller, prepared, { job, events, background: true, snapshot: builder.snapshot });
+  await context.responses.save(kept, { waitingMax: context.limits.backgroundResponsesMax });
+  // The row is the truth: an order that is lost is given again by the sweep.
+  context.queue
+    .enqueue("response.run", { organizationId, responseId: uuid } as Parameters<typeof context.queue.enqueue<"response.run">>[1])
+    .catch((error: unknown) => context.log.warn({ err: error }, "order not delivered; the sweep will give it again"));
+  return { uuid, snapshot: builder.snapshot };
+}
