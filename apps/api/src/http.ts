@@ -83,7 +83,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
-  app.use(identityRoutes({ gateway, visitorOf, tickets, sessionByHash, limits }));
+  app.use(identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash, limits }));
   app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));
   return app;

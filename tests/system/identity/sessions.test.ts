@@ -48,6 +48,7 @@ test("behind a proxy with TLS the cookie is bound to the host and to TLS, and a 
   expect(browser.setCookie).toMatch(/^__Host-parley_session=ags_[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=604800; Secure$/);
   expect((await browser.call("/v1/tasks", { headers: tls })).status).toBe(200);
   expect((await browser.call("/v1/tasks")).status).toBe(401);
+  expect((await system.rest(0, null).call("/api/session")).body).toEqual({ error: "Unauthorized" });
   const plain = await logIn();
   expect((await plain.call("/v1/tasks", { headers: tls })).status).toBe(401);
 });

@@ -1,15 +1,17 @@
 import { createSessionInput, GatewayError, type Limits, type Session, sessionId } from "@parley/contracts";
-import type { Caller, Gateway } from "@parley/domain";
+import type { Caller, Gateway, Log } from "@parley/domain";
 import { csrfTokenOf, hashSession, TICKET_SECONDS, type Tickets } from "@parley/identity";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
+import { answerPlainErrors } from "../plain-error.ts";
 import { jsonBodyReader } from "../rest/json-body.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
 import { setSessionCookie } from "./session-cookie.ts";
 
 interface IdentityDependencies {
+  log: Log;
   gateway: Pick<Gateway, "createSession" | "listSessions" | "revokeSession">;
   visitorOf: VisitorOf;
   tickets: Pick<Tickets, "create">;
@@ -35,7 +37,7 @@ const rightsOf = ({ organizationId, principalId, scopes, agentIds }: Caller) => 
 });
 
 /** What callers may do with their own credential: take a ticket for it, or begin a browser's session with it. */
-export function identityRoutes({ gateway, visitorOf, tickets, sessionByHash, limits }: IdentityDependencies): Router {
+export function identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash, limits }: IdentityDependencies): Router {
   const readJsonBody = jsonBodyReader(limits);
 
   async function admitted(name: RouteName, request: Request, response: Response): Promise<{ caller: Caller; visitor: FrontVisitor }> {
@@ -88,5 +90,6 @@ export function identityRoutes({ gateway, visitorOf, tickets, sessionByHash, lim
     .post("/api/session", logIn)
     .get("/api/session", showCurrent)
     .get("/api/sessions", list)
-    .delete("/api/sessions/:sessionId", end);
+    .delete("/api/sessions/:sessionId", end)
+    .use(answerPlainErrors(log));
 }
