@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.close()));
   await Promise.all((strict ?? []).map((replica) => replica.close()));
-  await system.close();
+  await system?.close();
 });
 
 async function connect(

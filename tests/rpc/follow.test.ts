@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const client of clients) client.cut();
-  await system.close();
+  await system?.close();
 });
 
 async function connect(api = 0, apiKey = system.ours.apiKey): Promise<RpcClient> {

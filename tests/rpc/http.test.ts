@@ -1,6 +1,7 @@
-import { RPC_METHOD_NAMES, rpcRow } from "@parley/router";
+import { rpcRow } from "@parley/router";
 import { at, type RestAnswer, type RestRequest, type System, startReplica, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SERVED } from "./support/served.ts";
 
 const BODY_BYTES = 4_096;
 
@@ -11,7 +12,7 @@ beforeAll(async () => {
   agentId = await system.ours.newAgent();
   system.model.otherwise({ text: ["Hello ", "there"] });
 });
-afterAll(() => system.close());
+afterAll(() => system?.close());
 
 const post = (body: unknown, request: RestRequest = {}, apiKey: string | null = system.ours.apiKey): Promise<RestAnswer> =>
   system.rest(0, apiKey).call("/rpc", { method: "POST", body, ...request });
@@ -52,11 +53,11 @@ describe("over HTTP", () => {
   });
 
   test("what needs a socket is not there, and not listed", async () => {
-    const socketOnly = RPC_METHOD_NAMES.filter((name) => rpcRow(name).socketOnly);
+    const socketOnly = SERVED.filter((name) => rpcRow(name).socketOnly);
     expect(socketOnly).toContain("agent.stream");
     for (const name of socketOnly) expect([name, at((await post(call(name))).body, "error", "code")]).toEqual([name, -32601]);
     const listed = at((await post(call("system.methods"))).body, "result", "methods");
-    expect(listed).toEqual(RPC_METHOD_NAMES.filter((name) => !socketOnly.includes(name)));
+    expect(listed).toEqual(SERVED.filter((name) => !socketOnly.includes(name)));
   });
 
   test.each<[string, unknown, RestRequest, number, object]>([

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { RPC_METHOD_NAMES } from "@parley/router";
 import { at, type System } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Clerk, isTold, startClerk } from "./support/clerk.ts";
 import { openRpc, type RpcClient } from "./support/rpc-client.ts";
+import { SERVED } from "./support/served.ts";
 
 type Params = Record<string, unknown>;
 
@@ -327,6 +327,6 @@ test("tokens are made, shown once, and never wider than their maker", async () =
 });
 
 test("system.methods lists exactly what is served", async () => {
-  expect((await client.result("system.methods")).methods).toEqual(RPC_METHOD_NAMES);
+  expect((await client.result("system.methods")).methods).toEqual(SERVED);
   expect(await client.result("system.health")).toMatchObject({ status: "ok", parts: { postgres: true, redis: true } });
 });

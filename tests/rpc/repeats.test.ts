@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { RPC_METHOD_NAMES, type RpcMethodName, rpcRow } from "@parley/router";
+import { type RpcMethodName, rpcRow } from "@parley/router";
 import { at, type System } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Clerk, startClerk } from "./support/clerk.ts";
 import type { RpcClient } from "./support/rpc-client.ts";
+import { SERVED } from "./support/served.ts";
 
 type Params = Record<string, unknown>;
 
@@ -70,7 +71,7 @@ describe("a call that changes something, made again under its key", () => {
     "subagent.kill": async () => differing({ target: await running() }, { target: await idle() }),
     "subagent.steer": async () => differing({ target: await running(), message: "Once" }, { message: "Another" }),
   };
-  const changing = RPC_METHOD_NAMES.filter((name) => rpcRow(name).mutating);
+  const changing = SERVED.filter((name) => rpcRow(name).mutating);
   const MADE = ["agents", "agent_versions", "api_keys", "conversations", "idempotency_keys", "memories", "messages"];
 
   async function made(): Promise<Params> {

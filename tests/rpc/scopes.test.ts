@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { SCOPES, type Scope } from "@parley/contracts";
-import { RPC_METHOD_NAMES, type RpcMethodName, rpcRow } from "@parley/router";
+import { type RpcMethodName, rpcRow } from "@parley/router";
 import { at, type System, startSystem, type Tenant } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRpc, type RpcClient } from "./support/rpc-client.ts";
+import { SERVED } from "./support/served.ts";
 
 /** What needs a thing to be named, and what names nothing of anybody's. */
 const NAMING: Partial<Record<RpcMethodName, (ids: Ids) => Record<string, unknown>>> = {
@@ -106,7 +107,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.close()));
-  await system.close();
+  await system?.close();
 });
 
 const scopesOf = (name: RpcMethodName): readonly string[] => [rpcRow(name).scope].flat();
@@ -114,13 +115,13 @@ const all: readonly Scope[] = SCOPES;
 
 test("every method names something, counts something or looks at the caller alone", () => {
   const tried = [...Object.keys(NAMING), ...Object.keys(COUNTING), ...OWN];
-  expect(tried.sort()).toEqual([...RPC_METHOD_NAMES].sort());
+  expect(tried.sort()).toEqual([...SERVED].sort());
 });
 
 describe("without its scope", () => {
   test("no method is reached, whatever its parameters, and what it needs is named", async () => {
     const rows = await system.rowCounts();
-    const scoped = RPC_METHOD_NAMES.filter((name) => !scopesOf(name).includes("authenticated"));
+    const scoped = SERVED.filter((name) => !scopesOf(name).includes("authenticated"));
     const sets = [...new Set(scoped.map((name) => scopesOf(name).join(" ")))];
     const lacking = new Map<string, RpcClient>();
     for (const set of sets)
@@ -148,7 +149,7 @@ describe("without its scope", () => {
     const keyed = new Map<string, RpcClient>();
     for (const scope of ["rpc", "admin", "approvals", "*"] as const)
       keyed.set(scope, await connect(await system.ours.newKey({ scopes: [scope] })));
-    for (const name of RPC_METHOD_NAMES) {
+    for (const name of SERVED) {
       const enough = scopesOf(name).filter((scope) => scope !== "authenticated");
       for (const scope of [...enough, "*"]) {
         const { error } = (await keyed.get(scope)?.call(name, { session_key: 1, agentId: 1, id: 1, limit: "no" })) ?? {};

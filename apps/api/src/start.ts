@@ -39,7 +39,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     throw error;
   });
   const closing = new AbortController();
-  const rpc = { gateway, administration, log, limits, window };
+  const rpc = { gateway, administration, log, limits, window, keeper, adminSecret: config.ADMIN_SECRET ?? null };
   const doors = {
     rpc,
     gateway,

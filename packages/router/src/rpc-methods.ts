@@ -5,6 +5,8 @@ export type RpcRow = Pick<RouteRow, "scope" | "tenant" | "metering" | "rateLimit
   Repeating & {
     /** It answers with notifications, which only a socket can bring. */
     socketOnly?: true;
+    /** It is about the configuration file, which an installation may do without. */
+    configFile?: true;
   };
 
 const read = { mutating: false, idempotency: "natural", metering: "none", rateLimit: "read" } as const;
@@ -16,6 +18,9 @@ const attach = { ...read, rateLimit: "stream", attaches: true, socketOnly: true 
 const rpc = { scope: ["rpc", "admin"] } as const;
 const admin = { scope: "admin" } as const;
 const approver = { scope: ["approvals", "admin"] } as const;
+
+/** The installation's own affairs: with the operator's secret beside the credential, whatever scopes that has. */
+const operator = { scope: "admin_secret", tenant: "none", rateLimit: "admin", configFile: true } as const;
 
 const reading = { ...read, tenant: "organization" } as const;
 const writing = { ...write, tenant: "organization" } as const;
@@ -63,6 +68,14 @@ export const RPC_METHODS = {
 
   "admin.approval.pending": { ...approver, ...reading },
   "admin.approval.resolve": { ...approver, ...turn, ...ofConversation },
+
+  "config.get": { ...read, ...operator },
+  "config.read": { ...read, ...operator },
+  "config.schema": { ...read, ...operator },
+  "config.history": { ...read, ...operator },
+  "config.diff": { ...read, ...operator },
+  "config.patch": { ...write, ...operator },
+  "config.rollback": { ...write, ...operator },
 
   "tokens.list": { ...admin, ...reading, rateLimit: "admin" },
   "tokens.create": { ...admin, ...writing, rateLimit: "admin" },

@@ -44,8 +44,8 @@ export interface RpcClient {
 const HEAR_MS = 20_000;
 const LOOK_MS = 5;
 
-export async function openRpc(url: string, apiKey: string | null, query = ""): Promise<RpcClient> {
-  const headers = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+export async function openRpc(url: string, apiKey: string | null, query = "", more: Record<string, string> = {}): Promise<RpcClient> {
+  const headers = { ...(apiKey !== null && { authorization: `Bearer ${apiKey}` }), ...more };
   const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws${query}`, { headers });
   const waiting = new Map<number, (frame: RpcFrame) => void>();
   const untaken: (RpcFrame | RpcFrame[])[] = [];

@@ -24,12 +24,13 @@ async function act(door: RpcDoor, peer: Peer, asked: { id: RpcId; method: string
   const { id, method, params } = asked;
   if (!isMethod(method)) return { refused: { code: CODES.noMethod, message: "Method not found" } };
   const row = rpcRow(method);
+  if (row.configFile && door.keeper === null) return { refused: { code: CODES.noMethod, message: "Method not found" } };
   if (row.socketOnly && peer.notifier === null) {
     return { refused: { code: CODES.noMethod, message: "Method not found", data: { text: "It answers with notifications: use /ws." } } };
   }
   try {
     const caller = await admit(peer.visitor, row);
-    if (!hasScope(caller, row)) return { refused: lacksScope(row, caller.principalId) };
+    if (row.scope === "admin_secret" ? !peer.isOperator : !hasScope(caller, row)) return { refused: lacksScope(row, caller.principalId) };
     const named = readParams(params);
     const once = row.mutating ? readOnce(method, peer, named) : undefined;
     return { result: await METHODS[method].run({ ...door, method, id, caller, once, peer }, named) };

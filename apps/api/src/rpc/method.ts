@@ -2,6 +2,7 @@ import { GatewayError, type Limits } from "@parley/contracts";
 import type { Administration, Caller, Gateway, Log, Once } from "@parley/domain";
 import type { MessageWindow } from "@parley/identity";
 import { type OpenStream, type RPC_METHODS, type RpcMethodName, toGatewayError, type Visitor } from "@parley/router";
+import type { ConfigKeeper } from "@parley/settings";
 import { z } from "zod";
 import type { RpcId } from "./messages.ts";
 import type { Notifier } from "./notifier.ts";
@@ -13,6 +14,10 @@ export interface RpcDoor {
   log: Log;
   limits: Limits;
   window: MessageWindow;
+  /** The configuration file's; null where there is none. */
+  keeper: ConfigKeeper | null;
+  /** Null: nobody is the operator here. */
+  adminSecret: string | null;
 }
 
 /** Who is at the other end, as long as the connection is there. */
@@ -21,6 +26,8 @@ export interface Peer {
   visitor: Visitor;
   /** As the connection was opened. */
   caller: Caller;
+  /** It was opened with the operator's secret, too. */
+  isOperator: boolean;
   /** Aborts when the other end is gone, or this one goes. */
   leaving: AbortSignal;
   openStream: OpenStream;

@@ -3,6 +3,7 @@ import type { Method } from "./method.ts";
 import { agent } from "./methods/agent.ts";
 import { agents } from "./methods/agents.ts";
 import { approvals } from "./methods/approvals.ts";
+import { config } from "./methods/config.ts";
 import { conversation } from "./methods/conversation.ts";
 import { memory } from "./methods/memory.ts";
 import { models } from "./methods/models.ts";
@@ -17,6 +18,7 @@ export const METHODS: Record<RpcMethodName, Method> = {
   ...agent,
   ...agents,
   ...approvals,
+  ...config,
   ...conversation,
   ...memory,
   ...models,

@@ -6,6 +6,7 @@ import { onGone } from "../rest/on-gone.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { answerMessage, tooOften } from "./answer-message.ts";
 import { failureOf } from "./failure.ts";
+import { isOperator } from "./is-operator.ts";
 import { CODES, failed, type RpcFailure } from "./messages.ts";
 import type { Peer, RpcDoor } from "./method.ts";
 import { bodyReader } from "./read-body.ts";
@@ -37,7 +38,14 @@ export function rpcRoutes(dependencies: RpcHttpDependencies): Router {
     onGone(response, () => leaving.abort(CLIENT_LEFT));
     const idempotencyHeader = request.headers["idempotency-key"];
     const peer: Peer = {
-      ...{ visitor, caller, openStream, leaving: leaving.signal, notifier: null },
+      ...{
+        visitor,
+        caller,
+        isOperator: await isOperator(dependencies, request, visitor),
+        openStream,
+        leaving: leaving.signal,
+        notifier: null,
+      },
       idempotencyHeader: typeof idempotencyHeader === "string" ? idempotencyHeader : null,
       // Nothing that goes on behind an answer can be called here.
       afterAnswer: () => {},

@@ -6,6 +6,7 @@ import type { Attachments } from "../attachments.ts";
 import { atMost } from "../open-streams.ts";
 import type { SocketDoor } from "../upgrades.ts";
 import type { VisitorOf } from "../visitors.ts";
+import { isOperator } from "./is-operator.ts";
 import { notification } from "./messages.ts";
 import type { RpcDoor } from "./method.ts";
 import { CLOSE, RpcSocket } from "./rpc-socket.ts";
@@ -64,7 +65,7 @@ export function createRpcSocketDoor(dependencies: RpcSocketDependencies): Socket
       const caller = await visitor.authenticate({ mutating: false, attaches: true });
       await visitor.count("stream", caller);
       if (caller.scopes.has(MCP_SCOPE)) return socket.close(CLOSE.forbidden, "Forbidden");
-      attach(socket, { visitor, caller });
+      attach(socket, { visitor, caller, isOperator: await isOperator(dependencies, request, visitor) });
     } catch (error) {
       if (isGatewayError(error, "unauthenticated")) return socket.close(CLOSE.unauthorized, "Unauthorized");
       log.warn({ err: error }, "who opens a socket could not be found out");

@@ -21,6 +21,7 @@ interface Opening {
   socket: WebSocket;
   visitor: Visitor;
   caller: Caller;
+  isOperator: boolean;
   openStream: OpenStream;
 }
 
@@ -34,10 +35,10 @@ export class RpcSocket implements Attachment, Notifier {
   readonly #peer: Omit<Peer, "afterAnswer">;
   #stalledSinceMs: number | null = null;
 
-  constructor(door: RpcDoor, { socket, visitor, caller, openStream }: Opening) {
+  constructor(door: RpcDoor, { socket, visitor, caller, isOperator, openStream }: Opening) {
     this.#door = door;
     this.#socket = socket;
-    this.#peer = { visitor, caller, leaving: this.#gone.signal, openStream, notifier: this, idempotencyHeader: null };
+    this.#peer = { visitor, caller, isOperator, leaving: this.#gone.signal, openStream, notifier: this, idempotencyHeader: null };
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
     socket.once("close", () => this.#leave());
   }

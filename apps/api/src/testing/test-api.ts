@@ -81,7 +81,7 @@ export async function startTestApi(given: TestSettings = {}) {
     ...{ client: null, prefix: "test" },
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
-  const rpc = { gateway, administration, log, limits, window };
+  const rpc = { gateway, administration, log, limits, window, keeper: null, adminSecret: null };
   const app = createHttp({
     ...trpc,
     rpc,

@@ -24,6 +24,8 @@ function checkAgent(caller: Caller, agentId: string | undefined): void {
 export function administer(context: GatewayContext): Administration {
   const { administration: store, limits } = context;
   return {
+    changeOnce: (caller, once, { input, run }) => runOnce(context, caller, once, { input, run }),
+
     async listSessions(caller, filter) {
       checkAgent(caller, filter.agentId);
       return store.listSessions(onlookerOf(caller), filter);

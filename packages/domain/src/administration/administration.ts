@@ -37,8 +37,17 @@ export interface MemoryFilter extends Part {
   agentId?: string | undefined;
 }
 
+export interface Change<Answer> {
+  /** What the call is known again by. */
+  input: unknown;
+  run(): Promise<Answer>;
+}
+
 /** What is seen and done across an organization's conversations. What the caller may not see is `not_found`, or not in the list. */
 export interface Administration {
+  /** Changes what no store of ours keeps, once where the caller sent a key. */
+  changeOnce<Answer extends object>(caller: Caller, once: Once | undefined, change: Change<Answer>): Promise<Answer>;
+
   /** Newest first. */
   listSessions(caller: Caller, filter: SessionFilter): Promise<Listed<SessionSummary>>;
   getSession(caller: Caller, conversationId: string): Promise<SessionSummary>;

@@ -1,13 +1,14 @@
-import { RPC_METHOD_NAMES, rpcRow } from "@parley/router";
+import { RPC_METHOD_NAMES, type RpcRow, rpcRow } from "@parley/router";
 import { type MethodsOf, method } from "../method.ts";
 
 export const system = {
   "system.ping": method({}, () => ({ pong: true, ts: Date.now() })),
 
   /** What this connection can call. */
-  "system.methods": method({}, ({ peer }) => ({
-    methods: RPC_METHOD_NAMES.filter((name) => peer.notifier !== null || !rpcRow(name).socketOnly),
-  })),
+  "system.methods": method({}, ({ peer, keeper }) => {
+    const isServed = ({ socketOnly, configFile }: RpcRow) => !(socketOnly && peer.notifier === null) && !(configFile && keeper === null);
+    return { methods: RPC_METHOD_NAMES.filter((name) => isServed(rpcRow(name))) };
+  }),
 
   "system.health": method({}, async ({ gateway }) => {
     const parts = await gateway.checkReady();
