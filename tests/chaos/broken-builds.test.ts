@@ -5,15 +5,17 @@ import type { Plan } from "./plan/make-plan.ts";
 import type { FaultPlan } from "./plan/points.ts";
 import { runTrials } from "./run-trials.ts";
 
+const markerOf = (seed: number): string => `t${seed}.`;
+
 /** One conversation with one message, and one fault. */
 const planOf = (seed: number, words: string, fault: Omit<FaultPlan, "holdMs"> & { holdMs?: number }): Plan => {
-  const marker = `t${seed}.`;
+  const marker = markerOf(seed);
   const act = { ...message({ text: `${marker}0.0 ${words}`, mode: "auto", key: marker }), pauseMs: 0 };
   return { seed, marker, conversations: [{ agent: "router", acts: [act] }], faults: [{ holdMs: 0, ...fault }] };
 };
 
 /** Its worker sleeps with the answer in its hands until another one is in the middle of giving it. */
-const fence = planOf(1, "say:200:12", { kind: "freeze", point: "settle", phase: "before", nth: 1, holdMs: 3_200 });
+const fence = planOf(1, "say:250:12", { kind: "freeze", point: "settle", phase: "before", nth: 1, untilAskedFor: markerOf(1) });
 /** Its worker dies in the second step: the first one is written down. */
 const journal = planOf(2, "call:helper; say:40:10", { kind: "kill", point: "model", phase: "during", nth: 3 });
 /** Its first order is lost. */

@@ -46,13 +46,24 @@ async function run(arena: Arena): Promise<boolean> {
 }
 
 print([`seeds       ${firstSeed} to ${firstSeed + trials - 1}`]);
-await using opened = new AsyncDisposableStack();
 // Told to end, it ends what it has started first: a process that is frozen would stay so for ever.
+const told = Promise.withResolvers<number>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void opened.disposeAsync().then(() => process.exit(130)));
+  process.once(signal, () => {
+    print([`ends early  ${signal}`]);
+    told.resolve(130);
+  });
 }
-const servers = await startTestServers();
-opened.defer(() => servers.stop());
-const arena = await startArena({ server: servers, slots: Math.min(SLOTS, trials) });
-opened.defer(() => arena.close());
-process.exitCode = (await run(arena)) ? 0 : 1;
+const opened = new AsyncDisposableStack();
+let exitCode: number;
+try {
+  const servers = await startTestServers();
+  opened.defer(() => servers.stop());
+  const arena = await startArena({ server: servers, slots: Math.min(SLOTS, trials) });
+  opened.defer(() => arena.close());
+  // What the trials under way still ask of an arena that is gone is refused, and nobody's concern any more.
+  exitCode = await Promise.race([told.promise, run(arena).then((isHealthy) => (isHealthy ? 0 : 1))]);
+} finally {
+  await opened.disposeAsync();
+}
+process.exit(exitCode);

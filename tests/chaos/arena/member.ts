@@ -25,8 +25,8 @@ export interface Member {
   reset(link: Link): void;
   /** The process is about to end because it was told to. Resolves when the next one serves. */
   ends(): Promise<void>;
-  /** The process is about to stop itself; wakes it after this time. Resolves with when it slept. */
-  sleeps(holdMs: number): Promise<Span>;
+  /** The process is about to stop itself; wakes it when `wake` resolves. Resolves with when it slept. */
+  sleeps(wake: Promise<unknown>): Promise<Span>;
   close(): Promise<void>;
 }
 
@@ -87,11 +87,11 @@ export async function startMember({ app, entry, targets, environment, onCrash }:
       isOrdered = true;
       return served.promise;
     },
-    async sleeps(holdMs) {
+    async sleeps(wake) {
       const { process } = replica;
       isFrozen = true;
       const fromMs = Date.now();
-      await sleep(holdMs);
+      await wake;
       process.signal("SIGCONT");
       isFrozen = false;
       return { fromMs, toMs: Date.now() };

@@ -63,6 +63,18 @@ async function storm(member: Member, forMs: number): Promise<void> {
   }
 }
 
+const LOOK_MS = 20;
+/** A trial in which nobody ever takes over shows it elsewhere. */
+const OVERTAKEN_MS_MAX = 30_000;
+
+/** Resolves when the model is asked once more for a text that has `words` in it. */
+async function askedAgain({ journal }: ModelServer, words: string): Promise<void> {
+  const asked = (): number => journal.filter(({ body }) => JSON.stringify(body.messages)?.includes(words)).length;
+  const before = asked();
+  const untilMs = performance.now() + OVERTAKEN_MS_MAX;
+  while (asked() === before && performance.now() < untilMs) await sleep(LOOK_MS);
+}
+
 const ENTRIES = join(import.meta.dirname, "..", "processes");
 
 /** Starts everything and waits until it serves; where something fails, what was started before is ended. */
@@ -103,11 +115,14 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     });
     opened.defer(() => control.close());
 
-    async function enact({ kind, holdMs }: FaultPlan, pid: number): Promise<{ over: Promise<void> }> {
+    async function enact({ kind, holdMs, untilAskedFor }: FaultPlan, pid: number): Promise<{ over: Promise<void> }> {
       const member = members.find((one) => one.pid === pid);
       if (member === undefined) throw new Error(`No process has the id ${pid}.`);
       if (kind === "kill" || kind === "terminate") return { over: member.ends() };
-      if (kind === "freeze") return { over: member.sleeps(holdMs).then((span) => void frozen.push(span)) };
+      if (kind === "freeze") {
+        const wake = Promise.all([sleep(holdMs), untilAskedFor !== undefined && askedAgain(model, untilAskedFor)]);
+        return { over: member.sleeps(wake).then((span) => void frozen.push(span)) };
+      }
       if (kind === "storm") return { over: storm(member, holdMs) };
       if (kind === "flush-redis") await flushRedis(redis.port);
       if (kind === "reset-tools") toolLine.reset();

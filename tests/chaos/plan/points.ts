@@ -57,4 +57,6 @@ export interface FaultPlan {
   nth: number;
   /** How long a frozen process sleeps, or a storm lasts. */
   holdMs: number;
+  /** A frozen process sleeps besides until the model is asked once more for a text that has this in it: until it is overtaken. */
+  untilAskedFor?: string;
 }
