@@ -2,6 +2,7 @@ import { z } from "zod";
 import { agentId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
 import { memoryConfig } from "./memory-config.ts";
+import { queriedRowNumber } from "./row-number.ts";
 
 /** `sync`: the turn waits for the child. `async`: the id at once, the result later. `auto`: the model chooses. */
 export const dispatchMode = z.enum(["sync", "async", "auto"]);
@@ -81,7 +82,7 @@ export const updateAgentInput = z.object({
 });
 
 /** `latest` is the newest deployed version, `draft` what was saved but not deployed yet. */
-export const agentVersion = z.union([z.literal("draft"), z.coerce.number().int().positive()]);
+export const agentVersion = z.union([z.literal("draft"), queriedRowNumber]);
 export type AgentVersion = z.infer<typeof agentVersion>;
 
 export interface Agent {

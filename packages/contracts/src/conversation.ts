@@ -8,6 +8,7 @@ import { endUser, messageInput, turnOptions } from "./execution.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
 import type { question } from "./question.ts";
+import { queriedRowNumber, rowNumber } from "./row-number.ts";
 
 export const pageInput = z.object({
   page: z.coerce.number().int().positive().max(100_000).default(1),
@@ -79,7 +80,7 @@ export interface StopResult {
 export const editInput = z.object({
   messageId,
   /** The version that the caller has seen; another one is refused. */
-  expectedVersion: z.coerce.number().int().positive().optional(),
+  expectedVersion: queriedRowNumber.optional(),
 });
 
 export const cancelInput = z.object({ conversationId, messageId });
@@ -88,7 +89,7 @@ export const cancelInput = z.object({ conversationId, messageId });
 export const changeMessageInput = cancelInput.extend({
   text: messageInput.shape.text.unwrap().optional(),
   files: messageInput.shape.files.unwrap().optional(),
-  position: z.int().positive().optional(),
+  position: rowNumber.optional(),
 });
 export type ChangeMessage = z.infer<typeof changeMessageInput>;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRowIndex } from "./row-number.ts";
 
 /**
  * A place in a conversation's log: `<epoch>-<n>`. The epoch grows with every claim, `n` counts up from 1 without
@@ -13,7 +14,10 @@ export interface CursorParts {
 
 const SHAPE = /^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,9})$/;
 
-export const cursor = z.string().regex(SHAPE, "Not a cursor.") as unknown as z.ZodType<Cursor, string>;
+export const cursor = z
+  .string()
+  .regex(SHAPE, "Not a cursor.")
+  .refine((text) => isRowIndex(parseCursor(text as Cursor).n), "Not a cursor.") as unknown as z.ZodType<Cursor, string>;
 
 /** Before the first event of any conversation. */
 export const START = "0-0" as Cursor;

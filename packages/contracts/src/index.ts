@@ -18,6 +18,7 @@ export * from "./media.ts";
 export * from "./memory.ts";
 export * from "./memory-config.ts";
 export * from "./question.ts";
+export * from "./row-number.ts";
 export * from "./session.ts";
 export * from "./tool-arguments.ts";
 export * from "./webhook.ts";

@@ -1,11 +1,10 @@
-import { branchesInput, cancelInput, changeMessageInput, conversationInput, cursor, stopInput } from "@parley/contracts";
-import { z } from "zod";
+import { branchesInput, cancelInput, changeMessageInput, conversationInput, cursor, rowIndex, stopInput } from "@parley/contracts";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 import { streamDrain } from "./stream-drain.ts";
 
 /** The current branch where none is named; the newest part of it without `before`. */
-const getInput = conversationInput.extend({ branch: z.int().min(0).optional(), before: cursor.optional() });
+const getInput = conversationInput.extend({ branch: rowIndex.optional(), before: cursor.optional() });
 const drainStreamInput = conversationInput.extend({ lastEventId: cursor.nullish() });
 
 export const conversation = {

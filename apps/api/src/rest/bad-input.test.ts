@@ -73,6 +73,23 @@ test("an unknown version or sub_tasks mode, or an endless idempotency key, is a 
   expect(await post("", { "idempotency-key": "k".repeat(256) })).toMatchObject(invalid(["header", "idempotency-key"], "string_too_long"));
 });
 
+test("a number that no row can have is refused, not looked for", async () => {
+  const door = await startDoor();
+  const thread = `${door.base}/conversations/${newId()}`;
+  const body = { input: { text: "a" } };
+  for (const number of [2 ** 31, 999_999_999_999, Number.MAX_SAFE_INTEGER]) {
+    expect(await door.call("POST", `${door.base}/invoke?version=${number}`, body)).toMatchObject({ status: 422 });
+    expect(await door.call("POST", `${thread}/edit/${newId()}`, { ...body, expected_version: number })).toMatchObject({ status: 422 });
+    expect(await door.call("PATCH", `${thread}/queue/${newId()}`, { position: number })).toMatchObject({ status: 422 });
+    expect(await door.call("GET", `${thread}?branch=${number}`)).toMatchObject({ status: 422 });
+  }
+  for (const query of ["?before=1-2147483648", "?before=1-9999999999"]) {
+    expect(await door.call("GET", thread + query)).toMatchObject({ status: 400 });
+    expect(await door.call("GET", `${thread}/events${query.replace("before", "after")}`)).toMatchObject({ status: 400 });
+  }
+  expect(door.fake.calls).toEqual([]);
+});
+
 test.each([
   ["is not JSON", "{", {}, 400],
   ["is not UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), {}, 400],

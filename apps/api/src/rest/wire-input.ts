@@ -12,6 +12,7 @@ import {
   messageInput,
   messageMode,
   outputFormat,
+  queriedRowIndex,
   questionAnswer,
   reasoningEffort,
   turnId,
@@ -154,7 +155,7 @@ export const changeBody = z
   );
 
 /** Branches count from 0. */
-export const branchQuery = z.object({ branch: z.coerce.number().int().min(0).optional() });
+export const branchQuery = z.object({ branch: queriedRowIndex.optional() });
 
 export const deleteQuery = z.object({ memories: deleteExecutionInput.shape.memories });
 

@@ -127,7 +127,7 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
   return { text: response.text, calls, model: response.model, finishReason: response.finishReason, usage: used ?? run.usage.of("") };
 }
 
-/** A child never pauses the turn it runs in: only the root may ask. */
+/** Questions are the root's alone; a child pauses the turn that it runs in for nothing but approvals. */
 const mayAsk = (execution: RunningExecution): boolean => execution.depth === 0 && execution.agent.config.mayAsk;
 
 function childrenRefused(run: TurnRun, execution: RunningExecution, callIndex: number): string | null {
