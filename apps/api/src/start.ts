@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { createHttp } from "./http.ts";
 import { keepOwnConfig } from "./keep-own-config.ts";
 import { createOpenStreams } from "./open-streams.ts";
+import { createResponsesSocketDoor } from "./openai/responses/responses-socket-door.ts";
 import { createRpcSocketDoor } from "./rpc/rpc-socket-door.ts";
 import { listen } from "./server.ts";
 import { createUpgrades } from "./upgrades.ts";
@@ -64,6 +65,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   const sockets = createUpgrades(
     [
       createWebSocketDoor({ ...doors, openStream }),
+      createResponsesSocketDoor({ ...doors, openStream }),
       createRpcSocketDoor({ ...doors, ...rpc, openStream: streams.through("rpc"), heartbeatMs: config.RPC_HEARTBEAT_MS }),
     ],
     origins,
