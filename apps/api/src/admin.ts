@@ -6,6 +6,7 @@ import {
   type KeyId,
   keyId,
   type Limits,
+  mcpAccess,
   organizationId,
   pageInput,
   rotateKeyInput,
@@ -36,6 +37,10 @@ export const keyBody = z.object({
   scopes: z.array(scope).default([]),
   agent_ids: z.array(agentId).min(1).max(200).nullish(),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
+  /** What a key with the scope `mcp-client` may do. */
+  mcp: z
+    .object({ tools: mcpAccess.shape.tools, sessions: mcpAccess.shape.sessions, tool_calls_max: mcpAccess.shape.toolCallsMax })
+    .nullish(),
 });
 export const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
 export const ofOrganization = z.object({ organization_id: organizationId });
@@ -51,6 +56,7 @@ const keyOnWire = (key: ApiKey) => ({
   expires_at: key.expiresAt,
   revoked_at: key.revokedAt,
   created_at: key.createdAt,
+  mcp: key.mcp && { tools: key.mcp.tools, sessions: key.mcp.sessions, tool_calls_max: key.mcp.toolCallsMax },
 });
 
 /** What cannot be the id of a key is no key. */
@@ -88,6 +94,7 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
         scopes: body.scopes,
         ...(body.agent_ids && { agentIds: body.agent_ids }),
         ...(body.expires_at && { expiresAt: new Date(body.expires_at) }),
+        ...(body.mcp && { mcp: { tools: body.mcp.tools, sessions: body.mcp.sessions, toolCallsMax: body.mcp.tool_calls_max } }),
       };
       const { apiKey, ...key } = await gateway.createKey(body.organization_id, wanted, null, onceOf(request, "admin.createKey"));
       response.status(201).json({ ...keyOnWire(key), api_key: apiKey });

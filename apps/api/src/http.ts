@@ -9,6 +9,7 @@ import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
 import { hookRoutes } from "./hooks/hook-routes.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
+import { mcpRoutes } from "./mcp/mcp-routes.ts";
 import { mediaRoutes } from "./media/media-routes.ts";
 import type { OpenStreams } from "./open-streams.ts";
 import { openaiRoutes } from "./openai/openai.ts";
@@ -80,6 +81,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
+  app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));

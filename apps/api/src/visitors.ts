@@ -19,6 +19,8 @@ export interface FrontVisitor extends Visitor {
   redeem(): Promise<void>;
   /** Throws `too_many_requests` where the address was refused too often. */
   checkLock(): void;
+  /** Counts one call of the caller's in a window of its own, of so many calls. Answers 0, or in how many ms that window ends. */
+  countWithin(window: { name: string; max: number }, caller: Caller): Promise<number>;
   /** Notes that the address came with a bad credential. */
   noteBadCredential(): Promise<void>;
 }
@@ -137,6 +139,11 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
       count,
       checkLock,
       noteBadCredential,
+      async countWithin({ name, max }, { organizationId, principalId }) {
+        const key = `${name}:${organizationId}:${principalId}`;
+        const { allowed, lastsMs } = await limiter.take({ key, max, windowMs: limits.rateWindowMs });
+        return allowed ? 0 : Math.max(1, lastsMs);
+      },
       async authenticate({ mutating, attaches, takesTicket }) {
         // Only a socket has no answer of its own.
         if (attaches || takesTicket || !response) await redeem();

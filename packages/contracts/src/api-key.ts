@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { agentId, keyId } from "./ids.ts";
+import { type McpAccess, mcpAccess } from "./mcp.ts";
 
 /** What a credential may do. An empty list grants nothing. */
 export const SCOPES = [
@@ -31,6 +32,8 @@ export const createKeyInput = z.object({
   /** Absent: every agent of the organization. */
   agentIds: z.array(agentId).min(1).max(200).optional(),
   expiresAt: z.coerce.date().optional(),
+  /** Only with the scope `mcp-client`, which without it may do nothing. */
+  mcp: mcpAccess.optional(),
 });
 export type CreateKey = z.infer<typeof createKeyInput>;
 
@@ -55,6 +58,7 @@ export interface ApiKey {
   expiresAt: string | null;
   revokedAt: string | null;
   createdAt: string;
+  mcp: McpAccess | null;
 }
 
 /** The only time the key itself is shown; null where a call is repeated. */

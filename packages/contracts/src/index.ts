@@ -14,6 +14,7 @@ export * from "./ids.ts";
 export * from "./jobs.ts";
 export * from "./limit-settings.ts";
 export * from "./limits.ts";
+export * from "./mcp.ts";
 export * from "./media.ts";
 export * from "./memory.ts";
 export * from "./memory-config.ts";

@@ -83,6 +83,8 @@ export const BOUNDS = {
   rpcCallsPerBatchMax: { standard: 50, floor: 1, ceiling: 1_000 },
   /** JSON-RPC calls of one credential within the window, over all its sockets and requests. */
   rpcCallsPerWindowMax: { standard: 60, floor: 1, ceiling: 100_000 },
+  /** MCP calls of one credential, of one tool, within `rateWindowMs`, where its key says nothing else. */
+  mcpToolCallsMax: { standard: 30, floor: 1, ceiling: 1_000_000 },
   rpcWindowMs: { standard: 60_000, floor: 100, ceiling: 3_600_000 },
   /** What one WebSocket may follow or wait for at a time. */
   subscriptionsPerSocketMax: { standard: 100, floor: 1, ceiling: 1_000_000 },

@@ -1,4 +1,4 @@
-import { GatewayError, type Scope } from "@parley/contracts";
+import { GatewayError, type McpAccess, type Scope } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import { hashApiKey, isApiKey } from "./api-key.ts";
 
@@ -8,6 +8,7 @@ export interface KeyRecord {
   organizationId: string;
   scopes: readonly Scope[];
   agentIds: readonly string[] | null;
+  mcp?: McpAccess | null;
   /** ISO 8601. */
   expiresAt: string | null;
   revokedAt: string | null;
@@ -47,6 +48,7 @@ const callerOf = (key: KeyRecord): Caller => ({
   principalId: key.id,
   scopes: new Set(key.scopes),
   agentIds: key.agentIds && new Set(key.agentIds),
+  ...(key.mcp && { mcp: key.mcp }),
 });
 
 const goodUntil = ({ expiresAt, revokedAt }: KeyRecord): number =>

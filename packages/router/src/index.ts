@@ -2,6 +2,7 @@ export * from "./app-router.ts";
 export * from "./context.ts";
 export * from "./error-shape.ts";
 export * from "./idempotency-key.ts";
+export * from "./mcp-tools.ts";
 export { admit, authorize, hasScope } from "./procedure.ts";
 export * from "./registry.ts";
 export * from "./rpc-methods.ts";

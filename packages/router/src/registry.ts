@@ -346,6 +346,9 @@ export const ROUTES = {
   /** Any number of methods, each with a row of its own in `RPC_METHODS`. `/ws` is the same over a socket. */
   "rpc.call": { ...read, kind: null, scope: "authenticated", tenant: "none", rest: rest("POST", "/rpc") },
 
+  /** Each tool has a row of its own in `MCP_TOOL_ROWS`. */
+  "mcp.call": { ...read, kind: null, scope: "mcp-client", tenant: "none", rest: rest("POST", "/mcp/v1") },
+
   "admin.createOrganization": { ...write, ...administration, tenant: "none", rest: rest("POST", "/admin/organizations") },
   "admin.createKey": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/api-keys") },
   "admin.listKeys": { ...read, ...administration, tenant: "organization", rest: rest("GET", "/admin/api-keys") },

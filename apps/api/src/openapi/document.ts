@@ -31,6 +31,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   ticket: "Sessions",
   login: "Sessions",
   rpc: "Programs",
+  mcp: "Programs",
   hook: "Programs",
   admin: "Administration",
 };

@@ -10,12 +10,20 @@ import {
 import { trackMessage, waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
 import { foldExecution } from "../rest/fold-execution.ts";
-import type { RpcCall } from "./method.ts";
+import type { Peer, RpcCall } from "./method.ts";
 
 /** What is told of a turn's events while it is waited for. */
 export interface TurnEars {
   submitted(submitted: SubmitResult): Promise<void>;
   event(conversationId: string, event: LogEvent): Promise<void>;
+}
+
+/** What a door must have for a turn to be waited for. */
+export interface Waiting extends Pick<RpcCall, "gateway" | "caller" | "limits"> {
+  /** What its idempotency keys are scoped to. */
+  method: string;
+  once: { route: string; key: string } | undefined;
+  peer: Pick<Peer, "openStream" | "leaving">;
 }
 
 interface Run {
@@ -46,7 +54,7 @@ export interface TurnAnswer {
 }
 
 /** Submits a message and waits for its turn's end or pause. The turn does not depend on it: whoever stops waiting loses nothing. */
-export async function runTurn(call: RpcCall, { input, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
+export async function runTurn(call: Waiting, { input, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
   const { gateway, caller, peer, limits, method, once } = call;
   const close = peer.openStream(caller);
   const over = new AbortController();
@@ -82,7 +90,7 @@ export async function runTurn(call: RpcCall, { input, waitMs = Number.POSITIVE_I
   }
 }
 
-async function openCards({ gateway, caller }: RpcCall, { status, conversationId }: Execution): Promise<{ cards?: Card[] }> {
+async function openCards({ gateway, caller }: Waiting, { status, conversationId }: Execution): Promise<{ cards?: Card[] }> {
   if (status !== "paused") return {};
   return { cards: (await gateway.getRunState(caller, conversationId)).cards };
 }

@@ -298,7 +298,7 @@ export function createTestGateway(): TestGateway {
       ),
     async createKey(organizationId, { name, scopes, agentIds = null, expiresAt }) {
       const id = newKeyId();
-      const times = { expiresAt: expiresAt?.toISOString() ?? null, revokedAt: null, createdAt: new Date().toISOString() };
+      const times = { expiresAt: expiresAt?.toISOString() ?? null, revokedAt: null, mcp: null, createdAt: new Date().toISOString() };
       const key: ApiKey = { id, organizationId, name, prefix: "agw_test", scopes, agentIds, ...times };
       keys.set(id, key);
       return { ...key, apiKey: `agw_test_${id}` };

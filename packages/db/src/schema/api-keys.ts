@@ -1,5 +1,5 @@
-import type { Scope } from "@parley/contracts";
-import { customType, pgTable, text, timestamp, uuid } from "../drizzle.ts";
+import type { McpAccess, Scope } from "@parley/contracts";
+import { customType, jsonb, pgTable, text, timestamp, uuid } from "../drizzle.ts";
 
 /** Bytes in the table, lower-case hex in the program. */
 const hexBytes = customType<{ data: string; driverData: Buffer }>({
@@ -16,6 +16,7 @@ export const apiKeys = pgTable("api_keys", {
   hash: hexBytes().notNull(),
   scopes: text().array().$type<Scope[]>().notNull(),
   agentIds: uuid("agent_ids").array(),
+  mcp: jsonb().$type<McpAccess>(),
   expiresAt: timestamp("expires_at", { withTimezone: true }),
   revokedAt: timestamp("revoked_at", { withTimezone: true }),
   previousHash: hexBytes("previous_hash"),

@@ -1,4 +1,4 @@
-import type { Scope } from "@parley/contracts";
+import type { McpAccess, Scope } from "@parley/contracts";
 
 /** Who is calling and what they may do. Made by `authenticate`, never by a door. */
 export interface Caller {
@@ -8,6 +8,8 @@ export interface Caller {
   scopes: ReadonlySet<Scope>;
   /** The agents this credential may use; null means all of the organization's. */
   agentIds: ReadonlySet<string> | null;
+  /** What it may do over MCP; absent: nothing. */
+  mcp?: McpAccess;
   /** When the credential ends by itself, ms since 1970, where it is not known to a store: no session made with it lasts longer. */
   goodUntilMs?: number;
 }

@@ -1,4 +1,4 @@
-import type { ApiKey, Page, PageQuery, Scope } from "@parley/contracts";
+import type { ApiKey, McpAccess, Page, PageQuery, Scope } from "@parley/contracts";
 
 /** A key as the authenticator sees it. */
 export interface KeyRecord {
@@ -8,6 +8,7 @@ export interface KeyRecord {
   hash: string;
   scopes: Scope[];
   agentIds: string[] | null;
+  mcp?: McpAccess | null;
   expiresAt: string | null;
   revokedAt: string | null;
 }

@@ -65,9 +65,12 @@ async function createOrganization({ organizations }: GatewayContext, { name }: {
 }
 
 async function createKey(context: GatewayContext, organizationId: string, input: CreateKey, maker: Caller | null): Promise<NewApiKey> {
-  const { name, scopes, agentIds, expiresAt } = input;
+  const { name, scopes, agentIds, expiresAt, mcp } = input;
   if (scopes.includes(MCP_SCOPE) && scopes.length > 1) {
     throw new GatewayError("invalid_input", { issues: [{ path: ["scopes"], code: "custom", message: `${MCP_SCOPE} stands alone.` }] });
+  }
+  if (mcp !== undefined && !scopes.includes(MCP_SCOPE)) {
+    throw new GatewayError("invalid_input", { issues: [{ path: ["mcp"], code: "custom", message: `Needs the scope ${MCP_SCOPE}.` }] });
   }
   if (maker !== null && isWider(input, maker)) throw new GatewayError("missing_scope");
   await checkOrganization(context, organizationId);
@@ -80,6 +83,7 @@ async function createKey(context: GatewayContext, organizationId: string, input:
     hash,
     scopes,
     agentIds: agentIds ?? null,
+    mcp: mcp ?? null,
     expiresAt: expiresAt?.toISOString() ?? null,
   });
   return { ...key, apiKey };

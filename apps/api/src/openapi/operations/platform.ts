@@ -69,6 +69,7 @@ const key = z
     expires_at: time.nullable(),
     revoked_at: time.nullable(),
     created_at: time,
+    mcp: keyBody.shape.mcp.unwrap().unwrap().nullable(),
   })
   .meta({ id: "ApiKey" });
 const secret = { api_key: text.nullable().meta({ description: "Shown once; null where a call is repeated." }) };
@@ -185,6 +186,17 @@ const rpcOperations = {
     successes: [
       { status: 200, description: "The answers.", content: json(z.union([reply, z.array(reply)])) },
       { status: 204, description: "There is nothing to say." },
+    ],
+  },
+  "mcp.call": {
+    envelope: "rpc",
+    summary: "The MCP server: streamable HTTP, stateless",
+    description: "For MCP clients, which send `Accept: application/json, text/event-stream`.",
+    body: body(z.looseObject({ jsonrpc: z.literal("2.0") }), { jsonrpc: "2.0", id: 1, method: "tools/list" }),
+    successes: [
+      { status: 200, description: "The answers, as server-sent events.", content: { "text/event-stream": { frames: reply } } },
+      { status: 202, description: "Taken: nothing is to be said." },
+      { status: 406, description: "The client does not take event streams." },
     ],
   },
 } as const satisfies Record<string, Operation>;
