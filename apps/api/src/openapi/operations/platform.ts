@@ -113,18 +113,18 @@ const csrf = { csrf_token: text.nullable() };
 
 const identityOperations = {
   "ticket.create": {
-    ...coded,
+    ...plain,
     summary: "Change a credential for a ticket that is good once",
     successes: created(z.object({ ticket: text, expires_in: z.int() })),
   },
   "login.create": {
-    ...coded,
+    ...plain,
     summary: "Begin a browser's session",
     body: { isRequired: false, content: json(createSessionInput, { name: "Example" }) },
     successes: created(session.extend(csrf)),
   },
   "login.get": {
-    ...coded,
+    ...plain,
     summary: "The session of this request",
     successes: ok(
       z.object({
@@ -138,8 +138,8 @@ const identityOperations = {
     ),
     refusals: ["not_found"],
   },
-  "login.list": { ...coded, summary: "List one's sessions", successes: ok(z.object({ sessions: z.array(session) })) },
-  "login.revoke": { ...coded, summary: "End a session", successes: ok(z.object({ id: text, revoked: z.literal(true) })) },
+  "login.list": { ...plain, summary: "List one's sessions", successes: ok(z.object({ sessions: z.array(session) })) },
+  "login.revoke": { ...plain, summary: "End a session", successes: ok(z.object({ id: text, revoked: z.literal(true) })) },
 } as const satisfies Record<string, Operation>;
 
 const alive = z.object({ status: z.literal("ok") });
