@@ -183,6 +183,16 @@ test("called again under its key it begins no second turn and gives the first an
   expect([other.status, other.code, other.headers?.get("x-should-retry")]).toEqual([409, "idempotency_mismatch", "false"]);
 });
 
+test("called again under its key it begins no second turn, though the api had died before it kept its answer", async () => {
+  door.system.model.script({ text: "still once" });
+  const before = door.system.model.journal.length;
+  const options = { headers: { "idempotency-key": randomUUID() } };
+  const first = await client.chat.completions.create({ model, messages: user("Once more") }, options);
+  await door.forgetKeys("openai.chat");
+  expect(await client.chat.completions.create({ model, messages: user("Once more") }, options)).toEqual(first);
+  expect(door.system.model.journal.length).toBe(before + 1);
+});
+
 describe("what an agent cannot do is refused with the parameter that asks for it", () => {
   const tool = { type: "function" as const, function: { name: "f" } };
   test.each([

@@ -17,7 +17,7 @@ const attach = { ...read, rateLimit: "stream", attaches: true, socketOnly: true 
 /** The scope that a refusal names comes first. Whoever may administer may do the ordinary things, too. */
 const rpc = { scope: ["rpc", "admin"] } as const;
 const admin = { scope: "admin" } as const;
-const approver = { scope: ["approvals", "admin"] } as const;
+const approver = { scope: "approvals" } as const;
 
 /** The installation's own affairs: with the operator's secret beside the credential, whatever scopes that has. */
 const operator = { scope: "admin_secret", tenant: "none", rateLimit: "admin", configFile: true } as const;

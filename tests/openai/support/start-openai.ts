@@ -11,6 +11,8 @@ export interface OpenaiSystem {
   /** The usage of all direct calls until now, oldest first, as soon as there are so many. */
   metered(count: number): Promise<Metered[]>;
   forgetMetered(): Promise<void>;
+  /** Loses what a route knows of its keys, as an api does that dies before it has kept its answer. */
+  forgetKeys(route: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,9 @@ export async function startOpenai(env: Record<string, string> = {}, workers = 0)
     },
     async forgetMetered() {
       await owner`delete from direct_calls`;
+    },
+    async forgetKeys(route) {
+      await owner`delete from idempotency_keys where route = ${route}`;
     },
     async close() {
       await owner.end();

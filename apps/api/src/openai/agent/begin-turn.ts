@@ -82,8 +82,10 @@ async function follow({ gateway }: Door, { caller, signal }: Beginning, accepted
 }
 
 async function submit(door: Door, call: Call, { caller, input, signal }: Beginning, mode: MessageMode): Promise<Begun> {
-  const facts = { route: call.route, invoke: input.isUsersOwn, signal };
-  const { submitted, ...following } = await door.gateway.submitAndFollow(caller, { ...input.submit, mode }, facts);
+  // The message carries the call's key, too: where a process dies between its commit and the claim's end, the call that is repeated finds it.
+  const facts = { route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
+  const message = { ...input.submit, mode, idempotencyKey: onceOf(call)?.key };
+  const { submitted, ...following } = await door.gateway.submitAndFollow(caller, message, facts);
   return { accepted: acceptedOf(submitted), following };
 }
 
