@@ -6,6 +6,7 @@ import { chosenPort, startApi, startWorker } from "./apps.ts";
 import { converse } from "./converse.ts";
 import { asRole, startDatabases } from "./databases.ts";
 import { chosenModel } from "./example-agents.ts";
+import { farLimits } from "./far-limits.ts";
 import { type Folders, preparedFolders } from "./folders.ts";
 import { nextSteps } from "./next-steps.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -69,6 +70,7 @@ async function startAll({
 
   const environment = {
     ...process.env,
+    ...farLimits(host, process.env),
     NODE_ENV: process.env["NODE_ENV"] || "production",
     DATABASE_URL: asRole(ownerUrl, "parley_app", appPassword),
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", sweepPassword),
