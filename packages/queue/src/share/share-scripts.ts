@@ -88,7 +88,10 @@ local function fill()
   return given
 end
 
-for _, order in ipairs(redis.call("ZRANGE", KEYS[1], "-inf", nowMs, "BYSCORE", "LIMIT", 0, ${GIVEN_MAX})) do leave(order) end
+-- While no worker lives nobody takes orders or speaks of them: they stand in BullMQ as they were given, however long it takes.
+if redis.call("EXISTS", KEYS[6]) == 1 then
+  for _, order in ipairs(redis.call("ZRANGE", KEYS[1], "-inf", nowMs, "BYSCORE", "LIMIT", 0, ${GIVEN_MAX})) do leave(order) end
+end
 `;
 
 /** Takes a place, free or not. ARGV: 2 the order. Returns 1 if its organization's next order would have to wait, else 0. */
@@ -134,6 +137,10 @@ for _, worker in ipairs(redis.call("ZRANGE", KEYS[5], 0, -1)) do
   if id == ARGV[2] then redis.call("ZREM", KEYS[5], worker) else total = total + tonumber(slots) end
 end
 local slots = tonumber(ARGV[3])
+-- The first one after a silence begins with what was given before it: those places count from now.
+if slots > 0 and redis.call("EXISTS", KEYS[6]) == 0 then
+  for _, order in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do redis.call("ZADD", KEYS[1], nowMs + lastMs, order) end
+end
 if slots > 0 then redis.call("ZADD", KEYS[5], nowMs + lastMs, ARGV[3] .. ":" .. ARGV[2]) end
 total = total + slots
 if total > 0 then redis.call("SET", KEYS[6], math.max(1, total - math.ceil(total / 10)), "PX", lastMs) end

@@ -22,7 +22,7 @@ export interface Share {
 
 /**
  * How long a place counts that nobody speaks of, and a worker that says nothing. A killed worker's places are missing from the
- * shares for so long.
+ * shares for so long; where no other one lived, from when the next one speaks.
  */
 const LAST_MS = 15_000;
 

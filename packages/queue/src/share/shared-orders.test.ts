@@ -223,6 +223,23 @@ describe("what was lost", () => {
     expect(await counts()).toEqual({ waiting: 18, held: 2 });
   });
 
+  test("keeps its place while no worker lives, however long, and for the first one that comes", async () => {
+    await report(100);
+    const one = organization();
+    await giveMany(one, 100);
+    // As if the time of all that was said were over.
+    const share = (name: string) => `{${prefix()}:turns}:share:${name}`;
+    for (const order of await client.zrange(share("places"), "0", "-1")) await client.zadd(share("places"), "1", order);
+    await client.del(share("room"), share("workers"));
+    await giveMany(one, 5);
+    expect(await counts()).toEqual({ waiting: 90, held: 15 });
+    await report(100);
+    await giveMany(one, 1);
+    expect(await counts()).toEqual({ waiting: 90, held: 16 });
+    for (let index = 0; index < 9; index += 1) await work();
+    expect(await counts()).toEqual({ waiting: 90, held: 7 });
+  });
+
   test("is known again from the workers that have it in their hands", async () => {
     await report(10);
     const one = organization();
