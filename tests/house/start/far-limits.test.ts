@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { farLimits } from "./far-limits.ts";
+import { farLimits } from "../../../scripts/start/far-limits.ts";
 
 test("on loopback only, calls are as good as uncounted, but for limits that were set", () => {
   expect(farLimits("127.0.0.1", { LIMIT_TURN_CALLS_MAX: "5", LIMIT_READ_CALLS_MAX: "" })).toEqual({
