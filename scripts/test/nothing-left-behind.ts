@@ -14,7 +14,7 @@ process.on("worker", (thread) => {
 });
 
 // The standard streams are opened when somebody first looks at them, and are nobody's to close.
-void [process.stdout, process.stderr];
+void [process.stdin, process.stdout, process.stderr];
 const before = counted();
 
 // Registered before any test of the file, so it runs after all of its own hooks.
