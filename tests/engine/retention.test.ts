@@ -194,7 +194,7 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'`;
 
   const limits = {
-    ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7 },
+    ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
     ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
   };
   for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);

@@ -31,6 +31,7 @@ beforeAll(async () => {
   await world.sql.owner`
     insert into branches (organization_id, conversation_id, branch, visible, edited_message_id)
     values (${world.caller.organizationId}, ${filled}, 0, '{(,)}', ${submitted.messageId})`;
+  await fillActivity(world, filled);
   await fillMemory(world, filled);
   await fillMedia(world);
   await fillDirectCalls(world);
@@ -52,6 +53,15 @@ async function fillMemory({ database, caller, sql }: World, conversationId: stri
   await sql.owner`update turns set finished_at = now() where conversation_id = ${conversationId}`;
   expect(await database.compactions.install(key, { ...summary, memories }, 1)).not.toBeNull();
   await database.compactions.mark(key);
+}
+
+/** The gateway's own triggers have filled the table of what is not told yet. */
+async function fillActivity({ caller, sql }: World, conversationId: string): Promise<void> {
+  const { organizationId } = caller;
+  await sql.owner`insert into activity (organization_id, id, type, at, data) values (${organizationId}, 1, 'x', now(), '{}')`;
+  await sql.owner`insert into activity_heads (organization_id, last_id) values (${organizationId}, 1)`;
+  await sql.owner`
+    insert into chats (organization_id, agent_id, name_hash, conversation_id) values (${organizationId}, ${conversationId}, 'x', ${conversationId})`;
 }
 
 async function fillMedia({ gateway, caller }: World): Promise<void> {

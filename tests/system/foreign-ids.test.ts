@@ -32,6 +32,7 @@ const procedures = names.flatMap((name) => {
 });
 /** They name nothing that could be another's: what they make or list is the caller's own. */
 const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
+  "activity.follow",
   "agent.create",
   "key.create",
   "agent.list",

@@ -134,7 +134,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
   const {
+    activity,
     agents,
+    chats,
     compactions,
     conversations,
     directCalls,
@@ -152,7 +154,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const door = createGateway(
     decorate({
       ...{
+        activity,
         agents,
+        chats,
         compactions,
         conversations,
         directCalls,

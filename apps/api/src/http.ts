@@ -7,6 +7,7 @@ import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
+import { dashboardRoutes } from "./dashboard/dashboard.ts";
 import { hookRoutes } from "./hooks/hook-routes.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
 import { mcpRoutes } from "./mcp/mcp-routes.ts";
@@ -80,6 +81,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(openapiRoutes(visitorOf));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
+  app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration }));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));

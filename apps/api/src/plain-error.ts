@@ -12,13 +12,15 @@ const TEXTS: Partial<Record<ErrorCode, string>> = {
   internal: "Internal error",
 };
 
-const textOf = ({ code, message }: GatewayError): string => (message === ERRORS[code].text ? (TEXTS[code] ?? message) : message);
+/** The words for it. */
+export const plainTextOf = ({ code, message }: GatewayError): string =>
+  message === ERRORS[code].text ? (TEXTS[code] ?? message) : message;
 
 /** `{error}`, one sentence. */
 function sendPlainError(response: Response, error: GatewayError): void {
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   const issues = error.issues?.map(({ path, message }) => ({ path: path.join("."), message }));
-  sendJson(response, ERRORS[error.code].http, { error: textOf(error), ...(issues && { issues }) });
+  sendJson(response, ERRORS[error.code].http, { error: plainTextOf(error), ...(issues && { issues }) });
 }
 
 /** The last handler of a door whose errors are plain. Who has begun to receive an answer is cut off instead. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { limitsFrom } from "@parley/contracts";
-import { openDatabase, openSweepStore } from "@parley/db";
+import { openDatabase, openRelayStore, openSweepStore } from "@parley/db";
 import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
@@ -46,6 +46,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
 
   const database = openDatabase({ ...connection, url: config.DATABASE_URL, pool: config.DATABASE_POOL });
   const sweep = config.WORKER_SWEEPS ? openSweepStore({ ...connection, url: config.DATABASE_SWEEP_URL }) : undefined;
+  // A connection of its own: what there is to tell after an outage must not keep the sweep from its ticks.
+  const relay = config.WORKER_SWEEPS ? openRelayStore({ ...connection, url: config.DATABASE_SWEEP_URL }) : undefined;
   const tail = createLiveTail({ ...redis, prefix, log, onLost: () => metrics.publishLost() });
   const queue = createJobQueue({ ...redis, prefix, log });
   const providers = modelProviders(config);
@@ -79,6 +81,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       responses: database.responses,
       vault: createVault(config.SECRETS_KEY),
       ...(sweep === undefined ? {} : { sweep: sweep.store }),
+      ...(relay === undefined ? {} : { relay: relay.store }),
       tail,
       queue,
       lines: queue,
@@ -114,7 +117,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
     async close() {
       await Promise.all([jobs.close(config.WORKER_GRACE_MS + config.LEASE_MS), engine.drain(config.WORKER_GRACE_MS)]);
       await Promise.all([queue.close(), tail.close(), egress.close(), files.close()]);
-      await Promise.all([database.close(), sweep?.close()]);
+      await Promise.all([database.close(), sweep?.close(), relay?.close()]);
     },
   };
 }

@@ -112,6 +112,21 @@ export function createClient(options: ClientOptions): Client {
     for await (const { data } of api.turn.stream.subscribe(input, options)) yield data;
   }
 
-  const { agent, card, conversation, execution, hook, key, memory, system, turn, webhook } = api;
-  return { agent, card, conversation, execution, hook, key, memory, system, turn, webhook, follow, ask, close: () => connection.close() };
+  const { activity, agent, card, conversation, execution, hook, key, memory, system, turn, webhook } = api;
+  return {
+    activity,
+    agent,
+    card,
+    conversation,
+    execution,
+    hook,
+    key,
+    memory,
+    system,
+    turn,
+    webhook,
+    follow,
+    ask,
+    close: () => connection.close(),
+  };
 }

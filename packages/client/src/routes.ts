@@ -3,6 +3,68 @@
  * It is what lets the published client do without any of the server's code or declarations.
  */
 
+export type ActivityEvent = {
+  id: number;
+  type: ActivityType;
+  agentId: string | null;
+  conversationId: string | null;
+  at: string;
+  payload: { [key: string]: unknown };
+};
+
+export type ActivityType =
+  | "message:received"
+  | "message:sent"
+  | "message:streaming"
+  | "session:created"
+  | "session:expired"
+  | "session:sub_agent_spawned"
+  | "session:sub_agent_spawn_started"
+  | "session:sub_agent_completed"
+  | "session:sub_agent_lifecycle_ended"
+  | "session:sub_agent_archived"
+  | "session:sub_agent_spawn_queued"
+  | "session:sub_agent_spawn_rejected"
+  | "audit:event"
+  | "security:memory_tainted"
+  | "security:injection_detected"
+  | "security:injection_rate_exceeded"
+  | "security:warn"
+  | "secret:accessed"
+  | "secret:modified"
+  | "skill:loaded"
+  | "skill:executed"
+  | "skill:rejected"
+  | "skill:registry_reset"
+  | "observability:metrics"
+  | "observability:token_usage"
+  | "observability:reset"
+  | "scheduler:job_started"
+  | "scheduler:job_completed"
+  | "scheduler:heartbeat_check"
+  | "scheduler:heartbeat_delivered"
+  | "scheduler:heartbeat_alert"
+  | "scheduler:task_extracted"
+  | "approval:requested"
+  | "approval:resolved"
+  | "graph:started"
+  | "graph:node_updated"
+  | "graph:completed"
+  | "config:patched"
+  | "diagnostic:channel_health"
+  | "diagnostic:billing_snapshot"
+  | "model:catalog_loaded"
+  | "model:fallback_attempt"
+  | "model:fallback_exhausted"
+  | "model:auth_cooldown"
+  | "provider:degraded"
+  | "provider:recovered"
+  | "agent:hot_added"
+  | "agent:hot_removed"
+  | "channel:registered"
+  | "channel:deregistered"
+  | "system:error";
+
 export type Agent = {
   id: string;
   organizationId: string;
@@ -38,6 +100,7 @@ export type ApiKey = {
   expiresAt: string | null;
   revokedAt: string | null;
   createdAt: string;
+  mcp: McpAccess | null;
 };
 
 export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string };
@@ -561,6 +624,29 @@ export type LogEvent =
       data: { turnNumber: number; reason: TurnEndReason; result: string | null; usage: Usage; more: boolean };
     };
 
+export type McpAccess = {
+  tools: McpTool[];
+  sessions: "*" | string[];
+  toolCallsMax: {
+    agents_list?: number | undefined;
+    agent_ask?: number | undefined;
+    sessions_list?: number | undefined;
+    sessions_history?: number | undefined;
+    session_search?: number | undefined;
+    session_status?: number | undefined;
+    memory_search?: number | undefined;
+  };
+};
+
+export type McpTool =
+  | "agents_list"
+  | "agent_ask"
+  | "sessions_list"
+  | "sessions_history"
+  | "session_search"
+  | "session_status"
+  | "memory_search";
+
 export type Memory = {
   id: string;
   scope: MemoryScope;
@@ -610,6 +696,7 @@ export type NewApiKey = {
   expiresAt: string | null;
   revokedAt: string | null;
   createdAt: string;
+  mcp: McpAccess | null;
 };
 
 export type NewHook = {
@@ -694,9 +781,17 @@ export type RotatedKey = {
   expiresAt: string | null;
   revokedAt: string | null;
   createdAt: string;
+  mcp: McpAccess | null;
 };
 
 export type Routes = {
+  activity: {
+    follow: {
+      kind: "subscription";
+      input: { after?: number | undefined; lastEventId?: string | null | undefined } | undefined;
+      output: ActivityEvent;
+    };
+  };
   agent: {
     create: {
       kind: "mutation";
@@ -959,7 +1054,30 @@ export type Routes = {
   key: {
     create: {
       kind: "mutation";
-      input: { idempotencyKey?: string | undefined; name: string; scopes: Scope[]; agentIds?: string[] | undefined; expiresAt?: unknown };
+      input: {
+        idempotencyKey?: string | undefined;
+        name: string;
+        scopes: Scope[];
+        agentIds?: string[] | undefined;
+        expiresAt?: unknown;
+        mcp?:
+          | {
+              tools?: McpTool[] | undefined;
+              sessions?: "*" | string[] | undefined;
+              toolCallsMax?:
+                | {
+                    agents_list?: number | undefined;
+                    agent_ask?: number | undefined;
+                    sessions_list?: number | undefined;
+                    sessions_history?: number | undefined;
+                    session_search?: number | undefined;
+                    session_status?: number | undefined;
+                    memory_search?: number | undefined;
+                  }
+                | undefined;
+            }
+          | undefined;
+      };
       output: NewApiKey;
     };
     list: {

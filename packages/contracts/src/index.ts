@@ -1,3 +1,4 @@
+export * from "./activity-events.ts";
 export * from "./administration.ts";
 export * from "./agent.ts";
 export * from "./api-key.ts";

@@ -139,6 +139,9 @@ export const BOUNDS = {
   journalKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
   /** What calls on the direct path have used. 0: for ever. */
   directCallsKeptDays: { standard: 400, floor: 0, ceiling: 36_500 },
+  /** Of an organization's activity the newest so many; what is older is told no more. */
+  activityKeptMax: { standard: 10_000, floor: 100, ceiling: 1_000_000 },
+  activityKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
   /** A response that is not part of any other, from when it was last. 0: for ever. */
   responsesKeptDays: { standard: 30, floor: 0, ceiling: 36_500 },
   /** A conversation of items, from its last change on. 0: for ever. */

@@ -1,6 +1,8 @@
 import type {
+  ActivityStore,
   AdministrationStore,
   AgentStore,
+  ChatStore,
   CompactionStore,
   ConversationStore,
   DirectCallStore,
@@ -18,8 +20,10 @@ import type {
   UsageStore,
   WebhookStore,
 } from "@parley/domain";
+import { createActivityStore, createRelayStore } from "./activity-store.ts";
 import { createAdministrationStore } from "./administration-store.ts";
 import { createAgentStore } from "./agent-store.ts";
+import { createChatStore } from "./chat-store.ts";
 import { createCompactionStore } from "./compaction-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
@@ -41,8 +45,10 @@ import { createUsageStore } from "./usage-store.ts";
 import { createWebhookOutbox, createWebhookStore } from "./webhook-store.ts";
 
 export interface Database {
+  activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
+  chats: ChatStore;
   compactions: CompactionStore;
   conversations: ConversationStore;
   directCalls: DirectCallStore;
@@ -72,8 +78,10 @@ export function openDatabase(options: ConnectOptions): Database {
   const sql = connect(options);
   const within = inOrganization(sql);
   return {
+    activity: createActivityStore(sql),
     administration: createAdministrationStore(sql),
     agents: createAgentStore(within),
+    chats: createChatStore(sql),
     compactions: createCompactionStore(sql),
     conversations: admitFairly(createConversationStore(sql), options.pool),
     directCalls: createDirectCallStore(sql),
@@ -103,4 +111,10 @@ export function openDatabase(options: ConnectOptions): Database {
 export function openSweepStore(options: Omit<ConnectOptions, "pool">) {
   const sql = connect({ ...options, pool: 1 });
   return { store: createSweepStore(sql), outbox: createWebhookOutbox(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
+}
+
+/** The relay's, in the same way. */
+export function openRelayStore(options: Omit<ConnectOptions, "pool">) {
+  const sql = connect({ ...options, pool: 1 });
+  return { store: createRelayStore(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
 }

@@ -1,6 +1,7 @@
 import type { RepeatStore, TransactionStores } from "@parley/domain";
 import { createAgentStore } from "./agent-store.ts";
 import { call, first } from "./call.ts";
+import { createChatStore } from "./chat-store.ts";
 import { createCompactionStore } from "./compaction-store.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { createConversationStore } from "./conversation-store.ts";
@@ -47,6 +48,7 @@ function stores(client: Sql): TransactionStores {
   const within = withinTransaction(client);
   return {
     agents: createAgentStore(within),
+    chats: createChatStore(client),
     compactions: createCompactionStore(client),
     conversations: createConversationStore(client),
     executions: createExecutionStore(client, within),

@@ -62,7 +62,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
   },
 
   async forget(limits, rowsMax) {
-    const { idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays } = limits;
+    const { idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays, activityKeptDays } = limits;
     const { responsesKeptDays, itemConversationsKeptDays } = limits;
     const keys = await guarded(
       sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
@@ -85,7 +85,10 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
       sql<{ gone: number }[]>`select case when ${itemConversationsKeptDays} = 0 then 0 else
         forget_item_conversations(make_interval(days => ${itemConversationsKeptDays}), ${rowsMax}) end as gone`,
     );
-    return [keys, journal, calls, webhooks, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
+    const activity = await guarded(
+      sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
+    );
+    return [keys, journal, calls, webhooks, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
   async takeWaitingHooks(rowsMax) {

@@ -1,9 +1,12 @@
+import { createActivityNews } from "./activity/activity-news.ts";
+import { followActivities } from "./activity/follow-activity.ts";
 import { administer } from "./administration/administer.ts";
 import type { Administration } from "./administration/administration.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
+import { openChats } from "./chat/open-chats.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
@@ -42,10 +45,12 @@ export interface FrontDoor {
 /** Binds every use case of the front door to its ports. */
 export function createGateway(ports: GatewayPorts): FrontDoor {
   const followers = createFollowers(ports);
+  const news = createActivityNews(ports);
   const directUsage = createDirectUsageBook({ ...ports, store: ports.directCalls });
   const context: GatewayContext = {
     ...ports,
     followers,
+    news,
     directUsage,
     catalog: createAgentCatalog(ports.agents, ports.clock),
     embed: meterEmbedding(ports.model, ports.embeddingModel),
@@ -62,6 +67,8 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       listModels: () => listModels(context),
       callModel: (caller, call) => callDirect(context, caller, call),
       claimCall: (caller, once, input, signal) => claimCall(context, { ...caller, ...once, input, signal }),
+      ...followActivities(context),
+      ...openChats(context),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),
@@ -76,7 +83,9 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
     },
     administration: administer(context),
     responses: createResponses(context),
-    watch: followers.watch,
+    async watch(signal) {
+      await Promise.all([followers.watch(signal), news.watch(signal)]);
+    },
     attached: followers.count,
     close: () => directUsage.close(),
   };

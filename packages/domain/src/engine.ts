@@ -1,4 +1,6 @@
 import type { Limits } from "@parley/contracts";
+import type { RelayStore } from "./activity/activity-store.ts";
+import { runRelay } from "./activity/run-relay.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
@@ -57,6 +59,8 @@ export interface EnginePorts {
   vault: Vault | null;
   /** Absent: this process never sweeps. */
   sweep?: SweepStore;
+  /** Absent: this process never gives numbers to activity. */
+  relay?: RelayStore;
   tail: LiveTail;
   queue: JobQueue;
   lines: OrderLines;
@@ -153,8 +157,9 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));
-      const { sweep, webhooks } = ports;
+      const { sweep, relay, webhooks } = ports;
       if (webhooks !== undefined) loops.push(deliverWebhooks({ ...webhooks, clock, log, random, limits }, background.signal));
+      if (relay !== undefined) loops.push(runRelay({ ...turnPorts, store: relay }, background.signal));
       if (sweep === undefined) return;
       loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
       loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits, media: ports.media, blobs: ports.blobs }, background.signal));

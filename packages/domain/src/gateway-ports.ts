@@ -1,10 +1,13 @@
 import type { Limits } from "@parley/contracts";
+import type { ActivityNews } from "./activity/activity-news.ts";
+import type { ActivityStore } from "./activity/activity-store.ts";
 import type { AdministrationStore } from "./administration/administration-store.ts";
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
 import type { UsageStore } from "./billing/usage-store.ts";
+import type { ChatStore } from "./chat/chat-use-cases.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";
@@ -33,8 +36,10 @@ import type { WebhookStore } from "./webhook/webhook-store.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
+  activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
+  chats: ChatStore;
   compactions: Pick<CompactionStore, "mark">;
   conversations: ConversationStore;
   executions: ExecutionStore;
@@ -84,6 +89,7 @@ export interface GatewayPorts {
 export interface GatewayContext extends GatewayPorts {
   catalog: AgentCatalog;
   followers: Followers;
+  news: ActivityNews;
   directUsage: DirectUsageBook;
   embed: MeteredEmbedding;
 }

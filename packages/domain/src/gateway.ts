@@ -37,6 +37,8 @@ import type {
   SubmitResult,
   ThreadPart,
 } from "@parley/contracts";
+import type { ActivityUseCases } from "./activity/activity-use-cases.ts";
+import type { ChatUseCases } from "./chat/chat-use-cases.ts";
 import type { DirectCall, DirectResult } from "./direct/call-direct.ts";
 import type { ResolvedModel } from "./direct/resolve-model.ts";
 import type { HookUseCases } from "./hook/hook-use-cases.ts";
@@ -77,7 +79,7 @@ export interface SubmitFacts {
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
-export interface Gateway extends HookUseCases, MediaUseCases, WebhookUseCases {
+export interface Gateway extends ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, WebhookUseCases {
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;

@@ -1,3 +1,4 @@
+import { activity } from "./activity.ts";
 import { agent } from "./agent.ts";
 import { card } from "./card.ts";
 import { conversation } from "./conversation.ts";
@@ -10,6 +11,6 @@ import { system } from "./system.ts";
 import { turn } from "./turn.ts";
 import { webhook } from "./webhook.ts";
 
-export const appRouter = router({ agent, card, conversation, execution, hook, key, memory, system, turn, webhook });
+export const appRouter = router({ activity, agent, card, conversation, execution, hook, key, memory, system, turn, webhook });
 
 export type AppRouter = typeof appRouter;

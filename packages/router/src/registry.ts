@@ -64,6 +64,8 @@ const readItems = { ...read, kind: null, scope: ["api", "rpc"], tenant: "organiz
 const writeItems = { ...write, kind: null, scope: ["api", "rpc"], tenant: "organization" } as const;
 const attach = { ...read, rateLimit: "stream", attaches: true } as const;
 const turnStream = { ...turn, attaches: true } as const;
+/** What the dashboard shows of the caller's organization. */
+const reading = { ...read, kind: null, scope: "rpc", tenant: "organization" } as const;
 const operation = {
   kind: null,
   scope: "public",
@@ -263,6 +265,20 @@ export const ROUTES = {
     ...write,
     rest: rest("DELETE", "/media/:mediaId"),
   },
+
+  "activity.follow": { kind: "subscription", scope: "rpc", tenant: "organization", ...attach, rest: rest("GET", "/api/events") },
+
+  "dashboard.health": { ...operation, rest: rest("GET", "/api/health") },
+  "dashboard.agents": { ...reading, rest: rest("GET", "/api/agents") },
+  "dashboard.channels": { ...reading, rest: rest("GET", "/api/channels") },
+  "dashboard.activity": { ...reading, rest: rest("GET", "/api/activity") },
+  "dashboard.searchMemory": { ...reading, rest: rest("GET", "/api/memory/search") },
+  "dashboard.memoryStats": { ...reading, rest: rest("GET", "/api/memory/stats") },
+  "dashboard.history": { ...reading, rest: rest("GET", "/api/chat/history") },
+  "dashboard.chat": { ...turn, kind: null, scope: "rpc", tenant: "agent", rest: rest("POST", "/api/chat") },
+  "dashboard.chatStream": { ...turnStream, kind: null, scope: "rpc", tenant: "agent", rest: rest("POST", "/api/chat/stream") },
+  /** For clients that can send nothing but an address; one that comes back with `Last-Event-ID` begins nothing. */
+  "dashboard.chatStreamByQuery": { ...turnStream, kind: null, scope: "rpc", tenant: "agent", rest: rest("GET", "/api/chat/stream") },
 
   "hook.create": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },
   "hook.change": { kind: "mutation", scope: "admin", tenant: "organization", ...write, rateLimit: "admin" },

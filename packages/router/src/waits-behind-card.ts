@@ -4,7 +4,7 @@ import type { Caller, Gateway } from "@parley/domain";
 interface Accepted {
   /** The conversation as the message found it. */
   execution: Execution;
-  submitted: SubmitResult;
+  submitted: Pick<SubmitResult, "action" | "replayed" | "conversationId" | "turnId">;
 }
 
 /**

@@ -181,6 +181,9 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "memory.delete"() {
       return { input: { memoryId: await memory() }, other: { memoryId: await memory() } };
     },
+    "dashboard.chat": message,
+    "dashboard.chatStream": message,
+    "dashboard.chatStreamByQuery": message,
     "openai.chat": async () => ({ input: said("Once"), other: said("Another") }),
     "openai.embeddings": async () => ({
       input: { model: "local/embed", input: "Once" },

@@ -50,7 +50,7 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 /** All that any route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
   ...{ overlap_seconds: input.overlapSeconds, voice: input.voice, response_format: input.response_format },
-  ...{ model: input.model, messages: input.messages },
+  ...{ model: input.model, messages: input.messages, message: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   items: input.items,
@@ -67,19 +67,38 @@ function formOf({ model, input }: Record<string, unknown>): FormData {
   return form;
 }
 
+/** What stands in the address of those that send no body. */
+function queryOf(input: Record<string, unknown>, { method, isAdmin }: { method: string; isAdmin: boolean }): string {
+  if (method === "GET") return `?${new URLSearchParams({ message: String(input.text), agentId: String(input.agentId) })}`;
+  return isAdmin && method === "DELETE" ? `?organization_id=${input.organizationId}` : "";
+}
+
+/** The end of a chat's stream: pieces of text may be cut otherwise the second time. */
+async function wholeAnswer({ text }: RestAnswer): Promise<Answer> {
+  async function* bytes() {
+    yield new TextEncoder().encode(text);
+  }
+  for await (const { event, data } of eventFrames(bytes())) {
+    if (event === "done") return { ok: same(JSON.parse(data)) };
+    if (event === "error") return { code: codeOf(at(JSON.parse(data), "error")) };
+  }
+  return { code: "no end" };
+}
+
 const restWay = (system: System, name: RouteName, { method, path }: RestRoute): Way => ({
   where: `${method} ${path}`,
   async call(input, key) {
     const isAdmin = path.startsWith("/admin");
     const concrete = path.replace(/:(\w+)/g, (_, parameter: string) => String(input[NAMES[parameter] ?? parameter]));
-    const query = isAdmin && method === "DELETE" ? `?organization_id=${input.organizationId}` : "";
+    const query = queryOf(input, { method, isAdmin });
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
-    const body = method === "DELETE" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : bodyOf(input) };
+    const body = method === "DELETE" || method === "GET" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : bodyOf(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
     if (answer.status >= 300) {
       const refused = at(answer.body, "error", "code") ?? codeOf(at(answer.body, "detail") ?? at(answer.body, "error"));
       return { code: String(refused) };
     }
+    if (name.startsWith("dashboard.chatStream")) return wholeAnswer(answer);
     return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body ?? answer.text) };
   },
 });

@@ -1,5 +1,6 @@
 import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
+import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { platformOperations } from "./operations/platform.ts";
 import { responsesOperations } from "./operations/responses.ts";
@@ -10,6 +11,7 @@ type RestName = { [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: rea
 
 /** Does not compile while a route is missing. */
 const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = {
+  ...dashboardOperations,
   ...restOperations,
   ...openaiOperations,
   ...platformOperations,

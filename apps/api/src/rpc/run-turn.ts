@@ -7,6 +7,7 @@ import {
   type SubmitInput,
   type SubmitResult,
 } from "@parley/contracts";
+import type { Following } from "@parley/domain";
 import { trackMessage, waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
 import { foldExecution } from "../rest/fold-execution.ts";
@@ -28,6 +29,8 @@ export interface Waiting extends Pick<RpcCall, "gateway" | "caller" | "limits"> 
 
 interface Run {
   input: SubmitInput;
+  /** Begins the conversation where there is none with its id. */
+  invoke?: boolean;
   /** Never beyond the limit. */
   waitMs?: number | undefined;
   ears?: TurnEars;
@@ -54,7 +57,7 @@ export interface TurnAnswer {
 }
 
 /** Submits a message and waits for its turn's end or pause. The turn does not depend on it: whoever stops waiting loses nothing. */
-export async function runTurn(call: Waiting, { input, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
+export async function runTurn(call: Waiting, { input, invoke = false, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
   const { gateway, caller, peer, limits, method, once } = call;
   const close = peer.openStream(caller);
   const over = new AbortController();
@@ -63,31 +66,46 @@ export async function runTurn(call: Waiting, { input, waitMs = Number.POSITIVE_I
     const following = await gateway.submitAndFollow(
       caller,
       { ...input, idempotencyKey: once?.key },
-      { route: once?.route ?? method, signal: AbortSignal.any([peer.leaving, over.signal]) },
+      { route: once?.route ?? method, invoke, signal: AbortSignal.any([peer.leaving, over.signal]) },
     );
     const { submitted } = following;
     await ears?.submitted(submitted);
-    const pending = { ...following.execution, status: "pending", result: null, reason: null, turnId: submitted.turnId } as const;
-    if (await waitsBehindCard(gateway, caller, following)) return answerOf(pending, submitted, submitted.cursor);
-    const track = trackMessage(submitted);
-    let execution = following.execution;
-    let cursor: string = following.cursor;
-    for await (const event of following.events) {
-      execution = foldExecution(execution, event);
-      cursor = event.cursor;
-      await ears?.event(submitted.conversationId, event);
-      const standing = track(event);
-      if (standing === "left") return { ...answerOf(pending, submitted, cursor), status: "cancelled", finishReason: "cancelled" };
-      if (standing !== "ended") continue;
-      return { ...answerOf(execution, submitted, cursor), ...(await openCards(call, execution)) };
-    }
-    // The connection ends, or this process does: the same call with its key comes back to the same turn.
-    if (peer.leaving.aborted) throw new GatewayError("stream_ended");
-    return answerOf(pending, submitted, cursor);
+    return await awaitEnd(call, { following, submitted, ears });
   } finally {
     clearTimeout(bound);
     close();
   }
+}
+
+interface Awaited {
+  following: Following;
+  submitted: Accepted;
+  ears?: Pick<TurnEars, "event"> | undefined;
+}
+
+/** What is known of a message that was accepted. */
+type Accepted = Pick<SubmitResult, "conversationId" | "messageId" | "turnId" | "cursor" | "action" | "replayed">;
+
+/** Follows until the message's turn has ended or paused. */
+export async function awaitEnd(call: Waiting, { following, submitted, ears }: Awaited): Promise<TurnAnswer> {
+  const { gateway, caller, peer } = call;
+  const pending = { ...following.execution, status: "pending", result: null, reason: null, turnId: submitted.turnId } as const;
+  if (await waitsBehindCard(gateway, caller, { ...following, submitted })) return answerOf(pending, submitted, submitted.cursor);
+  const track = trackMessage(submitted);
+  let execution = following.execution;
+  let cursor: string = following.cursor;
+  for await (const event of following.events) {
+    execution = foldExecution(execution, event);
+    cursor = event.cursor;
+    await ears?.event(submitted.conversationId, event);
+    const standing = track(event);
+    if (standing === "left") return { ...answerOf(pending, submitted, cursor), status: "cancelled", finishReason: "cancelled" };
+    if (standing !== "ended") continue;
+    return { ...answerOf(execution, submitted, cursor), ...(await openCards(call, execution)) };
+  }
+  // The connection ends, or this process does: the same call with its key comes back to the same turn.
+  if (peer.leaving.aborted) throw new GatewayError("stream_ended");
+  return answerOf(pending, submitted, cursor);
 }
 
 async function openCards({ gateway, caller }: Waiting, { status, conversationId }: Execution): Promise<{ cards?: Card[] }> {
@@ -95,7 +113,7 @@ async function openCards({ gateway, caller }: Waiting, { status, conversationId 
   return { cards: (await gateway.getRunState(caller, conversationId)).cards };
 }
 
-const answerOf = (execution: Execution, submitted: SubmitResult, cursor: Cursor | string): TurnAnswer => {
+const answerOf = (execution: Execution, submitted: Accepted, cursor: Cursor | string): TurnAnswer => {
   const { conversationId, messageId, replayed } = submitted;
   const { inputTokens: inward, outputTokens: outward } = execution.usage;
   const isPending = execution.status === "pending";

@@ -1,11 +1,11 @@
 import { GatewayError } from "@parley/contracts";
-import type { HookUseCases, MediaUseCases, WebhookUseCases } from "@parley/domain";
+import type { ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, WebhookUseCases } from "@parley/domain";
 
 /** There is nothing of the kind here. */
 const refuse = () => Promise.reject(new GatewayError("not_found"));
 
 /** What gateways in memory have none of. */
-export const refusedUseCases: HookUseCases & MediaUseCases & WebhookUseCases = {
+export const refusedUseCases: ActivityUseCases & ChatUseCases & HookUseCases & MediaUseCases & WebhookUseCases = {
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,
@@ -23,4 +23,9 @@ export const refusedUseCases: HookUseCases & MediaUseCases & WebhookUseCases = {
   deleteEndpoint: refuse,
   listDeliveries: refuse,
   replayDelivery: refuse,
+  followActivity: refuse,
+  listActivity: refuse,
+  openChat: refuse,
+  findChat: refuse,
+  renewChat: refuse,
 };

@@ -1,4 +1,5 @@
 import type { AgentStore } from "../agent/agent-store.ts";
+import type { ChatStore } from "../chat/chat-use-cases.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { HookStore } from "../hook/hook-store.ts";
@@ -30,6 +31,7 @@ export interface RepeatableCall extends Repeater {
 /** The stores that a use case may write to, all within one transaction. */
 export interface TransactionStores {
   agents: AgentStore;
+  chats: ChatStore;
   compactions: CompactionStore;
   conversations: ConversationStore;
   executions: ExecutionStore;

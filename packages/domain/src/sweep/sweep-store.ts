@@ -18,6 +18,7 @@ type ForgottenBy =
   | "journalKeptDays"
   | "directCallsKeptDays"
   | "webhooksKeptDays"
+  | "activityKeptDays"
   | "responsesKeptDays"
   | "itemConversationsKeptDays";
 

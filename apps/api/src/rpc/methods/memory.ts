@@ -1,23 +1,8 @@
-import { agentId, listMemoriesInput, type Memory, type MemoryFigures, memoryId, memoryScope } from "@parley/contracts";
+import { agentId, listMemoriesInput, memoryId, memoryScope } from "@parley/contracts";
 import { z } from "zod";
+import { memoryEntry, memoryFigures } from "../../memory-rows.ts";
 import { type MethodsOf, method, type RpcCall } from "../method.ts";
 import { limitOf, partOf, partShape } from "../part.ts";
-
-const entry = ({ id, text, scope, scopeId, agentId, tainted, conversationId, turnNumber, createdAt }: Memory) => ({
-  ...{ id, content: text, memoryType: scope, trustLevel: tainted ? "external" : "learned", agentId, scopeId, conversationId, turnNumber },
-  createdAt: Date.parse(createdAt),
-});
-
-const figures = ({ total, tainted, embedded, conversations, bytes, oldest, byScope, byAgent }: MemoryFigures) => ({
-  totalEntries: total,
-  byType: byScope,
-  byTrustLevel: { learned: total - tainted, external: tainted },
-  byAgent,
-  totalSessions: conversations,
-  embeddedEntries: embedded,
-  dbSizeBytes: bytes,
-  oldestCreatedAt: oldest === null ? null : Date.parse(oldest),
-});
 
 const ofAgent = { agent_id: agentId.optional() };
 const browseShape = { ...partShape, ...ofAgent, memory_type: memoryScope.optional() };
@@ -33,7 +18,7 @@ interface Browse {
 async function browse({ administration, caller, limits }: RpcCall, { offset, agent_id, memory_type, ...wanted }: Browse) {
   const limit = limitOf(wanted.limit, limits);
   const { items, total } = await administration.listMemories(caller, { offset, limit, agentId: agent_id, scope: memory_type });
-  return { entries: items.map(entry), ...partOf({ offset, limit }, { shown: items.length, total }) };
+  return { entries: items.map(memoryEntry), ...partOf({ offset, limit }, { shown: items.length, total }) };
 }
 
 export const memory = {
@@ -43,18 +28,18 @@ export const memory = {
     async ({ gateway, caller, limits }, { query, limit, agent_id }) => {
       const filter = listMemoriesInput.parse({ query, perPage: limitOf(limit, limits), agentId: agent_id });
       const { items } = await gateway.listMemories(caller, filter);
-      return { results: items.map(entry) };
+      return { results: items.map(memoryEntry) };
     },
   ),
 
   "memory.inspect": method({ id: memoryId.optional() }, async ({ administration, caller }, { id }) =>
     id === undefined
-      ? { stats: figures(await administration.memoryFigures(caller, {})) }
-      : { entry: entry(await administration.getMemory(caller, id)) },
+      ? { stats: memoryFigures(await administration.memoryFigures(caller, {})) }
+      : { entry: memoryEntry(await administration.getMemory(caller, id)) },
   ),
 
   "memory.stats": method(ofAgent, async ({ administration, caller }, { agent_id }) =>
-    figures(await administration.memoryFigures(caller, { agentId: agent_id })),
+    memoryFigures(await administration.memoryFigures(caller, { agentId: agent_id })),
   ),
 
   "memory.browse": method(browseShape, browse),

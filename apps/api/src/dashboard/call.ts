@@ -1,0 +1,29 @@
+import type { Limits } from "@parley/contracts";
+import type { Administration, Caller, Gateway, Log } from "@parley/domain";
+import type { OpenStream, RouteName } from "@parley/router";
+import type { Request, Response } from "express";
+import type { Attachments } from "../attachments.ts";
+import type { ReadJsonBody } from "../rest/json-body.ts";
+
+/** What all handlers share. */
+export interface Door {
+  gateway: Gateway;
+  administration: Administration;
+  log: Log;
+  attachments: Attachments;
+  openStream: OpenStream;
+  readJsonBody: ReadJsonBody;
+  limits: Limits;
+}
+
+/** One authorised request. */
+export interface Call {
+  /** Its row in the registry: idempotency keys are scoped to it. */
+  route: RouteName;
+  request: Request;
+  response: Response;
+  caller: Caller;
+  credential: string | null;
+}
+
+export type Handler = (door: Door, call: Call) => Promise<void>;

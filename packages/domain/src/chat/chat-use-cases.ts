@@ -1,0 +1,29 @@
+import type { Once } from "../idempotency/repeat-store.ts";
+import type { Caller } from "../identity/caller.ts";
+
+/** A conversation by the name that its client has for it: one for each agent of an organization. */
+export interface ChatName {
+  agentId: string;
+  name: string;
+}
+
+export interface ChatUseCases {
+  /** The conversation behind the name. A name that stands for none yet gets an id, whose conversation begins with its first message. */
+  openChat(caller: Caller, chat: ChatName): Promise<string>;
+  /** The same; null where the name stands for none. */
+  findChat(caller: Caller, chat: ChatName): Promise<string | null>;
+  /** Another conversation takes the name; the one before stays as it is. */
+  renewChat(caller: Caller, chat: ChatName, once?: Once): Promise<{ conversationId: string }>;
+}
+
+export interface StoredChatName {
+  organizationId: string;
+  agentId: string;
+  nameHash: string;
+}
+
+export interface ChatStore {
+  /** The conversation that has the name; this one where none has it, or where it is renewed. */
+  open(chat: StoredChatName, conversationId: string, options: { renew: boolean }): Promise<string>;
+  find(chat: StoredChatName): Promise<string | null>;
+}
