@@ -77,7 +77,9 @@ async function send(world: World, request: FuzzRequest): Promise<Answer> {
     signal: AbortSignal.any([gone.signal, AbortSignal.timeout(HANG_MS)]),
   });
   try {
-    const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+    // A file may call itself JSON and be none: only what the document has as JSON is read.
+    const isTold = request.operation.responses.get(response.status) != null;
+    const isJson = isTold && response.headers.get("content-type")?.startsWith("application/json") === true;
     return { status: response.status, json: isJson ? await response.json() : null };
   } finally {
     gone.abort();
