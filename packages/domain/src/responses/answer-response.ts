@@ -53,7 +53,7 @@ const isTooLong = (error: unknown): boolean =>
   isGatewayError(error, "model_refused") && error.issues?.[0]?.code === "context_length_exceeded";
 
 /** The messages without the oldest third, but for those of the system; a call is never parted from its results. Null: there is nothing to leave out. */
-export function withoutOldest(messages: readonly Json[]): Json[] | null {
+function withoutOldest(messages: readonly Json[]): Json[] | null {
   const isKept = ({ role }: Json): boolean => role === "system";
   const spoken = messages.filter((message) => !isKept(message));
   let cut = Math.ceil(spoken.length / 3);

@@ -32,7 +32,7 @@ export interface Before {
   turn: ResponseTurn | null;
 }
 
-export const boundsOf = ({ responseContextItemsMax: itemsMax, responseContextBytesMax: bytesMax }: Limits): ContextBounds => ({
+const boundsOf = ({ responseContextItemsMax: itemsMax, responseContextBytesMax: bytesMax }: Limits): ContextBounds => ({
   itemsMax,
   bytesMax,
 });

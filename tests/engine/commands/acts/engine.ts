@@ -18,6 +18,7 @@ export async function deliver(c: Conversation, stage: Stage): Promise<void> {
     case "subtask.run":
     case "conversation.compact":
     case "hook.run":
+    case "response.run":
     case null:
       return;
   }

@@ -32,6 +32,7 @@ async function perform({ engine }: HiredWorker, name: JobName, stage: Stage): Pr
     case "subtask.run":
     case "conversation.compact":
     case "hook.run":
+    case "response.run":
       throw new Error(`Nobody has ordered ${name}.`);
   }
 }

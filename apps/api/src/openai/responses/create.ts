@@ -6,7 +6,7 @@ import { createAgentResponse } from "./agent/create-agent-response.ts";
 import type { ResponsesDoor, ResponsesHandler } from "./responses-door.ts";
 import { failureEvents, openEvents, tell, toEvents } from "./tell-events.ts";
 
-export const JSON_TYPE = "application/json; charset=utf-8";
+const JSON_TYPE = "application/json; charset=utf-8";
 const STREAM_TYPE = "text/event-stream; charset=utf-8";
 
 /** Sends JSON, and keeps it for a repeated call. */

@@ -67,7 +67,7 @@ export class ResponsesSocket implements Attachment {
   #expire(): void {
     const text = "The socket has been open for as long as one may be; go on with another.";
     const error = new GatewayError("stream_ended", { text });
-    this.#send(
+    void this.#send(
       JSON.stringify({ type: "error", status: 400, error: { ...openaiError(error).error, code: "websocket_connection_limit_reached" } }),
     );
     this.#socket.close(GOING_AWAY);

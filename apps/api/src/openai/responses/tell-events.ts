@@ -9,7 +9,7 @@ import type { AnswerCopy } from "../kept-answer.ts";
 const typeIn = (text: string): string => String((JSON.parse(text) as Json).type);
 
 /** An event as a frame of its own. */
-export const frameOf = ({ type, text }: ResponseEvent): string => `event: ${type}\ndata: ${text}\n\n`;
+const frameOf = ({ type, text }: ResponseEvent): string => `event: ${type}\ndata: ${text}\n\n`;
 
 export const toEvents = (texts: readonly string[]): ResponseEvent[] => texts.map((text) => ({ type: typeIn(text), text }));
 
