@@ -35,6 +35,7 @@ beforeAll(async () => {
   await fillMemory(world, filled);
   await fillMedia(world);
   await fillDirectCalls(world);
+  await fillResponses(world);
   await fillWebhooks(world, filled);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
@@ -52,7 +53,10 @@ async function fillMemory({ database, caller, sql }: World, conversationId: stri
   const memories = [{ ...place, id: conversationId, text: "m", tainted: false, embedding: null }];
   await sql.owner`update turns set finished_at = now() where conversation_id = ${conversationId}`;
   expect(await database.compactions.install(key, { ...summary, memories }, 1)).not.toBeNull();
-  await database.compactions.mark(key);
+  // Due later than the worker of this world can take it up.
+  await sql.owner`insert into compactions (organization_id, conversation_id, due_at)
+    values (${caller.organizationId}, ${conversationId}, now() + interval '1 hour')
+    on conflict (conversation_id) do update set due_at = excluded.due_at`;
 }
 
 /** The gateway's own triggers have filled the table of what is not told yet. */
@@ -70,6 +74,19 @@ async function fillMedia({ gateway, caller }: World): Promise<void> {
   }
   const facts = { fileName: null, contentType: null, size: null, ttlSeconds: null };
   await gateway.uploadMedia(caller, { ...facts, bytes: bytes() });
+}
+
+async function fillResponses({ caller, sql }: World): Promise<void> {
+  const { organizationId, principalId } = caller;
+  const id = newId<string>();
+  await sql.owner`insert into responses (id, organization_id, principal_id, status, background, snapshot)
+    values (${id}, ${organizationId}, ${principalId}, 'completed', false, '{}')`;
+  await sql.owner`insert into response_items (organization_id, response_id, is_output, position, id, item)
+    values (${organizationId}, ${id}, true, 0, 'i', '{}')`;
+  await sql.owner`insert into response_events (organization_id, response_id, first, events) values (${organizationId}, ${id}, 0, '{x}')`;
+  await sql.owner`insert into item_conversations (id, organization_id) values (${id}, ${organizationId})`;
+  await sql.owner`insert into conversation_items (organization_id, conversation_id, position, id, item)
+    values (${organizationId}, ${id}, 0, 'i', '{}')`;
 }
 
 async function fillDirectCalls({ database, caller }: World): Promise<void> {

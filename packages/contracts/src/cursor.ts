@@ -16,7 +16,7 @@ const SHAPE = /^(0|[1-9]\d{0,14})-(0|[1-9]\d{0,9})$/;
 
 export const cursor = z
   .string()
-  .regex(SHAPE, "Not a cursor.")
+  .regex(SHAPE, { error: "Not a cursor.", abort: true })
   .refine((text) => isRowIndex(parseCursor(text as Cursor).n), "Not a cursor.") as unknown as z.ZodType<Cursor, string>;
 
 /** Before the first event of any conversation. */
