@@ -1,4 +1,4 @@
-import type { LogEvent } from "@parley/contracts";
+import { type Cursor, compareCursors, type LogEvent } from "@parley/contracts";
 import { openWorld, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { isEnd, logUntil, routerOver, start, stateOf, submit } from "./testing/start.ts";
@@ -59,6 +59,24 @@ test("an edit of the first of three messages leaves one turn; what was cut off s
   expect(log.find((event) => event.type === "conversation.edited")).toMatchObject({
     data: { messageId: messageIds[0], branch: 1, fromTurn: 1 },
   });
+});
+
+test("a reader that comes back to a turn that an edit has cut off gets that turn, not the one that runs now", async () => {
+  const agent = await world.agent();
+  const { conversationId, messageIds } = await talk(agent, "one");
+  const cut = await start(world, agent, "slow and cut off", { conversationId });
+  let within = cut.submitted.cursor as Cursor;
+  for await (const event of cut.events) {
+    within = event.cursor;
+    if (event.type === "turn.delta") break;
+  }
+  const { turnId } = await edit(agent, conversationId, messageIds[0] ?? "", "uno");
+  const log = await endOf(conversationId, turnId);
+  // What names no turn comes first: that is what the row must not be chosen by.
+  const next = log.find((event) => event.type !== "turn.delta" && compareCursors(event.cursor, within) > 0);
+  expect(next).toMatchObject({ turnId: null });
+  const { execution } = await world.gateway.followConversation(world.caller, { conversationId, after: within, signal: signal() });
+  expect(execution).toMatchObject({ turnId: cut.submitted.turnId, input: { text: "slow and cut off" } });
 });
 
 test("an edit in the middle keeps what came before, again and again", async () => {

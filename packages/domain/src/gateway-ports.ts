@@ -7,7 +7,7 @@ import type { AgentStore } from "./agent/agent-store.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
 import type { UsageStore } from "./billing/usage-store.ts";
-import type { ChatStore } from "./chat/chat-use-cases.ts";
+import type { ChatStore } from "./chat/chat-store.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "./conversation/conversation-store.ts";

@@ -4,6 +4,7 @@ export * from "./administration/administration.ts";
 export * from "./administration/administration-store.ts";
 export * from "./agent/agent-store.ts";
 export * from "./billing/usage-store.ts";
+export * from "./chat/chat-store.ts";
 export * from "./chat/chat-use-cases.ts";
 export * from "./clock.ts";
 export * from "./compaction/compaction-store.ts";

@@ -3,7 +3,8 @@ import { findAgent } from "../agent/find-agent.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
-import type { ChatName, ChatUseCases, StoredChatName } from "./chat-use-cases.ts";
+import type { StoredChatName } from "./chat-store.ts";
+import type { ChatName, ChatUseCases } from "./chat-use-cases.ts";
 
 export function openChats(context: GatewayContext): ChatUseCases {
   const { chats, hashBody } = context;

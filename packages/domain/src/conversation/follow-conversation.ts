@@ -47,7 +47,8 @@ export async function followConversation(
  * is shown no text before a snapshot has made it whole.
  */
 async function checkDelta({ tail }: GatewayContext, follower: Follower, page: LogPage): Promise<void> {
-  const mayHaveDeltas = page.execution.status === "executing" && parseCursor(follower.position).epoch === page.epoch;
+  // The execution may be of a moment later than the head: only `running` was read together with it.
+  const mayHaveDeltas = page.running && parseCursor(follower.position).epoch === page.epoch;
   if (!mayHaveDeltas) throw new GatewayError("invalid_cursor");
   const newest = (await tail.deltasAfter(follower.conversationId, page.head)).at(-1);
   if (newest === undefined) {
@@ -63,9 +64,9 @@ async function checkDelta({ tail }: GatewayContext, follower: Follower, page: Lo
  */
 async function executionAsOf({ executions }: GatewayContext, { execution, events }: LogPage): Promise<Execution> {
   const next = events.find(isOfItsTurn);
-  if (!next?.turnId || next.turnId === execution.turnId) return execution;
+  if (next === undefined || next.turnId === execution.turnId) return execution;
   return (await executions.findTurn(execution.organizationId, execution.conversationId, next.turnId)) ?? execution;
 }
 
-/** Facts of the queue have no turn, and an async child may end long after the turn that it was born in. */
-const isOfItsTurn = ({ type }: LogEvent): boolean => type !== "queue.updated" && type !== "child.finished";
+/** Facts of the queue and edits have no turn, and an async child may end long after the turn that it was born in. */
+const isOfItsTurn = (event: LogEvent): event is LogEvent & { turnId: string } => event.turnId !== null && event.type !== "child.finished";

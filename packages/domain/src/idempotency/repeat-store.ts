@@ -1,5 +1,5 @@
 import type { AgentStore } from "../agent/agent-store.ts";
-import type { ChatStore } from "../chat/chat-use-cases.ts";
+import type { ChatStore } from "../chat/chat-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
 import type { HookStore } from "../hook/hook-store.ts";
