@@ -125,6 +125,17 @@ export default {
       to: { path: "^apps/(?!$1/)" },
     },
     {
+      name: "doors-apart",
+      severity: "error",
+      comment:
+        "Doors of the api do not import one another; what several need stands beside them. MCP is JSON-RPC, and reads bodies as that does.",
+      from: { path: "^apps/api/src/(dashboard|hooks|identity|mcp|media|openai|rest|rpc|trpc)/" },
+      to: {
+        path: "^apps/api/src/(dashboard|hooks|identity|mcp|media|openai|rest|rpc|trpc)/",
+        pathNot: "^apps/api/src/($1/|rpc/read-body)",
+      },
+    },
+    {
       name: "testkit-in-tests-only",
       severity: "error",
       comment: "Only tests import testkit.",

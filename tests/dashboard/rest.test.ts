@@ -289,7 +289,7 @@ describe("pages of listed origins", () => {
   test("what is not there is JSON, whatever the method", async () => {
     for (const method of ["GET", "POST", "DELETE"]) {
       const { status, body } = await call("/api/nothing", { method });
-      expect([status, body]).toEqual([404, { error: expect.anything() }]);
+      expect([status, body]).toEqual([404, { error: "Not found" }]);
     }
     expect(await call("/api/agents", { method: "DELETE" })).toMatchObject({ status: 405, body: { error: expect.any(String) } });
   });

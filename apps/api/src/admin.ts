@@ -16,9 +16,9 @@ import type { Gateway } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
 import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
+import { jsonBodyReader } from "./json-body.ts";
 import { onceOf } from "./once-of.ts";
 import { parseInput } from "./parse-input.ts";
-import { jsonBodyReader } from "./rest/json-body.ts";
 import type { VisitorOf } from "./visitors.ts";
 
 export interface AdminDependencies {

@@ -1,7 +1,7 @@
 import { ERRORS, GatewayError } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import type { ErrorRequestHandler, RequestHandler } from "express";
-import { toGatewayError } from "./rest/send-error.ts";
+import { toGatewayError } from "./to-gateway-error.ts";
 import type { VisitorOf } from "./visitors.ts";
 
 /** Whatever no door has answered, counted by address. */

@@ -18,6 +18,7 @@ import { responsesRoutes } from "./openai/responses/responses-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
+import { answerPlainErrors } from "./plain-error.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
 import type { RpcDoor } from "./rpc/method.ts";
@@ -88,6 +89,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash, limits }));
+  app.use("/api", answerUnmatched(visitorOf), answerPlainErrors(log));
   app.use(answerUnmatched(visitorOf));
   app.use(answerErrors(log));
   return app;

@@ -1,7 +1,8 @@
 import { ERRORS, type ErrorCode, type GatewayError } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import type { ErrorRequestHandler, Response } from "express";
-import { sendJson, toGatewayError } from "./rest/send-error.ts";
+import { sendJson } from "./send-json.ts";
+import { toGatewayError } from "./to-gateway-error.ts";
 
 /** The words that clients of these doors know for what every door refuses. */
 const TEXTS: Partial<Record<ErrorCode, string>> = {

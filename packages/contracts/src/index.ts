@@ -3,6 +3,7 @@ export * from "./administration.ts";
 export * from "./agent.ts";
 export * from "./api-key.ts";
 export * from "./card.ts";
+export * from "./chat-usage.ts";
 export * from "./check-tool-arguments.ts";
 export * from "./conversation.ts";
 export * from "./cursor.ts";

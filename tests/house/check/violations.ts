@@ -59,6 +59,10 @@ export const BOUNDARIES: Violation[] = [
   { rule: "client-types-from-router-only", files: { "packages/client/src/types.ts": 'export type { room } from "@parley/queue";\n' } },
   { rule: "packages-know-no-app", files: { "packages/db/src/looks-out.ts": imports("../../../apps/api/src/main.ts") } },
   { rule: "apps-apart", files: { "apps/worker/src/looks-over.ts": imports("../../api/src/main.ts") } },
+  {
+    rule: "doors-apart",
+    files: { "apps/api/src/media/borrows.ts": imports("../rest/lends.ts"), "apps/api/src/rest/lends.ts": "export const lent = 1;\n" },
+  },
   { rule: "testkit-in-tests-only", files: { "packages/queue/src/pretends.ts": imports("@parley/testkit") } },
   {
     rule: "testing-in-tests-only",

@@ -3,7 +3,7 @@ import type { Administration, Caller, Gateway, Log } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
 import type { Request, Response } from "express";
 import type { Attachments } from "../attachments.ts";
-import type { ReadJsonBody } from "../rest/json-body.ts";
+import type { ReadJsonBody } from "../json-body.ts";
 
 /** What all handlers share. */
 export interface Door {

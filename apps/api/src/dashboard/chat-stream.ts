@@ -1,8 +1,8 @@
 import { type Cursor, compareCursors, ERRORS, GatewayError, type LogEvent } from "@parley/contracts";
-import { TurnText } from "../openai/agent/turn-text.ts";
 import { plainTextOf } from "../plain-error.ts";
-import { toGatewayError } from "../rest/send-error.ts";
-import { awaitEnd, runTurn, type TurnAnswer, type TurnEars } from "../rpc/run-turn.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
+import { awaitEnd, runTurn, type TurnAnswer, type TurnEars } from "../turn/run-turn.ts";
+import { TurnText } from "../turn/turn-text.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { chatAnswer, inputFor, turnCall } from "./chat.ts";
 import { type ChatCursor, readChatCursor, writeChatCursor } from "./chat-cursor.ts";

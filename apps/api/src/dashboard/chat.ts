@@ -1,9 +1,9 @@
 import { submitInput } from "@parley/contracts";
 import { CLIENT_LEFT } from "../client-left.ts";
+import { onGone } from "../on-gone.ts";
 import { onceOf } from "../once-of.ts";
-import { onGone } from "../rest/on-gone.ts";
-import { sendJson } from "../rest/send-error.ts";
-import { runTurn, type TurnAnswer, type Waiting } from "../rpc/run-turn.ts";
+import { sendJson } from "../send-json.ts";
+import { runTurn, type TurnAnswer, type Waiting } from "../turn/run-turn.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { type ChatPlace, findPlace } from "./chat-place.ts";
 import { commandIn } from "./commands.ts";

@@ -1,6 +1,6 @@
 import { activityCursor, grants } from "@parley/contracts";
 import type { FollowingActivity } from "@parley/domain";
-import { toGatewayError } from "../rest/send-error.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
 import type { Call, Handler } from "./call.ts";
 import { NamedStream, namedFrame } from "./named-stream.ts";
 import { createProcessMetrics } from "./process-metrics.ts";

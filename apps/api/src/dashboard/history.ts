@@ -1,5 +1,5 @@
 import { isGatewayError } from "@parley/contracts";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { conversationOf, findPlace } from "./chat-place.ts";
 import { limitIn, textIn } from "./query.ts";

@@ -1,6 +1,6 @@
 import { type Agent, GatewayError, listMemoriesInput } from "@parley/contracts";
 import { memoryEntry, memoryFigures } from "../memory-rows.ts";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { limitIn, textIn } from "./query.ts";
 

@@ -2,7 +2,7 @@ import { GatewayError, hookId, type Limits } from "@parley/contracts";
 import { type Caller, type Gateway, type Log } from "@parley/domain";
 import express, { type Request, type RequestHandler, Router } from "express";
 import { answerPlainErrors } from "../plain-error.ts";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 
 export interface HookDependencies {

@@ -3,10 +3,10 @@ import type { Caller, Gateway, Log } from "@parley/domain";
 import { csrfTokenOf, hashSession, TICKET_SECONDS, type Tickets } from "@parley/identity";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
+import { jsonBodyReader } from "../json-body.ts";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
 import { answerPlainErrors } from "../plain-error.ts";
-import { jsonBodyReader } from "../rest/json-body.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
 import { setSessionCookie } from "./session-cookie.ts";
 

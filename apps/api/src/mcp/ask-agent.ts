@@ -2,8 +2,8 @@ import { agentId, type Card, type Cursor, cardId, conversationId, type LogEvent,
 import type { Once } from "@parley/domain";
 import { idempotencyKey, readIdempotencyKey } from "@parley/router";
 import { z } from "zod";
-import { agentOf } from "../rpc/methods/agent.ts";
-import { runTurn, type TurnAnswer } from "../rpc/run-turn.ts";
+import { agentOf } from "../turn/agent-of.ts";
+import { runTurn, type TurnAnswer } from "../turn/run-turn.ts";
 import type { ToolCall } from "./call.ts";
 import { elicitationId, formOf } from "./elicitation.ts";
 import { readableSession, sourceOf } from "./sessions.ts";

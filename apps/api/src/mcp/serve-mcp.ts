@@ -5,7 +5,7 @@ import { isGatewayError } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { Request, Response } from "express";
 import { CLIENT_LEFT } from "../client-left.ts";
-import { onGone } from "../rest/on-gone.ts";
+import { onGone } from "../on-gone.ts";
 import type { FrontVisitor } from "../visitors.ts";
 import { type McpDoor, type McpRequest, NO_ACCESS } from "./call.ts";
 import { answersOf, readElicitationId } from "./elicitation.ts";

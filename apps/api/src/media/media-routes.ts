@@ -6,7 +6,7 @@ import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { onceOf } from "../once-of.ts";
 import { answerPlainErrors } from "../plain-error.ts";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { wantedRange } from "./byte-range.ts";
 import { contentTypeOf, dispositionOf, etagOf, readMediaId } from "./file-headers.ts";

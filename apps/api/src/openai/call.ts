@@ -1,11 +1,12 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Caller, Gateway, Log, Once } from "@parley/domain";
-import { type OpenStream, type RouteName, readIdempotencyKey } from "@parley/router";
+import type { OpenStream, RouteName } from "@parley/router";
 import type { Request, Response } from "express";
 import type { Attachments } from "../attachments.ts";
 import { CLIENT_LEFT } from "../client-left.ts";
-import type { ReadJsonBody } from "../rest/json-body.ts";
-import { onGone } from "../rest/on-gone.ts";
+import type { ReadJsonBody } from "../json-body.ts";
+import { onGone } from "../on-gone.ts";
+import { onceOf as onceOfRequest } from "../once-of.ts";
 import type { ReadForm } from "./read-form.ts";
 
 /** What all handlers of this door share. */
@@ -58,11 +59,7 @@ export function modelIn(model: unknown): string {
 }
 
 /** What tells a repeated call from a new one, where it has a key. */
-export function onceOf({ route, request }: Call): Once | undefined {
-  const header = request.headers["idempotency-key"];
-  const key = typeof header === "string" ? readIdempotencyKey({ header, input: undefined }) : undefined;
-  return key === undefined ? undefined : { route, key };
-}
+export const onceOf = ({ route, request }: Call): Once | undefined => onceOfRequest(request, route);
 
 /** Aborts when the client is gone before its answer was sent. */
 export function leavingOf({ response }: Call): AbortController {

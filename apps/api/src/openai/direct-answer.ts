@@ -1,7 +1,7 @@
 import type { DirectCall, DirectResult } from "@parley/domain";
 import type { Response } from "express";
-import { onGone } from "../rest/on-gone.ts";
-import { toGatewayError } from "../rest/send-error.ts";
+import { onGone } from "../on-gone.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
 import { type Call, type Door, leavingOf, requestIdOf } from "./call.ts";
 import { EventStream } from "./event-stream.ts";
 import { type AnswerCopy, answerOnce } from "./kept-answer.ts";

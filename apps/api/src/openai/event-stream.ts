@@ -1,7 +1,7 @@
 import { type GatewayError, isGatewayError } from "@parley/contracts";
 import type { Response } from "express";
 import type { Attachment, Attachments } from "../attachments.ts";
-import { onGone } from "../rest/on-gone.ts";
+import { onGone } from "../on-gone.ts";
 import { openaiError, sendOpenaiError } from "./send-error.ts";
 
 const HEAD = {

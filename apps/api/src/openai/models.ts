@@ -2,7 +2,7 @@ import type { Limits } from "@parley/contracts";
 import { agentId, GatewayError } from "@parley/contracts";
 import type { Caller, Gateway } from "@parley/domain";
 import type { Response } from "express";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 import type { Door } from "./call.ts";
 
 /** Pages of agents that a list shows at most. */

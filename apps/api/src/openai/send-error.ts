@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode, type GatewayError } from "@parley/contracts";
 import type { Response } from "express";
-import { sendJson } from "../rest/send-error.ts";
+import { sendJson } from "../send-json.ts";
 
 /** The body of every refusal on these routes, and of the frame that ends a stream: always with these four members. */
 interface OpenaiError {

@@ -15,7 +15,7 @@ import { idempotencyKey, type OpenStream, type RouteName, readIdempotencyKey } f
 import type { Request, Response } from "express";
 import { z } from "zod";
 import type { Attachments } from "../attachments.ts";
-import type { ReadJsonBody } from "./json-body.ts";
+import type { ReadJsonBody } from "../json-body.ts";
 import { parse } from "./parse.ts";
 
 /** One authorised request of this door. */

@@ -1,7 +1,7 @@
+import { sendJson } from "../send-json.ts";
 import { beforeCursor, type Handler, onConversation, onceOf, onMessage } from "./call.ts";
 import { conversationRow, messageRow, runStateRow } from "./conversation-row.ts";
 import { parse } from "./parse.ts";
-import { sendJson } from "./send-error.ts";
 import { branchQuery, changeBody, stopBody } from "./wire-input.ts";
 
 /** Of its branches the newest are listed; each of them, and of the others, can be asked for by its number. */

@@ -1,8 +1,8 @@
 import { type EventOf, type Execution, type LogEvent, parseCursor } from "@parley/contracts";
+import { foldExecution } from "../turn/fold-execution.ts";
 import { closedCardRow, openedCardRow } from "./card-row.ts";
 import { executionRow } from "./execution-row.ts";
 import { bornChild, finishedChild, pausedChild } from "./fold-children.ts";
-import { foldExecution } from "./fold-execution.ts";
 
 /** What a stream knows: the root as of its last event, and the children born on this stream and not finished yet. */
 export interface StreamState {

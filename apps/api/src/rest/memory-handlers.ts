@@ -1,7 +1,7 @@
 import type { Memory } from "@parley/contracts";
+import { sendJson } from "../send-json.ts";
 import { type Handler, onceOf, onMemory } from "./call.ts";
 import { readMemoryFilter } from "./list-query.ts";
-import { sendJson } from "./send-error.ts";
 
 const memoryRow = (memory: Memory) => ({
   id: memory.id,

@@ -3,6 +3,8 @@ import type { Gateway, Log } from "@parley/domain";
 import { authorize, type OpenStream, type ROUTES, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
+import { jsonBodyReader } from "../json-body.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
 import type { VisitorOf } from "../visitors.ts";
 import type { Door, Handler } from "./call.ts";
 import { answerStream, decideStream } from "./card-handlers.ts";
@@ -16,9 +18,8 @@ import {
   stopConversation,
 } from "./conversation-handlers.ts";
 import { edit, editStream } from "./edit-handlers.ts";
-import { jsonBodyReader } from "./json-body.ts";
 import { deleteMemory, listMemories } from "./memory-handlers.ts";
-import { sendError, toGatewayError } from "./send-error.ts";
+import { sendError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
 import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
 import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";

@@ -1,9 +1,9 @@
 import type { Cursor } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
+import { onGone } from "../on-gone.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
 import type { Call, Door } from "./call.ts";
 import { followStream } from "./follow-stream.ts";
-import { onGone } from "./on-gone.ts";
-import { toGatewayError } from "./send-error.ts";
 import { SseStream } from "./sse-stream.ts";
 import { afterReturn, type EndsAfter } from "./stream-ends.ts";
 

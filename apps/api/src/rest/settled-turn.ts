@@ -1,7 +1,7 @@
 import type { Execution, SubmitResult } from "@parley/contracts";
 import type { Following } from "@parley/domain";
 import { trackMessage } from "@parley/router";
-import { foldExecution } from "./fold-execution.ts";
+import { foldExecution } from "../turn/fold-execution.ts";
 
 /**
  * The execution at the end or the pause of a message's turn, with the tools that it called since, folded from its events and read from

@@ -1,9 +1,9 @@
+import { sendJson } from "../send-json.ts";
 import { beforeCursor, type Call, type Handler, onAgent, onceOf, onTask } from "./call.ts";
 import { threadMessageRow } from "./conversation-row.ts";
 import { executionRow, taskPage } from "./execution-row.ts";
 import { readListFilter } from "./list-query.ts";
 import { parse } from "./parse.ts";
-import { sendJson } from "./send-error.ts";
 import { deleteQuery } from "./wire-input.ts";
 
 export const getTask: Handler = async ({ gateway }, call) => {

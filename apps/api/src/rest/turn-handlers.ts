@@ -2,12 +2,12 @@ import { type Execution, NO_USAGE, type SubmitInput, type SubmitResult } from "@
 import type { Caller, SubmitFacts } from "@parley/domain";
 import { waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
+import { onGone } from "../on-gone.ts";
+import { sendJson } from "../send-json.ts";
 import { type Call, type Door, type Handler, keyOf, onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
 import { readInvoke } from "./invoke-input.ts";
-import { onGone } from "./on-gone.ts";
 import { parse } from "./parse.ts";
-import { sendJson } from "./send-error.ts";
 import { settledTurn } from "./settled-turn.ts";
 import { messageBody } from "./wire-input.ts";
 

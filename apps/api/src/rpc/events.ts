@@ -1,6 +1,6 @@
 import type { LogEvent, SubmitResult } from "@parley/contracts";
+import type { TurnEars } from "../turn/run-turn.ts";
 import type { RpcCall } from "./method.ts";
-import type { TurnEars } from "./run-turn.ts";
 
 /** One event of a conversation's log as `agent.event` tells it. `delta` is text of the conversation's own agent. */
 const eventParams = (conversationId: string, { previous: _, ...event }: LogEvent) => ({

@@ -2,7 +2,7 @@ import { ERRORS } from "@parley/contracts";
 import { authorize, type OpenStream, ROUTES } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { CLIENT_LEFT } from "../client-left.ts";
-import { onGone } from "../rest/on-gone.ts";
+import { onGone } from "../on-gone.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { answerMessage, tooOften } from "./answer-message.ts";
 import { failureOf } from "./failure.ts";

@@ -4,8 +4,8 @@ import { appRouter, type Context, type OpenStream, type ProcedureName, ROUTES, t
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import type { Request, RequestHandler, Response } from "express";
 import type { Attachments } from "../attachments.ts";
+import { jsonBodyReader } from "../json-body.ts";
 import { setRoute } from "../request-start.ts";
-import { jsonBodyReader } from "../rest/json-body.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { parseQueryInput, readInput } from "./read-input.ts";
 import { serveSubscription } from "./serve-subscription.ts";

@@ -1,7 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import type { Request, Response } from "express";
+import type { ReadJsonBody } from "../json-body.ts";
 import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
-import type { ReadJsonBody } from "../rest/json-body.ts";
 
 /** Reads a body to its end. What is wrong with it is thrown where its value is asked for, so that it reaches the caller typed. */
 export async function readInput(readJsonBody: ReadJsonBody, request: Request, response: Response): Promise<() => unknown> {

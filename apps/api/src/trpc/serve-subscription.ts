@@ -2,7 +2,7 @@ import { appRouter, type Context, formatError, type ProcedureName } from "@parle
 import { callTRPCProcedure, getTRPCErrorFromUnknown } from "@trpc/server";
 import type { Request, Response } from "express";
 import type { Attachments } from "../attachments.ts";
-import type { ReadJsonBody } from "../rest/json-body.ts";
+import type { ReadJsonBody } from "../json-body.ts";
 import { parseQueryInput, readInput } from "./read-input.ts";
 import { SubscriptionStream } from "./subscription-stream.ts";
 

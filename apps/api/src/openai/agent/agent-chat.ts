@@ -2,8 +2,10 @@ import { GatewayError, isGatewayError, type LogEvent, type Usage } from "@parley
 import type { Caller } from "@parley/domain";
 import { CLIENT_LEFT } from "../../client-left.ts";
 import { isKeepable, UNKEEPABLE } from "../../keepable-text.ts";
-import { onGone } from "../../rest/on-gone.ts";
-import { sendJson, toGatewayError } from "../../rest/send-error.ts";
+import { onGone } from "../../on-gone.ts";
+import { sendJson } from "../../send-json.ts";
+import { toGatewayError } from "../../to-gateway-error.ts";
+import { type TurnEnd, TurnText } from "../../turn/turn-text.ts";
 import { type Call, type Door, isObject, leavingOf, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
@@ -11,7 +13,6 @@ import { sendOpenaiError } from "../send-error.ts";
 import { readAgentInput } from "./agent-input.ts";
 import { type Accepted, type Begun, beginTurn } from "./begin-turn.ts";
 import { type ChatHead, chatChunks, wholeChat } from "./chat-chunks.ts";
-import { type TurnEnd, TurnText } from "./turn-text.ts";
 
 /** The agent that a model's name means, and the caller narrowed to it. An agent that the caller may not use is no model. */
 export async function callerOn({ gateway }: Door, { caller }: Call, agentId: string): Promise<Caller> {

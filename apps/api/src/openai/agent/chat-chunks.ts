@@ -1,4 +1,4 @@
-import type { Usage } from "@parley/contracts";
+import { chatUsage, type Usage } from "@parley/contracts";
 
 /** What all chunks of an answer have in common. */
 export interface ChatHead {
@@ -7,20 +7,6 @@ export interface ChatHead {
   created: number;
   model: string;
 }
-
-/** A turn's usage in the shape of OpenAI's chat route. */
-const chatUsage = ({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: Usage) => ({
-  prompt_tokens: inputTokens,
-  completion_tokens: outputTokens,
-  total_tokens: inputTokens + outputTokens,
-  prompt_tokens_details: { cached_tokens: cachedTokens, audio_tokens: 0 },
-  completion_tokens_details: {
-    reasoning_tokens: reasoningTokens,
-    audio_tokens: 0,
-    accepted_prediction_tokens: 0,
-    rejected_prediction_tokens: 0,
-  },
-});
 
 /** The frames of one streamed answer. */
 export function chatChunks(head: ChatHead, showsUsage: boolean) {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readResponseRequest } from "@parley/domain";
-import { sendJson } from "../../rest/send-error.ts";
+import { sendJson } from "../../send-json.ts";
 import { type Json, leavingOf, requestIdOf } from "../call.ts";
 import { answerOnce } from "../kept-answer.ts";
 import { sendKept } from "./create.ts";

@@ -1,5 +1,5 @@
 import { conversationIdOf, type Item, readInput, readMetadata, type StoredConversation, wrongParameter } from "@parley/domain";
-import { sendJson } from "../../rest/send-error.ts";
+import { sendJson } from "../../send-json.ts";
 import { type Call, isObject, type Json, leavingOf } from "../call.ts";
 import { answerOnce } from "../kept-answer.ts";
 import { sendKept } from "./create.ts";

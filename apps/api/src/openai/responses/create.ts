@@ -1,5 +1,5 @@
 import { type Json, type ResponseRequest, type RunningResponse, readResponseRequest, responseIdOf } from "@parley/domain";
-import { toGatewayError } from "../../rest/send-error.ts";
+import { toGatewayError } from "../../to-gateway-error.ts";
 import { type Call, isObject, leavingOf, requestIdOf } from "../call.ts";
 import { type AnswerCopy, answerOnce } from "../kept-answer.ts";
 import { createAgentResponse } from "./agent/create-agent-response.ts";

@@ -1,7 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type Response, Router } from "express";
-import { jsonBodyReader } from "../../rest/json-body.ts";
+import { jsonBodyReader } from "../../json-body.ts";
 import { answerErrors, type OpenaiDependencies, refuseMethod } from "../openai.ts";
 import { formReader } from "../read-form.ts";
 import { compact, countInput } from "./compact.ts";

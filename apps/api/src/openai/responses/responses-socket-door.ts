@@ -1,7 +1,7 @@
 import { ERRORS } from "@parley/contracts";
 import { authorize, routeRow } from "@parley/router";
 import { WebSocketServer } from "ws";
-import { toGatewayError } from "../../rest/send-error.ts";
+import { toGatewayError } from "../../to-gateway-error.ts";
 import type { SocketDoor } from "../../upgrades.ts";
 import { openaiError } from "../send-error.ts";
 import { type ResponsesDependencies, responsesDoor } from "./responses-routes.ts";

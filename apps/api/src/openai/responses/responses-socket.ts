@@ -6,7 +6,7 @@ import type { RawData, WebSocket } from "ws";
 import type { Attachment } from "../../attachments.ts";
 import { CLIENT_LEFT } from "../../client-left.ts";
 import { isDeeperThan } from "../../json-depth.ts";
-import { toGatewayError } from "../../rest/send-error.ts";
+import { toGatewayError } from "../../to-gateway-error.ts";
 import { isObject, type Json } from "../call.ts";
 import { openaiError } from "../send-error.ts";
 import type { ResponsesDoor } from "./responses-door.ts";

@@ -1,6 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import { type Item, type ResponseSnapshot, type StoredResponse, wrongParameter } from "@parley/domain";
-import { sendJson, toGatewayError } from "../../rest/send-error.ts";
+import { sendJson } from "../../send-json.ts";
+import { toGatewayError } from "../../to-gateway-error.ts";
 import { type Call, leavingOf, requestIdOf } from "../call.ts";
 import { answerOnce } from "../kept-answer.ts";
 import { cancelAgentResponse, settledResponse, tellAgentResponse } from "./agent/stored-agent-response.ts";

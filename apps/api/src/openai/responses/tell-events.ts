@@ -1,7 +1,7 @@
 import type { GatewayError } from "@parley/contracts";
 import { type Json, ResponseBuilder, type ResponseEvent, type ResponseSnapshot, responseFailure } from "@parley/domain";
 import { CLIENT_LEFT } from "../../client-left.ts";
-import { onGone } from "../../rest/on-gone.ts";
+import { onGone } from "../../on-gone.ts";
 import type { Call, Door } from "../call.ts";
 import { EventStream } from "../event-stream.ts";
 import type { AnswerCopy } from "../kept-answer.ts";

@@ -17,7 +17,7 @@ import {
   type SubmitInput,
 } from "@parley/contracts";
 import type { Following } from "@parley/domain";
-import { foldExecution } from "../fold-execution.ts";
+import { foldExecution } from "../../turn/fold-execution.ts";
 import { root } from "./facts.ts";
 
 interface Waiting extends QueuedMessage {

@@ -11,10 +11,10 @@ import {
   turnOptions,
 } from "@parley/contracts";
 import { z } from "zod";
+import { agentOf } from "../../turn/agent-of.ts";
+import { runTurn } from "../../turn/run-turn.ts";
 import { type MethodsOf, method, type RpcCall } from "../method.ts";
 import { limitOf, partOf, partShape } from "../part.ts";
-import { runTurn } from "../run-turn.ts";
-import { agentOf } from "./agent.ts";
 import { SPAWNED } from "./subagent.ts";
 
 /** A session is a conversation; its key is the conversation's id. */

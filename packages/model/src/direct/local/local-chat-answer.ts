@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { NO_USAGE, type Usage } from "@parley/contracts";
+import { chatUsage, NO_USAGE, type Usage } from "@parley/contracts";
 import type { DirectAnswer, DirectRequest, ModelChunk, StreamEvent } from "@parley/domain";
 import { streamLocalChat } from "../../local-chat/local-chat.ts";
 import { isObject, type Json } from "../known.ts";
-import { chatUsage, promptTokens, tokensIn } from "../usage-count.ts";
+import { promptTokens, tokensIn } from "../usage-count.ts";
 import { type LocalChatRequest, localChatRequest } from "./local-chat-request.ts";
 import { refuse } from "./refuse.ts";
 import { untilStop } from "./until-stop.ts";

@@ -1,7 +1,7 @@
 import type { Cursor, Execution } from "@parley/contracts";
 import { GatewayError } from "@parley/contracts";
 import { type Caller, isEnded, type ResponseSnapshot, type StoredResponse, wrongParameter } from "@parley/domain";
-import { toGatewayError } from "../../../rest/send-error.ts";
+import { toGatewayError } from "../../../to-gateway-error.ts";
 import { callerOn } from "../../agent/agent-chat.ts";
 import { type Call, leavingOf, requestIdOf } from "../../call.ts";
 import { named, type ResponsesDoor } from "../responses-door.ts";

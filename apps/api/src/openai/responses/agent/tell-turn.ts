@@ -7,7 +7,7 @@ import {
   type ResponseTurn,
   responseFailure,
 } from "@parley/domain";
-import { TurnText } from "../../agent/turn-text.ts";
+import { TurnText } from "../../../turn/turn-text.ts";
 import type { ResponsesDoor } from "../responses-door.ts";
 
 /** A response that tells a turn of an agent's conversation. */

@@ -1,7 +1,7 @@
 import { type LogEvent, NO_USAGE } from "@parley/contracts";
 import { expect, test } from "vitest";
+import { fact, root } from "../rest/testing/facts.ts";
 import { foldExecution } from "./fold-execution.ts";
-import { fact, root } from "./testing/facts.ts";
 
 const usage = { ...NO_USAGE, inputTokens: 5, outputTokens: 7 };
 const created = fact(1, "turn.created", {

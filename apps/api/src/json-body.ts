@@ -1,8 +1,8 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Request, RequestHandler, Response } from "express";
 import express from "express";
-import { isDeeperThan } from "../json-depth.ts";
-import { isKeepableJson, UNKEEPABLE } from "../keepable-text.ts";
+import { isDeeperThan } from "./json-depth.ts";
+import { isKeepableJson, UNKEEPABLE } from "./keepable-text.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i;

@@ -3,15 +3,15 @@ import {
   type Cursor,
   type Execution,
   GatewayError,
+  type Limits,
   type LogEvent,
   type SubmitInput,
   type SubmitResult,
 } from "@parley/contracts";
-import type { Following } from "@parley/domain";
-import { trackMessage, waitsBehindCard } from "@parley/router";
+import type { Caller, Following, Gateway } from "@parley/domain";
+import { type OpenStream, trackMessage, waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
-import { foldExecution } from "../rest/fold-execution.ts";
-import type { Peer, RpcCall } from "./method.ts";
+import { foldExecution } from "./fold-execution.ts";
 
 /** What is told of a turn's events while it is waited for. */
 export interface TurnEars {
@@ -20,11 +20,15 @@ export interface TurnEars {
 }
 
 /** What a door must have for a turn to be waited for. */
-export interface Waiting extends Pick<RpcCall, "gateway" | "caller" | "limits"> {
+export interface Waiting {
+  gateway: Gateway;
+  caller: Caller;
+  limits: Limits;
   /** What its idempotency keys are scoped to. */
   method: string;
   once: { route: string; key: string } | undefined;
-  peer: Pick<Peer, "openStream" | "leaving">;
+  /** `leaving` aborts when the other end is gone. */
+  peer: { openStream: OpenStream; leaving: AbortSignal };
 }
 
 interface Run {
