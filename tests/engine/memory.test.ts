@@ -211,9 +211,12 @@ test("a search over the door finds by its vector what shares no word with it; wh
   const [first] = await kept({ query: "violinistic" });
   expect(first?.text).toBe("Violinists were invited.");
   expect(await kept({ query: "violinistic", userEmail: BEN.email })).toEqual([]);
-  const used = await world.sql.owner`
-    select model, input_tokens > 0 as used from usage_records u where not exists (select from conversations c where c.id = u.conversation_id)`;
-  expect(used.slice(0, 1)).toEqual([{ model: "local/embed", used: true }]);
+  const used = () =>
+    world.sql.owner`select model, outcome, input_tokens > 0 as used from direct_calls where route = 'memory.list' order by at`;
+  await expect.poll(async () => (await used())[0]).toEqual({ model: "local/embed", outcome: "answered", used: true });
+  const strays = await world.sql
+    .owner`select from usage_records u where not exists (select from conversations c where c.id = u.conversation_id)`;
+  expect(strays).toHaveLength(0);
 });
 
 describe("a memory that is deleted", () => {

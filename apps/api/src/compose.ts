@@ -148,7 +148,6 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     organizations,
     repeats,
     responses,
-    usage,
     webhooks,
   } = database;
   const door = createGateway(
@@ -170,7 +169,6 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         organizations,
         repeats,
         responses,
-        usage,
         sessions,
         tail,
         queue,

@@ -6,7 +6,6 @@ import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
-import type { UsageStore } from "./billing/usage-store.ts";
 import type { ChatStore } from "./chat/chat-store.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
@@ -61,7 +60,6 @@ export interface GatewayPorts {
   organizations: OrganizationStore;
   repeats: RepeatStore;
   responses: ResponseStore;
-  usage: UsageStore;
   sessions: SessionStore;
   tail: LiveTail;
   queue: JobQueue;

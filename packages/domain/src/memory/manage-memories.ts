@@ -1,10 +1,10 @@
 import { GatewayError, newId } from "@parley/contracts";
+import { meterDirect } from "../billing/meter-direct.ts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
-import type { UsageLine } from "../turn/turn-store.ts";
 import { embedTexts } from "./embed-texts.ts";
 import type { Embedding } from "./memory-store.ts";
 import { searchWords } from "./search-words.ts";
@@ -27,7 +27,7 @@ export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemo
       if (filter.agentId !== undefined && !mayUseAgent(caller, filter.agentId)) throw new GatewayError("not_found");
       const { query } = filter;
       const words = query === undefined ? null : searchWords(query);
-      const embedding = query === undefined ? null : await embedQuery(context, caller.organizationId, query);
+      const embedding = query === undefined ? null : await embedQuery(context, caller, query);
       return memories.list(caller.organizationId, { ...filter, agentIds: agentIdsOf(caller), words, embedding });
     },
     async deleteMemory(caller, memoryId, once) {
@@ -36,16 +36,16 @@ export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemo
   };
 }
 
-/** Null where the embedding model does not answer. What it used stands under an id of the search's own: it is of no conversation. */
-async function embedQuery(context: GatewayContext, organizationId: string, query: string): Promise<Embedding | null> {
-  const id = newId<string>();
-  const usage: UsageLine[] = [];
+/** Null where the embedding model does not answer. It is of no turn, and metered as the calls are that callers make of models themselves. */
+async function embedQuery(context: GatewayContext, { organizationId, principalId }: Caller, query: string): Promise<Embedding | null> {
+  const { directUsage, clock, embeddingModel } = context;
+  const call = meterDirect(directUsage, clock, { organizationId, principalId, route: "memory.list", requestId: newId<string>() });
+  call.tries(embeddingModel);
   const [embedding = null] = await embedTexts(context, {
     texts: [query],
     signal: new AbortController().signal,
-    meter: ({ model, modelCalls: _, ...tokens }) =>
-      usage.push({ turnId: id, executionId: id, attempt: 1, step: 0, try: usage.length, model, ...tokens }),
+    meter: ({ model: _, ...usage }) => call.answers(() => usage),
   });
-  if (usage.length > 0) await context.usage.recordBeside({ organizationId, conversationId: id }, usage);
+  call.ends(embedding === null ? "refused" : "answered");
   return embedding;
 }
