@@ -57,7 +57,11 @@ function fittingOf(schema: Schema, components: Schema, depth: number): fc.Arbitr
 }
 
 const words = fc.oneof(fc.constantFrom("x", "%00", "%ff", "..%2f..", "__proto__", "-1", "0"), fc.string({ minLength: 1, maxLength: 20 }));
-const encoded = (text: string): string => (/^%|%2f/.test(text) ? text : encodeURIComponent(text.toWellFormed()));
+/** Not `.` or `..`: a URL's parser takes them, and what is before them, away, and another path is left. */
+const encoded = (text: string): string => {
+  if (text === "." || text === "..") return "...";
+  return /^%|%2f/.test(text) ? text : encodeURIComponent(text.toWellFormed());
+};
 
 /** Mostly something that is there, or could be. */
 const inPath = ({ name, schema }: Parameter, known: Record<string, string>, document: Document): fc.Arbitrary<string> =>
