@@ -1,6 +1,6 @@
 import type { RateBucket } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
-import type { RouteRow } from "./registry.ts";
+import type { RouteRow } from "./routes/route-row.ts";
 
 /** Counts one more stream of the caller's; returns what counts it out again, which may be called twice. Throws `too_many_streams`. */
 export type OpenStream = (caller: Caller) => () => void;

@@ -5,6 +5,7 @@ export * from "./idempotency-key.ts";
 export * from "./mcp-tools.ts";
 export { admit, authorize, hasScope } from "./procedure.ts";
 export * from "./registry.ts";
+export type { RestRoute, RouteRow } from "./routes/route-row.ts";
 export * from "./rpc-methods.ts";
 export type { DecisionItem } from "./stream-decision.ts";
 export type { DrainItem } from "./stream-drain.ts";

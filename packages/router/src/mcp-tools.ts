@@ -1,5 +1,5 @@
 import type { McpTool } from "@parley/contracts";
-import type { Repeating, RouteRow } from "./registry.ts";
+import type { Repeating, RouteRow } from "./routes/route-row.ts";
 
 /** What must be known of a tool of the MCP server: the same facts as of any other route. Its scope is always `mcp-client`. */
 export type McpRow = Pick<RouteRow, "tenant" | "metering" | "rateLimit"> & Repeating;

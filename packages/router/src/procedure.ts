@@ -6,7 +6,8 @@ import type { Context, EntryFact, Visitor } from "./context.ts";
 import { countStream } from "./count-stream.ts";
 import { formatError } from "./error-shape.ts";
 import { idempotencyKey, readIdempotencyKey } from "./idempotency-key.ts";
-import { type ProcedureName, type ROUTES, type RouteRow, routeRow } from "./registry.ts";
+import { type ProcedureName, type ROUTES, routeRow } from "./registry.ts";
+import type { RouteRow } from "./routes/route-row.ts";
 
 interface Meta {
   route: ProcedureName;

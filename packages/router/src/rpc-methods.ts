@@ -1,4 +1,4 @@
-import type { Repeating, RouteRow } from "./registry.ts";
+import type { Repeating, RouteRow } from "./routes/route-row.ts";
 
 /** What must be known of a JSON-RPC method before a door may offer it: the same facts as of any other route. */
 export type RpcRow = Pick<RouteRow, "scope" | "tenant" | "metering" | "rateLimit" | "attaches"> &

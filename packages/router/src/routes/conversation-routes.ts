@@ -1,0 +1,108 @@
+import type { RouteRow } from "./route-row.ts";
+import { attach, onConversation, onInvoke, read, rest, turn, turnStream, write } from "./row-parts.ts";
+
+export const CONVERSATION_ROUTES = {
+  "turn.submit": { kind: "mutation", scope: "conversations:write", tenant: "agent", ...turn, rest: onConversation("POST", "/messages") },
+  "turn.stream": { kind: "subscription", scope: "conversations:write", tenant: "agent", ...turnStream, rest: onInvoke("/stream") },
+  "turn.invoke": { kind: null, scope: "conversations:write", tenant: "agent", ...turn, rest: onInvoke() },
+  "turn.invokeAsync": {
+    kind: null,
+    scope: "conversations:write",
+    tenant: "agent",
+    ...turn,
+    rest: rest("POST", "/v1/agents/:agentId/invoke/async"),
+  },
+  "turn.edit": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turn,
+    rest: onConversation("POST", "/edit/:messageId"),
+  },
+  "turn.editStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/edit/:messageId/stream"),
+  },
+  "turn.follow": {
+    kind: "subscription",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...attach,
+    rest: onConversation("GET", "/events"),
+  },
+  "turn.await": { kind: "query", scope: "conversations:read", tenant: "conversation", ...attach },
+
+  "conversation.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read, rest: onConversation("GET") },
+  "conversation.branches": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read },
+  "conversation.runState": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...read,
+    rest: onConversation("GET", "/run-state"),
+  },
+  "conversation.message": {
+    kind: "query",
+    scope: "conversations:read",
+    tenant: "conversation",
+    ...read,
+    rest: onConversation("GET", "/messages/:messageId"),
+  },
+  "conversation.stop": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("POST", "/stop"),
+  },
+  "conversation.cancelMessage": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("DELETE", "/queue/:messageId"),
+  },
+  "conversation.changeMessage": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("PATCH", "/queue/:messageId"),
+  },
+  "conversation.clearQueue": {
+    kind: "mutation",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...write,
+    rest: onConversation("DELETE", "/queue"),
+  },
+  "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn },
+  "conversation.drainStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/drain/stream"),
+  },
+
+  "card.get": { kind: "query", scope: "conversations:read", tenant: "conversation", ...read },
+  "card.answer": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn },
+  "card.answerStream": {
+    kind: "subscription",
+    scope: "conversations:write",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/answers"),
+  },
+  "card.decide": { kind: "mutation", scope: "approvals", tenant: "conversation", ...turn },
+  "card.decideStream": {
+    kind: "subscription",
+    scope: "approvals",
+    tenant: "conversation",
+    ...turnStream,
+    rest: onConversation("POST", "/approvals/:cardId"),
+  },
+} as const satisfies Record<string, RouteRow>;
