@@ -76,6 +76,7 @@ export type Agent = {
     model: string;
     fallbackModels: string[];
     subAgents: { agentId: string; mode: DispatchMode; needsApproval: boolean }[];
+    peers: AgentPeer[];
     tools: HttpTool[];
     questionsExpireAfterSeconds: number | null;
     approvalsExpireAfterSeconds: number | null;
@@ -89,6 +90,8 @@ export type Agent = {
   };
   createdAt: string;
 };
+
+export type AgentPeer = { peerId: string; mode: DispatchMode; needsApproval: boolean; sensitive: boolean; skills?: string[] | undefined };
 
 export type ApiKey = {
   id: string;
@@ -450,7 +453,15 @@ export type LogEvent =
       executionId: string;
       turnId: string | null;
       at: string;
-      data: { childId: string; agentId: string; agentVersion: number; agentName: string; mode: "sync" | "async"; query: string };
+      data: {
+        childId: string;
+        agentId: string;
+        agentVersion: number;
+        agentName: string;
+        mode: "sync" | "async";
+        query: string;
+        peer?: PeerRequest | undefined;
+      };
     }
   | {
       cursor: string;
@@ -467,7 +478,17 @@ export type LogEvent =
         result: string | null;
         reason: TurnEndReason | null;
         usage: Usage;
+        report?: PeerReport | undefined;
       };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "peer.progressed";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { childId: string; state: PeerState; taskId: string; text: string };
     }
   | {
       cursor: string;
@@ -728,6 +749,51 @@ export type NewWebhookEndpoint = {
   createdAt: string;
 };
 
+export type PeerReport = {
+  state:
+    | "unknown"
+    | "failed"
+    | "completed"
+    | "submitted"
+    | "working"
+    | "canceled"
+    | "rejected"
+    | "input-required"
+    | "auth-required"
+    | "payment-required"
+    | "trust-verification-required";
+  taskId: string | null;
+  signatures: PeerSignatures | null;
+  did: string | null;
+  didSource: "pinned" | "observed" | null;
+  error: string | null;
+};
+
+export type PeerRequest = {
+  peerId: string | null;
+  name: string;
+  did: string | null;
+  didSource: "pinned" | "observed" | null;
+  skill: string | null;
+  callId: string;
+  input: { [key: string]: unknown };
+};
+
+export type PeerSignatures = { ok: boolean; signed: number; verified: number; unsigned: number };
+
+export type PeerState =
+  | "unknown"
+  | "failed"
+  | "completed"
+  | "submitted"
+  | "working"
+  | "canceled"
+  | "rejected"
+  | "input-required"
+  | "auth-required"
+  | "payment-required"
+  | "trust-verification-required";
+
 export type Question = {
   id: string;
   text: string;
@@ -810,6 +876,15 @@ export type Routes = {
               subAgents?:
                 | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
                 | undefined;
+              peers?:
+                | {
+                    peerId: string;
+                    skills?: string[] | undefined;
+                    mode?: "sync" | "async" | "auto" | undefined;
+                    needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                  }[]
+                | undefined;
               tools?:
                 | {
                     name: string;
@@ -857,6 +932,15 @@ export type Routes = {
               reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
               subAgents?:
                 | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
+                | undefined;
+              peers?:
+                | {
+                    peerId: string;
+                    skills?: string[] | undefined;
+                    mode?: "sync" | "async" | "auto" | undefined;
+                    needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                  }[]
                 | undefined;
               tools?:
                 | {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { agentId } from "./ids.ts";
+import { agentId, peerId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
 import { memoryConfig } from "./memory-config.ts";
 import { queriedRowNumber } from "./row-number.ts";
@@ -14,6 +14,18 @@ export const subAgent = z.object({
   /** Each call waits for a person's approval. */
   needsApproval: z.boolean().default(false),
 });
+
+/** A peer that an agent may hand work to: each of its skills is a tool. */
+export const agentPeer = z.object({
+  peerId,
+  /** Ids of the skills that are offered; all of them when absent. */
+  skills: z.array(z.string().min(1).max(200)).min(1).max(256).optional(),
+  mode: dispatchMode.default("sync"),
+  needsApproval: z.boolean().default(false),
+  /** Needs an approval, too, once the turn has read something that its user did not write. */
+  sensitive: z.boolean().default(false),
+});
+export type AgentPeer = z.infer<typeof agentPeer>;
 
 /** How a credential is asked for that the operator has given the gateway for tools. */
 export const toolSecretName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
@@ -52,6 +64,7 @@ export const agentConfig = z.object({
   maxOutputTokens: z.int().positive().max(1_000_000).optional(),
   reasoningEffort: z.enum(["low", "medium", "high", "xhigh"]).optional(),
   subAgents: z.array(subAgent).max(BOUNDS.subAgentsMax.ceiling).default([]),
+  peers: z.array(agentPeer).max(BOUNDS.peersPerAgentMax.ceiling).default([]),
   tools: z.array(httpTool).max(BOUNDS.toolsMax.ceiling).default([]),
   questionsExpireAfterSeconds: cardExpiry,
   approvalsExpireAfterSeconds: cardExpiry,

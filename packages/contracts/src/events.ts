@@ -2,6 +2,7 @@ import type { DispatchMode } from "./agent.ts";
 import type { ApprovalRequest, CardOutcome, CheckedAnswer, Decision } from "./card.ts";
 import type { Cursor } from "./cursor.ts";
 import type { EndUser, ExecutionStatus, MessageInput, TurnEndReason, TurnOptions, Usage } from "./execution.ts";
+import type { PeerReport, PeerRequest, PeerState } from "./peer.ts";
 import type { Question } from "./question.ts";
 
 export type MessageMode = "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject";
@@ -55,6 +56,8 @@ export interface EventData {
     agentName: string;
     mode: Exclude<DispatchMode, "auto">;
     query: string;
+    /** The child is a call of a peer; `agentId` is the agent's that has called it. */
+    peer?: PeerRequest;
   };
   "child.finished": {
     childId: string;
@@ -64,7 +67,11 @@ export interface EventData {
     result: string | null;
     reason: TurnEndReason | null;
     usage: Usage;
+    /** What came of a call of a peer; `result` stands in an envelope then. */
+    report?: PeerReport;
   };
+  /** What a peer's task is at, in the peer's own words. About the child. */
+  "peer.progressed": { childId: string; state: PeerState; taskId: string; text: string };
   "model.retried": { model: string; retry: number; delayMs: number; error: string };
   "model.fell_back": { from: string; to: string; error: string };
   /** `messageIds` where it is not about a single one: `clear` and `expire`. */

@@ -29,6 +29,9 @@ export const memoryId = uuid<MemoryId>();
 export const responseId = uuid<ResponseId>();
 export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodType<KeyId, string>;
 
+export const peerId = z.string().regex(/^peer_[0-9a-f]{24}$/, "is the id of no peer");
+export const newPeerId = (): string => `peer_${randomBytes(12).toString("hex")}`;
+
 /** A new UUIDv7: sorts by the time it was made. */
 export const newId = <Id extends string>(): Id => v7() as Id;
 

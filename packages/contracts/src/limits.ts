@@ -27,6 +27,23 @@ export const BOUNDS = {
   subAgentsMax: { standard: 64, floor: 0, ceiling: 256 },
   toolsMax: { standard: 64, floor: 0, ceiling: 256 },
   toolResultCharsMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
+  /** Peers of an organization's registry. */
+  peersMax: { standard: 256, floor: 0, ceiling: 10_000 },
+  /** Of one agent, and of those that a caller brings along for one turn. */
+  peersPerAgentMax: { standard: 32, floor: 0, ceiling: 256 },
+  /** Skills of one peer that become tools. */
+  peerSkillsMax: { standard: 64, floor: 1, ceiling: 256 },
+  /** One call of a peer, from its first message on, without the time in which it waits for people. */
+  peerCallMs: { standard: 600_000, floor: 1_000, ceiling: WEEK_MS },
+  /** Of all that is read for one call of a peer. */
+  peerBytesMax: { standard: 8_388_608, floor: 1_024, ceiling: 67_108_864 },
+  /** What the model is told of one call's artifacts. */
+  peerResultCharsMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
+  peerArtifactsMax: { standard: 64, floor: 1, ceiling: 10_000 },
+  /** How often one call of a peer may ask for more. */
+  peerQuestionsMax: { standard: 8, floor: 0, ceiling: 100 },
+  /** Tries of telling a peer that its task is not wanted any more. */
+  peerCancelsMax: { standard: 8, floor: 1, ceiling: 20 },
   attemptsPerTurnMax: { standard: 5, floor: 1, ceiling: 100 },
   /** Turns in a row that background results may begin without a caller's message in between. */
   wakesInARowMax: { standard: 10, floor: 0, ceiling: 1_000 },

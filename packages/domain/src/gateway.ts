@@ -18,6 +18,7 @@ import type {
   DrainResult,
   Execution,
   FullThread,
+  InlinePeer,
   ListExecutions,
   ListMemories,
   LogEvent,
@@ -76,6 +77,8 @@ export interface SubmitFacts {
    * stopped, and this message runs next, whatever its mode. `version_mismatch` where the conversation has another version.
    */
   edits?: { messageId: string; expectedVersion?: number | undefined };
+  /** Peers that the message's turn may call beside its agent's own. Their credentials are sealed, and gone when the turn ends. */
+  peers?: InlinePeer[];
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */

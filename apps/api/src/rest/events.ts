@@ -1,4 +1,4 @@
-import { type EventOf, type Execution, type LogEvent, parseCursor } from "@parley/contracts";
+import { type EventOf, type Execution, type LogEvent, type PeerReport, type PeerRequest, parseCursor } from "@parley/contracts";
 import { foldExecution } from "../turn/fold-execution.ts";
 import { closedCardRow, openedCardRow } from "./card-row.ts";
 import { executionRow } from "./execution-row.ts";
@@ -75,16 +75,21 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
     case "child.created": {
       const child = bornChild(state.root, event);
       state.children.set(child.id, child);
-      const { childId: id, agentId: agent_id, agentName: agent_name, mode, query } = event.data;
+      const { childId: id, agentId: agent_id, agentName: agent_name, mode, query, peer } = event.data;
       return [
-        ["sub_agent_trigger", { id, agent_id, agent_name, mode, query, files: [], reasoning: null }],
+        ["sub_agent_trigger", { id, agent_id, agent_name, mode, query, files: [], reasoning: null, ...(peer && { peer: peerRow(peer) }) }],
         ["sub_task_created", executionRow(child), child.id],
       ];
     }
     case "child.finished": {
       const child = finishedChild(state.root, state.children.get(event.data.childId), event);
       state.children.delete(child.id);
-      return [["sub_task_finished", executionRow(child), child.id]];
+      const { report } = event.data;
+      return [["sub_task_finished", { ...executionRow(child), ...(report && { peer: reportRow(report) }) }, child.id]];
+    }
+    case "peer.progressed": {
+      const { childId, state: peerState, taskId: peer_task_id, text } = event.data;
+      return [["sub_task_progress", { state: peerState, peer_task_id, text }, childId]];
     }
     case "model.retried": {
       const { model, retry, delayMs: delay_ms, error } = event.data;
@@ -157,6 +162,25 @@ const queueFact = (state: StreamState, { action, messageId, messageIds }: QueueC
     message_ids: messageIds ?? (messageId === null ? [] : [messageId]),
   },
 ];
+
+const peerRow = ({ peerId: id, name, did, didSource: did_source, skill, callId: tool_call_id, input }: PeerRequest) => ({
+  id,
+  name,
+  did,
+  did_source,
+  skill,
+  tool_call_id,
+  input,
+});
+
+const reportRow = ({ state, taskId: task_id, signatures, did, didSource: did_source, error }: PeerReport) => ({
+  state,
+  task_id,
+  signatures,
+  did,
+  did_source,
+  error,
+});
 
 const toolCall = ({ callId, tool }: { callId: string; tool: string }) => ({
   request_id: callId,
