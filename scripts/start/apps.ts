@@ -8,6 +8,8 @@ import { type Folders, freshLog } from "./folders.ts";
 
 const DEFAULT_PORT = 4766;
 const PORTS_TRIED_MAX = 50;
+/** What comes first takes a port: between the look and the api's own start somebody may. */
+const API_STARTS_MAX = 5;
 const READY_MS = 60_000;
 /** Levels at which the worker would not say that it has started. */
 const QUIET_LEVELS = ["warn", "error", "silent"];
@@ -35,19 +37,35 @@ export async function chosenPort(asked: string | undefined, host: string): Promi
   throw new StartFailure(`No port from ${DEFAULT_PORT} on is free on ${host}: start with PORT set.`);
 }
 
-/** Starts the api and waits until it says that it and what it needs are ready. */
-export async function startApi(options: AppOptions & { url: string }): Promise<Child> {
-  const child = await startApp("api", options);
-  const isReady = () => answers(`${options.url}/ready`);
-  return ready(child, isReady);
+/**
+ * Starts the api and waits until it says that it and what it needs are ready. Answers its address. Where the port is ours to choose and
+ * was taken since it was looked at, another one is.
+ */
+export async function startApi({
+  host,
+  port: asked,
+  ...options
+}: AppOptions & { host: string; port: string | undefined }): Promise<string> {
+  for (let started = 1; ; started++) {
+    const port = await chosenPort(asked, host);
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const child = await startApp("api", { ...options, environment: { ...options.environment, PORT: String(port) } });
+    try {
+      await ready(child, () => answers(`${url}/ready`));
+      return url;
+    } catch (error) {
+      const lostThePort = child.hasExited() && finalWords(child.logFile).includes("EADDRINUSE");
+      if (!lostThePort || started === API_STARTS_MAX) throw error;
+    }
+  }
 }
 
 /** Starts the worker and waits until it says that it takes work; it has no door to knock at. It says so at the level `info`. */
-export async function startWorker(options: AppOptions): Promise<Child> {
+export async function startWorker(options: AppOptions): Promise<void> {
   const { environment } = options;
   const isQuiet = QUIET_LEVELS.includes(environment["LOG_LEVEL"] ?? "");
   const child = await startApp("worker", isQuiet ? { ...options, environment: { ...environment, LOG_LEVEL: "info" } } : options);
-  return ready(child, () => Promise.resolve(hasLogged(child.logFile, "worker started")));
+  await ready(child, () => Promise.resolve(hasLogged(child.logFile, "worker started")));
 }
 
 function startApp(name: "api" | "worker", { folders, environment, onStarted, watch }: AppOptions): Promise<Child> {
@@ -64,12 +82,11 @@ function startApp(name: "api" | "worker", { folders, environment, onStarted, wat
   });
 }
 
-async function ready(child: Child, isReady: () => Promise<boolean>): Promise<Child> {
+async function ready(child: Child, isReady: () => Promise<boolean>): Promise<void> {
   const hasFailed = () => child.hasExited() || waitsForChange(child.logFile);
   const hasSettled = await waitUntil(async () => hasFailed() || (await isReady()), READY_MS);
   if (hasFailed()) throw new StartFailure(`The ${child.name} did not start: ${finalWords(child.logFile)} (${child.logFile})`);
   if (!hasSettled) throw new StartFailure(`The ${child.name} is not ready after ${READY_MS / 1000} s (${child.logFile})`);
-  return child;
 }
 
 async function answers(url: string): Promise<boolean> {

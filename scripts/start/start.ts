@@ -52,8 +52,9 @@ async function startAll({
   const { onStarted } = supervisor;
   const watch = process.argv.includes("--watch");
   const host = process.env["HOST"] || "127.0.0.1";
-  const port = await chosenPort(process.env["PORT"], host);
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const port = process.env["PORT"];
+  // What cannot be had is said before anything is started.
+  await chosenPort(port, host);
 
   const secrets = keptSecrets(join(folders.state, "secrets.json"));
   const appPassword = process.env["DATABASE_APP_PASSWORD"] || secrets.app;
@@ -76,17 +77,16 @@ async function startAll({
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", sweepPassword),
     REDIS_URL: redisUrl,
     HOST: host,
-    PORT: String(port),
     ADMIN_SECRET: adminSecret,
     SECRETS_KEY: process.env["SECRETS_KEY"] || Buffer.from(secrets.seal, "hex").toString("base64"),
     MEDIA_DIR: process.env["MEDIA_DIR"] || join(folders.state, "media"),
   };
   const app = { folders, environment, onStarted, watch };
-  await Promise.all([
+  const [url] = await Promise.all([
     progress.step(
       "Gateway (api)",
-      () => startApi({ ...app, url }),
-      () => `on ${url}`,
+      () => startApi({ ...app, host, port }),
+      (address) => `on ${address}`,
     ),
     progress.step(
       "Worker",
