@@ -5,7 +5,7 @@ import type { Places, SharedOrder } from "./places.ts";
 export interface HeldPlaces {
   /** For a job that begins. What it returns is called at its end, and told whether the job has left BullMQ. */
   begin(data: unknown): (hasLeft: boolean) => void;
-  /** From now on this worker says every few seconds how many jobs it takes at a time and what it has in its hands. */
+  /** From now on this worker says every second how many jobs it takes at a time and what it has in its hands. */
   open(): void;
   /** It takes no more. */
   retire(): void;
@@ -13,8 +13,8 @@ export interface HeldPlaces {
   close(): Promise<void>;
 }
 
-/** A third of the time for which a place counts that nobody speaks of. */
-const REPORT_MS = 5_000;
+/** Well within the shortest grace after which the sweep takes an order for lost whose place nobody speaks of. */
+const REPORT_MS = 1_000;
 
 export function createHeldPlaces({ queue, slots, places }: { queue: QueueName; slots: number; places: Places }): HeldPlaces {
   const holder = { id: newId(), slots, orders: new Set<SharedOrder>() };

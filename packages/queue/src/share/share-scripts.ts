@@ -14,7 +14,7 @@ const GIVEN_MAX = 100;
  *
  * KEYS: 1 places (zset: orders, by the ms at which each no longer counts), 2 places by organization (hash), 3 organizations that wait
  *   (zset, by places for each unit of weight), 4 weights (hash), 5 workers (zset: `slots:worker`, by the ms at which each no longer
- *   counts), 6 room: how many places there are (string), 7 ties that were broken (string), 8 what the keys of lines begin with.
+ *   counts), 6 slots: how many jobs all workers take at a time (string), 7 ties that were broken (string), 8 what the keys of lines begin with.
  * ARGV: 1 for how long a place or a worker counts that nobody speaks of (ms), then what the script itself takes.
  */
 const COMMON = `
@@ -45,8 +45,11 @@ local function leave(order)
   if redis.call("ZREM", KEYS[1], order) == 1 then count(organizationOf(order), -1) end
 end
 
+-- A tenth of what all workers take is kept for organizations that have nothing running.
 local function isRoom()
-  return redis.call("ZCARD", KEYS[1]) < tonumber(redis.call("GET", KEYS[6]) or ${ROOM_UNKNOWN})
+  local slots = redis.call("GET", KEYS[6])
+  local room = slots and math.max(1, slots - math.ceil(slots / 10)) or ${ROOM_UNKNOWN}
+  return redis.call("ZCARD", KEYS[1]) < room
 end
 
 -- An organization's first place is always free; a further one if there is room and nobody waits for it.
@@ -125,10 +128,7 @@ leave(ARGV[2])
 return fill()
 `;
 
-/**
- * A worker lives. ARGV: 2 the worker, 3 how many jobs it takes at a time, then the orders in its hands. A tenth of what all workers take
- * is kept for organizations that have nothing running. Returns orders to be given.
- */
+/** A worker lives. ARGV: 2 the worker, 3 how many jobs it takes at a time, then the orders in its hands. Returns orders to be given. */
 const REPORT = `${COMMON}
 redis.call("ZREMRANGEBYSCORE", KEYS[5], "-inf", nowMs)
 local total = 0
@@ -143,23 +143,26 @@ if slots > 0 and redis.call("EXISTS", KEYS[6]) == 0 then
 end
 if slots > 0 then redis.call("ZADD", KEYS[5], nowMs + lastMs, ARGV[3] .. ":" .. ARGV[2]) end
 total = total + slots
-if total > 0 then redis.call("SET", KEYS[6], math.max(1, total - math.ceil(total / 10)), "PX", lastMs) end
+if total > 0 then redis.call("SET", KEYS[6], total, "PX", lastMs) end
 for index = 4, #ARGV do hold(ARGV[index]) end
 return fill()
 `;
 
 /**
- * Looks for orders that neither stand in line nor have had a place for less than their grace. Changes nothing. ARGV: for each the
- * order and its grace (ms). Returns the indexes of those that are missing.
+ * Looks for orders that neither stand in line nor have a place of which somebody spoke within their grace. Where more have places than
+ * the workers take at a time, some rightly wait in BullMQ for longer: then a place is good for as long as it counts. Changes nothing.
+ * ARGV: for each the order and its grace (ms). Returns the indexes of those that are missing.
  */
 const MISSING = `${COMMON}
+local slots = redis.call("GET", KEYS[6])
+local isFull = slots and redis.call("ZCARD", KEYS[1]) > tonumber(slots)
 local missing = {}
 for index = 2, #ARGV, 2 do
   local order = ARGV[index]
   local untilMs = redis.call("ZSCORE", KEYS[1], order)
   local isMissing
   if untilMs then
-    isMissing = nowMs - (tonumber(untilMs) - lastMs) >= tonumber(ARGV[index + 1])
+    isMissing = not isFull and nowMs - (tonumber(untilMs) - lastMs) >= tonumber(ARGV[index + 1])
   else
     isMissing = not redis.call("ZSCORE", lineOf(organizationOf(order)), order)
   end

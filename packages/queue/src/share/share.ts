@@ -12,7 +12,7 @@ export interface Share {
   ask(order: SharedOrder): Promise<{ isCrowded: boolean; given: SharedOrder[] }>;
   leave(order: SharedOrder): Promise<SharedOrder[]>;
   report(holder: PlaceHolder): Promise<SharedOrder[]>;
-  /** The indexes of those that neither stand in line nor took their place less than `graceMs` ago. */
+  /** The indexes of those that neither stand in line nor have a place that was spoken of within `graceMs`. */
   findMissing(due: readonly { order: SharedOrder; graceMs: number }[]): Promise<number[]>;
   restore(missing: readonly { order: SharedOrder; sinceMs: number }[]): Promise<SharedOrder[]>;
   weigh(weights: ReadonlyMap<string, number>): Promise<void>;
@@ -29,7 +29,7 @@ const LAST_MS = 15_000;
 export function createShare(client: RedisClient, prefix: string, queue: QueueName): Share {
   const key = (name: string): string => `${queuePrefix(prefix, queue)}:share:${name}`;
   const weights = key("weights");
-  const keys = [key("places"), key("held"), key("waiting"), weights, key("workers"), key("room"), key("ties"), key("line:")];
+  const keys = [key("places"), key("held"), key("waiting"), weights, key("workers"), key("slots"), key("ties"), key("line:")];
   const given = [...keys, LAST_MS] as const;
   defineShare(client);
   return {

@@ -212,6 +212,17 @@ describe("what was lost", () => {
     expect((await given()).map(({ conversationId }) => conversationId)).toEqual([lost, lost]);
   });
 
+  test("is not what waits in BullMQ because the workers have their hands full", async () => {
+    await report(1);
+    const all = Array.from({ length: 3 }, () => ({ one: organization(), waits: conversation() }));
+    for (const { one, waits } of all) await give(one, waits);
+    const found = all.map(({ one, waits }) => due(one, waits));
+    expect(await queue.findMissing("turn.run", found)).toEqual([]);
+    await work();
+    await work();
+    expect(await queue.findMissing("turn.run", found)).toEqual([0, 1, 2]);
+  });
+
   test("by a worker that was killed keeps no place for longer than it counts, and then the next ones go", async () => {
     await report(10);
     const one = organization();
@@ -230,7 +241,7 @@ describe("what was lost", () => {
     // As if the time of all that was said were over.
     const share = (name: string) => `{${prefix()}:turns}:share:${name}`;
     for (const order of await client.zrange(share("places"), "0", "-1")) await client.zadd(share("places"), "1", order);
-    await client.del(share("room"), share("workers"));
+    await client.del(share("slots"), share("workers"));
     await giveMany(one, 5);
     expect(await counts()).toEqual({ waiting: 90, held: 15 });
     await report(100);
