@@ -37,6 +37,7 @@ beforeAll(async () => {
   await fillDirectCalls(world);
   await fillResponses(world);
   await fillWebhooks(world, filled);
+  await world.database.peerKeys.pin(world.caller.organizationId, { endpoint: "e", did: "d", publicKey: "k" }, 1);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition

@@ -19,7 +19,7 @@ const namesIn = (cell = ""): string[] => [...cell.matchAll(/`([A-Z][A-Z0-9_]+)`/
 
 const readme = rowsOf(page("README.md"));
 const limits = rowsOf(page("docs/settings.md"));
-const identity = rowsOf(`${page("docs/identity.md")}\n${page("docs/configuration.md")}`);
+const identity = ["docs/identity.md", "docs/configuration.md", "docs/did.md"].flatMap((path) => rowsOf(page(path)));
 /** Read by the scripts that start and test, not by an app. */
 const OF_SCRIPTS = ["PARLEY_NO_SYSTEM_INSTALL"];
 

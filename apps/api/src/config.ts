@@ -6,6 +6,7 @@ import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
+import { didProblems, didSettings } from "@parley/peers";
 import { redisSettings } from "@parley/redis";
 import { type FileSettings, readSettings } from "@parley/settings";
 import { telemetrySettings } from "@parley/telemetry";
@@ -80,8 +81,9 @@ const schema = databaseSettings
   .extend(egressSettings.shape)
   .extend(modelSettings.shape)
   .extend(directSettings.shape)
+  .extend(didSettings.shape)
   .superRefine((settings, context) => {
-    for (const { path, message } of [...jwtProblems(settings), ...tlsProblems(settings)]) {
+    for (const { path, message } of [...jwtProblems(settings), ...tlsProblems(settings), ...didProblems(settings)]) {
       context.addIssue({ code: "custom", path: [path], message });
     }
   })
@@ -129,7 +131,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 const FIXED =
-  /^(HOST|PORT|TLS_.*|JWT_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|AUTH_DISABLED|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
+  /^(HOST|PORT|TLS_.*|JWT_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|DID_.*|AUTH_DISABLED|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
 
 /** What the file's keeper has to know of the variables; everything but what takes them up. */
 export function configFacts(environment: NodeJS.ProcessEnv = process.env) {

@@ -8,6 +8,7 @@ import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes } from "./dashboard/dashboard.ts";
+import { didRoutes } from "./did-routes.ts";
 import { hookRoutes } from "./hooks/hook-routes.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
 import { mcpRoutes } from "./mcp/mcp-routes.ts";
@@ -46,6 +47,8 @@ export interface HttpDependencies {
   modelsPublic: boolean;
   publicUrl: string | null;
   defaultHookId: string | null;
+  /** As JSON; null where the gateway has no identity. */
+  didDocument: string | null;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
@@ -66,6 +69,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
     limits,
     publicUrl,
     defaultHookId,
+    didDocument,
     closing,
     rpc,
   } = dependencies;
@@ -80,6 +84,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(responsesRoutes(through("openai")));
   app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
   app.use(openapiRoutes(visitorOf));
+  app.use(didRoutes({ visitorOf, didDocument }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration }));

@@ -1,4 +1,5 @@
 import { readTlsFiles, type TlsFiles } from "@parley/identity";
+import { createDidIdentity, didFacts } from "@parley/peers";
 import type { ConfigKeeper } from "@parley/settings";
 import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
@@ -15,6 +16,11 @@ import { createWebSocketDoor } from "./ws.ts";
 /** Throws where the files are not good. */
 function tlsOf({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: key, TLS_CA_FILE: authority }: Config): TlsFiles | null {
   return certificate === undefined || key === undefined ? null : readTlsFiles({ certificate, key, authority: authority ?? null });
+}
+
+function didDocumentOf(config: Config): string | null {
+  const facts = didFacts(config);
+  return facts === null ? null : createDidIdentity(facts).document;
 }
 
 interface Api {
@@ -59,6 +65,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     modelsPublic: config.MODELS_PUBLIC,
     publicUrl: config.PUBLIC_URL ?? null,
     defaultHookId: config.HOOKS_DEFAULT_ID ?? null,
+    didDocument: didDocumentOf(config),
     closing: closing.signal,
   };
   const openStream = streams.through("websocket");

@@ -4,6 +4,7 @@ import { egressSettings } from "@parley/egress";
 import { vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { modelSettings } from "@parley/model";
+import { didProblems, didSettings, hydraProblems, hydraSettings } from "@parley/peers";
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
@@ -38,6 +39,13 @@ const schema = databaseSettings
   .extend(workerSettings.shape)
   .extend(telemetrySettings.shape)
   .extend(toolSettings.shape)
+  .extend(didSettings.shape)
+  .extend(hydraSettings.shape)
+  .superRefine((settings, context) => {
+    for (const { path, message } of [...didProblems(settings), ...hydraProblems(settings)]) {
+      context.addIssue({ code: "custom", message, path: [path] });
+    }
+  })
   .and(ownSettings);
 export type Config = z.infer<typeof schema>;
 

@@ -150,6 +150,8 @@ export const BOUNDS = {
   webhookFailingDays: { standard: 5, floor: 0, ceiling: 365 },
   /** What came and what was sent, with what came of it. */
   webhooksKeptDays: { standard: 7, floor: 4, ceiling: 365 },
+  /** Keys of peers that stay the ones that were seen first, of one organization. */
+  peerKeysMax: { standard: 10_000, floor: 0, ceiling: 1_000_000 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

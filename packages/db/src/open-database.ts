@@ -13,6 +13,7 @@ import type {
   MediaStore,
   MemoryStore,
   OrganizationStore,
+  PeerKeyStore,
   RepeatStore,
   ResponseStore,
   SessionStore,
@@ -36,6 +37,7 @@ import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { createPeerKeyStore } from "./peer-key-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
 import { createResponseStore } from "./response-store.ts";
 import { createSessionStore } from "./session-store.ts";
@@ -60,6 +62,7 @@ export interface Database {
   webhooks: WebhookStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
+  peerKeys: PeerKeyStore;
   repeats: RepeatStore;
   responses: ResponseStore;
   sessions: SessionStore;
@@ -93,6 +96,7 @@ export function openDatabase(options: ConnectOptions): Database {
     webhooks: createWebhookStore(sql),
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
+    peerKeys: createPeerKeyStore(sql),
     repeats: createRepeatStore(sql),
     responses: createResponseStore(sql),
     sessions: createSessionStore(sql),

@@ -38,6 +38,7 @@ export * from "./media/take-in.ts";
 export * from "./memory/memory-store.ts";
 export * from "./model/model.ts";
 export * from "./peer/peer-client.ts";
+export * from "./peer/peer-key-store.ts";
 export * from "./responses/create-response.ts";
 export { readInput } from "./responses/read-input.ts";
 export * from "./responses/response.ts";

@@ -30,11 +30,12 @@ interface TestSettings {
   origins?: Partial<OriginLists>;
   heartbeatMs?: number;
   administration?: Partial<Administration>;
+  didDocument?: string | null;
 }
 
 /** The whole front door on a free port, before a gateway in memory. `key` is a key with every scope. */
 export async function startTestApi(given: TestSettings = {}) {
-  const { lookEveryMs = 50, gateway = createTestGateway(), authenticateMs, heartbeatMs = 30_000, ...settings } = given;
+  const { lookEveryMs = 50, gateway = createTestGateway(), authenticateMs, heartbeatMs = 30_000, didDocument = null, ...settings } = given;
   const administration = (settings.administration ?? {}) as Administration;
   const log = createTestLog();
   const limits = { ...LIMITS, ...settings.limits };
@@ -93,6 +94,7 @@ export async function startTestApi(given: TestSettings = {}) {
     isTls: false,
     publicUrl: null,
     defaultHookId: null,
+    didDocument,
     closing: closing.signal,
   });
   const sockets = createUpgrades(

@@ -10,6 +10,7 @@ export const OPERATIONS_ROUTES = {
   "operations.ready": { ...operation, rest: rest("GET", "/ready") },
   "operations.metrics": { ...operation, rest: rest("GET", "/metrics") },
   "operations.openapi": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/openapi.json") },
+  "operations.did": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/.well-known/did.json") },
   "operations.docs": { ...operation, rateLimit: "anonymous", rest: rest("GET", "/docs") },
 
   /** Any number of methods, each with a row of its own in `RPC_METHODS`. `/ws` is the same over a socket. */

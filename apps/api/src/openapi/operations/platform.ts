@@ -145,6 +145,9 @@ const identityOperations = {
 const alive = z.object({ status: z.literal("ok") });
 const ready = z.object({ status: z.enum(["ready", "not_ready"]), parts: z.record(text, z.boolean()) });
 
+const didKey = z.object({ id: text, type: text, controller: text, publicKeyBase58: text });
+const didDocument = z.object({ "@context": z.array(text), id: text, authentication: z.array(didKey) });
+
 const operationsOperations = {
   "operations.home": { ...coded, summary: "Leads to the dashboard", successes: [{ status: 302, description: "To `/app/`." }] },
   "operations.health": { ...coded, summary: "Whether the process serves", successes: ok(alive) },
@@ -162,6 +165,13 @@ const operationsOperations = {
     successes: [{ status: 200, description: "The exposition format.", content: { "text/plain": { schema: text } } }],
   },
   "operations.openapi": { ...coded, summary: "This document", successes: ok(z.looseObject({ openapi: text })) },
+  "operations.did": {
+    ...coded,
+    summary: "The gateway's DID document",
+    description: "Its public key, for peers that check its signatures. Only where it has an identity.",
+    successes: [{ status: 200, description: "The same bytes each time.", content: { "application/did+json": { schema: didDocument } } }],
+    refusals: ["not_found"],
+  },
   "operations.docs": {
     ...coded,
     summary: "This document as a page",

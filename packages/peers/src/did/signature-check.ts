@@ -1,0 +1,55 @@
+import type { PeerKeyStore } from "@parley/domain";
+import { decodeBase58, encodeBase58 } from "./base58.ts";
+import { KEY_BYTES } from "./ed25519.ts";
+import { isMadeFrom } from "./key-id.ts";
+import type { ResolveDid } from "./resolve-did.ts";
+import { type Signatures, type SignedArtifact, verifyArtifacts } from "./verify-artifacts.ts";
+
+/** Whose word counts as a peer's. */
+export interface KeyTrust {
+  /** `strict`: the DID ends in its key's own id. `lenient`: the first key that has signed for this DID at this endpoint stays the one. */
+  policy: "strict" | "lenient";
+  /** The only key that counts, in base58; then nobody is asked for it. */
+  pinnedKey?: string | null | undefined;
+}
+
+export interface VerifyFacts {
+  organizationId: string;
+  endpoint: string;
+  /** The pinned DID, else the one that the peer's card shows; null where there is none. */
+  did: string | null;
+  trust: KeyTrust;
+  artifacts: readonly SignedArtifact[];
+}
+
+/** Null where there is nothing to look at: no DID, no artifact, or no key that could be had. */
+export type VerifySignatures = (facts: VerifyFacts) => Promise<Signatures | null>;
+
+interface SignatureCheckPorts {
+  resolve: ResolveDid;
+  keys: PeerKeyStore;
+  /** Keys that one organization may pin by first use. */
+  keysMax: number;
+}
+
+/**
+ * Looks at the signatures of what a peer gave. The key comes from the very peer that is checked, so it is only believed where the DID is made from it, where it was
+ * pinned by hand, or where it is the one that was seen first; signed by any other key, all signatures are wrong.
+ */
+export function createSignatureCheck({ resolve, keys, keysMax }: SignatureCheckPorts): VerifySignatures {
+  return async ({ organizationId, endpoint, did, trust, artifacts }) => {
+    if (did === null || artifacts.length === 0) return null;
+    if (trust.pinnedKey != null) return verifyArtifacts(artifacts, decodeBase58(trust.pinnedKey, KEY_BYTES));
+    const resolved = await resolve(endpoint, did);
+    if (resolved.kind === "unavailable") return null;
+    if (resolved.kind === "none") return verifyArtifacts(artifacts, null);
+    const { publicKey } = resolved;
+    if (trust.policy === "strict") return verifyArtifacts(artifacts, isMadeFrom(did, publicKey) ? publicKey : null);
+    const signatures = verifyArtifacts(artifacts, publicKey);
+    // Nothing is pinned by what has signed nothing, or has signed wrongly.
+    if (!signatures.ok || signatures.signed === 0) return signatures;
+    const key = encodeBase58(publicKey);
+    const pinned = await keys.pin(organizationId, { endpoint, did, publicKey: key }, keysMax);
+    return pinned === key ? signatures : verifyArtifacts(artifacts, null);
+  };
+}
