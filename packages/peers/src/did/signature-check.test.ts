@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { decodeBase58 } from "./base58.ts";
 import { createDidIdentity, type DidIdentity } from "./did-identity.ts";
 import { createDidResolver } from "./resolve-did.ts";
-import { createSignatureCheck, type KeyTrust } from "./signature-check.ts";
+import { createSignatureCheck, type VerifyFacts } from "./signature-check.ts";
 import { verifiedLabel, verifyArtifacts } from "./verify-artifacts.ts";
 
 const closing: (() => unknown)[] = [];
@@ -49,7 +49,7 @@ async function start(answer: (did: string) => { status?: number; body?: string; 
   };
   const resolve = createDidResolver({ fetch: egress.fetch, keptMs: 0 });
   const check = createSignatureCheck({ resolve, keys, keysMax: 10 });
-  const verify = (trust: KeyTrust, parts: object[], did: string | null = signer.did) =>
+  const verify = (trust: VerifyFacts["trust"], parts: object[], did: string | null = signer.did) =>
     check({ organizationId: "o", endpoint: `http://${host}/agent/`, did, trust, artifacts: artifacts(...parts) });
   return { asked, verify, egress, host, pins };
 }

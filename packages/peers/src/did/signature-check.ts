@@ -1,29 +1,26 @@
+import type { PeerSignatures, PeerTrust } from "@parley/contracts";
 import type { PeerKeyStore } from "@parley/domain";
 import { decodeBase58, encodeBase58 } from "./base58.ts";
 import { KEY_BYTES } from "./ed25519.ts";
 import { isMadeFrom } from "./key-id.ts";
 import type { ResolveDid } from "./resolve-did.ts";
-import { type Signatures, type SignedArtifact, verifyArtifacts } from "./verify-artifacts.ts";
-
-/** Whose word counts as a peer's. */
-export interface KeyTrust {
-  /** `strict`: the DID ends in its key's own id. `lenient`: the first key that has signed for this DID at this endpoint stays the one. */
-  policy: "strict" | "lenient";
-  /** The only key that counts, in base58; then nobody is asked for it. */
-  pinnedKey?: string | null | undefined;
-}
+import { type SignedArtifact, verifyArtifacts } from "./verify-artifacts.ts";
 
 export interface VerifyFacts {
   organizationId: string;
   endpoint: string;
   /** The pinned DID, else the one that the peer's card shows; null where there is none. */
   did: string | null;
-  trust: KeyTrust;
+  /**
+   * Whose word counts. `strict`: a key that the DID is made from. `lenient`: the first key that has signed for this DID at this endpoint. A pinned key is the
+   * only one, and nobody is asked for it.
+   */
+  trust: Pick<PeerTrust, "policy" | "pinnedKey">;
   artifacts: readonly SignedArtifact[];
 }
 
 /** Null where there is nothing to look at: no DID, no artifact, or no key that could be had. */
-export type VerifySignatures = (facts: VerifyFacts) => Promise<Signatures | null>;
+export type VerifySignatures = (facts: VerifyFacts) => Promise<PeerSignatures | null>;
 
 interface SignatureCheckPorts {
   resolve: ResolveDid;
@@ -39,7 +36,7 @@ interface SignatureCheckPorts {
 export function createSignatureCheck({ resolve, keys, keysMax }: SignatureCheckPorts): VerifySignatures {
   return async ({ organizationId, endpoint, did, trust, artifacts }) => {
     if (did === null || artifacts.length === 0) return null;
-    if (trust.pinnedKey != null) return verifyArtifacts(artifacts, decodeBase58(trust.pinnedKey, KEY_BYTES));
+    if (trust.pinnedKey !== undefined) return verifyArtifacts(artifacts, decodeBase58(trust.pinnedKey, KEY_BYTES));
     const resolved = await resolve(endpoint, did);
     if (resolved.kind === "unavailable") return null;
     if (resolved.kind === "none") return verifyArtifacts(artifacts, null);

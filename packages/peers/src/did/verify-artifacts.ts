@@ -1,15 +1,8 @@
+import type { PeerSignatures } from "@parley/contracts";
 import { decodeBase58 } from "./base58.ts";
 import { isSignedBy, SIGNATURE_BYTES } from "./ed25519.ts";
 
 const SIGNATURE_KEY = "did.message.signature";
-
-/** How much of what a peer gave is signed. `ok`: no signature that is there is wrong. */
-export interface Signatures {
-  ok: boolean;
-  signed: number;
-  verified: number;
-  unsigned: number;
-}
 
 /** A part with a text, or one with something else, which nobody signs. */
 interface Part {
@@ -22,10 +15,10 @@ export interface SignedArtifact {
 }
 
 /**
- * Counts over all parts of all artifacts. Each signature is Ed25519 over the raw text, in base58; without a key that may be believed, each is wrong. A part
+ * How much of what a peer gave is signed; `ok` where no signature that is there is wrong. Counts over all parts of all artifacts. Each signature is Ed25519 over the raw text, in base58; without a key that may be believed, each is wrong. A part
  * without text counts as unsigned, and an empty text not at all: nothing is said by it.
  */
-export function verifyArtifacts(artifacts: readonly SignedArtifact[], publicKey: Uint8Array | null): Signatures {
+export function verifyArtifacts(artifacts: readonly SignedArtifact[], publicKey: Uint8Array | null): PeerSignatures {
   const checks = artifacts.flatMap(({ parts }) => parts).flatMap((part) => checked(part, publicKey));
   const signed = checks.filter((check) => check !== "unsigned").length;
   const verified = checks.filter((check) => check === "verified").length;
@@ -41,7 +34,7 @@ function checked({ text, metadata }: Part, publicKey: Uint8Array | null): ("unsi
 }
 
 /** What may be said of the whole: `yes` only where every part is signed. Null signatures could not be looked at. */
-export function verifiedLabel(signatures: Signatures | null): "yes" | "no" | "unsigned" | "unknown" {
+export function verifiedLabel(signatures: PeerSignatures | null): "yes" | "no" | "unsigned" | "unknown" {
   if (signatures === null) return "unknown";
   if (!signatures.ok) return "no";
   return signatures.signed === 0 || signatures.unsigned > 0 ? "unsigned" : "yes";
