@@ -104,7 +104,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
     places: queue,
     concurrency: config.WORKER_CONCURRENCY,
     handlers: handlers(engine),
-    timeoutMs: limits.turnMs + TIMEOUT_MARGIN_MS,
+    timeoutMs: Math.max(limits.turnMs, limits.turnAskedMs) + TIMEOUT_MARGIN_MS,
     // The right to run a turn is its lease in Postgres; BullMQ's lock only says who was told about it.
     abortOnLostLock: false,
   });

@@ -303,6 +303,10 @@ export type Execution = {
     payloadExtension?: { [key: string]: JSONType } | undefined;
     thinkMode?: "default" | "harder" | undefined;
     returnMetrics?: boolean | undefined;
+    stepsMax?: number | undefined;
+    timeoutMs?: number | undefined;
+    guarded?: boolean | undefined;
+    summaryKnownThrough?: number | undefined;
   };
   result: string | null;
   reason: TurnEndReason | null;
@@ -608,6 +612,15 @@ export type LogEvent =
       turnId: string | null;
       at: string;
       data: { throughTurn: number; level: number };
+    }
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "history.compacted";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { summary: string; turns: number; tokensBefore: number; tokensAfter: number };
     }
   | {
       cursor: string;
@@ -1229,6 +1242,10 @@ export type Routes = {
               payloadExtension?: { [key: string]: JSONType } | undefined;
               thinkMode?: "default" | "harder" | undefined;
               returnMetrics?: boolean | undefined;
+              stepsMax?: number | undefined;
+              timeoutMs?: number | undefined;
+              guarded?: boolean | undefined;
+              summaryKnownThrough?: number | undefined;
             }
           | undefined;
         text?: string | undefined;
@@ -1263,6 +1280,10 @@ export type Routes = {
               payloadExtension?: { [key: string]: JSONType } | undefined;
               thinkMode?: "default" | "harder" | undefined;
               returnMetrics?: boolean | undefined;
+              stepsMax?: number | undefined;
+              timeoutMs?: number | undefined;
+              guarded?: boolean | undefined;
+              summaryKnownThrough?: number | undefined;
             }
           | undefined;
         text?: string | undefined;
@@ -1299,6 +1320,10 @@ export type Routes = {
               payloadExtension?: { [key: string]: JSONType } | undefined;
               thinkMode?: "default" | "harder" | undefined;
               returnMetrics?: boolean | undefined;
+              stepsMax?: number | undefined;
+              timeoutMs?: number | undefined;
+              guarded?: boolean | undefined;
+              summaryKnownThrough?: number | undefined;
             }
           | undefined;
         text?: string | undefined;
@@ -1335,6 +1360,10 @@ export type Routes = {
               payloadExtension?: { [key: string]: JSONType } | undefined;
               thinkMode?: "default" | "harder" | undefined;
               returnMetrics?: boolean | undefined;
+              stepsMax?: number | undefined;
+              timeoutMs?: number | undefined;
+              guarded?: boolean | undefined;
+              summaryKnownThrough?: number | undefined;
             }
           | undefined;
         text?: string | undefined;
@@ -1563,6 +1592,10 @@ export type TurnOptions = {
   payloadExtension?: { [key: string]: JSONType } | undefined;
   thinkMode?: "default" | "harder" | undefined;
   returnMetrics?: boolean | undefined;
+  stepsMax?: number | undefined;
+  timeoutMs?: number | undefined;
+  guarded?: boolean | undefined;
+  summaryKnownThrough?: number | undefined;
 };
 
 export type Usage = {

@@ -97,6 +97,8 @@ export interface EventData {
   "child.paused": { childId: string; agentId: string; cardIds: string[] };
   /** A summary stands for turns up to that one in the prompts from now on. Level 1 is made of turns, others of summaries. */
   "conversation.compacted": { throughTurn: number; level: number };
+  /** Before the turn's first step earlier turns were summarised, where the turn asked for it: `summary` stands for all that is not shown. Tokens are estimates. */
+  "history.compacted": { summary: string; turns: number; tokensBefore: number; tokensAfter: number };
   /** The three ends of a turn. `more`: the next queued message runs right after. `result` is the whole answer so far. */
   "turn.completed": { turnNumber: number; result: string; usage: Usage; more: boolean };
   "turn.failed": {

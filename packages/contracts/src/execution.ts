@@ -65,6 +65,21 @@ export const turnOptions = z.object({
   thinkMode: z.enum(["default", "harder"]).optional(),
   /** The caller looks at tokens and duration; they are always there. */
   returnMetrics: z.boolean().optional(),
+  /** Steps of the turn, in place of the agent's own bound; never more than `stepsPerTurnMax`. */
+  stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).optional(),
+  /** How long the turn may work, in place of `turnMs`; never more than `turnAskedMs`. */
+  timeoutMs: z.int().min(1_000).max(BOUNDS.turnAskedMs.ceiling).optional(),
+  /** Kept from going round in circles: a third identical call in a row is answered and not made, and the last step has no tools and concludes. */
+  guarded: z.boolean().optional(),
+  /**
+   * The caller keeps the summary of the turns up to this one itself: a tail that is too long is summarised before the first step, and
+   * `history.compacted` tells it.
+   */
+  summaryKnownThrough: z
+    .int()
+    .min(0)
+    .max(BOUNDS.planHistoryMax.ceiling * 2)
+    .optional(),
 });
 export type TurnOptions = z.infer<typeof turnOptions>;
 

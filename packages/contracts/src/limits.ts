@@ -52,6 +52,8 @@ export const BOUNDS = {
   /** How long a message may wait, held or behind a card, before it is given up. */
   queuedMessageKeptMs: { standard: WEEK_MS, floor: 1_000, ceiling: 31_536_000_000 },
   turnMs: { standard: 1_800_000, floor: 1_000, ceiling: WEEK_MS },
+  /** What a caller may ask for instead of `turnMs`. */
+  turnAskedMs: { standard: 21_600_000, floor: 1_000, ceiling: WEEK_MS },
   childMs: { standard: 600_000, floor: 100, ceiling: WEEK_MS },
   answerCharsMax: { standard: 1_048_576, floor: 1_024, ceiling: 16_777_216 },
   historyTurnsMax: { standard: 40, floor: 0, ceiling: 500 },
@@ -65,6 +67,8 @@ export const BOUNDS = {
   memoriesPerScopeMax: { standard: 200, floor: 1, ceiling: 2_000 },
   /** What a turn is told of them. */
   memoryPromptCharsMax: { standard: 4_000, floor: 0, ceiling: 100_000 },
+  /** Earlier messages that a plan without a session may bring along. */
+  planHistoryMax: { standard: 200, floor: 0, ceiling: 2_000 },
   modelRetriesMax: { standard: 3, floor: 0, ceiling: 20 },
   fallbackModelsMax: { standard: 4, floor: 0, ceiling: 16 },
   /** Of requests to the OpenAI routes, whose messages may hold pictures. */

@@ -1,4 +1,4 @@
-import type { ClaimedTurn, CommitResult, PostedElsewhere, Renewal, TurnStore } from "@parley/domain";
+import type { ClaimedTurn, CommitResult, Past, PostedElsewhere, Renewal, TurnStore } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
@@ -10,6 +10,8 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
     const claim = await call<Claim>(sql, "claim_turn", { ...key, ...options });
     return claim.outcome === "claimed" ? { ...claim, ...key } : null;
   },
+
+  readPast: (key, options) => call<Past | null>(sql, "read_past", { ...key, ...options }),
 
   commit: (
     fence,

@@ -137,8 +137,11 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     workerId,
     leaseMs,
     limits,
+    compact: (key: ConversationKey, signal: AbortSignal) => compact(key, signal),
     isDraining: () => draining,
   };
+
+  const compact: Engine["compact"] = (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal);
 
   return {
     runTurn: (key) => runTurn(turnPorts, key),
@@ -151,7 +154,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
     runResponse: (key, signal) => runResponse({ ...ports, directUsage }, key, { leaseMs, signal }),
-    compact: (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal),
+    compact,
     runHook: (key) =>
       runHook({ hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, limits, queue, tail, log } }, key),
     async start() {

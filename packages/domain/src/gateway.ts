@@ -40,6 +40,7 @@ import type {
 } from "@parley/contracts";
 import type { ActivityUseCases } from "./activity/activity-use-cases.ts";
 import type { ChatUseCases } from "./chat/chat-use-cases.ts";
+import type { ToldPast } from "./conversation/conversation-store.ts";
 import type { DirectCall, DirectResult } from "./direct/call-direct.ts";
 import type { ResolvedModel } from "./direct/resolve-model.ts";
 import type { HookUseCases } from "./hook/hook-use-cases.ts";
@@ -78,7 +79,9 @@ export interface SubmitFacts {
    */
   edits?: { messageId: string; expectedVersion?: number | undefined };
   /** Peers that the message's turn may call beside its agent's own. Their credentials are sealed, and gone when the turn ends. */
-  peers?: InlinePeer[];
+  peers?: InlinePeer[] | undefined;
+  /** What a new conversation is begun with. Counts as said by others: the turn is tainted. */
+  past?: ToldPast | undefined;
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */

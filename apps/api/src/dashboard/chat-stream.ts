@@ -1,13 +1,13 @@
 import { type Cursor, compareCursors, ERRORS, GatewayError, type LogEvent } from "@parley/contracts";
+import { NamedStream, namedFrame } from "../named-stream.ts";
 import { plainTextOf } from "../plain-error.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import { awaitEnd, runTurn, type TurnAnswer, type TurnEars } from "../turn/run-turn.ts";
+import { readTurnCursor, type TurnCursor, writeTurnCursor } from "../turn/turn-cursor.ts";
 import { TurnText } from "../turn/turn-text.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { chatAnswer, inputFor, turnCall } from "./chat.ts";
-import { type ChatCursor, readChatCursor, writeChatCursor } from "./chat-cursor.ts";
 import { findPlace } from "./chat-place.ts";
-import { NamedStream, namedFrame } from "./named-stream.ts";
 import { textIn } from "./query.ts";
 import { readMessage } from "./read-message.ts";
 
@@ -15,10 +15,10 @@ import { readMessage } from "./read-message.ts";
 class Telling {
   readonly stream: NamedStream;
   readonly #text: TurnText;
-  #at: ChatCursor;
+  #at: TurnCursor;
   #said = "";
 
-  constructor(stream: NamedStream, at: ChatCursor) {
+  constructor(stream: NamedStream, at: TurnCursor) {
     this.stream = stream;
     this.#at = at;
     this.#text = new TurnText(at);
@@ -44,7 +44,7 @@ class Telling {
   }
 
   /** Sends an event under the place reached. */
-  send = (event: string, data: unknown): Promise<void> => this.stream.send(namedFrame(event, data, writeChatCursor(this.#at)));
+  send = (event: string, data: unknown): Promise<void> => this.stream.send(namedFrame(event, data, writeTurnCursor(this.#at)));
 }
 
 const failed = (error: GatewayError): string => namedFrame("error", { error: plainTextOf(error), retry: ERRORS[error.code].retry });
@@ -104,7 +104,7 @@ function messageInQuery({ request }: Call) {
 
 /** A client that was cut goes on where it was: nothing is begun, whatever else it sends. */
 async function comeBack(door: Door, call: Call, lastEventId: string): Promise<void> {
-  const at = readChatCursor(lastEventId);
+  const at = readTurnCursor(lastEventId);
   const leaving = new AbortController();
   call.response.once("close", () => leaving.abort());
   const { conversationId, cursor } = at;

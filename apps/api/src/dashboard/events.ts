@@ -1,8 +1,8 @@
 import { activityCursor, grants } from "@parley/contracts";
 import type { FollowingActivity } from "@parley/domain";
+import { NamedStream, namedFrame } from "../named-stream.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import type { Call, Handler } from "./call.ts";
-import { NamedStream, namedFrame } from "./named-stream.ts";
 import { createProcessMetrics } from "./process-metrics.ts";
 
 const RETRY_MS = 3_000;

@@ -131,6 +131,9 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
       const { throughTurn: through_turn, level } = event.data;
       return [["task_compactization", { type: "summarization", data: { through_turn, level } }]];
     }
+    case "history.compacted":
+      // Told by each summary's own event.
+      return [];
     case "turn.completed":
     case "turn.failed":
     case "turn.stopped": {

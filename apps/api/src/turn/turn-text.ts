@@ -1,7 +1,7 @@
 import { type EventOf, GatewayError, type LogEvent, type TurnEndReason, type Usage } from "@parley/contracts";
 import { trackMessage } from "@parley/router";
-import type { Accepted } from "../openai/agent/begin-turn.ts";
-import { cardText } from "../openai/agent/card-text.ts";
+import type { Accepted } from "./begin-turn.ts";
+import { cardText } from "./card-text.ts";
 
 /** What an event adds to the answer's text; or what of its end no longer counts. */
 export type TextPiece = { add: string } | { retract: number };

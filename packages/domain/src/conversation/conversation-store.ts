@@ -19,6 +19,12 @@ import type {
 } from "@parley/contracts";
 import type { ConversationKey, PostedElsewhere, StoredCard } from "../turn/turn-store.ts";
 
+/** What a conversation is begun with: summaries of what was before, and the turns after that, oldest first. A turn without a result has no answer. */
+export interface ToldPast {
+  summaries: string[];
+  turns: { text: string; result: string | null }[];
+}
+
 /** A message on its way in, every choice already made. */
 export interface NewMessage extends ConversationKey {
   principalId: string;
@@ -51,6 +57,8 @@ export interface NewMessage extends ConversationKey {
   /** How long it may wait before it is given up. */
   keptMs: number;
   wantsExecution: boolean;
+  /** Null: the conversation begins with the message, or is there already. */
+  past: ToldPast | null;
 }
 
 export type Posted = Omit<PostedElsewhere, "conversationId">;

@@ -86,7 +86,7 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const files = await nameFiles(context, caller, input.files);
-  const { invoke = false, edits, keepNothingWhenIdle = false } = facts;
+  const { invoke = false, edits, keepNothingWhenIdle = false, past } = facts;
   // Left out where it is false: that is the same body as on the doors that know of no such thing.
   const keepsNothing = keepNothingWhenIdle || undefined;
   const conversationId = input.conversationId ?? newId<ConversationId>();
@@ -111,11 +111,12 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
     edits: edits?.messageId ?? null,
     expectedVersion: edits?.expectedVersion ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing }),
+    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing, past }),
     queueMax: context.limits.queueMax,
     graceMs: context.limits.idleQueueGraceMs,
     keptMs: context.limits.queuedMessageKeptMs,
     wantsExecution: false,
+    past: past ?? null,
   };
 }
 

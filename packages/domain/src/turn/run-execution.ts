@@ -10,17 +10,21 @@ import { planCall } from "./plan-call.ts";
 import { recordStep } from "./record-step.ts";
 import { type DispatchTool, type RouterTools, routerTools } from "./router-tools.ts";
 import { TurnAbort } from "./turn-abort.ts";
+import { concluding, isRepeated, REPEATED } from "./turn-guard.ts";
 import type { ExecutionEnd, RunningExecution, TurnRun } from "./turn-run.ts";
 import type { IntentRecord, ResponseRecord } from "./turn-store.ts";
 
 /** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
 export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {
-  const tools = await loadTools(run, execution);
-  const stepsMax = Math.min(execution.agent.config.stepsMax, run.limits.stepsPerTurnMax);
+  const loaded = await loadTools(run, execution);
+  const asked = isRoot(execution) ? run.active.claim.turn.options.stepsMax : undefined;
+  const stepsMax = Math.min(asked ?? execution.agent.config.stepsMax, run.limits.stepsPerTurnMax);
   for (let step = 1; step <= stepsMax; step += 1) {
     execution.signal.throwIfAborted();
     await hearSteers(run, execution, step - 1);
-    const { response, intents } = await takeStep(run, execution, tools, step);
+    const concludes = isGuarded(run, execution) && stepsMax > 1 && step === stepsMax;
+    const tools = concludes ? NO_TOOLS : loaded;
+    const { response, intents } = await takeStep(run, execution, { tools, step, concludes });
     if (intents.length === 0) return { kind: "answer", step, response };
     execution.messages.push({
       role: "assistant",
@@ -37,24 +41,39 @@ export async function runExecution(run: TurnRun, execution: RunningExecution): P
   throw new TurnAbort("steps_exhausted");
 }
 
+const NO_TOOLS: RouterTools = routerTools([], [], false);
+
+const isRoot = ({ depth }: RunningExecution): boolean => depth === 0;
+
+const isGuarded = (run: TurnRun, execution: RunningExecution): boolean =>
+  isRoot(execution) && run.active.claim.turn.options.guarded === true;
+
+interface Step {
+  tools: RouterTools;
+  step: number;
+  /** It is the last one, and the model is told so. */
+  concludes: boolean;
+}
+
 /** The recorded step, or a new one: asked of the model and, where it has calls, written down before any is acted on. */
 async function takeStep(
   run: TurnRun,
   execution: RunningExecution,
-  tools: RouterTools,
-  step: number,
+  { tools, step, concludes }: Step,
 ): Promise<{ response: ResponseRecord; intents: IntentRecord[] }> {
   const recorded = run.journal.response(execution.id, step);
   if (recorded !== undefined) {
     run.usage.count(execution.id, recorded.usage);
     return { response: recorded, intents: run.journal.intents(execution.id, step) };
   }
-  const response = await askModel(run, execution, tools, step);
+  const response = await askModel(run, execution, { tools, step, concludes });
   if (response.calls.length === 0) return { response, intents: [] };
-  const intents = response.calls.map((call, index) => {
+  const intents = response.calls.map((call, index): IntentRecord => {
+    if (isGuarded(run, execution) && isRepeated(call, execution.messages, response.calls.slice(0, index)))
+      return { act: "refuse", callId: call.callId, text: REPEATED };
     const facts = {
       tools,
-      mayAsk: mayAsk(execution),
+      mayAsk: mayAsk(execution) && !concludes,
       forcedMode: run.active.claim.subTasks,
       childrenRefused: childrenRefused(run, execution, index),
     };
@@ -66,13 +85,13 @@ async function takeStep(
   return { response, intents };
 }
 
-async function askModel(run: TurnRun, execution: RunningExecution, tools: RouterTools, step: number): Promise<ResponseRecord> {
+async function askModel(run: TurnRun, execution: RunningExecution, { tools, step, concludes }: Step): Promise<ResponseRecord> {
   const { config } = execution.agent;
   const { log, claim, ensureFresh } = run.active;
   const { options } = claim.turn;
-  const isRoot = execution.depth === 0;
+  const ofRoot = isRoot(execution);
   let used: Usage | undefined;
-  const messages = await run.showFiles(execution.messages);
+  const messages = await run.showFiles(concludes ? concluding(execution.messages) : execution.messages);
   const response = await callModel(
     {
       request: {
@@ -80,11 +99,11 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
         tools: tools.definitions,
         ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
         ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
-        ...effortOf(config, isRoot ? options : {}),
-        ...(isRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
+        ...effortOf(config, ofRoot ? options : {}),
+        ...(ofRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
       },
       models:
-        isRoot && options.model !== undefined
+        ofRoot && options.model !== undefined
           ? [options.model]
           : [config.model, ...config.fallbackModels.slice(0, run.limits.fallbackModelsMax)],
       signal: execution.signal,
@@ -128,7 +147,7 @@ async function askModel(run: TurnRun, execution: RunningExecution, tools: Router
 }
 
 /** Questions are the root's alone; a child pauses the turn that it runs in for nothing but approvals. */
-const mayAsk = (execution: RunningExecution): boolean => execution.depth === 0 && execution.agent.config.mayAsk;
+const mayAsk = (execution: RunningExecution): boolean => isRoot(execution) && execution.agent.config.mayAsk;
 
 function childrenRefused(run: TurnRun, execution: RunningExecution, callIndex: number): string | null {
   const { childDepthMax, callsPerStepMax, childrenPerTurnMax } = run.limits;
@@ -154,10 +173,9 @@ async function loadTools(run: TurnRun, execution: RunningExecution): Promise<Rou
 /** A child that runs within the turn has no earlier turns of its own, and what it is asked was written by another agent. */
 function ownMemory(run: TurnRun, execution: RunningExecution): AgentTool[] {
   const { turn, summary } = run.active.claim;
-  const isRoot = execution.depth === 0;
   return memoryTools(run.memory, execution.agent, {
     turnNumber: turn.number,
-    hasSummary: isRoot && summary !== null,
-    isTainted: () => run.tainted || !isRoot || hasForeignResult(execution.messages),
+    hasSummary: isRoot(execution) && summary !== null,
+    isTainted: () => run.tainted || !isRoot(execution) || hasForeignResult(execution.messages),
   });
 }

@@ -1,6 +1,7 @@
-import { isGatewayError } from "@parley/contracts";
+import { isGatewayError, type Limits } from "@parley/contracts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
+import { pastOf } from "../compaction/past-of.ts";
 import { createFileShow } from "../media/show-files.ts";
 import { loadMemories } from "../memory/load-memories.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
@@ -13,7 +14,7 @@ import { settleTurn } from "./settle-turn.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { ActiveTurn } from "./turn-holder.ts";
 import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
-import type { ClaimedTurn, ConversationKey } from "./turn-store.ts";
+import type { ClaimedTurn, ConversationKey, Past } from "./turn-store.ts";
 import { UsageSheet } from "./usage-sheet.ts";
 
 /** Names the order that starts a new child; its own epochs start from the clock and are never this small. */
@@ -36,15 +37,18 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
     ports.metrics.firstToken({ durationMs: claim.turn.waitedMs + ports.clock.monotonicMs() - claimedAtMs });
   });
   const run = makeRun(ports, active);
-  const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, limits.turnMs - claim.turn.ageMs));
+  const timer = setTimeout(() => active.abort(new TurnAbort("timeout")), Math.max(0, turnMs(limits, claim) - claim.turn.ageMs));
   try {
-    await settleTurn(ports, run, () => answer(run, claim));
+    await settleTurn(ports, run, async () => answer(run, claim, await pastOf(ports, active)));
   } finally {
     clearTimeout(timer);
     holder.letGo(active);
   }
   await askForCompaction(ports, claim);
 }
+
+const turnMs = (limits: Limits, { turn }: ClaimedTurn): number =>
+  turn.options.timeoutMs === undefined ? limits.turnMs : Math.min(turn.options.timeoutMs, limits.turnAskedMs);
 
 function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
   const { turn, journal } = active.claim;
@@ -73,8 +77,8 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
   };
 }
 
-async function answer(run: TurnRun, claim: ClaimedTurn) {
-  const { turn, summary, history } = claim;
+async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Past) {
+  const { turn } = claim;
   const { attemptsPerTurnMax, historyCharsMax } = run.limits;
   if (claim.stopReason !== null) throw new TurnAbort(claim.stopReason);
   if (turn.attempt - turn.giveBacks > attemptsPerTurnMax) throw new TurnAbort("attempts_exhausted");

@@ -13,7 +13,16 @@ import type { ModelMessage } from "../model/model.ts";
 import type { FindTools } from "./agent-tool.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import type { ActiveTurn, TurnHolder } from "./turn-holder.ts";
-import type { IntentRecord, NewCard, ResponseRecord, ResultRecord, StoredCard, TurnAgent, TurnStore } from "./turn-store.ts";
+import type {
+  ConversationKey,
+  IntentRecord,
+  NewCard,
+  ResponseRecord,
+  ResultRecord,
+  StoredCard,
+  TurnAgent,
+  TurnStore,
+} from "./turn-store.ts";
 import type { UsageSheet } from "./usage-sheet.ts";
 
 export interface RunTurnPorts {
@@ -25,6 +34,8 @@ export interface RunTurnPorts {
   findTools: FindTools;
   memory: MemoryPorts;
   compactions: CompactionStore;
+  /** Summarises what of a conversation's past is too long; never throws for a summary that could not be made. */
+  compact: (key: ConversationKey, signal: AbortSignal) => Promise<void>;
   files: FilePorts;
   holder: TurnHolder;
   clock: Clock;

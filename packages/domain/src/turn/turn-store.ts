@@ -116,8 +116,15 @@ export type JournalLine = { executionId: string; step: number; callIndex: number
   | { kind: "steer"; payload: SteerRecord }
 );
 
+/** What the model is told of a conversation before a turn. */
+export interface Past {
+  /** What stands for the turns before `history`. */
+  summary: HistorySummary | null;
+  history: PastTurn[];
+}
+
 /** The right to run a turn, and all that is needed to run it. */
-export interface ClaimedTurn extends ConversationKey {
+export interface ClaimedTurn extends ConversationKey, Past {
   epoch: number;
   /** The last `n` given out in this epoch. */
   n: number;
@@ -146,9 +153,6 @@ export interface ClaimedTurn extends ConversationKey {
     waitedMs: number;
   };
   agentId: string;
-  /** What stands for the turns before `history`. */
-  summary: HistorySummary | null;
-  history: PastTurn[];
   /** What the turn has asked people so far. */
   cards: StoredCard[];
   journal: JournalLine[];
@@ -276,6 +280,8 @@ export interface Renewal {
 export interface TurnStore {
   /** Null when there is nothing to claim: somebody else has it, or it is gone. */
   claim(key: ConversationKey, options: { worker: string; leaseMs: number; historyTurnsMax: number }): Promise<ClaimedTurn | null>;
+  /** The same past as a claim's, as it is now; null where the conversation is gone. */
+  readPast(key: ConversationKey, options: { beforeNumber: number; turnsMax: number }): Promise<Past | null>;
   commit(fence: Fence, changes: TurnChanges, bounds: { leaseMs: number; wakesMax: number }): Promise<CommitResult>;
   /** Renews many leases and keeps the texts of those that have new ones. */
   renew(turns: (Fence & { texts: TextSoFar[] | null })[], leaseMs: number): Promise<Renewal[]>;

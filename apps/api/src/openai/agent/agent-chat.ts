@@ -5,13 +5,13 @@ import { isKeepable, UNKEEPABLE } from "../../keepable-text.ts";
 import { onGone } from "../../on-gone.ts";
 import { sendJson } from "../../send-json.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
+import { type Accepted, type Begun, beginTurn } from "../../turn/begin-turn.ts";
 import { type TurnEnd, TurnText } from "../../turn/turn-text.ts";
 import { type Call, type Door, isObject, leavingOf, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
 import { sendOpenaiError } from "../send-error.ts";
 import { readAgentInput } from "./agent-input.ts";
-import { type Accepted, type Begun, beginTurn } from "./begin-turn.ts";
 import { type ChatHead, chatChunks, wholeChat } from "./chat-chunks.ts";
 
 /** The agent that a model's name means, and the caller narrowed to it. An agent that the caller may not use is no model. */

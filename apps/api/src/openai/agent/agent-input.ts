@@ -1,17 +1,11 @@
 import { createHash } from "node:crypto";
-import { conversationId as conversationIdOf, reasoningEffort, type SubmitInput, submitInput } from "@parley/contracts";
+import { conversationId as conversationIdOf, reasoningEffort, submitInput } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
+import type { TurnInput } from "../../turn/begin-turn.ts";
 import type { Call } from "../call.ts";
 import { isObject, type Json, wrong } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { readMessage, textIn } from "./read-message.ts";
-
-/** What a chat request asks of an agent's conversation. */
-export interface AgentInput {
-  submit: SubmitInput;
-  /** The conversation is one that the request names by its user: it is made where there is none yet. */
-  isUsersOwn: boolean;
-}
 
 /** What agents do by themselves, and what no turn can give. */
 function refuseUnsupported(body: ChatBody): void {
@@ -79,7 +73,7 @@ interface Reading {
  * The newest user message is what is said; system messages are added to the turn's context. Earlier messages are those of a conversation that the
  * agent has itself; only where the request names none does it get them as context, too.
  */
-export function readAgentInput(call: Call, body: ChatBody, { caller, agentId, historyCharsMax }: Reading): AgentInput {
+export function readAgentInput(call: Call, body: ChatBody, { caller, agentId, historyCharsMax }: Reading): TurnInput {
   refuseUnsupported(body);
   const newest = body.messages.findLastIndex(({ role }) => role === "user");
   const message = body.messages[newest];

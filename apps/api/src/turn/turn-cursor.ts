@@ -1,15 +1,15 @@
 import { type Cursor, conversationId, cursor, GatewayError, messageId, type SubmitResult, turnId } from "@parley/contracts";
 
-/** Where a chat's stream stands: its message, where the log stood before that, and what was told last. */
-export type ChatCursor = Pick<SubmitResult, "conversationId" | "messageId" | "turnId" | "cursor"> & { seen: Cursor };
+/** Where a turn's stream stands: its message, where the log stood before that, and what was told last. */
+export type TurnCursor = Pick<SubmitResult, "conversationId" | "messageId" | "turnId" | "cursor"> & { seen: Cursor };
 
 const SEPARATOR = "_";
 
-export const writeChatCursor = ({ conversationId, messageId, turnId, cursor, seen }: ChatCursor): string =>
+export const writeTurnCursor = ({ conversationId, messageId, turnId, cursor, seen }: TurnCursor): string =>
   [conversationId, messageId, turnId, cursor, seen].join(SEPARATOR);
 
 /** Throws `invalid_cursor`: beginning a turn because of a number that cannot be read would be the worse surprise. */
-export function readChatCursor(text: string): ChatCursor {
+export function readTurnCursor(text: string): TurnCursor {
   const [conversation, message, turn, start, last] = text.split(SEPARATOR);
   const parts = [
     conversationId.safeParse(conversation),

@@ -1,8 +1,8 @@
 import type { GatewayError } from "@parley/contracts";
 import type { Response } from "express";
-import type { Attachment, Attachments } from "../attachments.ts";
-import { CLIENT_LEFT } from "../client-left.ts";
-import { onGone } from "../on-gone.ts";
+import type { Attachment, Attachments } from "./attachments.ts";
+import { CLIENT_LEFT } from "./client-left.ts";
+import { onGone } from "./on-gone.ts";
 
 const HEAD = {
   "content-type": "text/event-stream; charset=utf-8",

@@ -6,11 +6,32 @@ import {
   isGatewayError,
   type MessageMode,
   type RunState,
+  type SubmitInput,
   type SubmitResult,
 } from "@parley/contracts";
-import type { Caller, Following } from "@parley/domain";
-import { type Call, type Door, onceOf } from "../call.ts";
-import type { AgentInput } from "./agent-input.ts";
+import type { Caller, Following, Gateway, SubmitFacts } from "@parley/domain";
+import type { RouteName } from "@parley/router";
+import type { Request } from "express";
+import { onceOf } from "../once-of.ts";
+
+interface Door {
+  gateway: Gateway;
+}
+
+interface Call {
+  /** Its row in the registry: idempotency keys are scoped to it. */
+  route: RouteName;
+  request: Request;
+}
+
+/** A message, and what is known of its conversation. */
+export interface TurnInput {
+  submit: SubmitInput;
+  /** The conversation is one that its caller has another name for: it is made where there is none yet. */
+  isUsersOwn: boolean;
+  /** What the message's turn has of its own. */
+  brings?: Pick<SubmitFacts, "peers" | "past">;
+}
 
 /** What a message has become: a turn, or the answer that a turn has waited for. */
 export interface Accepted {
@@ -29,7 +50,7 @@ export interface Begun {
 
 interface Beginning {
   caller: Caller;
-  input: AgentInput;
+  input: TurnInput;
   /** What tells this call from another one under the same key. */
   body: unknown;
   signal: AbortSignal;
@@ -83,8 +104,8 @@ async function follow({ gateway }: Door, { caller, signal }: Beginning, accepted
 
 async function submit(door: Door, call: Call, { caller, input, signal }: Beginning, mode: MessageMode): Promise<Begun> {
   // The message carries the call's key, too: where a process dies between its commit and the claim's end, the call that is repeated finds it.
-  const facts = { route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
-  const message = { ...input.submit, mode, idempotencyKey: onceOf(call)?.key };
+  const facts = { ...input.brings, route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
+  const message = { ...input.submit, mode, idempotencyKey: onceOf(call.request, call.route)?.key };
   const { submitted, ...following } = await door.gateway.submitAndFollow(caller, message, facts);
   return { accepted: acceptedOf(submitted), following };
 }
@@ -105,7 +126,7 @@ async function accept(door: Door, call: Call, beginning: Beginning): Promise<Beg
 
 /** Hands the message over; when this resolves it is committed. A repeated call attaches to what the first one has begun. */
 export async function beginTurn(door: Door, call: Call, beginning: Beginning): Promise<Begun> {
-  const once = onceOf(call);
+  const once = onceOf(call.request, call.route);
   if (once === undefined) return accept(door, call, beginning);
   const claim = await door.gateway.claimCall(beginning.caller, once, beginning.body, beginning.signal);
   if (claim.answer !== null) {
