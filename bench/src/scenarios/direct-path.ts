@@ -12,7 +12,7 @@ import { median, percentile } from "../measure/statistics.ts";
 
 const STREAMS = 60;
 const CONCURRENCY = 64;
-const REQUESTS = 3_000;
+const REQUESTS = 10_000;
 const LONG_STREAMS = 640;
 
 /** Those that only pass calls on; ours by its direct path, metered as always. */
