@@ -1,4 +1,5 @@
-import { type System, startSystem } from "@parley/testkit";
+import { once } from "node:events";
+import { type System, startReplica, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 
@@ -14,8 +15,8 @@ afterAll(() => system?.close());
 type Message = Record<string, unknown> & { type: string };
 const TERMINAL = new Set(["error", "response.completed", "response.failed", "response.incomplete"]);
 
-async function open(apiKey = system.ours.apiKey) {
-  const url = `${system.apis[0]?.url.replace("http", "ws")}/v1/responses`;
+async function open(apiKey = system.ours.apiKey, api = system.apis[0]?.url) {
+  const url = `${api?.replace("http", "ws")}/v1/responses`;
   const socket = new WebSocket(url, { headers: { authorization: `Bearer ${apiKey}` } });
   const messages: Message[] = [];
   socket.on("message", (data) => messages.push(JSON.parse(String(data))));
@@ -101,4 +102,26 @@ test("what is no message is answered as an error and the socket stays; a bad key
   expect((await turn({ input: "x" })).at(-1)?.type).toBe("response.completed");
   socket.close();
   await expect(open("wrong")).rejects.toThrow("401");
+});
+
+test("a socket that is open for as long as one may be says so and closes, also in the middle of a response", async () => {
+  const api = await startReplica("api", { ...system.environment, LIMIT_RESPONSE_SOCKET_MS: "1000" });
+  try {
+    system.model.script({ text: ["half"], breaks: { afterChunks: 1, how: "hang" } });
+    const idle = await open(system.ours.apiKey, api.url);
+    const busy = await open(system.ours.apiKey, api.url);
+    const closed = [idle, busy].map(({ socket }) => once(socket, "close"));
+    busy.send({ type: "response.create", model: MODEL, input: "x", store: false });
+    const codes = (await Promise.all(closed)).map(([code]) => code);
+    expect(codes).toEqual([1001, 1001]);
+    for (const { messages } of [idle, busy]) {
+      const last = messages.at(-1) as Message & { status: number; error: object };
+      expect(last).toMatchObject({ type: "error", error: { code: "websocket_connection_limit_reached" } });
+      expect(messages.filter(({ type }) => TERMINAL.has(type))).toHaveLength(1);
+    }
+    // Nobody reads it any more: the model's socket is closed, too.
+    await expect.poll(() => system.model.journal.at(-1)?.socketClosedAtMs, { timeout: 10_000 }).not.toBeNull();
+  } finally {
+    await api.close();
+  }
 });

@@ -48,3 +48,28 @@ test("a background response is made by a worker, and told again as it was told",
   expect(events[0]).toBe("response.created");
   expect(events.at(-1)).toBe("response.completed");
 });
+
+const TOO_LONG = { status: 400, error: { error: { message: "too long", type: "invalid_request_error", code: "context_length_exceeded" } } };
+
+test("with truncation the oldest of a context that is too long is left out, a call never parted from its result, and only where that is asked for", async () => {
+  const input: OpenAI.Responses.ResponseInput = [
+    { role: "system", content: "Be kind." },
+    { role: "user", content: "one" },
+    { type: "function_call", call_id: "c1", name: "f", arguments: "{}" },
+    { type: "function_call_output", call_id: "c1", output: "r1" },
+    { role: "user", content: "two" },
+    { role: "assistant", content: "answer" },
+    { role: "user", content: "three" },
+  ];
+  system.model.script(TOO_LONG, TOO_LONG);
+  await expect(openai.responses.create({ model: MODEL, input })).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
+  const before = system.model.journal.length;
+  const answer = await openai.responses.create({ model: MODEL, input, truncation: "auto" });
+  expect(answer).toMatchObject({ status: "completed", truncation: "auto" });
+  const asked = system.model.journal.slice(before).map(({ body }) => (body.messages ?? []).map(({ role }) => role));
+  expect(asked).toEqual([
+    ["system", "user", "assistant", "tool", "user", "assistant", "user"],
+    ["system", "user", "assistant", "user"],
+  ]);
+  expect(system.model.journal.at(-1)?.body.messages?.[0]).toMatchObject({ content: "Be kind." });
+});

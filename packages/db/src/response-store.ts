@@ -58,6 +58,10 @@ export const createResponseStore = (sql: Sql): ResponseStore => ({
     });
   },
 
+  async giveBack({ organizationId, responseId }, epoch) {
+    await call(sql, "give_response_back", { organizationId, id: responseId, epoch });
+  },
+
   async read({ organizationId, responseId }) {
     const row = await call<(Omit<StoredResponse, "snapshot"> & { snapshot: string }) | null>(sql, "read_response", {
       organizationId,

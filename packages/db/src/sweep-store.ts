@@ -56,8 +56,10 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     await guarded(sql`select drop_empty_partitions()`);
   },
 
-  async takeResponses(rowsMax) {
-    const rows = await guarded(sql<{ found: ResponseKey[] }[]>`select take_responses(${rowsMax}) as found`);
+  async takeResponses({ takeovers, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: (ResponseKey & { epoch: number })[] }[]>`select take_responses(${rowsMax}, ${takeovers}) as found`,
+    );
     return first(rows).found;
   },
 

@@ -99,8 +99,8 @@ export interface Engine {
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
-   * Takes nothing new; turns end or reach a step boundary within `graceMs`, then give their leases back. Resolves when
-   * no turn is left.
+   * Takes nothing new; turns end or reach a step boundary and responses end within `graceMs`, then give their leases back. Resolves when
+   * none is left.
    */
   drain(graceMs: number): Promise<void>;
   /** Turns that run here now. */
@@ -111,6 +111,8 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   const { turns, tail, queue, clock, log, limits, random, compactions, memories, usage } = ports;
   const holder = createTurnHolder({ store: turns, tail, clock, log, limits }, { leaseMs, heartbeatMs });
   const background = new AbortController();
+  const closing = new AbortController();
+  const responses = new Set<Promise<void>>();
   const loops: Promise<unknown>[] = [];
   let draining = false;
   let unsubscribe: (() => Promise<void>) | undefined;
@@ -153,7 +155,11 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       // Without a fact there is a turn that was begun before; one that begins by this waits for its share as any other does.
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
-    runResponse: (key, signal) => runResponse({ ...ports, directUsage }, key, { leaseMs, signal }),
+    async runResponse(key, signal) {
+      const run = runResponse({ ...ports, directUsage }, key, { leaseMs, signal, closing: closing.signal });
+      responses.add(run);
+      await run.finally(() => responses.delete(run));
+    },
     compact,
     runHook: (key) =>
       runHook({ hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, limits, queue, tail, log } }, key),
@@ -169,10 +175,11 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     },
     async drain(graceMs) {
       draining = true;
-      const left = () => holder.active().length > 0;
+      const left = () => holder.active().length > 0 || responses.size > 0;
       const deadlineMs = clock.monotonicMs() + graceMs;
       while (left() && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
       for (const turn of holder.active()) turn.abort(new TurnAbort("shutdown"));
+      closing.abort(new TurnAbort("shutdown"));
       const lastMs = clock.monotonicMs() + leaseMs;
       while (left() && clock.monotonicMs() < lastMs) await clock.sleep(20);
       background.abort();

@@ -1,6 +1,6 @@
 import { NO_USAGE, type Usage } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
-import type { DirectCallRecord, DirectOutcome } from "../direct/direct-call-store.ts";
+import type { DirectCallRecord, DirectOutcome, ResponseAttempt } from "../direct/direct-call-store.ts";
 import type { DirectUsageBook } from "./direct-usage-book.ts";
 
 interface Metered {
@@ -8,6 +8,7 @@ interface Metered {
   principalId: string;
   route: string;
   requestId: string;
+  attempt?: ResponseAttempt | undefined;
 }
 
 /** Counts one call, from before its first try. */
@@ -39,11 +40,11 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
     ends(outcome) {
       if (ended) return;
       ended = true;
-      const { organizationId, principalId, route, requestId } = call;
+      const { organizationId, principalId, route, requestId, attempt } = call;
       const record: DirectCallRecord = {
         // Of no order: as one that sorts by time it costs 3 % of a call, most of it for its random bits.
         id: crypto.randomUUID(),
-        ...{ organizationId, principalId, route, requestId, model, tries, outcome },
+        ...{ organizationId, principalId, route, requestId, attempt, model, tries, outcome },
         latencyMs: Math.round(clock.monotonicMs() - startedMs),
         at: new Date(clock.now()).toISOString(),
         ...(usage === null ? NO_USAGE : usage()),

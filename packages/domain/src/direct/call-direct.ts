@@ -2,7 +2,7 @@ import { GatewayError } from "@parley/contracts";
 import { meterDirect } from "../billing/meter-direct.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
-import type { DirectOutcome } from "./direct-call-store.ts";
+import type { DirectOutcome, ResponseAttempt } from "./direct-call-store.ts";
 import type { DirectAnswer, DirectRequest } from "./direct-models.ts";
 import { type BegunAnswer, tryModels } from "./try-models.ts";
 
@@ -14,6 +14,8 @@ export interface DirectCall extends Omit<DirectRequest, "model" | "route"> {
   /** Tried in this order, until one begins to answer. */
   models: readonly string[];
   requestId: string;
+  /** Where it is made for a background response. */
+  attempt?: ResponseAttempt | undefined;
 }
 
 export type DirectPorts = Pick<GatewayContext, "direct" | "directUsage" | "clock" | "limits">;
@@ -30,10 +32,10 @@ export async function callDirect(
   caller: Pick<Caller, "organizationId" | "principalId">,
   call: DirectCall,
 ): Promise<DirectResult> {
-  const { route, kind, models, body, requestId, signal } = call;
+  const { route, kind, models, body, requestId, attempt, signal } = call;
   const { organizationId, principalId } = caller;
   signal.throwIfAborted();
-  const meter = meterDirect(context.directUsage, context.clock, { organizationId, principalId, route, requestId });
+  const meter = meterDirect(context.directUsage, context.clock, { organizationId, principalId, route, requestId, attempt });
   const bound = boundCall(context, signal);
   const end = (outcome: DirectOutcome): void => {
     bound.release();

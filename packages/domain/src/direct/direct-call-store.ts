@@ -3,6 +3,12 @@ import type { Usage } from "@parley/contracts";
 /** How a call on the direct path ended. `refused`: nothing was answered. `cut`: the provider broke off. `cancelled`: the caller left. */
 export type DirectOutcome = "answered" | "refused" | "cut" | "cancelled";
 
+/** Who makes a background response: its row, and the epoch of the right to write it. */
+export interface ResponseAttempt {
+  responseId: string;
+  epoch: number;
+}
+
 /** What one call has used: a fact, written once and never changed. */
 export interface DirectCallRecord extends Usage {
   id: string;
@@ -18,6 +24,8 @@ export interface DirectCallRecord extends Usage {
   /** From the call to its end. */
   latencyMs: number;
   requestId: string;
+  /** The background response that it was made for. Where another attempt takes that over, the call is the house's to pay. */
+  attempt?: ResponseAttempt | undefined;
   /** ISO 8601. */
   at: string;
 }

@@ -1,5 +1,6 @@
 import { GatewayError, isGatewayError, type Usage } from "@parley/contracts";
 import { callDirect, type DirectPorts, type DirectResult } from "../direct/call-direct.ts";
+import type { ResponseAttempt } from "../direct/direct-call-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import type { Vault } from "../identity/vault.ts";
 import { ChatReader } from "./chat-reader.ts";
@@ -21,6 +22,8 @@ export interface Answering {
   /** The route that it came by, for its usage. */
   route: string;
   requestId: string;
+  /** Where a worker makes it. */
+  attempt?: ResponseAttempt;
   signal: AbortSignal;
 }
 
@@ -65,7 +68,7 @@ function withoutOldest(messages: readonly Json[]): Json[] | null {
 
 /** Asks the model. Resolves when it has begun to answer. */
 async function ask(ports: AnswerPorts, owner: Owner, answering: Answering): Promise<DirectResult> {
-  const { request, items, models, route, requestId, signal } = answering;
+  const { request, items, models, route, requestId, attempt, signal } = answering;
   let messages = chatMessages(items, request.instructions, unsealFor(ports.vault, owner.organizationId));
   for (let cuts = 0; ; cuts += 1) {
     const body = chatRequest(request, messages);
@@ -74,7 +77,7 @@ async function ask(ports: AnswerPorts, owner: Owner, answering: Answering): Prom
       delete body.max_tokens;
     }
     try {
-      return await callDirect(ports, owner, { kind: "chat", route, models, body, requestId, signal });
+      return await callDirect(ports, owner, { kind: "chat", route, models, body, requestId, attempt, signal });
     } catch (error) {
       const shorter = request.truncation === "auto" && isTooLong(error) && cuts < CUTS_MAX ? withoutOldest(messages) : null;
       if (shorter === null) throw error;

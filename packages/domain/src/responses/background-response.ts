@@ -1,7 +1,10 @@
 import type { GatewayContext } from "../gateway-ports.ts";
+import { hashInput } from "../idempotency/hash-input.ts";
+import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import { builderFor, type CreateFacts, modelsOf, prepareResponse, toKeep } from "./create-response.ts";
+import { orderResponse } from "./order-response.ts";
 import type { Item, ResponseSnapshot } from "./response.ts";
 import type { ResponseRequest } from "./response-request.ts";
 import type { ResponseKey } from "./response-store.ts";
@@ -26,16 +29,43 @@ export const EVENTS_AT_START = 2;
 export const tellFollowers = ({ tail }: { tail: Pick<LiveTail, "publish"> }, { responseId }: Pick<ResponseKey, "responseId">): void =>
   tail.publish({ conversationId: responseId, events: [] });
 
+interface StartFacts extends Pick<CreateFacts, "requestId"> {
+  /** What a repeated call has in common with the first: they are one response, also where the first was never answered. */
+  once: (Once & { input: unknown }) | undefined;
+}
+
+/** The same id for all calls under a key that say the same; null where there is no key. */
+function repeatedId(context: GatewayContext, { organizationId, principalId }: Caller, { once }: StartFacts): string | null {
+  if (once === undefined) return null;
+  const { route, key, input } = once;
+  const hex = context.hashBody(JSON.stringify([organizationId, principalId, route, key, hashInput(context, input)]));
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+interface Started {
+  uuid: string;
+  snapshot: ResponseSnapshot;
+}
+
+async function alreadyStarted({ responses }: GatewayContext, organizationId: string, uuid: string): Promise<Started | null> {
+  const stored = await responses.read({ organizationId, responseId: uuid });
+  return stored === null ? null : { uuid, snapshot: stored.snapshot as ResponseSnapshot };
+}
+
 /** Accepts a response that a worker makes: when this resolves it is committed. */
 export async function startBackground(
   context: GatewayContext,
   caller: Caller,
   request: ResponseRequest,
-  { requestId }: Pick<CreateFacts, "requestId">,
-): Promise<{ uuid: string; snapshot: ResponseSnapshot }> {
+  facts: StartFacts,
+): Promise<Started> {
   const { organizationId, principalId } = caller;
+  const { requestId } = facts;
+  const known = repeatedId(context, caller, facts);
+  const started = known === null ? null : await alreadyStarted(context, organizationId, known);
+  if (started !== null) return started;
   const models = modelsOf(context, request);
-  const prepared = await prepareResponse(context, caller, request);
+  const prepared = await prepareResponse(context, caller, request, null, known ?? undefined);
   const { uuid, inputs, head, before } = prepared;
   const { conversationId } = before;
   const job: ResponseJob = {
@@ -48,8 +78,8 @@ export async function startBackground(
   const kept = toKeep(caller, prepared, { job, events, background: true, snapshot: builder.snapshot });
   await context.responses.save(kept, { waitingMax: context.limits.backgroundResponsesMax });
   // The row is the truth: an order that is lost is given again by the sweep.
-  context.queue
-    .enqueue("response.run", { organizationId, responseId: uuid } as Parameters<typeof context.queue.enqueue<"response.run">>[1])
-    .catch((error: unknown) => context.log.warn({ err: error }, "order not delivered; the sweep will give it again"));
+  orderResponse(context.queue, { organizationId, responseId: uuid }, 0).catch((error: unknown) =>
+    context.log.warn({ err: error }, "order not delivered; the sweep will give it again"),
+  );
   return { uuid, snapshot: builder.snapshot };
 }

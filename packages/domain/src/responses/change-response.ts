@@ -1,4 +1,4 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, isGatewayError } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { EVENTS_AT_START, tellFollowers } from "./background-response.ts";
 import { type Item, isEnded, isObject, type Json, type ResponseSnapshot, wrongParameter } from "./response.ts";
@@ -9,6 +9,8 @@ type Ports = Pick<GatewayContext, "responses" | "clock" | "tail">;
 
 /** Enough for the one write that ends a response. */
 const LEASE_MS = 10_000;
+/** Those who cancel at the same time take the right to write from one another. */
+const TRIES_MAX = 10;
 
 const noSuchResponse = (id: string): GatewayError => new GatewayError("not_found", { text: `Response with id '${id}' not found.` });
 
@@ -28,7 +30,7 @@ function finishedIn(events: readonly string[]): Item[] {
 }
 
 /** A response that somebody else than who makes it ends: what was finished stays. */
-async function endNow(ports: Ports, key: ResponseKey, epoch: number): Promise<ResponseSnapshot> {
+async function endNow(ports: Ports, key: ResponseKey, epoch: number): Promise<void> {
   const [stored, told] = await Promise.all([ports.responses.read(key), ports.responses.readEvents(key, -1)]);
   if (stored === null || told === null) throw new GatewayError("not_found");
   const builder = new ResponseBuilder({ ...stored.snapshot, output: [] } as unknown as ResponseSnapshot, {
@@ -40,9 +42,13 @@ async function endNow(ports: Ports, key: ResponseKey, epoch: number): Promise<Re
   const events = builder.take().map(({ text }) => text);
   const { snapshot } = builder;
   const first = told.events.length;
-  await ports.responses.append(key, { epoch, first, events, leaseMs: LEASE_MS, status: snapshot.status, snapshot });
+  try {
+    await ports.responses.append(key, { epoch, first, events, leaseMs: LEASE_MS, status: snapshot.status, snapshot });
+  } catch (error) {
+    // Another has the right by now: whoever cancels as well, or a worker after all this time.
+    if (!isGatewayError(error, "stale_epoch")) throw error;
+  }
   tellFollowers(ports, key);
-  return snapshot;
 }
 
 /** Ends a background response. Repeated, it answers the same; one that has ended otherwise cannot be cancelled. */
@@ -50,11 +56,12 @@ export async function cancelResponse(ports: Ports, key: ResponseKey, shown: stri
   const found = await findResponse(ports, key, shown);
   if (!found.background)
     throw wrongParameter([], "Only responses created with background=true can be cancelled.", "response_not_background");
-  if (!isEnded(found.status)) {
+  let { status, snapshot } = found;
+  for (let tries = 0; tries < TRIES_MAX && !isEnded(status); tries += 1) {
     const claimed = await ports.responses.claim(key, { leaseMs: LEASE_MS, force: true, kept: EVENTS_AT_START });
-    if (claimed.state === "claimed") return endNow(ports, key, claimed.epoch);
+    if (claimed.state === "claimed") await endNow(ports, key, claimed.epoch);
+    ({ status, snapshot } = await findResponse(ports, key, shown));
   }
-  const { status, snapshot } = await findResponse(ports, key, shown);
   if (status === "cancelled") return snapshot as ResponseSnapshot;
   throw wrongParameter([], `Cannot cancel a ${status} response.`, "response_already_ended");
 }

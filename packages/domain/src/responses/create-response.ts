@@ -51,13 +51,13 @@ export async function prepareResponse(
   { organizationId }: Pick<Caller, "organizationId">,
   request: ResponseRequest,
   remembered: Remembered | null = null,
+  uuid: string = newId<string>(),
 ): Promise<Prepared> {
   const before = await itemsBefore(context, organizationId, request, remembered);
   const inputs = await resolveInput(context, organizationId, request.input, before.items);
   if (inputs.length === 0 && before.items.length === 0 && request.instructions === null)
     throw wrongParameter("input", "Missing required parameter: 'input'.", "missing_required_parameter");
   checkContext([...before.items, ...inputs], context.limits);
-  const uuid = newId<string>();
   const id = responseIdOf(uuid);
   const createdAt = Math.floor(context.clock.now() / 1_000);
   const head = responseHead(request, { id, model: request.model, createdAt, conversation: before.conversationId });
@@ -136,7 +136,7 @@ interface Run {
 }
 
 /** More than is kept of one response is not let come. */
-function boundKept({ responseContextBytesMax }: Limits) {
+export function boundKept({ responseContextBytesMax }: Limits) {
   let chars = 0;
   return (events: readonly ResponseEvent[]): void => {
     for (const { text } of events) chars += text.length;

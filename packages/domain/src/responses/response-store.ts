@@ -80,12 +80,14 @@ export interface ConversationKeyOfItems {
 }
 
 export interface ResponseStore {
-  /** `queue_full` where too many of the organization's wait for a worker. */
+  /** One that is there already stays as it is. `queue_full` where too many of the organization's wait for a worker. */
   save(response: NewResponse, bounds: { waitingMax: number }): Promise<void>;
-  /** The right to write one that has not ended. An attempt that takes over keeps the first `kept` events only; `force` keeps them all. */
+  /** The right to write one that has not ended; of a conversation's, the eldest. An attempt that takes over keeps the first `kept` events only; `force` keeps them all. */
   claim(key: ResponseKey, how: { leaseMs: number; force: boolean; kept: number }): Promise<ClaimedResponse>;
   /** Writes on. `stale_epoch` where another has the right to, or it has ended. */
   append(key: ResponseKey, progress: ResponseProgress): Promise<void>;
+  /** Lets another claim it at once, and does not count the attempt. Nothing where another has the right to write. */
+  giveBack(key: ResponseKey, epoch: number): Promise<void>;
   read(key: ResponseKey): Promise<StoredResponse | null>;
   readEvents(
     key: ResponseKey,

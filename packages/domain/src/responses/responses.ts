@@ -26,8 +26,11 @@ export function createResponses(context: GatewayContext) {
     create: (caller: Caller, request: ResponseRequest, facts: CreateFacts): Promise<RunningResponse> =>
       createResponse(context, caller, request, facts),
     /** Accepts a response that a worker makes. */
-    start: (caller: Caller, request: ResponseRequest, facts: CreateFacts): Promise<{ uuid: string; snapshot: ResponseSnapshot }> =>
-      startBackground(context, caller, request, facts),
+    start: (
+      caller: Caller,
+      request: ResponseRequest,
+      facts: Parameters<typeof startBackground>[3],
+    ): Promise<{ uuid: string; snapshot: ResponseSnapshot }> => startBackground(context, caller, request, facts),
     get: (caller: Caller, id: string): Promise<StoredResponse> => findResponse(context, keyOf(caller, id), id),
     cancel: (caller: Caller, id: string): Promise<ResponseSnapshot> => cancelResponse(context, keyOf(caller, id), id),
     delete: (caller: Caller, id: string): Promise<void> => deleteResponse(context, keyOf(caller, id), id),

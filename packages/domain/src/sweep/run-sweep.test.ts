@@ -37,8 +37,12 @@ function sweep(changes: Partial<SweepStore> = {}) {
   /** Conversations that Redis takes no order for. */
   const failing = new Set<string>();
   const queue = {
-    enqueue: async (name: string, payload: { conversationId: string } | { id: string } | { responseId: string }) => {
-      const conversationId = "id" in payload ? payload.id : "responseId" in payload ? payload.responseId : payload.conversationId;
+    enqueue: async (
+      name: string,
+      payload: { conversationId: string } | { id: string } | { responseId: string },
+      { once = "" }: { once?: string } = {},
+    ) => {
+      const conversationId = "id" in payload ? payload.id : "responseId" in payload ? once : payload.conversationId;
       if (failing.has(conversationId)) throw new Error("Redis is away.");
       orders.push(`${name} ${conversationId}`);
     },
@@ -159,6 +163,28 @@ describe("runSweep", () => {
     await clock.move(21_000);
     expect(weighed.map(({ atMs }) => atMs)).toEqual([1_000, 11_000, 21_000]);
     expect(weighed[0]?.weights).toEqual(new Map([["o", 3]]));
+    await end();
+  });
+
+  it("orders a response under one name until somebody has had the right to write it, and takes none over too early", async () => {
+    const asked: boolean[] = [];
+    const { clock, orders, end, store } = sweep();
+    let epoch = 0;
+    store.takeResponses = async ({ takeovers }) => {
+      asked.push(takeovers);
+      return [{ organizationId: "o", responseId: "r", epoch }];
+    };
+    await clock.move(2_000);
+    epoch = 1;
+    await clock.move(1_000);
+    expect(orders).toEqual(["response.run r-0", "response.run r-0", "response.run r-1"]);
+    store.holdOffice = async () => {
+      await clock.sleep(LEASE_MS);
+      return true;
+    };
+    await clock.move(1_000 + LEASE_MS);
+    expect(asked).toEqual([true, true, true, false]);
+    await clock.move(1_000 + LEASE_MS);
     await end();
   });
 });

@@ -1,8 +1,8 @@
-import type { JobPayload } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import { hookPayload } from "../hook/hook-payload.ts";
 import type { JobQueue, OrderLines } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
+import { orderResponse } from "../responses/order-response.ts";
 import { jobPayload } from "../turn/kick.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 import { ensureKicks } from "./ensure-kicks.ts";
@@ -62,8 +62,8 @@ export async function runSweep({ store, queue, lines, clock, log, workerId, leas
       }
       // What is not delivered is found again: nobody waits for it.
       const tooLong = await store.takeCompactions(REPAIRS_MAX);
-      const unmade = await store.takeResponses(REPAIRS_MAX);
-      await Promise.allSettled(unmade.map((key) => queue.enqueue("response.run", key as JobPayload<"response.run">)));
+      const unmade = await store.takeResponses({ takeovers: lastTickMs >= takeoversFromMs, rowsMax: REPAIRS_MAX });
+      await Promise.allSettled(unmade.map(({ epoch, ...key }) => orderResponse(queue, key, epoch)));
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
       const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
       await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));

@@ -38,8 +38,8 @@ export interface SweepStore {
   readWeights(): Promise<Map<string, number>>;
   /** Conversations whose compaction is due and was not ordered just now. */
   takeCompactions(rowsMax: number): Promise<ConversationKey[]>;
-  /** Responses that want a worker and have none. Each is found again later and later. */
-  takeResponses(rowsMax: number): Promise<ResponseKey[]>;
+  /** Responses that want a worker and have none, with how often one had the right to write them. Each is found again later and later. */
+  takeResponses(options: { takeovers: boolean; rowsMax: number }): Promise<(ResponseKey & { epoch: number })[]>;
   /** Repairs that could not be ordered are found again at the next look. */
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */

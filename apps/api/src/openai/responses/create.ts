@@ -1,6 +1,6 @@
 import { type Json, type ResponseRequest, type RunningResponse, readResponseRequest, responseIdOf } from "@parley/domain";
 import { toGatewayError } from "../../to-gateway-error.ts";
-import { type Call, isObject, leavingOf, requestIdOf } from "../call.ts";
+import { type Call, isObject, leavingOf, onceOf, requestIdOf } from "../call.ts";
 import { type AnswerCopy, answerOnce } from "../kept-answer.ts";
 import { createAgentResponse } from "./agent/create-agent-response.ts";
 import type { ResponsesDoor, ResponsesHandler } from "./responses-door.ts";
@@ -68,10 +68,10 @@ async function background(door: ResponsesDoor, call: Call, creation: Creation): 
   let started = { uuid: "", told: 0 };
   try {
     await answerOnce(door, call, { input: body, signal }, async (copy) => {
+      const once = onceOf(call);
       const { uuid, snapshot } = await door.responses.start(call.caller, request, {
-        route: call.route,
         requestId: requestIdOf(call),
-        signal,
+        once: once && { ...once, input: body },
       });
       started = { uuid, told: 0 };
       if (telling === null) return sendKept(call, snapshot, copy);
