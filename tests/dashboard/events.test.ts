@@ -1,18 +1,26 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ACTIVITY_TYPES, type ActivityType, activityRow } from "@parley/contracts";
 import { at, type ModelServerRequest, type System, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dataOf, type EventStream, openEvents } from "./support/open-events.ts";
 
+let folder: string;
 let system: System;
 let streams: EventStream[];
 beforeAll(async () => {
-  system = await startSystem({ apis: 2 });
+  folder = await mkdtemp(join(tmpdir(), "parley-events-"));
+  const file = join(folder, "parley.config.yaml");
+  await writeFile(file, "limits: { sessionSeconds: 7200 }\n");
+  system = await startSystem({ apis: 2, env: { CONFIG_FILE: file } });
   streams = [];
 });
 afterAll(async () => {
   for (const stream of streams) stream.cut();
   await system.close();
+  await rm(folder, { recursive: true });
 });
 
 const urlOf = (api: number): string => system.apis[api]?.url ?? "";
@@ -124,6 +132,17 @@ const ACTS: Partial<Record<ActivityType, () => Promise<Record<string, unknown>>>
     system.model.when(({ body }) => body.model === "down", { status: 503 });
     const { conversationId } = await say(await system.ours.newAgent({ model: "custom/down" }), "anybody");
     return { source: "turn", errorName: "model_unavailable", sessionKey: conversationId };
+  },
+  "agent:hot_removed": async () => {
+    const agentId = await system.ours.newAgent();
+    expect((await system.rest(0).call(`/v1/agents/${agentId}`, { method: "DELETE" })).status).toBe(200);
+    return { agentId };
+  },
+  "config:patched": async () => {
+    const patch = { jsonrpc: "2.0", id: 1, method: "config.patch", params: { path: "limits.sessionSeconds", value: 4_321 } };
+    const { text } = await system.rest(0).call("/rpc", { body: patch, headers: { "x-admin-secret": system.adminSecret } });
+    expect(text).toContain('"patched":true');
+    return { section: "limits", key: "sessionSeconds", takesEffect: "now" };
   },
   "agent:hot_added": async () => ({ agentId: await system.ours.newAgent() }),
 };

@@ -308,6 +308,65 @@ test("agents are made, changed at once or as a draft, and deployed", async () =>
   expect(await client.result("agents.deploy", { agentId: id })).toMatchObject({ version: 3, deployed: true });
 });
 
+test("a suspended agent takes nothing new until it is resumed, and a deleted one is not there", async () => {
+  const { agentId: id } = await client.result("agents.create", { name: "Idle", config: { model: "custom/scripted" } });
+  const { conversationId } = await client.result("agent.execute", { agentId: id, message: "Hi" });
+  expect(await client.result("agents.suspend", { agentId: id })).toEqual({ agentId: id, suspended: true });
+  expect(await client.result("agents.get", { agentId: id })).toMatchObject({ suspended: true });
+  for (const params of [{ agentId: id }, { conversationId }]) {
+    expect(await refused("agent.execute", { ...params, message: "Hi" })).toMatchObject({ code: -32602, data: { code: "agent_suspended" } });
+  }
+  expect(await client.result("agents.resume", { agentId: id })).toEqual({ agentId: id, resumed: true });
+  expect(await client.result("agent.execute", { agentId: id, message: "Hi" })).toMatchObject({ status: "completed" });
+  expect(await client.result("agents.delete", { agentId: id })).toEqual({ agentId: id, deleted: true });
+  expect(await refused("agents.get", { agentId: id })).toMatchObject({ data: { code: "not_found" } });
+  expect(await refused("agent.execute", { agentId: id, message: "Hi" })).toMatchObject({ data: { code: "not_found" } });
+  expect((await client.result("agents.list", { perPage: 40 })).agents).not.toContain(id);
+  expect(await client.result("session.history", { session_key: conversationId })).toMatchObject({ total: 2 });
+});
+
+test("a session that is reset begins anew and keeps what was said as a branch", async () => {
+  const { conversationId } = await execute("Hi");
+  const key = { session_key: conversationId };
+  expect(await client.result("session.reset", key)).toEqual({
+    ...{ sessionKey: conversationId, reset: true, previousMessageCount: 2, branch: 1 },
+  });
+  expect(await client.result("session.history", key)).toMatchObject({ messages: [], total: 0 });
+  await client.result("agent.execute", { conversationId, message: "Again" });
+  expect(await client.result("session.history", key)).toMatchObject({ messages: [{ content: "Again" }, { role: "assistant" }], total: 2 });
+  const { conversationId: paused } = await execute("ask");
+  expect(await refused("session.reset", { session_key: paused })).toMatchObject({ data: { code: "turn_in_progress" } });
+});
+
+test("what an administrator stores is remembered as what an agent learns, once, and marked where it is not trusted", async () => {
+  const text = `said ${randomUUID()}`;
+  const params = { content: text, agent_id: agentId, trustLevel: "external" };
+  const { id } = await client.result("memory.store", params);
+  expect(await client.result("memory.store", params)).toMatchObject({ stored: true, id });
+  expect(await client.result("memory.inspect", { id })).toMatchObject({
+    entry: { id, content: text, memoryType: "agent", trustLevel: "external", agentId },
+  });
+  expect(at(await client.result("memory.search", { query: text }), "results", 0, "id")).toBe(id);
+  expect(await refused("memory.store", { ...params, content: "x".repeat(100_000) })).toMatchObject({ data: { code: "invalid_input" } });
+});
+
+test("a provider is tested by a short call that is metered", async () => {
+  const theirs = await system.newTenant("testing");
+  const other = await openRpc(system.apis[0]?.url ?? "", theirs.apiKey);
+  expect(await other.result("models.test", { provider: "custom", model: "scripted" })).toMatchObject({
+    ...{ provider: "custom", status: "available", model: "custom/scripted", latencyMs: expect.any(Number) },
+  });
+  await expect.poll(async () => (await other.result("obs.billing.total")).callCount).toBe(1);
+  await other.close();
+  system.model.when(({ body }) => body.model === "ill", { status: 400, error: { error: { message: "no such model", type: "x" } } });
+  expect(await client.result("models.test", { provider: "custom", model: "ill" })).toMatchObject({
+    ...{ status: "unavailable", code: "model_refused", message: expect.any(String) },
+  });
+  expect(await client.result("models.test", { provider: "nobody" })).toEqual({
+    ...{ provider: "nobody", modelsAvailable: 0, status: "not_configured" },
+  });
+});
+
 test("tokens are made, shown once, and never wider than their maker", async () => {
   const made = await client.result("tokens.create", { scopes: ["rpc"], name: "mine" });
   expect(made.secret).toMatch(/^agw_/);

@@ -49,16 +49,22 @@ describe("a call that changes something, made again under its key", () => {
     "agents.create": async () => differing({ name: "Made" }, { name: "Another" }),
     "agents.update": async () => differing({ agentId: await system.ours.newAgent(), name: "Made" }, { name: "Another" }),
     "agents.deploy": async () => differing({ agentId: await system.ours.newAgent() }, { agentId }),
+    "agents.suspend": async () => differing({ agentId: await system.ours.newAgent() }, { agentId }),
+    "agents.resume": async () => differing({ agentId: await system.ours.newAgent() }, { agentId }),
+    "agents.delete": async () => differing({ agentId: await system.ours.newAgent() }, { agentId }),
     "session.send": async () => differing({ session_key: await idle(), text: "Once" }, { text: "Another" }),
     "session.spawn": async () => differing({ agent: agentId, task: "Once" }, { task: "Another" }),
     "session.delete": async () => differing({ session_key: await idle() }, { session_key: randomUUID() }),
+    "session.reset": async () => differing({ session_key: await idle() }, { session_key: await idle() }),
     "session.compact": async () => differing({ session_key: await idle() }, { session_key: await idle() }),
+    "memory.store": async () => differing({ agent_id: agentId, content: `one ${randomUUID()}` }, { content: "another" }),
     "memory.delete": async () => differing({ ids: [await remembered()] }, { ids: [randomUUID()] }),
     "memory.flush": async () => {
       await remembered();
       return differing({ agent_id: agentId }, { agent_id: undefined });
     },
     "admin.approval.resolve": async () => differing({ requestId: (await carded("pay")).cardId, approved: false }, { approved: true }),
+    "models.test": async () => differing({ provider: "local" }, { provider: "custom" }),
     "tokens.create": async () => differing({ scopes: ["rpc"] }, { name: "another" }),
     "tokens.rotate": async () => differing({ id: (await client.result("tokens.create", { scopes: ["rpc"] })).id }, { overlapSeconds: 1 }),
     "tokens.revoke": async () => {

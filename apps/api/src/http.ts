@@ -87,7 +87,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(didRoutes({ visitorOf, didDocument }));
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
-  app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration }));
+  app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration, keeper: rpc.keeper }));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));

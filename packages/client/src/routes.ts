@@ -71,6 +71,7 @@ export type Agent = {
   name: string;
   description: string;
   version: number;
+  state: AgentState;
   config: {
     instructions: string;
     model: string;
@@ -93,6 +94,8 @@ export type Agent = {
 
 export type AgentPeer = { peerId: string; mode: DispatchMode; needsApproval: boolean; sensitive: boolean; skills?: string[] | undefined };
 
+export type AgentState = "active" | "suspended" | "deleted";
+
 export type ApiKey = {
   id: string;
   organizationId: string;
@@ -108,7 +111,7 @@ export type ApiKey = {
 
 export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string };
 
-export type Branch = { branch: number; editedMessageId: string; endedAt: string };
+export type Branch = { branch: number; editedMessageId: string | null; endedAt: string };
 
 export type CallRecord = { callId: string; name: string; arguments: string };
 
@@ -214,6 +217,7 @@ export type ErrorCode =
   | "not_found"
   | "method_not_allowed"
   | "turn_in_progress"
+  | "agent_suspended"
   | "nothing_to_steer"
   | "version_mismatch"
   | "message_still_waiting"
@@ -370,6 +374,15 @@ export type HttpTool = {
 export type JSONType = string | number | JSONType[] | { [key: string]: JSONType } | boolean | null;
 
 export type LogEvent =
+  | {
+      cursor: string;
+      previous?: string | undefined;
+      type: "conversation.reset";
+      executionId: string;
+      turnId: string | null;
+      at: string;
+      data: { branch: number; throughTurn: number };
+    }
   | {
       cursor: string;
       previous?: string | undefined;
@@ -848,6 +861,8 @@ export type QueuedMessage = {
   enqueuedAt: string;
 };
 
+export type ResetResult = { conversationId: string; branch: number; messageCount: number; replayed: boolean };
+
 export type RotatedKey = {
   previousUntil: string;
   apiKey: string | null;
@@ -986,6 +1001,9 @@ export type Routes = {
       output: Agent;
     };
     deploy: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
+    suspend: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
+    resume: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: { deleted: true } };
     get: { kind: "query"; input: { agentId: string; version?: unknown }; output: Agent };
     list: {
       kind: "query";
@@ -1074,6 +1092,7 @@ export type Routes = {
     };
     clearQueue: { kind: "mutation"; input: { idempotencyKey?: string | undefined; conversationId: string }; output: QueueResult };
     drain: { kind: "mutation"; input: { idempotencyKey?: string | undefined; conversationId: string }; output: DrainResult };
+    reset: { kind: "mutation"; input: { idempotencyKey?: string | undefined; conversationId: string }; output: ResetResult };
     drainStream: {
       kind: "subscription";
       input: { idempotencyKey?: string | undefined; conversationId: string; lastEventId?: string | null | undefined };
@@ -1203,6 +1222,17 @@ export type Routes = {
           }
         | undefined;
       output: { items: Memory[]; total: number; page: number; perPage: number };
+    };
+    store: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        agentId: string;
+        text: string;
+        scope?: "agent" | "organization" | undefined;
+        trust?: "learned" | "external" | undefined;
+      };
+      output: { id: string };
     };
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; memoryId: string }; output: { deleted: true } };
   };

@@ -58,7 +58,8 @@ export const ACTIVITY_EVENTS = {
   "graph:started": { part: "graphs", ...later },
   "graph:node_updated": { part: "graphs", ...later },
   "graph:completed": { part: "graphs", ...later },
-  "config:patched": { part: "configuration", ...laterToAdmin },
+  /** As each process takes it up: it has no number and is not told again. */
+  "config:patched": { part: "configuration", ...toldToAdmin },
   "diagnostic:channel_health": { part: "channels", ...later },
   "diagnostic:billing_snapshot": { part: "billing", ...laterToAdmin },
   "model:catalog_loaded": { part: "models", ...later },
@@ -68,7 +69,7 @@ export const ACTIVITY_EVENTS = {
   "provider:degraded": { part: "models", ...later },
   "provider:recovered": { part: "models", ...later },
   "agent:hot_added": { part: "agents", ...told },
-  "agent:hot_removed": { part: "agents", ...later },
+  "agent:hot_removed": { part: "agents", ...told },
   "channel:registered": { part: "channels", ...later },
   "channel:deregistered": { part: "channels", ...later },
   "system:error": { part: "turns", ...told, listed: true, content: ["error"] },

@@ -98,6 +98,9 @@ export const updateAgentInput = z.object({
 export const agentVersion = z.union([z.literal("draft"), queriedRowNumber]);
 export type AgentVersion = z.infer<typeof agentVersion>;
 
+/** `suspended`: it takes nothing new. `deleted`: only turns under way still know it. */
+export type AgentState = "active" | "suspended" | "deleted";
+
 export interface Agent {
   id: string;
   organizationId: string;
@@ -105,6 +108,7 @@ export interface Agent {
   description: string;
   /** The deployed version's number, counting from 1. */
   version: number;
+  state: AgentState;
   config: AgentConfig;
   createdAt: string;
 }

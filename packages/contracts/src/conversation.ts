@@ -76,6 +76,15 @@ export interface StopResult {
   replayed: boolean;
 }
 
+export interface ResetResult {
+  conversationId: string;
+  /** The number of the branch that is current now. */
+  branch: number;
+  /** What was said until then. */
+  messageCount: number;
+  replayed: boolean;
+}
+
 /** Replaces an earlier message of the user: what came after it is cut off and stays as a branch. */
 export const editInput = z.object({
   messageId,
@@ -126,7 +135,8 @@ export const branchesInput = conversationInput.extend(pageInput.shape);
 /** A tail that an edit has cut off. */
 export interface Branch {
   branch: number;
-  editedMessageId: string;
+  /** Null where a reset has ended it. */
+  editedMessageId: string | null;
   endedAt: string;
 }
 

@@ -23,6 +23,7 @@ export const ERRORS = {
   not_found: { http: 404, trpc: "NOT_FOUND", retry: false, text: "Not found." },
   method_not_allowed: { http: 405, trpc: "METHOD_NOT_SUPPORTED", retry: false, text: "The method is not allowed here." },
   turn_in_progress: { http: 409, trpc: "CONFLICT", retry: false, text: "This conversation is still answering." },
+  agent_suspended: { http: 409, trpc: "CONFLICT", retry: false, text: "This agent is suspended: it takes nothing new." },
   nothing_to_steer: { http: 409, trpc: "CONFLICT", retry: false, text: "No turn is running that could be steered." },
   version_mismatch: { http: 409, trpc: "CONFLICT", retry: false, text: "The conversation has changed since." },
   message_still_waiting: { http: 409, trpc: "CONFLICT", retry: false, text: "The message still waits: change it in the queue." },

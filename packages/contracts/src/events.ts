@@ -84,6 +84,8 @@ export interface EventData {
   "steer.deferred": { messageId: string; queueDepth: number };
   /** The turns from `fromTurn` on were cut off and stay as a branch; the new message's turn comes instead. */
   "conversation.edited": { messageId: string; newMessageId: string; branch: number; fromTurn: number };
+  /** All turns up to that one stay as a branch; the conversation begins anew. */
+  "conversation.reset": { branch: number; throughTurn: number };
   "card.opened": { cardId: string; expiresAt: string | null } & (
     | { kind: "questions"; questions: Question[] }
     | { kind: "approval"; approval: ApprovalRequest }

@@ -41,4 +41,15 @@ export const rememberArguments = z.object({
   scope: memoryScope.nullish(),
 });
 
+/** What somebody has kept in an agent's name; the text is held to `memoryCharsMax` besides. */
+export const storeMemoryInput = z.object({
+  agentId,
+  text: z.string().trim().min(1).max(BOUNDS.memoryCharsMax.ceiling),
+  /** Told to everyone who talks to the agent, or to all of the organization's agents. */
+  scope: z.enum(["agent", "organization"]).default("agent"),
+  /** `external`: it comes from somebody who is not trusted, and is told as such. */
+  trust: z.enum(["learned", "external"]).default("learned"),
+});
+export type StoreMemory = z.infer<typeof storeMemoryInput>;
+
 export const memoryInput = z.object({ memoryId });

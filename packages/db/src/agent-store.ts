@@ -2,7 +2,7 @@ import { type Agent, agentConfig, type PageQuery } from "@parley/contracts";
 import type { AgentStore } from "@parley/domain";
 import { first } from "./call.ts";
 import type { InOrganization, Transaction } from "./database.ts";
-import { and, asc, count, eq, inArray, sql } from "./drizzle.ts";
+import { and, asc, count, eq, inArray, ne, sql } from "./drizzle.ts";
 import { agentVersions } from "./schema/agent-versions.ts";
 import { agents } from "./schema/agents.ts";
 
@@ -26,7 +26,7 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
 
     list: (organizationId, { page, perPage, agentIds }) =>
       inOrganization(organizationId, async (tx) => {
-        const mine = agentIds === null ? undefined : inArray(agents.id, agentIds);
+        const mine = and(ne(agents.state, "deleted"), agentIds === null ? undefined : inArray(agents.id, agentIds));
         const items = await select(tx, and(eq(agentVersions.version, agents.version), mine), { page, perPage });
         const { total } = first(await tx.select({ total: count() }).from(agents).where(mine));
         return { items, total, page, perPage };
@@ -40,7 +40,7 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
           .values({ organizationId, agentId: id, version: 1, name, description, config })
           .returning();
         const createdAt = (row?.createdAt ?? new Date()).toISOString();
-        return { id, organizationId, name, description, version: 1, config, createdAt };
+        return { id, organizationId, name, description, version: 1, state: "active", config, createdAt };
       }),
 
     saveDraft: (organizationId, agentId, agent) =>
@@ -64,6 +64,16 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
         if (moved.length === 0) return false;
         await tx.update(agents).set({ version: next }).where(eq(agents.id, agentId));
         return true;
+      }),
+
+    setState: (organizationId, agentId, { from, to }) =>
+      inOrganization(organizationId, async (tx) => {
+        const changed = await tx
+          .update(agents)
+          .set({ state: to })
+          .where(and(eq(agents.id, agentId), inArray(agents.state, from)))
+          .returning({ id: agents.id });
+        return changed.length > 0;
       }),
   };
 }
@@ -89,6 +99,7 @@ const from = (tx: Transaction) =>
       name: agentVersions.name,
       description: agentVersions.description,
       version: agentVersions.version,
+      state: agents.state,
       config: agentVersions.config,
       createdAt: agents.createdAt,
     })

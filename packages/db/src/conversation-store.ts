@@ -1,5 +1,5 @@
-import type { Branch, Cursor, DrainResult, MessageView, Page } from "@parley/contracts";
-import type { ConversationStore, Posted, Stopped, StoredCard, StoredRunState, Submitted } from "@parley/domain";
+import type { Branch, Cursor, DrainResult, MessageView, Page, ResetResult } from "@parley/contracts";
+import type { ConversationStore, DoomedChild, Posted, Stopped, StoredCard, StoredRunState, Submitted } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { type StoredExecution, toExecution } from "./execution-json.ts";
@@ -29,6 +29,15 @@ export const createConversationStore = (sql: Sql): ConversationStore => ({
         select cancel_message(${organizationId}, ${conversationId}, ${messageId}) as answer`,
     );
     return first(rows).answer;
+  },
+
+  async reset(key) {
+    const answer = await call<Stored<Posted & Pick<ResetResult, "branch" | "messageCount"> & { doomed: DoomedChild[] }>>(
+      sql,
+      "reset_conversation",
+      key,
+    );
+    return { ...answer, epoch: answer.epoch ?? 0, isChild: false, nudge: answer.nudge ?? null };
   },
 
   async clear({ organizationId, conversationId }) {

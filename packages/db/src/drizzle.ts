@@ -9,6 +9,6 @@ import type * as Driver from "drizzle-orm/postgres-js";
  */
 const require = createRequire(import.meta.url);
 
-export const { and, asc, count, desc, eq, gte, inArray, isNull, lte, sql }: typeof Core = require("drizzle-orm");
+export const { and, asc, count, desc, eq, gte, inArray, isNull, lte, ne, sql }: typeof Core = require("drizzle-orm");
 export const { customType, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid }: typeof Postgres = require("drizzle-orm/pg-core");
 export const { drizzle }: typeof Driver = require("drizzle-orm/postgres-js");

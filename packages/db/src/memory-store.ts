@@ -8,6 +8,8 @@ export const createMemoryStore = (sql: Sql): MemoryStore => ({
     await call(sql, "save_memories", { organizationId, memories, perScopeMax });
   },
 
+  store: (organizationId, memory, perScopeMax) => call<string>(sql, "store_memory", { organizationId, memory, perScopeMax }),
+
   count: (organizationId, places, max) => call<number>(sql, "count_memories", { organizationId, places, max }),
 
   search: (organizationId, query) => call<Memory[]>(sql, "search_memories", { organizationId, ...query }),

@@ -29,11 +29,13 @@ import type {
   Page,
   PageQuery,
   QueueResult,
+  ResetResult,
   RotatedKey,
   RotateKey,
   RunState,
   Session,
   StopResult,
+  StoreMemory,
   SubmitInput,
   SubmitResult,
   ThreadPart,
@@ -127,6 +129,8 @@ export interface Gateway extends ActivityUseCases, ChatUseCases, HookUseCases, M
   changeMessage(caller: Caller, input: ChangeMessage, once?: Once): Promise<ChangedMessage>;
   clearQueue(caller: Caller, conversationId: string, once?: Once): Promise<QueueResult>;
   drainConversation(caller: Caller, conversationId: string, once?: Once): Promise<DrainResult>;
+  /** Begins it anew under its id: its turns stay as a branch. `turn_in_progress` while one is under way. */
+  resetConversation(caller: Caller, conversationId: string, once?: Once): Promise<ResetResult>;
   /** Answers the questions of an open card. `invalid_answers` before anything is written; `card_closed` for whoever comes second. */
   answerCard(caller: Caller, input: AnswerInput, once?: Once): Promise<CardResult>;
   /** Approves or denies the call of an open card. */
@@ -150,6 +154,12 @@ export interface Gateway extends ActivityUseCases, ChatUseCases, HookUseCases, M
     once?: Once,
   ): Promise<Agent>;
   deployAgent(caller: Caller, agentId: string, once?: Once): Promise<Agent>;
+  /** It takes nothing new (`agent_suspended`) and begins no turn; those under way end, and what waits is held. */
+  suspendAgent(caller: Caller, agentId: string, once?: Once): Promise<Agent>;
+  /** It takes turns again. Held queues go on with the next explicit action. */
+  resumeAgent(caller: Caller, agentId: string, once?: Once): Promise<Agent>;
+  /** From now on it is `not_found`. Turns under way end; what was said with it stays. */
+  deleteAgent(caller: Caller, agentId: string, once?: Once): Promise<void>;
   getAgent(caller: Caller, agentId: string, version?: AgentVersion): Promise<Agent>;
   /** Oldest first. */
   listAgents(caller: Caller, page: PageQuery): Promise<Page<Agent>>;
@@ -174,6 +184,8 @@ export interface Gateway extends ActivityUseCases, ChatUseCases, HookUseCases, M
 
   /** What is remembered beyond conversations, newest first; with a query, what fits it best. */
   listMemories(caller: Caller, filter: ListMemories): Promise<Page<Memory>>;
+  /** Keeps a fact that somebody says, as an agent would that learns it; the same text in the same place is one memory. */
+  storeMemory(caller: Caller, input: StoreMemory, once?: Once): Promise<{ id: string }>;
   /** Forgets it. */
   deleteMemory(caller: Caller, memoryId: string, once?: Once): Promise<void>;
 

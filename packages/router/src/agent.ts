@@ -19,6 +19,21 @@ export const agent = {
     .input(agentInput)
     .mutation(({ ctx, input }) => ctx.gateway.deployAgent(ctx.caller, input.agentId, ctx.once)),
 
+  suspend: changing("agent.suspend")
+    .input(agentInput)
+    .mutation(({ ctx, input }) => ctx.gateway.suspendAgent(ctx.caller, input.agentId, ctx.once)),
+
+  resume: changing("agent.resume")
+    .input(agentInput)
+    .mutation(({ ctx, input }) => ctx.gateway.resumeAgent(ctx.caller, input.agentId, ctx.once)),
+
+  delete: changing("agent.delete")
+    .input(agentInput)
+    .mutation(async ({ ctx, input }) => {
+      await ctx.gateway.deleteAgent(ctx.caller, input.agentId, ctx.once);
+      return { deleted: true as const };
+    }),
+
   get: procedure("agent.get")
     .input(agentVersionInput)
     .query(({ ctx, input }) => ctx.gateway.getAgent(ctx.caller, input.agentId, input.version)),

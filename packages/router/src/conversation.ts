@@ -44,6 +44,10 @@ export const conversation = {
     .input(conversationInput)
     .mutation(({ ctx, input }) => ctx.gateway.drainConversation(ctx.caller, input.conversationId, ctx.once)),
 
+  reset: changing("conversation.reset")
+    .input(conversationInput)
+    .mutation(({ ctx, input }) => ctx.gateway.resetConversation(ctx.caller, input.conversationId, ctx.once)),
+
   drainStream: changing("conversation.drainStream")
     .input(drainStreamInput)
     .subscription(({ ctx, input: { conversationId, lastEventId } }) => streamDrain({ ...ctx, conversationId, after: lastEventId ?? null })),

@@ -47,6 +47,9 @@ export const RPC_METHODS = {
   "agents.create": { ...admin, ...writing },
   "agents.update": { ...admin, ...write, tenant: "agent" },
   "agents.deploy": { ...admin, ...write, tenant: "agent" },
+  "agents.suspend": { ...admin, ...write, tenant: "agent" },
+  "agents.resume": { ...admin, ...write, tenant: "agent" },
+  "agents.delete": { ...admin, ...write, tenant: "agent" },
 
   "session.list": { ...admin, ...reading },
   "session.history": { ...rpc, ...read, ...ofConversation },
@@ -55,6 +58,7 @@ export const RPC_METHODS = {
   "session.send": { ...rpc, ...turn, ...ofConversation, attaches: true },
   "session.spawn": { ...rpc, ...turn, tenant: "agent", attaches: true },
   "session.delete": { ...admin, ...write, ...ofConversation },
+  "session.reset": { ...admin, ...write, ...ofConversation },
   "session.export": { ...admin, ...read, ...ofConversation },
   "session.compact": { ...admin, ...write, ...ofConversation },
 
@@ -62,6 +66,7 @@ export const RPC_METHODS = {
   "memory.inspect": { ...rpc, ...reading },
   "memory.stats": { ...admin, ...reading },
   "memory.browse": { ...admin, ...reading },
+  "memory.store": { ...admin, ...write, tenant: "agent" },
   "memory.delete": { ...admin, ...writing },
   "memory.flush": { ...admin, ...writing },
   "memory.export": { ...admin, ...reading },
@@ -84,6 +89,7 @@ export const RPC_METHODS = {
 
   "models.list": { ...admin, ...reading },
   "models.list_providers": { ...admin, ...reading },
+  "models.test": { ...admin, ...write, tenant: "none", metering: "direct", rateLimit: "turn" },
 
   "subagent.list": { ...admin, ...reading },
   "subagent.kill": { ...admin, ...write, tenant: "execution" },

@@ -116,7 +116,12 @@ test("a Postgres and a Redis of the user's are used, and left running", { timeou
   await run.untilSays("Parley is ready");
   expect(run.output()).toMatch(/Postgres +yours/);
   expect(run.output()).toMatch(/Redis +yours/);
-  expect(own.children().map(({ name }) => name).toSorted()).toEqual(["api", "worker"]);
+  expect(
+    own
+      .children()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(["api", "worker"]);
   await own.remove();
   expect(await owner`select 1 as alive`).toMatchObject([{ alive: 1 }]);
   await owner`drop database ${owner(database)} with (force)`;

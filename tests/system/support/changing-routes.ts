@@ -178,6 +178,20 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "agent.deploy"() {
       return { input: { agentId: await agent() }, other: { agentId: await agent() } };
     },
+    async "agent.suspend"() {
+      return { input: { agentId: await agent() }, other: { agentId: await agent() } };
+    },
+    async "agent.resume"() {
+      return { input: { agentId: await agent() }, other: { agentId: await agent() } };
+    },
+    async "agent.delete"() {
+      return { input: { agentId: await agent() }, other: { agentId: await agent() } };
+    },
+    async "conversation.reset"() {
+      const [input, other] = await Promise.all([conversation(), conversation()]);
+      return { input, other };
+    },
+    "memory.store": async () => ({ input: { agentId, text: `one ${randomUUID()}` }, other: { agentId, text: "another" } }),
     async "memory.delete"() {
       return { input: { memoryId: await memory() }, other: { memoryId: await memory() } };
     },

@@ -1,6 +1,7 @@
 import type { Limits } from "@parley/contracts";
 import type { Administration, Caller, Gateway, Log } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
+import type { ConfigKeeper } from "@parley/settings";
 import type { Request, Response } from "express";
 import type { Attachments } from "../attachments.ts";
 import type { ReadJsonBody } from "../json-body.ts";
@@ -13,6 +14,8 @@ export interface Door {
   attachments: Attachments;
   openStream: OpenStream;
   readJsonBody: ReadJsonBody;
+  /** The configuration file's; null where there is none. */
+  keeper: Pick<ConfigKeeper, "onPatched"> | null;
   limits: Limits;
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Administration, Gateway, Log } from "@parley/domain";
 import { authorize, type OpenStream, type RestRoute, type RouteName, routeRow } from "@parley/router";
+import type { ConfigKeeper } from "@parley/settings";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
 import { jsonBodyReader } from "../json-body.ts";
@@ -38,6 +39,7 @@ export interface DashboardDependencies {
   openStream: OpenStream;
   visitorOf: VisitorOf;
   limits: Limits;
+  keeper: Pick<ConfigKeeper, "onPatched"> | null;
 }
 
 /** The dashboard's REST and events below `/api`. Errors are `{error}`, one sentence. */

@@ -120,6 +120,10 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
       const { messageId: message_id, newMessageId: new_message_id, branch, fromTurn: from_turn } = event.data;
       return [["conversation_edited", { message_id, new_message_id, branch, from_turn }]];
     }
+    case "conversation.reset": {
+      const { branch, throughTurn: through_turn } = event.data;
+      return [["conversation_reset", { branch, through_turn }]];
+    }
     case "card.opened":
       return [[event.data.kind === "questions" ? "ask_user_questions" : "approval_requested", openedCardRow(event)]];
     case "card.closed":

@@ -6,6 +6,7 @@ import type { Attachments } from "../attachments.ts";
 import { jsonBodyReader } from "../json-body.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import type { VisitorOf } from "../visitors.ts";
+import { deleteAgent, resumeAgent, suspendAgent } from "./agent-handlers.ts";
 import type { Door, Handler } from "./call.ts";
 import { answerStream, decideStream } from "./card-handlers.ts";
 import {
@@ -27,7 +28,7 @@ import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";
 /** The routes of the registry that are below `/v1`. */
 type RestName = {
   [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
-    ? Name extends `${"turn" | "conversation" | "card" | "execution" | "memory"}.${string}`
+    ? Name extends `${"turn" | "conversation" | "card" | "execution" | "memory" | "agent"}.${string}`
       ? Name
       : never
     : never;
@@ -57,6 +58,9 @@ const HANDLERS: Record<RestName, Handler> = {
   "execution.fullThread": getFullThread,
   "execution.stop": stopTask,
   "execution.delete": deleteTask,
+  "agent.suspend": suspendAgent,
+  "agent.resume": resumeAgent,
+  "agent.delete": deleteAgent,
   "memory.list": listMemories,
   "memory.delete": deleteMemory,
 };

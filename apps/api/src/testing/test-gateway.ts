@@ -250,6 +250,7 @@ export function createTestGateway(): TestGateway {
       replayed: false,
     }),
     clearQueue: async (caller, id) => ({ conversationId: find(caller, id).execution.id, cancelled: 0, queueDepth: 0, replayed: false }),
+    resetConversation: refuse,
     async drainConversation(caller, conversationId) {
       const conversation = find(caller, conversationId);
       const action = conversation.execution.status === "completed" ? "empty" : "running";
@@ -276,18 +277,32 @@ export function createTestGateway(): TestGateway {
       conversations.delete(executionId);
     },
     async createAgent({ organizationId }, { name, description, config }) {
-      const agent = { id: newId<string>(), organizationId, name, description, version: 1, config, createdAt: new Date().toISOString() };
+      const state = "active" as const;
+      const agent = {
+        id: newId<string>(),
+        organizationId,
+        name,
+        description,
+        version: 1,
+        state,
+        config,
+        createdAt: new Date().toISOString(),
+      };
       agents.set(agent.id, agent);
       return agent;
     },
     updateAgent: async (caller, { agentId }) => gateway.getAgent(caller, agentId),
     deployAgent: async (caller, agentId) => gateway.getAgent(caller, agentId),
+    suspendAgent: refuse,
+    resumeAgent: refuse,
+    deleteAgent: refuse,
     getAgent: async (caller, agentId) => {
       const agent = agents.get(agentId);
       if (agent?.organizationId !== caller.organizationId) throw new GatewayError("not_found");
       return agent;
     },
     listMemories: async (_caller, { page, perPage }) => ({ items: [], total: 0, page, perPage }),
+    storeMemory: refuse,
     deleteMemory: async () => {
       throw new GatewayError("not_found");
     },

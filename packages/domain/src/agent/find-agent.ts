@@ -14,6 +14,6 @@ export async function findAgent(
 ): Promise<Agent> {
   if (!mayUseAgent(caller, agentId)) throw new GatewayError("not_found");
   const agent = await catalog.find(caller.organizationId, agentId, version === "draft" ? DRAFT : (version ?? null));
-  if (agent === null) throw new GatewayError("not_found");
+  if (agent === null || agent.state === "deleted") throw new GatewayError("not_found");
   return agent;
 }

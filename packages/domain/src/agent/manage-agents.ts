@@ -7,12 +7,22 @@ import type { Caller } from "../identity/caller.ts";
 import { checkConfig } from "./check-config.ts";
 import { findAgent } from "./find-agent.ts";
 
-type ManageAgents = Pick<Gateway, "createAgent" | "updateAgent" | "deployAgent" | "getAgent" | "listAgents">;
+type ManageAgents = Pick<
+  Gateway,
+  "createAgent" | "updateAgent" | "deployAgent" | "suspendAgent" | "resumeAgent" | "deleteAgent" | "getAgent" | "listAgents"
+>;
 
 export const manageAgents = (context: GatewayContext): ManageAgents => ({
   createAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => createAgent(bound, caller, input) }),
   updateAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => updateAgent(bound, caller, input) }),
   deployAgent: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => deployAgent(bound, caller, input) }),
+  suspendAgent: (caller, input, once) =>
+    runOnce(context, caller, once, { input, run: (bound) => moveAgent(bound, caller, input, "suspended") }),
+  resumeAgent: (caller, input, once) =>
+    runOnce(context, caller, once, { input, run: (bound) => moveAgent(bound, caller, input, "active") }),
+  async deleteAgent(caller, input, once) {
+    await runOnce(context, caller, once, { input, run: (bound) => deleteAgent(bound, caller, input) });
+  },
   getAgent: (caller, agentId, version) => findAgent(context, caller, agentId, version),
   async listAgents(caller, page) {
     checkPage(page, context.limits);
@@ -61,4 +71,20 @@ async function deployAgent(context: GatewayContext, caller: Caller, agentId: str
   await findAgent(context, caller, agentId);
   await context.agents.deploy(caller.organizationId, agentId);
   return changed(context, caller, agentId);
+}
+
+/** Asked for twice, it stays as it is. */
+async function moveAgent(context: GatewayContext, caller: Caller, agentId: string, to: "active" | "suspended"): Promise<Agent> {
+  await findAgent(context, caller, agentId);
+  await context.agents.setState(caller.organizationId, agentId, { from: ["active", "suspended"], to });
+  return changed(context, caller, agentId);
+}
+
+/** Its turns under way end by themselves, and what was said with it stays. */
+async function deleteAgent(context: GatewayContext, caller: Caller, agentId: string): Promise<{ deleted: true }> {
+  await findAgent(context, caller, agentId);
+  const deleted = await context.agents.setState(caller.organizationId, agentId, { from: ["active", "suspended"], to: "deleted" });
+  context.catalog.forget(agentId);
+  if (!deleted) throw new GatewayError("not_found");
+  return { deleted };
 }

@@ -10,6 +10,7 @@ import {
   type Page,
   type PageQuery,
   type QueueResult,
+  type ResetResult,
   type RunState,
   type StopResult,
 } from "@parley/contracts";
@@ -18,7 +19,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { nameFiles } from "../media/name-files.ts";
 import { announce, jobPayload } from "../turn/kick.ts";
-import { announceStop } from "./announce-stop.ts";
+import { announceStop, nudgeDoomed } from "./announce-stop.ts";
 import { checkMessage } from "./check-message.ts";
 import { conversationKey } from "./conversation-key.ts";
 import { toCard } from "./to-card.ts";
@@ -57,6 +58,14 @@ export async function clearQueue(context: GatewayContext, caller: Caller, conver
   const done = await context.conversations.clear(await conversationKey(context, caller, conversationId));
   void announce(context, caller.organizationId, { ...done, conversationId });
   return { conversationId, cancelled: done.cancelled, queueDepth: done.queueDepth, replayed: false };
+}
+
+export async function resetConversation(context: GatewayContext, caller: Caller, conversationId: string): Promise<ResetResult> {
+  const key = await conversationKey(context, caller, conversationId);
+  const { branch, messageCount, doomed, ...posted } = await context.conversations.reset(key);
+  nudgeDoomed(context, doomed);
+  void announce(context, caller.organizationId, { ...posted, conversationId });
+  return { conversationId, branch, messageCount, replayed: false };
 }
 
 export async function changeMessage(context: GatewayContext, caller: Caller, input: ChangeMessage): Promise<ChangedMessage> {

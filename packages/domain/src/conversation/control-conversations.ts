@@ -10,6 +10,7 @@ import {
   getMessage,
   getRunState,
   listBranches,
+  resetConversation,
   stopConversation,
 } from "./control-conversation.ts";
 import { answerCard, decideCard } from "./decide-cards.ts";
@@ -25,6 +26,7 @@ type Controls = Pick<
   | "changeMessage"
   | "clearQueue"
   | "drainConversation"
+  | "resetConversation"
   | "answerCard"
   | "decideCard"
 >;
@@ -42,6 +44,8 @@ export const controlConversations = (context: GatewayContext): Controls => ({
   clearQueue: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => clearQueue(bound, caller, input) }),
   drainConversation: (caller, input, once) =>
     runOnce(context, caller, once, { input, run: (bound) => drainConversation(bound, caller, input) }),
+  resetConversation: (caller, input, once) =>
+    runOnce(context, caller, once, { input, run: (bound) => resetConversation(bound, caller, input) }),
   answerCard: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => answerCard(bound, caller, input) }),
   decideCard: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => decideCard(bound, caller, input) }),
 });

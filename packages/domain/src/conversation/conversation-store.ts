@@ -12,6 +12,7 @@ import type {
   MessageView,
   Page,
   PageQuery,
+  ResetResult,
   RunState,
   SubmitResult,
   TurnOptions,
@@ -52,6 +53,9 @@ export interface NewMessage extends ConversationKey {
   /** SHA-256 of the body in hex; what the idempotency key stands for. */
   bodyHash: string | null;
   queueMax: number;
+  /** What a turn may have of this message and those that it is merged with. */
+  messageCharsMax: number;
+  filesMax: number;
   /** How long a `queue` message may wait on an idle conversation before the sweep starts it. */
   graceMs: number;
   /** How long it may wait before it is given up. */
@@ -101,6 +105,8 @@ export interface ConversationStore {
   submit(message: NewMessage): Promise<Submitted>;
   stop(key: ConversationKey, options: { turnId: string | null; clearQueue: boolean }): Promise<Posted & Stopped>;
   cancel(key: ConversationKey, messageId: string): Promise<Posted & { cancelled: number; queueDepth: number }>;
+  /** The same branch where there was nothing to leave behind. */
+  reset(key: ConversationKey): Promise<Posted & Pick<ResetResult, "branch" | "messageCount"> & { doomed: DoomedChild[] }>;
   clear(key: ConversationKey): Promise<Posted & { cancelled: number; queueDepth: number }>;
   /** Changes a message that waits; null leaves as it is. */
   change(

@@ -113,6 +113,8 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
     idempotencyKey: input.idempotencyKey ?? null,
     bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing, past }),
     queueMax: context.limits.queueMax,
+    messageCharsMax: context.limits.messageCharsMax,
+    filesMax: context.limits.filesPerMessageMax,
     graceMs: context.limits.idleQueueGraceMs,
     keptMs: context.limits.queuedMessageKeptMs,
     wantsExecution: false,

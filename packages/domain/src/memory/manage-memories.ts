@@ -1,4 +1,5 @@
-import { GatewayError, newId } from "@parley/contracts";
+import { GatewayError, type MemoryId, newId, type StoreMemory } from "@parley/contracts";
+import { findAgent } from "../agent/find-agent.ts";
 import { meterDirect } from "../billing/meter-direct.ts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
@@ -6,13 +7,14 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { embedTexts } from "./embed-texts.ts";
+import { memoryPlace } from "./memory-places.ts";
 import type { Embedding } from "./memory-store.ts";
 import { searchWords } from "./search-words.ts";
 
 const agentIdsOf = (caller: Caller): string[] | null => (caller.agentIds === null ? null : [...caller.agentIds]);
 
 /** What is remembered, to be looked at and to be forgotten. A key for some agents sees what these have learned. */
-export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemories" | "deleteMemory"> {
+export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemories" | "storeMemory" | "deleteMemory"> {
   const { memories, limits } = context;
 
   async function deleteMemory(bound: GatewayContext, caller: Caller, memoryId: string): Promise<{ deleted: true }> {
@@ -27,8 +29,19 @@ export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemo
       if (filter.agentId !== undefined && !mayUseAgent(caller, filter.agentId)) throw new GatewayError("not_found");
       const { query } = filter;
       const words = query === undefined ? null : searchWords(query);
-      const embedding = query === undefined ? null : await embedQuery(context, caller, query);
+      const embedding = query === undefined ? null : await embedOne(context, caller, { text: query, route: "memory.list" });
       return memories.list(caller.organizationId, { ...filter, agentIds: agentIdsOf(caller), words, embedding });
+    },
+    async storeMemory(caller, input, once) {
+      const { memoryCharsMax } = limits;
+      if (input.text.length > memoryCharsMax) {
+        const message = `At most ${memoryCharsMax} characters.`;
+        throw new GatewayError("invalid_input", { issues: [{ path: ["text"], code: "too_big", message }] });
+      }
+      await findAgent(context, caller, input.agentId);
+      // Before the transaction, which waits for no model.
+      const embedding = await embedOne(context, caller, { text: input.text, route: "memory.store" });
+      return runOnce(context, caller, once, { input, run: (bound) => storeMemory(bound, caller, { ...input, embedding }) });
     },
     async deleteMemory(caller, memoryId, once) {
       await runOnce(context, caller, once, { input: memoryId, run: (bound) => deleteMemory(bound, caller, memoryId) });
@@ -36,13 +49,28 @@ export function manageMemories(context: GatewayContext): Pick<Gateway, "listMemo
   };
 }
 
+async function storeMemory(
+  { memories, limits }: GatewayContext,
+  { organizationId }: Caller,
+  { agentId, text, scope, trust, embedding }: StoreMemory & { embedding: Embedding | null },
+): Promise<{ id: string }> {
+  const place = memoryPlace(scope, { organizationId, agentId, userEmail: null });
+  if (place === null) throw new GatewayError("invalid_input", { detail: "a scope without a place" });
+  const said = { id: newId<MemoryId>(), agentId, text, tainted: trust === "external", conversationId: null, turnNumber: null };
+  return { id: await memories.store(organizationId, { ...said, ...place, embedding }, limits.memoriesPerScopeMax) };
+}
+
 /** Null where the embedding model does not answer. It is of no turn, and metered as the calls are that callers make of models themselves. */
-async function embedQuery(context: GatewayContext, { organizationId, principalId }: Caller, query: string): Promise<Embedding | null> {
+async function embedOne(
+  context: GatewayContext,
+  { organizationId, principalId }: Caller,
+  { text, route }: { text: string; route: string },
+): Promise<Embedding | null> {
   const { directUsage, clock, embeddingModel } = context;
-  const call = meterDirect(directUsage, clock, { organizationId, principalId, route: "memory.list", requestId: newId<string>() });
+  const call = meterDirect(directUsage, clock, { organizationId, principalId, route, requestId: newId<string>() });
   call.tries(embeddingModel);
   const [embedding = null] = await embedTexts(context, {
-    texts: [query],
+    texts: [text],
     signal: new AbortController().signal,
     meter: ({ model: _, ...usage }) => call.answers(() => usage),
   });

@@ -14,8 +14,9 @@ export interface MemoryPlace {
 }
 
 export interface NewMemory extends Omit<Memory, "createdAt"> {
-  conversationId: string;
-  turnNumber: number;
+  /** Both null: somebody has said it outside of any conversation. */
+  conversationId: string | null;
+  turnNumber: number | null;
   /** Null where no embedding could be had: it is found by its words alone. */
   embedding: Embedding | null;
 }
@@ -36,6 +37,8 @@ export interface SearchWord {
 export interface MemoryStore {
   /** Keeps them; the same text in the same place is one memory. Beyond `perScopeMax` in a place its oldest are forgotten. */
   save(organizationId: string, memories: NewMemory[], perScopeMax: number): Promise<void>;
+  /** Keeps one, as `save` does. Answers its id: another one where the same text was there. */
+  store(organizationId: string, memory: NewMemory, perScopeMax: number): Promise<string>;
   /** How many there are in these places: at most `max` are counted. */
   count(organizationId: string, places: MemoryPlace[], max: number): Promise<number>;
   /** Those that fit the words and the vector best, then the newest. */

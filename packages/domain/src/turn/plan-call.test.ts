@@ -9,6 +9,7 @@ const agent: Agent = {
   name: "Leaf",
   description: "",
   version: 3,
+  state: "active",
   config: agentConfig.parse({}),
   createdAt: "",
 };

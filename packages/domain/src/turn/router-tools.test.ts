@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import { ASK_TOOL, routerTools } from "./router-tools.ts";
 
 const target = (name: string, mode: DispatchMode = "sync", description = "") => {
-  const agent: Agent = { id: name, organizationId: "o", name, description, version: 1, config: agentConfig.parse({}), createdAt: "" };
+  const agent: Agent = {
+    id: name,
+    organizationId: "o",
+    name,
+    description,
+    version: 1,
+    state: "active",
+    config: agentConfig.parse({}),
+    createdAt: "",
+  };
   return { agent, mode, needsApproval: false };
 };
 const names = (...given: string[]) => [

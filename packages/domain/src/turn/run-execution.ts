@@ -163,7 +163,7 @@ async function loadTools(run: TurnRun, execution: RunningExecution): Promise<Rou
   const found = await Promise.all(
     targets.map(async ({ agentId, mode, needsApproval }): Promise<DispatchTool[]> => {
       const agent = await run.findAgent(organizationId, agentId, null);
-      return agent === null ? [] : [{ agent, mode, needsApproval }];
+      return agent?.state !== "active" ? [] : [{ agent, mode, needsApproval }];
     }),
   );
   const own = await run.findTools(execution.agent, { organizationId, conversationId });

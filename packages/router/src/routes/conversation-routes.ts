@@ -79,6 +79,7 @@ export const CONVERSATION_ROUTES = {
     ...write,
     rest: onConversation("DELETE", "/queue"),
   },
+  "conversation.reset": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...write },
   "conversation.drain": { kind: "mutation", scope: "conversations:write", tenant: "conversation", ...turn },
   "conversation.drainStream": {
     kind: "subscription",

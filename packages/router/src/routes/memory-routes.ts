@@ -9,6 +9,7 @@ export const MEMORY_ROUTES = {
     ...read,
     rest: rest("GET", "/v1/memories"),
   },
+  "memory.store": { kind: "mutation", scope: "conversations:write", tenant: "agent", ...write },
   "memory.delete": {
     kind: "mutation",
     scope: "conversations:write",

@@ -16,6 +16,7 @@ import {
 } from "../../rest/wire-input.ts";
 import { body, json, type Operation, ok, streamed } from "../operation.ts";
 import { PARAMETERS } from "../parameters.ts";
+import { agent } from "../rows/agent.ts";
 import { conversation, fullThread, message, runState, thread } from "../rows/conversation.ts";
 import { execution, tasks } from "../rows/execution.ts";
 import { memories } from "../rows/memory.ts";
@@ -156,6 +157,9 @@ export const restOperations = {
     successes: ok(deleted),
     refusals: ["turn_in_progress"],
   },
+  "agent.suspend": { ...detail, summary: "Have an agent take nothing new", successes: ok(agent) },
+  "agent.resume": { ...detail, summary: "Have an agent take turns again", successes: ok(agent) },
+  "agent.delete": { ...detail, summary: "Delete an agent", successes: ok(deleted) },
   "memory.list": { ...detail, summary: "List or search what is remembered", query: memoryQuery, successes: ok(memories) },
   "memory.delete": { ...detail, summary: "Forget", successes: ok(deleted) },
 } as const satisfies Record<string, Operation>;

@@ -29,6 +29,7 @@ type ConversationUseCases = Pick<
   | "changeMessage"
   | "clearQueue"
   | "drainConversation"
+  | "resetConversation"
 >;
 
 const absent = () => Promise.reject(new Error("not used by this door"));
@@ -109,12 +110,16 @@ export class FakeGateway {
       createAgent: absent,
       updateAgent: absent,
       deployAgent: absent,
+      suspendAgent: absent,
+      resumeAgent: absent,
+      deleteAgent: absent,
       listAgents: absent,
       listMemories: async (_caller, filter) => {
         this.#called("listMemories", filter);
         const { page, perPage } = filter;
         return { items: this.memories, total: this.memories.length, page, perPage };
       },
+      storeMemory: absent,
       deleteMemory: async (_caller, memoryId, once) => {
         this.#called("deleteMemory", memoryId, once);
         const place = this.memories.findIndex(({ id }) => id === memoryId);
@@ -225,6 +230,7 @@ export class FakeGateway {
         conversation.happen("queue.updated", { action: "clear", messageId: null, messageIds, queueDepth: 0 });
         return { conversationId, cancelled: messageIds.length, queueDepth: 0, replayed: false };
       },
+      resetConversation: absent,
       drainConversation: async (caller, conversationId, once) => {
         this.#called("drainConversation", conversationId, once);
         const conversation = this.#seen(caller, conversationId);

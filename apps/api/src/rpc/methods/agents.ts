@@ -2,8 +2,8 @@ import { type Agent, agentId, agentVersion, createAgentInput, pageInput, updateA
 import { z } from "zod";
 import { type MethodsOf, method } from "../method.ts";
 
-const shown = ({ id, name, description, version, config, createdAt }: Agent) => ({
-  ...{ agentId: id, name, description, version, config, createdAt },
+const shown = ({ id, name, description, version, state, config, createdAt }: Agent) => ({
+  ...{ agentId: id, name, description, version, suspended: state === "suspended", config, createdAt },
 });
 
 export const agents = {
@@ -12,7 +12,10 @@ export const agents = {
     const { items, total } = await gateway.listAgents(caller, page);
     return {
       agents: items.map(({ id }) => id),
-      items: items.map(({ id, name, description, version, config }) => ({ agentId: id, name, description, version, model: config.model })),
+      items: items.map(({ config, ...agent }) => ({
+        ...{ agentId: agent.id, name: agent.name, description: agent.description, version: agent.version },
+        ...{ suspended: agent.state === "suspended", model: config.model },
+      })),
       total,
     };
   }),
@@ -39,4 +42,19 @@ export const agents = {
     ...shown(await gateway.deployAgent(caller, agentId, once)),
     deployed: true,
   })),
+
+  "agents.suspend": method({ agentId }, async ({ gateway, caller, once }, { agentId }) => {
+    await gateway.suspendAgent(caller, agentId, once);
+    return { agentId, suspended: true };
+  }),
+
+  "agents.resume": method({ agentId }, async ({ gateway, caller, once }, { agentId }) => {
+    await gateway.resumeAgent(caller, agentId, once);
+    return { agentId, resumed: true };
+  }),
+
+  "agents.delete": method({ agentId }, async ({ gateway, caller, once }, { agentId }) => {
+    await gateway.deleteAgent(caller, agentId, once);
+    return { agentId, deleted: true };
+  }),
 } satisfies MethodsOf<"agents">;

@@ -1,6 +1,7 @@
-import { agentId, listMemoriesInput, memoryId, memoryScope } from "@parley/contracts";
+import { agentId, listMemoriesInput, memoryId, memoryScope, storeMemoryInput } from "@parley/contracts";
 import { z } from "zod";
 import { memoryEntry, memoryFigures } from "../../memory-rows.ts";
+import { agentOf } from "../../turn/agent-of.ts";
 import { type MethodsOf, method, type RpcCall } from "../method.ts";
 import { limitOf, partOf, partShape } from "../part.ts";
 
@@ -45,6 +46,21 @@ export const memory = {
   "memory.browse": method(browseShape, browse),
 
   "memory.export": method(browseShape, browse),
+
+  "memory.store": method(
+    {
+      content: storeMemoryInput.shape.text,
+      agent_id: agentId.optional(),
+      memory_type: storeMemoryInput.shape.scope,
+      trustLevel: storeMemoryInput.shape.trust,
+    },
+    async (call, { content, agent_id, memory_type: scope, trustLevel: trust }) => {
+      const { gateway, caller, once } = call;
+      const agentId = await agentOf(call, { agentId: agent_id });
+      const { id } = await gateway.storeMemory(caller, storeMemoryInput.parse({ agentId, text: content, scope, trust }), once);
+      return { stored: true, id, agentId };
+    },
+  ),
 
   "memory.delete": method({ ids: z.array(memoryId).min(1).max(1_000) }, async ({ administration, caller, once }, { ids }) => {
     const { forgotten } = await administration.forgetMemories(caller, { memoryIds: ids }, once);

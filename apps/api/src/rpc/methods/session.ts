@@ -175,6 +175,11 @@ export const session = {
     },
   ),
 
+  "session.reset": method(keyed, async ({ gateway, caller, once }, { session_key }) => {
+    const { branch, messageCount } = await gateway.resetConversation(caller, session_key, once);
+    return { sessionKey: session_key, reset: true, previousMessageCount: messageCount, branch };
+  }),
+
   "session.export": method(
     { ...keyed, ...partShape, limit: z.int().min(1).max(EXPORTED_MAX).default(EXPORTED_MAX) },
     async (call, wanted) => {
