@@ -270,7 +270,7 @@ test("a background result wakes a turn only where the agent asks for it, and the
   const seen = await collectUntil(events, (event) => isEnd(event) && "turnNumber" in event.data && event.data.turnNumber === 2);
   expect(ends(seen)).toMatchObject([{ data: { result: "I started it." } }, { data: { result: tokenText(3) } }]);
   const told = world.model.journal.at(-1)?.body.messages?.at(-1)?.content;
-  expect(told).toEqual(expect.stringContaining("(completed): gold"));
+  expect(told).toEqual(expect.stringContaining("(completed):\n<task_result>\ngold\n</task_result>"));
 
   const sleeping = await routerOver(world, [leaf], "async");
   world.model.script({ toolCalls: [call("leaf", "dig")] }, { text: ["I started it."] });
@@ -283,7 +283,7 @@ test("a background result wakes a turn only where the agent asks for it, and the
     quiet.submitted.conversationId,
     (event) => isEnd(event) && "turnNumber" in event.data && event.data.turnNumber === 2,
   );
-  expect(JSON.stringify(world.model.journal.at(-1)?.body.messages)).toContain("completed: gold");
+  expect(JSON.stringify(world.model.journal.at(-1)?.body.messages)).toContain("completed]\\n<task_result>\\ngold\\n</task_result>");
 });
 
 test("background results wake a conversation a bounded number of times in a row, until a caller speaks again", async () => {

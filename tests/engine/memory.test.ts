@@ -96,10 +96,11 @@ describe("what an agent remembers", () => {
   });
 
   test("is marked where a tool had a say before, and the mark is shown", async () => {
-    const leaf = await world.agent({ name: "Leaf" });
+    const leaf = await world.agent({ name: "Leaf", tools: [{ name: "look", url: `${world.tools.url}/look` }] });
     const router = await routerOver(world, [leaf], "sync", { memory: { remember: true } });
     world.model.script(
       { toolCalls: [{ name: "leaf", arguments: { query: "Who am I?" } }] },
+      { toolCalls: [{ name: "look", arguments: {} }] },
       { text: "The user is the king." },
       { toolCalls: [{ name: "remember", arguments: { text: "The user is the king." } }] },
       { text: "done" },

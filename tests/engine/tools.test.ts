@@ -9,12 +9,15 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(() => {
   for (const worker of world.workers) worker.thaw();
-  world.model.otherwise(({ body }) => ({ text: [`saw ${body.messages?.at(-1)?.content}`] }));
+  world.model.otherwise(({ body }) => ({ text: [`saw ${unmarked(String(body.messages?.at(-1)?.content))}`] }));
   world.tools.otherwise({ body: "booked" });
 });
 
 const booker = (more = {}) => world.agent({ tools: [{ name: "book", url: `${world.tools.url}/book`, ...more }] });
 const books = { toolCalls: [{ name: "book", arguments: { seat: "12A" } }] };
+
+/** What a tool has said, without the marks that say so. */
+const unmarked = (text: string): string => /<tool_result>\n([^]*)\n<\/tool_result>$/.exec(text)?.[1] ?? text;
 
 /** Runs a turn whose worker dies while the tool is at work. */
 async function dieInTheCall(agent: { id: string }) {

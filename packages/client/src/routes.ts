@@ -76,7 +76,7 @@ export type Agent = {
     instructions: string;
     model: string;
     fallbackModels: string[];
-    subAgents: { agentId: string; mode: DispatchMode; needsApproval: boolean }[];
+    subAgents: { agentId: string; mode: DispatchMode; needsApproval: boolean; sensitive: boolean }[];
     peers: AgentPeer[];
     tools: HttpTool[];
     questionsExpireAfterSeconds: number | null;
@@ -109,7 +109,7 @@ export type ApiKey = {
   mcp: McpAccess | null;
 };
 
-export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string };
+export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string; tainted?: true | undefined };
 
 export type Branch = { branch: number; editedMessageId: string | null; endedAt: string };
 
@@ -367,6 +367,8 @@ export type HttpTool = {
   url: string;
   idempotent: boolean;
   needsApproval: boolean;
+  sensitive: boolean;
+  resultTrusted: boolean;
   timeoutMs: number;
   secret?: string | undefined;
 };
@@ -902,7 +904,12 @@ export type Routes = {
               maxOutputTokens?: number | undefined;
               reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
               subAgents?:
-                | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
+                | {
+                    agentId: string;
+                    mode?: "sync" | "async" | "auto" | undefined;
+                    needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                  }[]
                 | undefined;
               peers?:
                 | {
@@ -921,6 +928,8 @@ export type Routes = {
                     parameters?: { [key: string]: JSONType } | undefined;
                     idempotent?: boolean | undefined;
                     needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                    resultTrusted?: boolean | undefined;
                     secret?: string | undefined;
                     timeoutMs?: number | undefined;
                   }[]
@@ -959,7 +968,12 @@ export type Routes = {
               maxOutputTokens?: number | undefined;
               reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
               subAgents?:
-                | { agentId: string; mode?: "sync" | "async" | "auto" | undefined; needsApproval?: boolean | undefined }[]
+                | {
+                    agentId: string;
+                    mode?: "sync" | "async" | "auto" | undefined;
+                    needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                  }[]
                 | undefined;
               peers?:
                 | {
@@ -978,6 +992,8 @@ export type Routes = {
                     parameters?: { [key: string]: JSONType } | undefined;
                     idempotent?: boolean | undefined;
                     needsApproval?: boolean | undefined;
+                    sensitive?: boolean | undefined;
+                    resultTrusted?: boolean | undefined;
                     secret?: string | undefined;
                     timeoutMs?: number | undefined;
                   }[]

@@ -13,6 +13,8 @@ export const subAgent = z.object({
   mode: dispatchMode.default("auto"),
   /** Each call waits for a person's approval. */
   needsApproval: z.boolean().default(false),
+  /** Needs an approval, too, once the turn has read something that its user did not write. */
+  sensitive: z.boolean().default(false),
 });
 
 /** A peer that an agent may hand work to: each of its skills is a tool. */
@@ -43,6 +45,10 @@ export const httpTool = z.object({
   /** A repeated call with the same key changes nothing more: it may be sent again when its outcome is unknown. */
   idempotent: z.boolean().default(false),
   needsApproval: z.boolean().default(false),
+  /** Needs an approval, too, once the turn has read something that its user did not write. */
+  sensitive: z.boolean().default(false),
+  /** What it answers is the organization's own word: it stands without marks, and taints nothing. */
+  resultTrusted: z.boolean().default(false),
   /** Its name: it is sent along if the organization may use it and it is bound to the address's host; else no call is made. */
   secret: toolSecretName.optional(),
   timeoutMs: z.int().min(100).max(600_000).default(60_000),

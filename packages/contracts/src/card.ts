@@ -12,6 +12,8 @@ export interface ApprovalRequest {
   /** SHA-256 of the arguments as they will be passed on, hex. */
   argumentsHash: string;
   agentId: string;
+  /** The turn had read something that its user did not write when it asked for this. */
+  tainted?: true;
 }
 
 /** Decides one question: options by id, own words, or `answer`, which is an option's id or label or else own words. */

@@ -31,6 +31,10 @@ export const createTurnStore = (sql: Sql): TurnStore => ({
       finish,
     }),
 
+  async taint(key, turn) {
+    await call(sql, "taint_turn", { ...key, ...turn });
+  },
+
   renew: (turns, leaseMs) => (turns.length === 0 ? Promise.resolve([]) : call<Renewal[]>(sql, "renew_turns", { leaseMs, turns })),
 
   async giveBack(fence, usage) {

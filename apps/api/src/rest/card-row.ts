@@ -42,7 +42,7 @@ export function questionsRow(face: Face, questions: Question[], answers: Checked
   };
 }
 
-/** `arguments_hash` is what a decision is bound to. */
+/** `arguments_hash` is what a decision is bound to; `tainted`: others had a say in what the model had read when it asked. */
 export function approvalRow(face: Face, approval: ApprovalRequest, comment: string | null) {
   const outcome = outcomeOf(face);
   return {
@@ -55,6 +55,7 @@ export function approvalRow(face: Face, approval: ApprovalRequest, comment: stri
     payload: approval.arguments,
     arguments_hash: approval.argumentsHash,
     agent_id: approval.agentId,
+    tainted: approval.tainted === true,
     comment,
     turn_id: face.turnId,
   };

@@ -1,5 +1,5 @@
 import type { Limits } from "@parley/contracts";
-import { holdsForeignText } from "../turn/holds-foreign-text.ts";
+import { hasChildResult, holdsForeignText } from "../turn/holds-foreign-text.ts";
 import type { CompactionWork, Summary, UntoldTurn } from "./compaction-store.ts";
 import { tellTurn } from "./tell-turn.ts";
 
@@ -62,7 +62,7 @@ function turnsPart(summaries: Summary[], turns: UntoldTurn[], isOutOfPrompt: boo
     level: 1,
     fromTurn: (summaries.at(-1)?.throughTurn ?? 0) + 1,
     throughTurn: last.number,
-    tainted: taken.some((turn) => turn.tainted || holdsForeignText(turn)),
+    tainted: taken.some((turn) => turn.tainted || holdsForeignText(turn) || hasChildResult(turn)),
     record: told.join("\n\n"),
   };
 }

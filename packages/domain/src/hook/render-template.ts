@@ -1,4 +1,4 @@
-import { withoutMark } from "../turn/enclosed.ts";
+import { withoutMarks } from "../turn/enclosed.ts";
 import { WEBHOOK_MARK } from "../turn/holds-foreign-text.ts";
 
 /** What templates of a delivery may name. */
@@ -26,7 +26,7 @@ export const renderPlain = (template: string, facts: TemplateFacts): string => r
 
 /** For a model: each value between marks that say where it comes from, which it cannot end. */
 export const renderMessage = (template: string, facts: TemplateFacts): string =>
-  render(template, facts, (value) => `<${WEBHOOK_MARK}>${withoutMark(WEBHOOK_MARK, value)}</${WEBHOOK_MARK}>`);
+  render(template, facts, (value) => `<${WEBHOOK_MARK}>${withoutMarks(value)}</${WEBHOOK_MARK}>`);
 
 function find(expression: string, { payload, headers, query, path, now }: TemplateFacts): unknown {
   if (expression === "path") return path;

@@ -47,7 +47,7 @@ test("a picture is data, a text stands in its enclosure, anything else is named;
   await shown(messages);
   expect(message).toMatchObject({ files: [`data:image/png;base64,${Buffer.from("0123456789").toString("base64")}`] });
   expect(message?.content).toContain("<file_content>\n0123456789\n</file_content>");
-  expect(message?.content).toContain('"f" (video/mp4, 10 bytes): its content cannot be shown here');
+  expect(message?.content).toContain(" (video/mp4, 10 bytes): its content cannot be shown here]\n<file_name>\nf\n</file_name>");
   expect(message?.content).toContain("it is not kept any more");
   expect(reads).toEqual([`org/${ids.picture}`, `org/${ids.text}`]);
 });

@@ -34,15 +34,15 @@ export function createFileShow({ media, blobs, log, limits }: FilePorts, organiz
   async function show(id: string): Promise<Shown> {
     const [file] = await media.find(organizationId, [id]);
     if (file === undefined || file.expired) return { text: `[file ${id}: it is not kept any more]` };
-    const name = describe(file);
+    const named = (note: string) => ({ text: describe(file, note) });
     const inText = IN_TEXT.test(file.contentType);
-    if (!inText && !AS_DATA.test(file.contentType)) return { text: `[file ${name}: its content cannot be shown here]` };
-    if (file.size > bytesLeft) return { text: `[file ${name}: too large to be shown here]` };
+    if (!inText && !AS_DATA.test(file.contentType)) return named(": its content cannot be shown here");
+    if (file.size > bytesLeft) return named(": too large to be shown here");
     bytesLeft -= file.size;
     const bytes = await blobs.open(blobKey(organizationId, id), null);
-    if (bytes === null) return { text: `[file ${name}: it is not kept any more]` };
+    if (bytes === null) return named(": it is not kept any more");
     const content = await collected(bytes);
-    if (inText) return { text: `[file ${name}]\n${enclosed("file_content", content.toString("utf8").replaceAll("\0", ""))}` };
+    if (inText) return { text: `${describe(file, "")}\n${enclosed("file_content", content.toString("utf8").replaceAll("\0", ""))}` };
     return { url: `data:${file.contentType};base64,${content.toString("base64")}` };
   }
 
@@ -81,8 +81,11 @@ export function createFileShow({ media, blobs, log, limits }: FilePorts, organiz
   };
 }
 
-const describe = ({ id, fileName, contentType, size }: MediaFile): string =>
-  `${fileName === null ? id : JSON.stringify(fileName)} (${contentType}, ${size} bytes)`;
+/** Its name is somebody's text, too. */
+function describe({ id, fileName, contentType, size }: MediaFile, note: string): string {
+  const said = `[file ${id} (${contentType}, ${size} bytes)${note}]`;
+  return fileName === null ? said : `${said}\n${enclosed("file_name", fileName)}`;
+}
 
 async function collected(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

@@ -25,17 +25,19 @@ export const recallTool = (memories: Pick<MemoryStore, "recall">): AgentTool => 
   },
   idempotent: true,
   needsApproval: false,
+  sensitive: false,
   async run(call) {
     const input = checkArguments(recallArguments, call.arguments);
-    if (!input.ok) return { text: `The arguments do not fit the schema: ${input.why}`, isError: true };
+    if (!input.ok) return { text: `The arguments do not fit the schema: ${input.why}`, isError: true, words: "own" };
     const words = searchWords(input.value.query);
     const turnsMax = input.value.limit ?? 5;
     // Whole words first; only where there are none also inside others.
     const turns = await memories.recall(call, { words, turnsMax });
     const found =
       turns.length > 0 ? turns : await memories.recall(call, { words: words.map(({ word }) => ({ word, within: true })), turnsMax });
-    if (found.length === 0) return { text: "Nothing that was said earlier in this conversation has these words.", isError: false };
-    return { text: enclosed("earlier_turns", found.map((turn) => tell(turn, words)).join("\n\n")), isError: false };
+    if (found.length === 0)
+      return { text: "Nothing that was said earlier in this conversation has these words.", isError: false, words: "own" };
+    return { text: enclosed("earlier_turns", found.map((turn) => tell(turn, words)).join("\n\n")), isError: false, words: "enclosed" };
   },
 });
 

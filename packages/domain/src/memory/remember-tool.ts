@@ -33,15 +33,18 @@ export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted
     },
     idempotent: true,
     needsApproval: false,
+    sensitive: false,
     async run(call) {
       const input = checkArguments(rememberArguments, call.arguments);
-      if (!input.ok) return { text: `The arguments do not fit the schema: ${input.why}`, isError: true };
+      if (!input.ok) return { text: `The arguments do not fit the schema: ${input.why}`, isError: true, words: "own" };
       const scope = input.value.scope ?? scopes[0];
-      if (scope === undefined || !scopes.includes(scope)) return { text: `This agent keeps nothing in the scope ${scope}.`, isError: true };
+      if (scope === undefined || !scopes.includes(scope))
+        return { text: `This agent keeps nothing in the scope ${scope}.`, isError: true, words: "own" };
       const place = memoryPlace(scope, call);
-      if (place === null) return { text: "It is not known who the user is, so nothing about them can be kept.", isError: true };
+      if (place === null)
+        return { text: "It is not known who the user is, so nothing about them can be kept.", isError: true, words: "own" };
       const { text } = input.value;
-      if (text.length > memoryCharsMax) return { text: `A fact has at most ${memoryCharsMax} characters.`, isError: true };
+      if (text.length > memoryCharsMax) return { text: `A fact has at most ${memoryCharsMax} characters.`, isError: true, words: "own" };
       const id = newId<MemoryId>();
       const readings: MeterReading[] = [];
       const [embedding = null] = await embedTexts(ports, {
@@ -57,7 +60,7 @@ export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted
           call,
           readings.map((reading, index) => usageLine(call, id, reading, index)),
         );
-      return { text: "It will be remembered.", isError: false };
+      return { text: "It will be remembered.", isError: false, words: "own" };
     },
   };
 }

@@ -45,7 +45,7 @@ async function act(run: TurnRun, execution: RunningExecution, tools: RouterTools
   if (known != null) return { result: known };
   switch (intent.act) {
     case "refuse":
-      return { result: { text: intent.text, isError: true } };
+      return { result: { text: intent.text, isError: true, words: "own" } };
     case "ask": {
       const card = run.cards.get(intent.cardId);
       if (card?.kind !== "questions" || card.status === "open") return { waitsFor: [questionsCard(run, execution, call, intent)] };
@@ -71,7 +71,9 @@ async function passApproval(run: TurnRun, execution: RunningExecution, call: Pla
   const refused = approvalOutcome(card);
   if (refused !== null) return { result: await recordResult(run, execution, call, refused) };
   if (card.argumentsHash !== hashArguments(argumentsOf(intent))) {
-    return { result: await recordResult(run, execution, call, { text: "Another call than this was approved.", isError: true }) };
+    return {
+      result: await recordResult(run, execution, call, { text: "Another call than this was approved.", isError: true, words: "own" }),
+    };
   }
   if (!run.journal.started(execution.id, call.step, call.callIndex)) await beginApproved(run, execution, call, intent);
   return null;
@@ -104,7 +106,8 @@ async function callTool(
   { call, intent }: { call: PlannedCall; intent: Extract<IntentRecord, { act: "tool" }> },
 ): Promise<ResultRecord> {
   const tool = tools.own.get(intent.tool);
-  if (tool === undefined) return recordResult(run, execution, call, { text: `There is no tool ${intent.tool} any more.`, isError: true });
+  if (tool === undefined)
+    return recordResult(run, execution, call, { text: `There is no tool ${intent.tool} any more.`, isError: true, words: "own" });
   const { step, callIndex } = call;
   const maybeMade =
     intent.approvalId === undefined
@@ -115,5 +118,6 @@ async function callTool(
     text: "Whether this call was made is unknown: its worker was lost before the answer was seen. It was not made again.",
     isError: true,
     unknown: true,
+    words: "own",
   });
 }

@@ -26,6 +26,10 @@ export interface AgentTool {
   idempotent: boolean;
   /** Each call waits for a person. */
   needsApproval: boolean;
+  /** It does so, too, once its execution has read something that its user did not write. */
+  sensitive: boolean;
+  /** Its definition has words of somebody else's: whoever is offered it has read them. */
+  describedByOthers?: true;
   /** Does it. What went wrong outside is a result with `isError`, which the model reads; throws only when the signal is aborted. */
   run(call: ToolRun): Promise<ResultRecord>;
 }

@@ -77,7 +77,9 @@ describe("historyMessages", () => {
     expect(told({ status: "stopped", reason: "superseded", result: null })).toBe("[cut short by the next message]");
     expect(told({ status: "failed", reason: "timeout", result: null })).toBe("[ended without an answer: timeout]");
     const child = { id: "c", status: "completed" as const, query: "dig", result: "gold" };
-    expect(told({ result: "started", children: [child] })).toBe("started\n[background task c, completed: gold]");
+    expect(told({ result: "started", children: [child] })).toBe(
+      "started\n[background task c, completed]\n<task_result>\ngold\n</task_result>",
+    );
   });
 
   it("has what the user said while a turn ran, and what was decided in it", () => {

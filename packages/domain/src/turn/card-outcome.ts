@@ -5,13 +5,13 @@ import type { ResultRecord, StoredCard } from "./turn-store.ts";
 export function questionsOutcome({ status, body, answer }: Extract<StoredCard, { kind: "questions" }>): ResultRecord {
   switch (status) {
     case "answered":
-      return { text: JSON.stringify({ answers: readable(body, answer?.answers ?? []) }), isError: false };
+      return { text: JSON.stringify({ answers: readable(body, answer?.answers ?? []) }), isError: false, words: "own" };
     case "expired":
-      return { text: "The questions were not answered in time. The user has said nothing about them.", isError: true };
+      return { text: "The questions were not answered in time. The user has said nothing about them.", isError: true, words: "own" };
     case "superseded":
-      return { text: "The user did not answer the questions, but sent a message instead.", isError: true };
+      return { text: "The user did not answer the questions, but sent a message instead.", isError: true, words: "own" };
     default:
-      return { text: "The questions were withdrawn before they were answered.", isError: true };
+      return { text: "The questions were withdrawn before they were answered.", isError: true, words: "own" };
   }
 }
 
@@ -22,14 +22,18 @@ export function approvalOutcome({ status, answer }: Extract<StoredCard, { kind: 
       return null;
     case "denied": {
       const comment = answer?.comment ?? null;
-      return { text: comment === null ? "A person refused this call." : `A person refused this call: ${comment}`, isError: true };
+      return {
+        text: comment === null ? "A person refused this call." : `A person refused this call: ${comment}`,
+        isError: true,
+        words: "own",
+      };
     }
     case "expired":
-      return { text: "Nobody decided about this call in time, so it was not made. It was not refused.", isError: true };
+      return { text: "Nobody decided about this call in time, so it was not made. It was not refused.", isError: true, words: "own" };
     case "superseded":
-      return { text: "The user sent a message instead of a decision about this call, so it was not made.", isError: true };
+      return { text: "The user sent a message instead of a decision about this call, so it was not made.", isError: true, words: "own" };
     default:
-      return { text: "The request to approve this call was withdrawn, so it was not made.", isError: true };
+      return { text: "The request to approve this call was withdrawn, so it was not made.", isError: true, words: "own" };
   }
 }
 

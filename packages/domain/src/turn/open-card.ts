@@ -37,7 +37,7 @@ export function approvalCard(
     id,
     ...placeOf(execution, call),
     kind: "approval",
-    body: { tool: call.tool, arguments: given, argumentsHash, agentId: execution.agent.id },
+    body: { tool: call.tool, arguments: given, argumentsHash, agentId: execution.agent.id, ...(intent.tainted ? { tainted: true } : {}) },
     argumentsHash,
     expiresAt: expiry(run, execution.agent.config.approvalsExpireAfterSeconds),
   };

@@ -1,5 +1,7 @@
 import type { ModelMessage } from "../model/model.ts";
 import { approvalOutcome, questionsOutcome } from "./card-outcome.ts";
+import { enclosed } from "./enclosed.ts";
+import { WAKE } from "./holds-foreign-text.ts";
 import type { PastTurn } from "./turn-store.ts";
 
 type PastCard = NonNullable<PastTurn["cards"]>[number];
@@ -11,14 +13,21 @@ type PastCard = NonNullable<PastTurn["cards"]>[number];
 export function pastMessages(past: PastTurn): [ModelMessage & { role: "user" }, ModelMessage & { role: "assistant" }] {
   const steers = (past.steers ?? []).map((steer) => `[added while this was being answered]\n${steer}`);
   const background = (past.children ?? []).map(
-    (child) => `[background task ${child.id}, ${child.status}: ${child.result ?? "no result yet"}]`,
+    ({ id, status, result }) =>
+      `[background task ${id}, ${status}${result === null ? ": no result yet]" : `]\n${enclosed("task_result", result)}`}`,
   );
   const answer = [...(past.cards ?? []).map(cardNote), past.result ?? "", endNote(past), ...background];
   return [userMessage(joined([past.text, ...steers], "\n\n"), past.files), { role: "assistant", content: joined(answer, "\n") }];
 }
 
 export const userMessage = (text: string, files: string[]): ModelMessage & { role: "user" } =>
-  files.length === 0 ? { role: "user", content: text } : { role: "user", content: text, files };
+  files.length === 0 ? { role: "user", content: withoutWake(text) } : { role: "user", content: withoutWake(text), files };
+
+/** What a background child has found is not its user's word, though it begins a turn as a message. */
+function withoutWake(text: string): string {
+  const [found] = WAKE.exec(text) ?? [];
+  return found === undefined ? text : `${found.trimEnd()}\n${enclosed("task_result", text.slice(found.length))}`;
+}
 
 const joined = (parts: string[], between: string): string => parts.filter((part) => part !== "").join(between);
 

@@ -16,15 +16,16 @@ const agent: Agent = {
 const plan = (
   name: string,
   given: unknown,
-  more: { mode?: DispatchMode; forcedMode?: DispatchMode; refused?: string; mayAsk?: boolean } = {},
+  more: { mode?: DispatchMode; forcedMode?: DispatchMode; refused?: string; mayAsk?: boolean; sensitive?: boolean; tainted?: boolean } = {},
 ) =>
   planCall(
     { id: "c1", name, arguments: typeof given === "string" ? given : JSON.stringify(given) },
     {
-      tools: routerTools([{ agent, mode: more.mode ?? "sync", needsApproval: false }], [], true),
+      tools: routerTools([{ agent, mode: more.mode ?? "sync", needsApproval: false, sensitive: more.sensitive ?? false }], [], true),
       mayAsk: more.mayAsk ?? true,
       forcedMode: more.forcedMode ?? null,
       childrenRefused: more.refused ?? null,
+      tainted: more.tainted ?? false,
     },
   );
 

@@ -18,6 +18,8 @@ interface CallFacts {
   mayAsk: boolean;
   /** Overrides every tool's own mode for this conversation. */
   forcedMode: DispatchMode | null;
+  /** What the model has read by now is not all of its user's: what is sensitive needs an approval. */
+  tainted: boolean;
   /** No more children may be started below this execution, and why. */
   childrenRefused: string | null;
 }
@@ -38,7 +40,7 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
   if (own !== undefined) {
     const given = checkToolArguments(own.definition.parameters, parsed);
     if (!given.ok) return refuse(`The arguments do not fit the schema: ${given.why}`);
-    return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval(own.needsApproval) };
+    return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval(own, facts) };
   }
 
   const target = facts.tools.dispatch.get(call.name);
@@ -57,11 +59,17 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
     agentVersion,
     mode,
     query,
-    ...approval(target.needsApproval),
+    ...approval(target, facts),
   };
 }
 
-const approval = (needed: boolean): { approvalId?: string } => (needed ? { approvalId: newId<CardId>() } : {});
+function approval(
+  { needsApproval, sensitive }: { needsApproval: boolean; sensitive: boolean },
+  { tainted }: CallFacts,
+): { approvalId?: string; tainted?: true } {
+  const needed = needsApproval || (sensitive && tainted) ? { approvalId: newId<CardId>() } : {};
+  return tainted ? { ...needed, tainted } : needed;
+}
 
 function chooseMode(mode: DispatchMode, background: boolean): "sync" | "async" {
   if (mode !== "auto") return mode;

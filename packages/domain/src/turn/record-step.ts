@@ -55,7 +55,7 @@ export async function recordStep(
 
 /** The result of a call that is done by being written down. */
 export function settledResult(intent: IntentRecord): ResultRecord | null {
-  if (intent.act === "refuse") return { text: intent.text, isError: true };
+  if (intent.act === "refuse") return { text: intent.text, isError: true, words: "own" };
   if (intent.act !== "dispatch" || intent.mode === "sync" || intent.approvalId !== undefined) return null;
   return startedInBackground(intent.childId);
 }

@@ -13,7 +13,7 @@ const target = (name: string, mode: DispatchMode = "sync", description = "") => 
     config: agentConfig.parse({}),
     createdAt: "",
   };
-  return { agent, mode, needsApproval: false };
+  return { agent, mode, needsApproval: false, sensitive: false };
 };
 const names = (...given: string[]) => [
   ...routerTools(

@@ -9,6 +9,7 @@ export interface DispatchTool {
   agent: Agent;
   mode: DispatchMode;
   needsApproval: boolean;
+  sensitive: boolean;
 }
 
 export interface RouterTools {

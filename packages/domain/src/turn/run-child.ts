@@ -59,11 +59,12 @@ async function untilEnd(run: TurnRun, parent: RunningExecution, intent: Dispatch
       depth: parent.depth + 1,
       messages: [...systemMessages(agent, {}), userMessage(intent.query, [])],
       signal: AbortSignal.any([parent.signal, bound.signal]),
+      tainted: intent.tainted === true,
     };
     const end = await run.execute(run, child);
     if (end.kind === "paused") return { waitsFor: end.cards };
     const { text } = end.response;
-    return { status: "completed", result: text, reason: null, told: { text, isError: false } };
+    return { status: "completed", result: text, reason: null, told: { text, isError: false, ...(child.tainted ? {} : { words: "own" }) } };
   } catch (error) {
     parent.signal.throwIfAborted();
     if (!(error instanceof TurnAbort) || error.reason === "shutdown" || error.reason === "lease_lost") throw error;
@@ -77,5 +78,5 @@ const failed = (reason: TurnEndReason, text: string): ChildEnd => ({
   status: reason === "internal" || reason === "model_unavailable" ? "error" : "failed",
   result: null,
   reason,
-  told: { text: `The agent did not answer: ${text}`, isError: true },
+  told: { text: `The agent did not answer: ${text}`, isError: true, words: "own" },
 });

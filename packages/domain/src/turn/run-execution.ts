@@ -1,5 +1,4 @@
 import type { NewEvent, Usage } from "@parley/contracts";
-import { hasForeignResult } from "../memory/has-foreign-result.ts";
 import { memoryTools } from "../memory/memory-tools.ts";
 import { actOnCalls } from "./act-on-calls.ts";
 import type { AgentTool } from "./agent-tool.ts";
@@ -9,10 +8,11 @@ import { hearSteers } from "./hear-steers.ts";
 import { planCall } from "./plan-call.ts";
 import { recordStep } from "./record-step.ts";
 import { type DispatchTool, type RouterTools, routerTools } from "./router-tools.ts";
+import { isTainted, tellTaint, toldResult } from "./taint.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import { concluding, isRepeated, REPEATED } from "./turn-guard.ts";
 import type { ExecutionEnd, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, ResponseRecord } from "./turn-store.ts";
+import type { IntentRecord, ResponseRecord, ResultRecord } from "./turn-store.ts";
 
 /** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
 export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {
@@ -22,6 +22,7 @@ export async function runExecution(run: TurnRun, execution: RunningExecution): P
   for (let step = 1; step <= stepsMax; step += 1) {
     execution.signal.throwIfAborted();
     await hearSteers(run, execution, step - 1);
+    await tellTaint(run, execution, step);
     const concludes = isGuarded(run, execution) && stepsMax > 1 && step === stepsMax;
     const tools = concludes ? NO_TOOLS : loaded;
     const { response, intents } = await takeStep(run, execution, { tools, step, concludes });
@@ -34,12 +35,16 @@ export async function runExecution(run: TurnRun, execution: RunningExecution): P
     const { results, cards } = await actOnCalls(run, execution, { step, calls: response.calls, intents, tools });
     if (cards.length > 0) return { kind: "paused", cards };
     for (const [index, call] of response.calls.entries()) {
-      execution.messages.push({ role: "tool", toolCallId: call.callId, content: results[index]?.text ?? "" });
+      const result = results[index] ?? NO_RESULT;
+      execution.messages.push({ role: "tool", toolCallId: call.callId, content: toldResult(result) });
+      execution.tainted ||= result.words !== "own";
     }
     if (run.isDraining()) throw new TurnAbort("shutdown");
   }
   throw new TurnAbort("steps_exhausted");
 }
+
+const NO_RESULT: ResultRecord = { text: "", isError: false, words: "own" };
 
 const NO_TOOLS: RouterTools = routerTools([], [], false);
 
@@ -76,6 +81,7 @@ async function takeStep(
       mayAsk: mayAsk(execution) && !concludes,
       forcedMode: run.active.claim.subTasks,
       childrenRefused: childrenRefused(run, execution, index),
+      tainted: isTainted(run, execution),
     };
     const intent = planCall({ id: call.callId, name: call.name, arguments: call.arguments }, facts);
     if (intent.act === "dispatch") run.childrenStarted += 1;
@@ -161,12 +167,13 @@ async function loadTools(run: TurnRun, execution: RunningExecution): Promise<Rou
   const { organizationId, conversationId } = run.active.claim;
   const targets = execution.agent.config.subAgents.slice(0, run.limits.subAgentsMax);
   const found = await Promise.all(
-    targets.map(async ({ agentId, mode, needsApproval }): Promise<DispatchTool[]> => {
+    targets.map(async ({ agentId, mode, needsApproval, sensitive }): Promise<DispatchTool[]> => {
       const agent = await run.findAgent(organizationId, agentId, null);
-      return agent?.state !== "active" ? [] : [{ agent, mode, needsApproval }];
+      return agent?.state !== "active" ? [] : [{ agent, mode, needsApproval, sensitive }];
     }),
   );
   const own = await run.findTools(execution.agent, { organizationId, conversationId });
+  execution.tainted ||= own.some(({ describedByOthers }) => describedByOthers === true);
   return routerTools(found.flat(), [...ownMemory(run, execution), ...own], mayAsk(execution));
 }
 
@@ -176,6 +183,6 @@ function ownMemory(run: TurnRun, execution: RunningExecution): AgentTool[] {
   return memoryTools(run.memory, execution.agent, {
     turnNumber: turn.number,
     hasSummary: isRoot(execution) && summary !== null,
-    isTainted: () => run.tainted || !isRoot(execution) || hasForeignResult(execution.messages),
+    isTainted: () => isTainted(run, execution) || !isRoot(execution),
   });
 }

@@ -5,7 +5,7 @@ import { pastOf } from "../compaction/past-of.ts";
 import { createFileShow } from "../media/show-files.ts";
 import { loadMemories } from "../memory/load-memories.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
-import { holdsForeignText } from "./holds-foreign-text.ts";
+import { hasChildResult, holdsForeignText } from "./holds-foreign-text.ts";
 import { indexJournal } from "./journal-index.ts";
 import { jobPayload, kick } from "./kick.ts";
 import { outlastOutage } from "./outlast-outage.ts";
@@ -61,6 +61,8 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     memory: ports.memory,
     showFiles: createFileShow(ports.files, active.claim.organizationId),
     tainted: false,
+    taintTold: null,
+    store: ports.store,
     cards: new Map(active.claim.cards.map((card) => [card.id, card])),
     clock: ports.clock,
     limits: ports.limits,
@@ -94,7 +96,12 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
     meter: (reading: MeterReading) => run.usage.add(claim.conversationId, 0, 0, reading),
   };
   const memories = await outlastOutage(run.clock, () => loadMemories(run.memory, facts), signal);
-  run.tainted = [summary, ...history, ...memories].some((told) => told?.tainted) || [turn, ...history].some(holdsForeignText);
+  // What a background child is asked was written by a model; by then its parent may have read anything.
+  run.tainted =
+    claim.isChild ||
+    [summary, ...history, ...memories].some((told) => told?.tainted) ||
+    [turn, ...history].some(holdsForeignText) ||
+    history.some(hasChildResult);
   const root: RunningExecution = {
     id: claim.conversationId,
     agent,
@@ -105,6 +112,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
       userMessage(turn.text, turn.files),
     ],
     signal,
+    tainted: false,
   };
   return runExecution(run, root);
 }

@@ -31,4 +31,5 @@ export async function startChild(
 export const startedInBackground = (childId: string): ResultRecord => ({
   text: `Started in the background as task ${childId}. Its result will come later.`,
   isError: false,
+  words: "own",
 });

@@ -57,8 +57,11 @@ export interface TurnRun {
   findTools: FindTools;
   memory: MemoryPorts;
   showFiles: ShowFiles;
-  /** Whether something that the turn was told at its start comes from a tool, a peer or a page. */
+  /** Whether something that the turn was told at its start, or by a steer, comes from a tool, a peer or a page. */
   tainted: boolean;
+  /** What Postgres was told of that; null while it was told nothing. */
+  taintTold: boolean | null;
+  store: Pick<TurnStore, "taint">;
   clock: Clock;
   limits: Limits;
   journal: JournalIndex;
@@ -97,6 +100,8 @@ export interface RunningExecution {
   /** The conversation with the model so far; grows with every step. */
   messages: ModelMessage[];
   signal: AbortSignal;
+  /** Whether others had a say in what it has read: in what it was asked, its tools' words, or the results of its calls. */
+  tainted: boolean;
 }
 
 /** `answer`: the last response, not yet written anywhere. `paused`: cards are open. */

@@ -45,7 +45,7 @@ export interface PastTurn {
   steers: string[] | null;
   /** What was decided in it. */
   cards: StoredCard[] | null;
-  /** It called something, and what came back is in what it says. */
+  /** Something that others said had a say in it. */
   tainted: boolean;
 }
 
@@ -94,8 +94,9 @@ export type IntentRecord =
       mode: "sync" | "async";
       query: string;
       approvalId?: string;
+      tainted?: true;
     }
-  | { act: "tool"; callId: string; tool: string; arguments: Record<string, unknown>; approvalId?: string }
+  | { act: "tool"; callId: string; tool: string; arguments: Record<string, unknown>; approvalId?: string; tainted?: true }
   | { act: "ask"; callId: string; cardId: string; questions: Question[] }
   /** A call that cannot be done: its arguments are malformed, or a bound is reached. */
   | { act: "refuse"; callId: string; text: string };
@@ -105,6 +106,8 @@ export interface ResultRecord {
   isError: boolean;
   /** Whether it was done cannot be said. */
   unknown?: true;
+  /** Whose words it has. Absent: somebody else's, as they came. `own`: the gateway's or the user's. `enclosed`: somebody else's, within marks that say so. */
+  words?: "own" | "enclosed";
 }
 
 export type JournalLine = { executionId: string; step: number; callIndex: number } & (
@@ -283,6 +286,8 @@ export interface TurnStore {
   /** The same past as a claim's, as it is now; null where the conversation is gone. */
   readPast(key: ConversationKey, options: { beforeNumber: number; turnsMax: number }): Promise<Past | null>;
   commit(fence: Fence, changes: TurnChanges, bounds: { leaseMs: number; wakesMax: number }): Promise<CommitResult>;
+  /** Says of a turn whether others have a say in it. Accepted from any epoch; tainted it stays. */
+  taint(key: ConversationKey, turn: { turnId: string; tainted: boolean }): Promise<void>;
   /** Renews many leases and keeps the texts of those that have new ones. */
   renew(turns: (Fence & { texts: TextSoFar[] | null })[], leaseMs: number): Promise<Renewal[]>;
   /** Makes the turn ready for another worker. False when the epoch has passed on. */

@@ -29,13 +29,17 @@ export const plainAnswer = (messages: ModelMessage[], text: string): string => {
   return labelled(`I am the built-in model without a mind of my own. You said: ${shorten(text, ECHO_CHARS_MAX)}`);
 };
 
+/** What stands between marks that say whose words it is; it is quoted as such anyway. */
+const withoutMarks = (text: string): string =>
+  /^(?:[^\n<]*\n)?<(tool_result|remote_content)\b[^>]*>\n([^]*)\n<\/\1>$/.exec(text)?.[2] ?? text;
+
 /** What the tools said, each after its name. */
 export const quotedResults = (messages: ModelMessage[]): string => {
   const names = new Map(
     messages.flatMap((message) => (message.role === "assistant" ? (message.toolCalls ?? []) : [])).map((call) => [call.id, call.name]),
   );
   const quotes = messages.flatMap((message) =>
-    message.role === "tool" ? [`${names.get(message.toolCallId) ?? "a tool"} says: ${message.content}`] : [],
+    message.role === "tool" ? [`${names.get(message.toolCallId) ?? "a tool"} says: ${withoutMarks(message.content)}`] : [],
   );
   return labelled(quotes.join("\n"));
 };

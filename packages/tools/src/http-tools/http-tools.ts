@@ -20,6 +20,7 @@ export const createHttpTools =
         definition: { name: tool.name, description: tool.description, parameters: tool.parameters },
         idempotent: tool.idempotent,
         needsApproval: tool.needsApproval,
+        sensitive: tool.sensitive,
         run: (call) => runHttpTool(tool, call, { fetch, secrets, resultCharsMax: limits.toolResultCharsMax }),
       }),
     );

@@ -15,19 +15,22 @@ const FIRST_DELAY_MS = 250;
 export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut & { secrets: ToolSecret[] }): Promise<ResultRecord> {
   const secret = way.secrets.find((one) => one.name === tool.secret && isFor(one, call.organizationId)) ?? null;
   // One that is another organization's is as little there as one that nobody has.
-  if (tool.secret !== undefined && secret === null) return { text: "The tool's credential is not there.", isError: true };
+  if (tool.secret !== undefined && secret === null) return { text: "The tool's credential is not there.", isError: true, words: "own" };
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), tool.timeoutMs);
   const endsAtMs = performance.now() + tool.timeoutMs;
   const body = JSON.stringify(call.arguments);
   const request = { url: tool.url, key: call.key, body, secret, stop: call.signal, late: late.signal };
+  const words = tool.resultTrusted ? { words: "own" as const } : {};
   let unsure = false;
   try {
     for (let retry = 0; ; retry += 1) {
       const { text, isError, ...failure } = await postCall(request, way);
-      if (!isError) return { text, isError };
+      if (!isError) return { text, isError, ...words };
       unsure ||= failure.unsure;
-      const result = unsure ? { text: `${text} Whether it acted is not known.`, isError, unknown: true as const } : { text, isError };
+      const result = unsure
+        ? { text: `${text} Whether it acted is not known.`, isError, unknown: true as const, ...words }
+        : { text, isError, ...words };
       if (!tool.idempotent || failure.againAfterMs === null || retry === RETRIES_MAX) return result;
       const delayMs = failure.againAfterMs + Math.random() * FIRST_DELAY_MS * 2 ** retry;
       if (performance.now() + delayMs >= endsAtMs) return result;

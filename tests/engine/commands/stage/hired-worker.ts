@@ -31,6 +31,7 @@ const tool = (name: string, needsApproval: boolean): AgentTool => ({
   definition: { name, description: "", parameters: { type: "object" } },
   idempotent: false,
   needsApproval,
+  sensitive: false,
   run: async () => ({ text: "done", isError: false }),
 });
 const TOOLS = [tool("look", false), tool("pay", true)];

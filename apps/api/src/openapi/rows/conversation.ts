@@ -45,6 +45,7 @@ const approval: z.ZodType<ReturnType<typeof approvalRow>> = z
     payload: z.unknown(),
     arguments_hash: z.string(),
     agent_id: uuid,
+    tainted: z.boolean(),
     comment: text,
     turn_id: uuid.nullable(),
   })
