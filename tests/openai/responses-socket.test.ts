@@ -1,5 +1,7 @@
 import { once } from "node:events";
-import { type System, startReplica, startSystem } from "@parley/testkit";
+import { type System, startReplica, startSystem, tokenText } from "@parley/testkit";
+import OpenAI from "openai";
+import { ResponsesWS } from "openai/resources/responses/ws";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 
@@ -7,7 +9,7 @@ let system: System;
 const MODEL = "custom/scripted";
 
 beforeAll(async () => {
-  system = await startSystem({ workers: 0 });
+  system = await startSystem();
   system.model.otherwise({ text: ["Hello ", "there."] });
 });
 afterAll(() => system?.close());
@@ -124,4 +126,84 @@ test("a socket that is open for as long as one may be says so and closes, also i
   } finally {
     await api.close();
   }
+});
+
+const userTexts = (): unknown[] =>
+  (system.model.journal.at(-1)?.body.messages ?? []).filter(({ role }) => role === "user").map(({ content }) => content);
+const turnText = (turn: Message[]): string =>
+  turn.flatMap(({ type, delta }) => (type === "response.output_text.delta" ? [String(delta)] : [])).join("");
+
+test("an agent's turn is told over a socket, and goes on by the response before it, stored or not, and in a conversation of items", async () => {
+  const model = `agent/${await system.ours.newAgent()}`;
+  const { turn, socket } = await open();
+  const first = await turn({ model, input: "one", store: false });
+  expect(first.map(({ sequence_number }) => sequence_number)).toEqual(first.map((_, index) => index));
+  expect(first[0]?.type).toBe("response.created");
+  expect(first.at(-1)).toMatchObject({ type: "response.completed", response: { model, status: "completed" } });
+  expect(turnText(first)).toBe("Hello there.");
+  const second = await turn({ model, input: "two", store: false, previous_response_id: idOf(first) });
+  expect(second.at(-1)?.type).toBe("response.completed");
+  expect(userTexts()).toEqual(["one", "two"]);
+  const stored = await turn({ model, input: "uno" });
+  socket.close();
+  // Another socket goes on from what is stored, and HTTP has it.
+  const other = await open();
+  expect((await other.turn({ model, input: "due", previous_response_id: idOf(stored) })).at(-1)?.type).toBe("response.completed");
+  expect(userTexts()).toEqual(["uno", "due"]);
+  expect(errorOf(await other.turn({ model, input: "x", previous_response_id: idOf(second) }))).toBe("previous_response_not_found");
+  const openai = new OpenAI({ baseURL: `${system.apis[0]?.url}/v1`, apiKey: system.ours.apiKey, maxRetries: 0 });
+  expect((await openai.responses.retrieve(idOf(stored))).output_text).toBe("Hello there.");
+  const conversation = await openai.conversations.create({});
+  await other.turn({ model, input: "a", conversation: conversation.id });
+  await other.turn({ model, input: "b", conversation: conversation.id });
+  expect(userTexts()).toEqual(["a", "b"]);
+  expect(errorOf(await other.turn({ model, input: "x", generate: false }))).toBe("unsupported_value");
+  expect(errorOf(await other.turn({ model: `agent/${crypto.randomUUID()}`, input: "x" }))).toBe("model_not_found");
+  other.socket.close();
+});
+
+test("an agent's question ends its response on a socket, and the next message answers it", async () => {
+  const model = `agent/${await system.ours.newAgent({ mayAsk: true })}`;
+  const { turn, socket } = await open();
+  system.model.script({ toolCalls: [{ name: "ask_user_questions", arguments: { questions: [{ id: "q", text: "Which one?" }] } }] });
+  const asked = await turn({ model, input: "Buy it" });
+  expect(asked.at(-1)).toMatchObject({ type: "response.incomplete", response: { incomplete_details: { reason: "awaiting_input" } } });
+  expect(turnText(asked)).toContain("Which one?");
+  const answered = await turn({ model, input: "The red one", previous_response_id: idOf(asked) });
+  expect(answered.at(-1)?.type).toBe("response.completed");
+  expect(JSON.stringify(system.model.journal.at(-1)?.body.messages)).toContain("The red one");
+  socket.close();
+});
+
+test("a socket that closes in the middle of an agent's turn ends neither the turn nor its stored response", async () => {
+  const model = `agent/${await system.ours.newAgent()}`;
+  const { send, messages, socket } = await open();
+  system.model.script({ tokens: 40, delayMs: 20 });
+  send({ type: "response.create", model, input: "count" });
+  await expect.poll(() => messages.some(({ type }) => type === "response.output_text.delta"), { timeout: 10_000 }).toBe(true);
+  const { id } = messages[0]?.response as { id: string };
+  socket.terminate();
+  const openai = new OpenAI({ baseURL: `${system.apis[0]?.url}/v1`, apiKey: system.ours.apiKey, maxRetries: 0 });
+  await expect.poll(async () => (await openai.responses.retrieve(id)).status, { timeout: 10_000 }).toBe("completed");
+  expect((await openai.responses.retrieve(id)).output_text).toBe(tokenText(40));
+});
+
+test("the client of OpenAI talks to models and agents over its own socket", async () => {
+  const openai = new OpenAI({ baseURL: `${system.apis[0]?.url}/v1`, apiKey: system.ours.apiKey, maxRetries: 0 });
+  const socket = new ResponsesWS(openai);
+  const failed: unknown[] = [];
+  socket.on("error", (error) => failed.push(error));
+  let previous: string | null = null;
+  for (const model of [MODEL, `agent/${await system.ours.newAgent()}`]) {
+    const done = new Promise<OpenAI.Responses.Response>((resolve) => {
+      socket.on("response.completed", ({ response }) => resolve(response));
+    });
+    socket.send({ type: "response.create", model, input: "Hi", previous_response_id: previous });
+    const response = await done;
+    expect(response.model).toBe(model);
+    expect(response.output).toMatchObject([{ type: "message", content: [{ text: "Hello there." }] }]);
+    previous = response.id;
+  }
+  socket.close();
+  expect(failed).toEqual([]);
 });

@@ -40,6 +40,7 @@ export * from "./model/model.ts";
 export * from "./peer/peer-client.ts";
 export * from "./peer/peer-key-store.ts";
 export * from "./responses/create-response.ts";
+export type { Remembered } from "./responses/gather-context.ts";
 export { readInput } from "./responses/read-input.ts";
 export * from "./responses/response.ts";
 export * from "./responses/response-builder.ts";

@@ -30,6 +30,11 @@ export interface Call {
   credential: string | null;
 }
 
+/** What a call says of itself besides its body; a message of a socket has no headers of its own. */
+export interface Origin extends Pick<Call, "route" | "caller"> {
+  request: Pick<Request, "headers">;
+}
+
 export type Handler = (door: Door, call: Call) => Promise<void>;
 
 export type Json = Record<string, unknown>;
@@ -59,7 +64,7 @@ export function modelIn(model: unknown): string {
 }
 
 /** What tells a repeated call from a new one, where it has a key. */
-export const onceOf = ({ route, request }: Call): Once | undefined => onceOfRequest(request, route);
+export const onceOf = ({ route, request }: Origin): Once | undefined => onceOfRequest(request, route);
 
 /** Aborts when the client is gone before its answer was sent. */
 export function leavingOf({ response }: Call): AbortController {

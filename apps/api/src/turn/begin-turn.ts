@@ -21,7 +21,7 @@ interface Door {
 interface Call {
   /** Its row in the registry: idempotency keys are scoped to it. */
   route: RouteName;
-  request: Request;
+  request: Pick<Request, "headers">;
 }
 
 /** A message, and what is known of its conversation. */

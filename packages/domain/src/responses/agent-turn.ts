@@ -4,6 +4,7 @@ import type { Caller } from "../identity/caller.ts";
 import { unsealFor } from "./answer-response.ts";
 import { chatMessages } from "./chat-request.ts";
 import { type Prepared, prepareResponse, toKeep } from "./create-response.ts";
+import type { Remembered } from "./gather-context.ts";
 import type { Json, ResponseSnapshot } from "./response.ts";
 import type { ResponseRequest } from "./response-request.ts";
 import type { ResponseTurn } from "./response-store.ts";
@@ -16,8 +17,13 @@ interface TurnInput extends Pick<Prepared, "inputs" | "before"> {
 }
 
 /** What a request says to an agent, and in which of its conversations. */
-export async function prepareTurn(context: GatewayContext, caller: Caller, request: ResponseRequest, agentId: string): Promise<TurnInput> {
-  const { before, inputs } = await prepareResponse(context, caller, request);
+export async function prepareTurn(
+  context: GatewayContext,
+  caller: Caller,
+  request: ResponseRequest,
+  { agentId, remembered = null }: { agentId: string; remembered?: Remembered | null },
+): Promise<TurnInput> {
+  const { before, inputs } = await prepareResponse(context, caller, request, remembered);
   const { organizationId } = caller;
   const known =
     before.conversationId === null

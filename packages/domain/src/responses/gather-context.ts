@@ -21,6 +21,8 @@ interface Ports {
 export interface Remembered {
   responseId: string;
   items: Item[];
+  /** The turn that it told. */
+  turn: ResponseTurn | null;
 }
 
 /** Where a response goes on, and what was said there before. */
@@ -79,7 +81,7 @@ export async function itemsBefore(
   if (previousResponseId === null) return nothing;
   const previousId = uuidOfResponse(previousResponseId);
   if (previousId === null) throw noSuchPrevious(previousResponseId);
-  if (remembered?.responseId === previousResponseId) return { ...nothing, previousId, items: remembered.items };
+  if (remembered?.responseId === previousResponseId) return { ...nothing, previousId, items: remembered.items, turn: remembered.turn };
   const loaded = await ports.responses.loadChain({ organizationId, responseId: previousId }, boundsOf(ports.limits));
   const { items, turn = null } = foundIn(loaded, () => noSuchPrevious(previousResponseId));
   return { ...nothing, previousId, items, turn };

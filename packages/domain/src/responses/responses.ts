@@ -41,7 +41,8 @@ export function createResponses(context: GatewayContext) {
       return (await context.responses.readInput(keyOf(caller, id))) ?? [];
     },
     /** What a request says to an agent, and in which of its conversations. */
-    prepareTurn: (caller: Caller, request: ResponseRequest, agentId: string) => prepareTurn(context, caller, request, agentId),
+    prepareTurn: (caller: Caller, request: ResponseRequest, agent: Parameters<typeof prepareTurn>[3]) =>
+      prepareTurn(context, caller, request, agent),
     saveTurn: (caller: Caller, response: Parameters<typeof saveTurn>[2]): Promise<void> => saveTurn(context, caller, response),
     endTurn: (caller: Caller, uuid: string, end: Parameters<typeof endTurn>[3]): Promise<void> => endTurn(context, caller, uuid, end),
     compact: (caller: Caller, request: ResponseRequest, facts: CreateFacts): Promise<Compacted> =>

@@ -7,7 +7,7 @@ import { sendJson } from "../../send-json.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
 import { type Accepted, type Begun, beginTurn } from "../../turn/begin-turn.ts";
 import { type TurnEnd, TurnText } from "../../turn/turn-text.ts";
-import { type Call, type Door, isObject, leavingOf, requestIdOf } from "../call.ts";
+import { type Call, type Door, isObject, leavingOf, type Origin, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
 import { sendOpenaiError } from "../send-error.ts";
@@ -15,7 +15,7 @@ import { readAgentInput } from "./agent-input.ts";
 import { type ChatHead, chatChunks, wholeChat } from "./chat-chunks.ts";
 
 /** The agent that a model's name means, and the caller narrowed to it. An agent that the caller may not use is no model. */
-export async function callerOn({ gateway }: Door, { caller }: Call, agentId: string): Promise<Caller> {
+export async function callerOn({ gateway }: Door, { caller }: Origin, agentId: string): Promise<Caller> {
   try {
     await gateway.getAgent(caller, agentId);
   } catch (error) {

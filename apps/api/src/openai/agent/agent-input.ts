@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { conversationId as conversationIdOf, reasoningEffort, submitInput } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { TurnInput } from "../../turn/begin-turn.ts";
-import type { Call } from "../call.ts";
-import { isObject, type Json, wrong } from "../call.ts";
+import { isObject, type Json, type Origin, wrong } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { readMessage, textIn } from "./read-message.ts";
 
@@ -27,7 +26,7 @@ function usersConversation({ organizationId, principalId }: Caller, agentId: str
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }
 
-function namedConversation({ request }: Call, body: ChatBody): string | undefined {
+function namedConversation({ request }: Origin, body: ChatBody): string | undefined {
   const header = request.headers["x-conversation-id"];
   const inBody = isObject(body.conversation) ? body.conversation.id : body.conversation;
   const named = header ?? inBody ?? undefined;
@@ -73,7 +72,7 @@ interface Reading {
  * The newest user message is what is said; system messages are added to the turn's context. Earlier messages are those of a conversation that the
  * agent has itself; only where the request names none does it get them as context, too.
  */
-export function readAgentInput(call: Call, body: ChatBody, { caller, agentId, historyCharsMax }: Reading): TurnInput {
+export function readAgentInput(call: Origin, body: ChatBody, { caller, agentId, historyCharsMax }: Reading): TurnInput {
   refuseUnsupported(body);
   const newest = body.messages.findLastIndex(({ role }) => role === "user");
   const message = body.messages[newest];

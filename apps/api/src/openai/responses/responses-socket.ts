@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { ERRORS, GatewayError } from "@parley/contracts";
-import { type Caller, type Item, readResponseRequest, wrongParameter } from "@parley/domain";
+import {
+  type Caller,
+  type Remembered,
+  type ResponseEvent,
+  type ResponseRequest,
+  readResponseRequest,
+  wrongParameter,
+} from "@parley/domain";
 import type { Visitor } from "@parley/router";
 import type { RawData, WebSocket } from "ws";
 import type { Attachment } from "../../attachments.ts";
@@ -9,6 +16,7 @@ import { isDeeperThan } from "../../json-depth.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
 import { isObject, type Json } from "../call.ts";
 import { openaiError } from "../send-error.ts";
+import { tellAgentResponse } from "./agent/create-agent-response.ts";
 import type { ResponsesDoor } from "./responses-door.ts";
 
 const GOING_AWAY = 1001;
@@ -31,7 +39,7 @@ export class ResponsesSocket implements Attachment {
   readonly #gone = new AbortController();
   readonly #waiting: Json[] = [];
   readonly #timer: NodeJS.Timeout;
-  #remembered: { responseId: string; items: Item[] } | null = null;
+  #remembered: Remembered | null = null;
   #isBusy = false;
   #lastPingMs = performance.now();
 
@@ -129,26 +137,44 @@ export class ResponsesSocket implements Attachment {
     try {
       await this.#visitor.count("turn", this.#caller);
       const request = readResponseRequest(body);
-      if (this.#door.gateway.resolveModel(request.model).kind === "agent")
-        throw wrongParameter("model", "An agent does not serve this.", "unsupported_value");
+      const resolved = this.#door.gateway.resolveModel(request.model);
+      if (resolved.kind === "agent") {
+        const remembered = await this.#tellAgent(resolved.agentId, message, { body, request });
+        if (remembered === null) this.#forget(previous);
+        else this.#remembered = remembered;
+        return;
+      }
       const running = await this.#door.responses.create(this.#caller, request, {
         ...{ route: "responses.create", requestId: randomUUID(), signal: this.#gone.signal },
         ...{ remembered: this.#remembered, generates: message.generate !== false },
       });
-      for await (const events of running.events) {
-        for (const { type, text } of events) {
-          // A failure has two events, and only one message may end a turn.
-          if (type !== "error") await this.#send(text);
-        }
-      }
+      for await (const events of running.events) await this.#tell(events);
       const failure = running.failure();
-      if (failure === null) this.#remembered = { responseId: running.id, items: running.items() };
+      if (failure === null) this.#remembered = { responseId: running.id, items: running.items(), turn: null };
       else this.#forget(previous);
     } catch (error) {
       if (this.#gone.signal.aborted) return;
       this.#forget(previous);
       this.#refuse(toGatewayError(error, this.#door.log));
     }
+  }
+
+  /** A turn of an agent goes on when the socket is gone. */
+  async #tellAgent(
+    agentId: string,
+    { generate }: Json,
+    { body, request }: { body: Json; request: ResponseRequest },
+  ): Promise<Remembered | null> {
+    if (generate === false)
+      throw wrongParameter("generate", "A response of an agent cannot be there without its answer.", "unsupported_value");
+    const origin = { route: "responses.create" as const, caller: this.#caller, request: { headers: {} } };
+    const creation = { agentId, body, request, remembered: this.#remembered };
+    return tellAgentResponse(this.#door, origin, creation, { sink: (events) => this.#tell(events), gone: this.#gone.signal });
+  }
+
+  /** A failure has two events, and only one message may end a turn. */
+  async #tell(events: readonly ResponseEvent[]): Promise<void> {
+    for (const { type, text } of events) if (type !== "error") await this.#send(text);
   }
 
   /** What a failed response went on from is not gone on from again by this socket's memory. */
