@@ -111,7 +111,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
 
   const providers = modelProviders(config);
   const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
-  const foreign = { fetch: egress.fetch, organizationExists: (id: string) => database.organizations.exists(id) };
+  const foreign = { fetch: egress.fetch, organizations: database.organizations };
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
   const authentication =
     config.AUTH_DISABLED && everyone
@@ -184,6 +184,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       limits,
       blobs: openBlobStore(config, files.fetch),
       publicUrl: config.PUBLIC_URL ?? null,
+      planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX },
       model: createModels({ providers, fetch: egress.fetch }),
       embeddingModel: config.EMBEDDING_MODEL,
       vault: createVault(config.SECRETS_KEY),

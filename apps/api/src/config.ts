@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { hookId, limitSettings, organizationId } from "@parley/contracts";
+import { BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
@@ -28,6 +28,11 @@ const origins = z
   )
   .pipe(z.array(z.string().refine(isOrigin, "must be an origin such as https://app.example.com, or *")));
 
+const modelName = z
+  .string()
+  .regex(/^[^/\s]+\/\S+$/, "must be <provider>/<model>")
+  .max(200);
+
 const ownSettings = z
   .object({
     HOST: z.string().min(1).default("127.0.0.1"),
@@ -47,6 +52,18 @@ const ownSettings = z
     /** Development only: everyone is let in with every scope, as the organization below. */
     AUTH_DISABLED: z.stringbool().default(false),
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
+    /** For development: a bearer token that may do everything in one organization, the default one or one of its own, but manage its keys. */
+    GATEWAY_API_KEY: z
+      .string()
+      .regex(/^[\x21-\x7e]{8,1024}$/, "must be 8 to 1024 visible ASCII characters")
+      .optional(),
+    /** What the built-in planner thinks with; with commas: the first and its fallbacks. */
+    PLANNER_MODEL: z
+      .string()
+      .default("local/chat")
+      .transform((text) => text.split(",").map((name) => name.trim()))
+      .pipe(z.tuple([modelName], modelName)),
+    PLANNER_STEPS_MAX: z.coerce.number().int().min(1).max(BOUNDS.stepsPerTurnMax.ceiling).default(10),
     /** Lets those without a credential read the list of models. */
     MODELS_PUBLIC: z.stringbool().default(false),
     /** Open connections of one process, streams included. */

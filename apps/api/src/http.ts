@@ -20,6 +20,7 @@ import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
 import { answerPlainErrors } from "./plain-error.ts";
+import { planRoutes } from "./plan/plan-routes.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
 import { restRoutes } from "./rest/rest.ts";
 import type { RpcDoor } from "./rpc/method.ts";
@@ -88,6 +89,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration, keeper: rpc.keeper }));
+  app.use(planRoutes(through("planner")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));

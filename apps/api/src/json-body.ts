@@ -10,6 +10,8 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;\s*charset="?utf-?8"?
 type Facts = Pick<Limits, "bodyBytesMax" | "jsonDepthMax"> & {
   /** False: the body is passed on and not kept, and may hold what Postgres does not take. */
   isKept?: boolean;
+  /** False: it is JSON whatever its content type says. */
+  isTyped?: boolean;
 };
 
 /**
@@ -18,7 +20,7 @@ type Facts = Pick<Limits, "bodyBytesMax" | "jsonDepthMax"> & {
  */
 export type ReadJsonBody = (request: Request, response: Response) => Promise<unknown>;
 
-export function jsonBodyReader({ bodyBytesMax, jsonDepthMax, isKept = true }: Facts): ReadJsonBody {
+export function jsonBodyReader({ bodyBytesMax, jsonDepthMax, isKept = true, isTyped = true }: Facts): ReadJsonBody {
   const raw: RequestHandler = express.raw({ type: () => true, limit: bodyBytesMax, inflate: false });
   return async (request, response) => {
     await new Promise<void>((resolve, reject) => {
@@ -27,7 +29,7 @@ export function jsonBodyReader({ bodyBytesMax, jsonDepthMax, isKept = true }: Fa
     const bytes: unknown = request.body;
     request.body = undefined;
     if (!(bytes instanceof Uint8Array) || bytes.length === 0) return undefined;
-    if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
+    if (isTyped && !JSON_TYPE.test(request.headers["content-type"] ?? "")) {
       throw new GatewayError("unsupported_media_type", { text: "The body must be application/json in UTF-8." });
     }
     const { text, value } = parseJson(bytes);

@@ -83,6 +83,7 @@ export type Agent = {
     approvalsExpireAfterSeconds: number | null;
     mayAsk: boolean;
     wakeOnAsyncResult: boolean;
+    recipes: { [key: string]: RecipePermission };
     memory: MemoryConfig;
     stepsMax: number;
     temperature?: number | undefined;
@@ -863,6 +864,8 @@ export type QueuedMessage = {
   enqueuedAt: string;
 };
 
+export type RecipePermission = "allow" | "deny" | "ask";
+
 export type ResetResult = { conversationId: string; branch: number; messageCount: number; replayed: boolean };
 
 export type RotatedKey = {
@@ -938,6 +941,7 @@ export type Routes = {
               approvalsExpireAfterSeconds?: number | null | undefined;
               mayAsk?: boolean | undefined;
               wakeOnAsyncResult?: boolean | undefined;
+              recipes?: { [key: string]: RecipePermission } | undefined;
               memory?:
                 | {
                     recall?: boolean | undefined;
@@ -1002,6 +1006,7 @@ export type Routes = {
               approvalsExpireAfterSeconds?: number | null | undefined;
               mayAsk?: boolean | undefined;
               wakeOnAsyncResult?: boolean | undefined;
+              recipes?: { [key: string]: RecipePermission } | undefined;
               memory?:
                 | {
                     recall?: boolean | undefined;
@@ -1051,7 +1056,7 @@ export type Routes = {
         idempotencyKey?: string | undefined;
         conversationId: string;
         cardId: string;
-        decision: "approve" | "deny";
+        decision: "deny" | "approve";
         argumentsHash?: string | undefined;
         comment?: string | undefined;
       };
@@ -1063,7 +1068,7 @@ export type Routes = {
         idempotencyKey?: string | undefined;
         conversationId: string;
         cardId: string;
-        decision: "approve" | "deny";
+        decision: "deny" | "approve";
         argumentsHash?: string | undefined;
         comment?: string | undefined;
         lastEventId?: string | null | undefined;

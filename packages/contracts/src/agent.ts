@@ -55,6 +55,10 @@ export const httpTool = z.object({
 });
 export type HttpTool = z.infer<typeof httpTool>;
 
+export const recipePermission = z.enum(["allow", "deny", "ask"]);
+export type RecipePermission = z.infer<typeof recipePermission>;
+const RECIPE_RULES_MAX = 64;
+
 /** Seconds that a card waits, or null for as long as it takes. */
 const cardExpiry = z.int().positive().max(31_536_000).nullable().default(null);
 
@@ -78,6 +82,11 @@ export const agentConfig = z.object({
   mayAsk: z.boolean().default(true),
   /** Whether an async child's result starts a turn of its own once it is there. */
   wakeOnAsyncResult: z.boolean().default(false),
+  /** Which recipes it may load, by patterns of their names with `*`; the last that fits counts. `ask`: each time a person approves it. */
+  recipes: z
+    .record(z.string().min(1).max(120), recipePermission)
+    .refine((rules) => Object.keys(rules).length <= RECIPE_RULES_MAX, { message: `At most ${RECIPE_RULES_MAX} patterns.` })
+    .default({}),
   memory: memoryConfig.prefault({}),
   /** Steps that it takes at most; never more than `stepsPerTurnMax`. */
   stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).default(20),

@@ -1,4 +1,4 @@
-import { type Agent, agentConfig, type PageQuery } from "@parley/contracts";
+import { type Agent, agentConfig, GatewayError, type PageQuery } from "@parley/contracts";
 import type { AgentStore } from "@parley/domain";
 import { first } from "./call.ts";
 import type { InOrganization, Transaction } from "./database.ts";
@@ -34,7 +34,11 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
 
     create: (organizationId, { id, name, description, config }) =>
       inOrganization(organizationId, async (tx) => {
-        await tx.insert(agents).values({ id, organizationId });
+        const made = await tx.insert(agents).values({ id, organizationId }).onConflictDoNothing().returning();
+        if (made.length === 0) {
+          const [there] = await select(tx, and(eq(agents.id, id), eq(agentVersions.version, agents.version)));
+          return there ?? refuse();
+        }
         const [row] = await tx
           .insert(agentVersions)
           .values({ organizationId, agentId: id, version: 1, name, description, config })
@@ -76,6 +80,11 @@ export function createAgentStore(inOrganization: InOrganization): AgentStore {
         return changed.length > 0;
       }),
   };
+}
+
+/** Another organization's, which nobody may learn of. */
+function refuse(): never {
+  throw new GatewayError("not_found");
 }
 
 async function select(

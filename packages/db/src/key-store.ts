@@ -75,6 +75,10 @@ export const createOrganizationStore = (inOrganization: InOrganization): Organiz
     inOrganization(organization.id, async (tx) => {
       await tx.insert(organizations).values(organization);
     }),
+  ensure: (organization) =>
+    inOrganization(organization.id, async (tx) => {
+      await tx.insert(organizations).values(organization).onConflictDoNothing();
+    }),
   exists: (organizationId) =>
     inOrganization(
       organizationId,

@@ -26,6 +26,7 @@ import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
+import { openPlans } from "./plan/open-plans.ts";
 import { createResponses, type Responses } from "./responses/responses.ts";
 import { manageWebhooks } from "./webhook/manage-webhooks.ts";
 
@@ -69,6 +70,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       claimCall: (caller, once, input, signal) => claimCall(context, { ...caller, ...once, input, signal }),
       ...followActivities(context),
       ...openChats(context),
+      ...openPlans(context),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),

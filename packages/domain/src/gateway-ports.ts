@@ -30,6 +30,7 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { PlannerSettings } from "./plan/plan-use-cases.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import type { WebhookStore } from "./webhook/webhook-store.ts";
 
@@ -78,6 +79,7 @@ export interface GatewayPorts {
   hashBody: (body: string) => string;
   /** The same for bytes as they come. */
   startHash: () => RunningHash;
+  planner: PlannerSettings;
   /** Under which callers know this gateway, without a slash at its end; null where nobody said. */
   publicUrl: string | null;
   checkReady: () => Promise<{ postgres: boolean; redis: boolean }>;

@@ -2,6 +2,7 @@ export * from "./api-key.ts";
 export * from "./authenticator.ts";
 export { addressKey, clientAddress, networkList } from "./client-address.ts";
 export * from "./credential.ts";
+export { createGatewayKeyAuthenticator } from "./gateway-key.ts";
 export { createJwtAuthenticator, isJwt } from "./jwt/jwt-authenticator.ts";
 export { jwtProblems, jwtRules } from "./jwt/jwt-settings.ts";
 export { createMessageWindow, type MessageWindow } from "./limits/message-window.ts";

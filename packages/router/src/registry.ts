@@ -10,6 +10,7 @@ import { MEDIA_ROUTES } from "./routes/media-routes.ts";
 import { MEMORY_ROUTES } from "./routes/memory-routes.ts";
 import { OPENAI_ROUTES } from "./routes/openai-routes.ts";
 import { OPERATIONS_ROUTES } from "./routes/operations-routes.ts";
+import { PLAN_ROUTES } from "./routes/plan-routes.ts";
 import type { Kind, RouteRow } from "./routes/route-row.ts";
 
 /** Every route of every door. Procedures are made from these rows; the other doors read them. */
@@ -23,6 +24,7 @@ export const ROUTES = {
   ...HOOK_ROUTES,
   ...KEY_ROUTES,
   ...OPENAI_ROUTES,
+  ...PLAN_ROUTES,
   ...LOGIN_ROUTES,
   ...OPERATIONS_ROUTES,
   ...ADMIN_ROUTES,

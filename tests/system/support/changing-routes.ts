@@ -195,6 +195,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "memory.delete"() {
       return { input: { memoryId: await memory() }, other: { memoryId: await memory() } };
     },
+    "plan.run": message,
     "dashboard.chat": message,
     "dashboard.chatStream": message,
     "dashboard.chatStreamByQuery": message,

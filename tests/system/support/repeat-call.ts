@@ -50,7 +50,7 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 /** All that any route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
   ...{ overlap_seconds: input.overlapSeconds, voice: input.voice, response_format: input.response_format },
-  ...{ model: input.model, messages: input.messages, message: input.text, agentId: input.agentId },
+  ...{ model: input.model, messages: input.messages, message: input.text, question: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   items: input.items,
@@ -85,6 +85,20 @@ async function wholeAnswer({ text }: RestAnswer): Promise<Answer> {
   return { code: "no end" };
 }
 
+/** Of a plan's stream the session, the text and the end. */
+async function wholePlan({ text }: RestAnswer): Promise<Answer> {
+  async function* bytes() {
+    yield new TextEncoder().encode(text);
+  }
+  const told: unknown[] = [];
+  let said = "";
+  for await (const { event, data } of eventFrames(bytes())) {
+    if (event === "text.delta") said += String(at(JSON.parse(data), "delta"));
+    else told.push([event, JSON.parse(data)]);
+  }
+  return { ok: [said, told] };
+}
+
 const restWay = (system: System, name: RouteName, { method, path }: RestRoute): Way => ({
   where: `${method} ${path}`,
   async call(input, key) {
@@ -99,6 +113,7 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
       return { code: String(refused) };
     }
     if (name.startsWith("dashboard.chatStream")) return wholeAnswer(answer);
+    if (name === "plan.run") return wholePlan(answer);
     return routeRow(name).kind === "subscription" ? factsOf(answer, () => false) : { ok: same(answer.body ?? answer.text) };
   },
 });

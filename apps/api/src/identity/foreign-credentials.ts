@@ -1,15 +1,23 @@
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { certificateCredential, createCertificateAuthenticator, createJwtAuthenticator, isJwt, jwtRules } from "@parley/identity";
+import type { OrganizationStore } from "@parley/domain";
+import {
+  certificateCredential,
+  createCertificateAuthenticator,
+  createGatewayKeyAuthenticator,
+  createJwtAuthenticator,
+  isJwt,
+  jwtRules,
+} from "@parley/identity";
 import type { Config } from "../config.ts";
 
 interface Ports {
   fetch: Parameters<typeof createJwtAuthenticator>[0]["fetch"];
-  organizationExists(id: string): Promise<boolean>;
+  organizations: Pick<OrganizationStore, "exists" | "ensure">;
 }
 
-/** The credentials that others give: tokens of the trusted issuer, and client certificates. */
-export function foreignCredentials(config: Config, ports: Ports) {
+/** The credentials that are no keys of ours: tokens of the trusted issuer, client certificates, and the one key of the settings. */
+export function foreignCredentials(config: Config, { fetch, organizations }: Ports) {
   const rules = jwtRules(config);
   const { TLS_CLIENT_PRINCIPALS: principals } = config;
   const bySocket = new WeakMap<TLSSocket, string | null>();
@@ -24,9 +32,19 @@ export function foreignCredentials(config: Config, ports: Ports) {
     return credential;
   }
 
+  const gatewayKey = (key: string) =>
+    createGatewayKeyAuthenticator({
+      key,
+      organizationId: config.DEFAULT_ORGANIZATION_ID ?? null,
+      ensureOrganization: (organization) => organizations.ensure(organization),
+    });
+
   const others = [
     createCertificateAuthenticator(principals),
-    ...(rules === null ? [] : [{ ...createJwtAuthenticator({ rules, ...ports }), isOurs: isJwt }]),
+    ...(config.GATEWAY_API_KEY === undefined ? [] : [gatewayKey(config.GATEWAY_API_KEY)]),
+    ...(rules === null
+      ? []
+      : [{ ...createJwtAuthenticator({ rules, fetch, organizationExists: (id) => organizations.exists(id) }), isOurs: isJwt }]),
   ];
   return { others, ambientOf };
 }

@@ -2,6 +2,7 @@ import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
+import { planOperations } from "./operations/plan.ts";
 import { platformOperations } from "./operations/platform.ts";
 import { responsesOperations } from "./operations/responses.ts";
 import { restOperations } from "./operations/rest.ts";
@@ -14,6 +15,7 @@ const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = {
   ...dashboardOperations,
   ...restOperations,
   ...openaiOperations,
+  ...planOperations,
   ...platformOperations,
   ...responsesOperations,
 };

@@ -20,6 +20,9 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
       error: z.object({ code: text, message: text, request_id: text, issues: z.array(z.looseObject({ message: text })).optional() }),
     })
     .meta({ id: "CodedRefusal" }),
+  plan: z
+    .object({ error: text, detail: text.optional(), issues: z.array(z.object({ path: text, message: text })).optional() })
+    .meta({ id: "PlanRefusal" }),
   rpc: z
     .object({
       jsonrpc: z.literal("2.0"),

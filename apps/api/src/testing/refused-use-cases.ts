@@ -1,11 +1,13 @@
 import { GatewayError } from "@parley/contracts";
-import type { ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, WebhookUseCases } from "@parley/domain";
+import type { ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, PlanUseCases, WebhookUseCases } from "@parley/domain";
 
 /** There is nothing of the kind here. */
 const refuse = () => Promise.reject(new GatewayError("not_found"));
 
 /** What gateways in memory have none of. */
-export const refusedUseCases: ActivityUseCases & ChatUseCases & HookUseCases & MediaUseCases & WebhookUseCases = {
+export const refusedUseCases: ActivityUseCases & ChatUseCases & HookUseCases & MediaUseCases & PlanUseCases & WebhookUseCases = {
+  findPlanner: refuse,
+  openSession: refuse,
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,

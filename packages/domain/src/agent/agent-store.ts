@@ -5,6 +5,7 @@ export interface AgentStore {
   find(organizationId: string, agentId: string, version: number | null): Promise<Agent | null>;
   /** Those that are not deleted, oldest first. `agentIds` null: all of them. */
   list(organizationId: string, filter: PageQuery & { agentIds: string[] | null }): Promise<Page<Agent>>;
+  /** One that is there already stays as it is, and is the answer. */
   create(organizationId: string, agent: { id: string; name: string; description: string; config: AgentConfig }): Promise<Agent>;
   saveDraft(organizationId: string, agentId: string, agent: { name: string; description: string; config: AgentConfig }): Promise<void>;
   /** Makes the draft the next version. False when there is none. */

@@ -35,5 +35,7 @@ export interface KeyStore {
 
 export interface OrganizationStore {
   create(organization: { id: string; name: string }): Promise<void>;
+  /** The same where there may be one with that id; it stays as it is then. */
+  ensure(organization: { id: string; name: string }): Promise<void>;
   exists(organizationId: string): Promise<boolean>;
 }
