@@ -25,7 +25,7 @@ const HOMES = {
   undici: ["packages/egress"],
   uuid: ["packages/contracts"],
   ws: ["apps/api"],
-  yaml: ["packages/settings"],
+  yaml: ["packages/settings", "packages/tools"],
   zod: ["packages/(?!domain/)[^/]+", "apps/[^/]+"],
 };
 

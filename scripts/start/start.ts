@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { onOrphaned } from "../bootstrap/on-orphaned.mjs";
 import { StartFailure } from "../services/start-failure.ts";
@@ -23,6 +24,9 @@ await main();
 async function main(): Promise<void> {
   const progress = createProgress(print, commandGivenMs());
   try {
+    const local = join(root, ".env.local");
+    // What is set already counts for more.
+    if (existsSync(local)) process.loadEnvFile(local);
     const folders = preparedFolders(root);
     const supervisor = createSupervisor(await claimCheckout(join(folders.state, "run.json"), progress.note));
     // A reader that went away, as in `npm start | head`, ends nothing.
@@ -79,6 +83,8 @@ async function startAll({
     HOST: host,
     ADMIN_SECRET: adminSecret,
     SECRETS_KEY: process.env["SECRETS_KEY"] || Buffer.from(secrets.seal, "hex").toString("base64"),
+    RECIPES_DIR: process.env["RECIPES_DIR"] || join(root, "recipes"),
+    PLANNER_MODEL: process.env["PLANNER_MODEL"] || chosenModel(process.env),
     MEDIA_DIR: process.env["MEDIA_DIR"] || join(folders.state, "media"),
   };
   const app = { folders, environment, onStarted, watch };

@@ -184,7 +184,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       limits,
       blobs: openBlobStore(config, files.fetch),
       publicUrl: config.PUBLIC_URL ?? null,
-      planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX },
+      planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX, recipes: config.PLANNER_RECIPES },
       model: createModels({ providers, fetch: egress.fetch }),
       embeddingModel: config.EMBEDDING_MODEL,
       vault: createVault(config.SECRETS_KEY),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
+import { agentConfig, BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
@@ -10,6 +10,7 @@ import { didProblems, didSettings } from "@parley/peers";
 import { redisSettings } from "@parley/redis";
 import { type FileSettings, readSettings } from "@parley/settings";
 import { telemetrySettings } from "@parley/telemetry";
+import { recipeSettings } from "@parley/tools";
 import { z } from "zod";
 
 /** Whether only this machine can reach the address. Names but `localhost` may lead anywhere. */
@@ -63,6 +64,19 @@ const ownSettings = z
       .default("local/chat")
       .transform((text) => text.split(",").map((name) => name.trim()))
       .pipe(z.tuple([modelName], modelName)),
+    /** Which recipes it may load, as JSON: patterns of their names, each with allow, ask or deny. */
+    PLANNER_RECIPES: z
+      .string()
+      .default('{"*":"allow"}')
+      .transform((text, context): unknown => {
+        try {
+          return JSON.parse(text);
+        } catch {
+          context.addIssue({ code: "custom", message: "must be JSON" });
+          return z.NEVER;
+        }
+      })
+      .pipe(agentConfig.shape.recipes.unwrap()),
     PLANNER_STEPS_MAX: z.coerce.number().int().min(1).max(BOUNDS.stepsPerTurnMax.ceiling).default(10),
     /** Lets those without a credential read the list of models. */
     MODELS_PUBLIC: z.stringbool().default(false),
@@ -99,6 +113,7 @@ const schema = databaseSettings
   .extend(modelSettings.shape)
   .extend(directSettings.shape)
   .extend(didSettings.shape)
+  .extend(recipeSettings.shape)
   .superRefine((settings, context) => {
     for (const { path, message } of [...jwtProblems(settings), ...tlsProblems(settings), ...didProblems(settings)]) {
       context.addIssue({ code: "custom", path: [path], message });

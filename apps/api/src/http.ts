@@ -50,6 +50,7 @@ export interface HttpDependencies {
   defaultHookId: string | null;
   /** As JSON; null where the gateway has no identity. */
   didDocument: string | null;
+  health(): Promise<object>;
   /** Aborts when the process is told to stop. */
   closing: AbortSignal;
 }
@@ -71,6 +72,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
     publicUrl,
     defaultHookId,
     didDocument,
+    health,
     closing,
     rpc,
   } = dependencies;
@@ -83,7 +85,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(cors(origins));
   app.use(openaiRoutes(through("openai")));
   app.use(responsesRoutes(through("openai")));
-  app.use(operationsRoutes({ gateway, metrics, visitorOf, isStopping: () => closing.aborted }));
+  app.use(operationsRoutes({ gateway, metrics, visitorOf, health, isStopping: () => closing.aborted }));
   app.use(openapiRoutes(visitorOf));
   app.use(didRoutes({ visitorOf, didDocument }));
   app.use("/trpc", trpcRoutes(through("trpc")));

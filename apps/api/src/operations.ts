@@ -7,13 +7,15 @@ export interface OperationsDependencies {
   gateway: Gateway;
   metrics: Pick<Metrics, "render">;
   visitorOf: VisitorOf;
+  /** What `/health` answers. */
+  health(): Promise<object>;
   /** True from the moment that the process is told to stop: balancers should send nothing more. */
   isStopping(): boolean;
 }
 
 /** For balancers and scrapers, without a credential: `/health` and `/healthz`, `/ready`, `/metrics`. And `/`, which leads to the dashboard. */
-export function operationsRoutes({ gateway, metrics, visitorOf, isStopping }: OperationsDependencies): Router {
-  const health: RequestHandler = (_request, response) => {
+export function operationsRoutes({ gateway, metrics, visitorOf, health, isStopping }: OperationsDependencies): Router {
+  const alive: RequestHandler = (_request, response) => {
     response.json({ status: "ok" });
   };
   return Router()
@@ -21,8 +23,10 @@ export function operationsRoutes({ gateway, metrics, visitorOf, isStopping }: Op
       await visitorOf(request, response).count("anonymous", null);
       response.redirect(302, "/app/");
     })
-    .get("/health", health)
-    .get("/healthz", health)
+    .get("/health", async (_request, response) => {
+      response.json(await health());
+    })
+    .get("/healthz", alive)
     .get("/ready", async (_request, response) => {
       const parts = { ...(await gateway.checkReady()), accepting: !isStopping() };
       const ready = Object.values(parts).every(Boolean);

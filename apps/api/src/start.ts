@@ -1,9 +1,11 @@
 import { readTlsFiles, type TlsFiles } from "@parley/identity";
 import { createDidIdentity, didFacts } from "@parley/peers";
 import type { ConfigKeeper } from "@parley/settings";
+import { createRecipeBook } from "@parley/tools";
 import { createAttachments } from "./attachments.ts";
 import { compose, type FrontRoomParts } from "./compose.ts";
 import type { Config } from "./config.ts";
+import { createHealth } from "./health.ts";
 import { createHttp } from "./http.ts";
 import { keepOwnConfig } from "./keep-own-config.ts";
 import { createOpenStreams } from "./open-streams.ts";
@@ -18,9 +20,9 @@ function tlsOf({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: key, TLS_CA_FILE: aut
   return certificate === undefined || key === undefined ? null : readTlsFiles({ certificate, key, authority: authority ?? null });
 }
 
-function didDocumentOf(config: Config): string | null {
+function identityOf(config: Config) {
   const facts = didFacts(config);
-  return facts === null ? null : createDidIdentity(facts).document;
+  return facts === null ? null : createDidIdentity(facts);
 }
 
 interface Api {
@@ -47,6 +49,8 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
   });
   const closing = new AbortController();
   const rpc = { gateway, administration, log, limits, window, keeper, adminSecret: config.ADMIN_SECRET ?? null };
+  const identity = identityOf(config);
+  const recipes = createRecipeBook({ folder: config.RECIPES_DIR, limits, log });
   const doors = {
     rpc,
     gateway,
@@ -65,7 +69,13 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     modelsPublic: config.MODELS_PUBLIC,
     publicUrl: config.PUBLIC_URL ?? null,
     defaultHookId: config.HOOKS_DEFAULT_ID ?? null,
-    didDocument: didDocumentOf(config),
+    didDocument: identity?.document ?? null,
+    health: createHealth({
+      planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX },
+      did: identity?.did ?? null,
+      recipeCount: async () => (await recipes.all()).size,
+      isStopping: () => closing.signal.aborted,
+    }),
     closing: closing.signal,
   };
   const openStream = streams.through("websocket");

@@ -10,7 +10,7 @@ import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
-import { createHttpTools, toolSecrets } from "@parley/tools";
+import { createHttpTools, createRecipeBook, createRecipeTools, joinTools, toolSecrets } from "@parley/tools";
 import { createSender } from "@parley/webhooks";
 import type { Config } from "./config.ts";
 import { handlers } from "./handlers.ts";
@@ -53,6 +53,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
   const providers = modelProviders(config);
   const egress = createEgress({ ...egressOptions(config), secrets: [...modelSecrets(providers), ...toolSecrets(config.TOOL_SECRETS)] });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
+  const recipes = createRecipeBook({ folder: config.RECIPES_DIR, limits, log });
   const engine = createEngine(
     decorate({
       turns: database.turns,
@@ -86,7 +87,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       queue,
       lines: queue,
       model: createModels({ providers, fetch: egress.fetch }),
-      tools: createHttpTools({ fetch: egress.fetch, limits, secrets: config.TOOL_SECRETS }),
+      tools: joinTools(createHttpTools({ fetch: egress.fetch, limits, secrets: config.TOOL_SECRETS }), createRecipeTools(recipes)),
       clock: systemClock,
       log,
       random: Math.random,

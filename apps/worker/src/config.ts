@@ -8,7 +8,7 @@ import { didProblems, didSettings, hydraProblems, hydraSettings } from "@parley/
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
 import { telemetrySettings } from "@parley/telemetry";
-import { toolSettings } from "@parley/tools";
+import { recipeSettings, toolSettings } from "@parley/tools";
 import { z } from "zod";
 
 const ownSettings = z
@@ -39,6 +39,7 @@ const schema = databaseSettings
   .extend(workerSettings.shape)
   .extend(telemetrySettings.shape)
   .extend(toolSettings.shape)
+  .extend(recipeSettings.shape)
   .extend(didSettings.shape)
   .extend(hydraSettings.shape)
   .superRefine((settings, context) => {

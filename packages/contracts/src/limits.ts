@@ -26,6 +26,9 @@ export const BOUNDS = {
   childrenPerTurnMax: { standard: 64, floor: 0, ceiling: 10_000 },
   subAgentsMax: { standard: 64, floor: 0, ceiling: 256 },
   toolsMax: { standard: 64, floor: 0, ceiling: 256 },
+  /** Recipes of the folder, and the bytes of each. */
+  recipesMax: { standard: 50, floor: 0, ceiling: 1_000 },
+  recipeBytesMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
   toolResultCharsMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
   /** Peers of an organization's registry. */
   peersMax: { standard: 256, floor: 0, ceiling: 10_000 },

@@ -95,6 +95,7 @@ export async function startTestApi(given: TestSettings = {}) {
     publicUrl: null,
     defaultHookId: null,
     didDocument,
+    health: async () => ({ status: "ok" }),
     closing: closing.signal,
   });
   const sockets = createUpgrades(

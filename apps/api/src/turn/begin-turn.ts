@@ -104,7 +104,8 @@ async function follow({ gateway }: Door, { caller, signal }: Beginning, accepted
 
 async function submit(door: Door, call: Call, { caller, input, signal }: Beginning, mode: MessageMode): Promise<Begun> {
   // The message carries the call's key, too: where a process dies between its commit and the claim's end, the call that is repeated finds it.
-  const facts = { ...input.brings, route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
+  // What joins a turn that is there has that turn's.
+  const facts = { ...(mode === "auto" && input.brings), route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
   const message = { ...input.submit, mode, idempotencyKey: onceOf(call.request, call.route)?.key };
   const { submitted, ...following } = await door.gateway.submitAndFollow(caller, message, facts);
   return { accepted: acceptedOf(submitted), following };

@@ -9,8 +9,8 @@ const INSTRUCTIONS = [
   "Without a fitting agent answer by yourself, briefly.",
 ].join("\n");
 
-export const builtInPlanner = ({ models: [model, ...fallbackModels], stepsMax }: PlannerSettings) => {
-  const config: AgentConfigInput = { instructions: INSTRUCTIONS, model, fallbackModels, stepsMax, recipes: { "*": "allow" } };
+export const builtInPlanner = ({ models: [model, ...fallbackModels], stepsMax, recipes }: PlannerSettings) => {
+  const config: AgentConfigInput = { instructions: INSTRUCTIONS, model, fallbackModels, stepsMax, recipes };
   return { name: "Planner", description: "Answers plans with the agents that they bring.", config: agentConfig.parse(config) };
 };
 

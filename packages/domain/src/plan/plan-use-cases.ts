@@ -1,4 +1,4 @@
-import type { Agent } from "@parley/contracts";
+import type { Agent, RecipePermission } from "@parley/contracts";
 import type { Caller } from "../identity/caller.ts";
 
 /** What the operator says of the built-in planner. */
@@ -6,6 +6,8 @@ export interface PlannerSettings {
   /** `<provider>/<model>`, the first and its fallbacks. */
   models: readonly [string, ...string[]];
   stepsMax: number;
+  /** Which recipes it may load. */
+  recipes: Record<string, RecipePermission>;
 }
 
 export interface PlanUseCases {

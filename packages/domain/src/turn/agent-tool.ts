@@ -26,6 +26,8 @@ export interface AgentTool {
   idempotent: boolean;
   /** Each call waits for a person. */
   needsApproval: boolean;
+  /** Whether this call does, where that depends on its arguments. */
+  asks?(given: Record<string, unknown>): boolean;
   /** It does so, too, once its execution has read something that its user did not write. */
   sensitive: boolean;
   /** Its definition has words of somebody else's: whoever is offered it has read them. */

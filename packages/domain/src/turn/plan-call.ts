@@ -40,7 +40,8 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
   if (own !== undefined) {
     const given = checkToolArguments(own.definition.parameters, parsed);
     if (!given.ok) return refuse(`The arguments do not fit the schema: ${given.why}`);
-    return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval(own, facts) };
+    const needsApproval = own.needsApproval || own.asks?.(given.value) === true;
+    return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval({ ...own, needsApproval }, facts) };
   }
 
   const target = facts.tools.dispatch.get(call.name);

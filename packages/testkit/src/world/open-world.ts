@@ -154,7 +154,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest("hex") };
       },
       publicUrl: "http://gateway.test",
-      planner: { models: ["test/scripted"], stepsMax: 10 },
+      planner: { models: ["test/scripted"], stepsMax: 10, recipes: {} },
       vault,
       checkSignature,
       hooksNeedTimestamp: false,

@@ -142,7 +142,16 @@ const identityOperations = {
   "login.revoke": { ...plain, summary: "End a session", successes: ok(z.object({ id: text, revoked: z.literal(true) })) },
 } as const satisfies Record<string, Operation>;
 
-const alive = z.object({ status: z.literal("ok") });
+const alive = z.looseObject({
+  status: z.literal("ok"),
+  version: text.optional(),
+  health: z.literal("healthy").optional(),
+  ready: z.boolean().optional(),
+  uptime_seconds: z.int().min(0).optional(),
+  runtime: z.looseObject({}).optional(),
+  application: z.looseObject({}).optional(),
+  system: z.looseObject({}).optional(),
+});
 const ready = z.object({ status: z.enum(["ready", "not_ready"]), parts: z.record(text, z.boolean()) });
 
 const didKey = z.object({ id: text, type: text, controller: text, publicKeyBase58: text });
