@@ -95,7 +95,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
-  app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "" }));
+  app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "", limits }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash, limits }));
   app.use("/api", answerUnmatched(visitorOf), answerPlainErrors(log));

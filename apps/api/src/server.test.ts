@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { listen } from "./server.ts";
@@ -57,4 +57,27 @@ test("closing cuts what outlasts the grace", async () => {
   const ended = once(socket, "close");
   await server.close(10);
   await ended;
+});
+
+test("a body that takes longer than it may is answered 408 and cut; one that is there in time is not", async () => {
+  const bodies: string[] = [];
+  const app = (request: IncomingMessage, response: ServerResponse) => {
+    request.on("data", (bytes: Buffer) => bodies.push(bytes.toString()));
+    request.on("end", () => response.end("taken"));
+  };
+  const server = await listen({ app, upgrade: () => {}, host: "127.0.0.1", port: 0, connectionsMax: 10, bodyMs: 200 });
+  const ask = async (body: string) => {
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    let heard = "";
+    socket.on("data", (bytes: Buffer) => {
+      heard += bytes.toString();
+    });
+    socket.on("error", () => {});
+    socket.write(`POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\n${body}`);
+    await once(socket, "close");
+    return heard.split("\r\n", 1)[0];
+  };
+  expect(await Promise.all([ask("all."), ask("no")])).toEqual(["HTTP/1.1 200 OK", "HTTP/1.1 408 Request Timeout"]);
+  expect(bodies.sort()).toEqual(["all.", "no"]);
+  await server.close(10);
 });

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TlsFiles } from "@parley/identity";
+import { boundBodies } from "./body-times.ts";
 
 interface Listening {
   /** Where it can be reached; the port as given by the system where 0 was asked for. */
@@ -22,11 +23,13 @@ interface ServerOptions {
   connectionsMax: number;
   /** Null: plain HTTP. With an authority, clients must show a certificate of its making. */
   tls?: TlsFiles | null;
+  /** How long a body may take of which its door says nothing. */
+  bodyMs?: number;
 }
 
-/** Slow clients: 10 s for the head, 30 s for the body. Answers may take as long as they like. */
+/** Slow clients: 10 s for the head, 30 s for the body, unless its door gives it more. Answers may take as long as they like. */
 const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
+const BODY_MS = 30_000;
 /** Longer than balancers keep an idle connection, so that it is they who close it. */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -38,6 +41,10 @@ const REFUSALS: Record<string, string> = {
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
 
+/** A body that takes too long: its answer is given here, and its handler sees a client that has left. */
+const refuseSlow = ({ socket }: IncomingMessage): void =>
+  refuseUnparsable(Object.assign(new Error("The body took too long."), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), socket);
+
 /** What cannot be parsed reaches no handler; it is answered here, in the same shape, and the connection ends. */
 function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable) {
@@ -47,7 +54,7 @@ function refuseUnparsable(error: NodeJS.ErrnoException, socket: Duplex): void {
   const id = randomUUID();
   const body = JSON.stringify({ error: { code: "bad_request", message: "The request is malformed.", request_id: id } });
   const head = `HTTP/1.1 ${REFUSALS[error.code ?? ""] ?? "400 Bad Request"}\r\nx-request-id: ${id}\r\ncontent-type: application/json\r\n`;
-  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`, () => socket.destroy());
 }
 
 function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<void> {
@@ -71,7 +78,7 @@ function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<v
   });
 }
 
-const TIMES = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+const TIMES = { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS };
 
 function createServerOver(tls: TlsFiles | null, app: RequestListener): Server {
   if (tls === null) return createServer(TIMES, app);
@@ -81,8 +88,8 @@ function createServerOver(tls: TlsFiles | null, app: RequestListener): Server {
 }
 
 /** Starts listening. Rejects where the address cannot be had. */
-export function listen({ app, upgrade, host, port, connectionsMax, tls = null }: ServerOptions): Promise<Listening> {
-  const server = createServerOver(tls, app);
+export function listen({ app, upgrade, host, port, connectionsMax, tls = null, bodyMs = BODY_MS }: ServerOptions): Promise<Listening> {
+  const server = createServerOver(tls, boundBodies(app, { wholeMs: bodyMs, refuse: refuseSlow }));
   server.maxConnections = connectionsMax;
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {

@@ -1025,10 +1025,10 @@ export type Routes = {
     suspend: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
     resume: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: Agent };
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; agentId: string }; output: { deleted: true } };
-    get: { kind: "query"; input: { agentId: string; version?: unknown }; output: Agent };
+    get: { kind: "query"; input: { agentId: string; version?: string | number | undefined }; output: Agent };
     list: {
       kind: "query";
-      input: { page?: unknown; perPage?: unknown } | undefined;
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: Agent[]; total: number; page: number; perPage: number };
     };
   };
@@ -1084,7 +1084,7 @@ export type Routes = {
     };
     branches: {
       kind: "query";
-      input: { conversationId: string; page?: unknown; perPage?: unknown };
+      input: { conversationId: string; page?: string | number | undefined; perPage?: string | number | undefined };
       output: { items: Branch[]; total: number; page: number; perPage: number };
     };
     runState: { kind: "query"; input: { conversationId: string }; output: RunState };
@@ -1126,8 +1126,8 @@ export type Routes = {
       kind: "query";
       input:
         | {
-            page?: unknown;
-            perPage?: unknown;
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
             agentId?: string | undefined;
             userId?: string | undefined;
             parentId?: string | undefined;
@@ -1165,7 +1165,7 @@ export type Routes = {
     };
     list: {
       kind: "query";
-      input: { page?: unknown; perPage?: unknown } | undefined;
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: Hook[]; total: number; page: number; perPage: number };
     };
     change: {
@@ -1219,7 +1219,7 @@ export type Routes = {
     };
     list: {
       kind: "query";
-      input: { page?: unknown; perPage?: unknown } | undefined;
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: ApiKey[]; total: number; page: number; perPage: number };
     };
     rotate: {
@@ -1234,8 +1234,8 @@ export type Routes = {
       kind: "query";
       input:
         | {
-            page?: unknown;
-            perPage?: unknown;
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
             scope?: "agent" | "organization" | "user" | undefined;
             userEmail?: string | undefined;
             agentId?: string | undefined;
@@ -1251,7 +1251,7 @@ export type Routes = {
         agentId: string;
         text: string;
         scope?: "agent" | "organization" | undefined;
-        trust?: "learned" | "external" | undefined;
+        trust?: "external" | "learned" | undefined;
       };
       output: { id: string };
     };
@@ -1272,7 +1272,7 @@ export type Routes = {
         idempotencyKey?: string | undefined;
         agentId: string;
         conversationId?: string | undefined;
-        version?: unknown;
+        version?: string | number | undefined;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?:
@@ -1310,7 +1310,7 @@ export type Routes = {
         idempotencyKey?: string | undefined;
         agentId: string;
         conversationId?: string | undefined;
-        version?: unknown;
+        version?: string | number | undefined;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?:
@@ -1350,7 +1350,7 @@ export type Routes = {
         agentId: string;
         messageId: string;
         conversationId: string;
-        version?: unknown;
+        version?: string | number | undefined;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?:
@@ -1379,7 +1379,7 @@ export type Routes = {
           | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
-        expectedVersion?: unknown;
+        expectedVersion?: number | undefined;
       };
       output: SubmitResult;
     };
@@ -1390,7 +1390,7 @@ export type Routes = {
         agentId: string;
         messageId: string;
         conversationId: string;
-        version?: unknown;
+        version?: string | number | undefined;
         mode?: "auto" | "queue" | "collect" | "steer" | "interrupt" | "reject" | undefined;
         user?: EndUser | undefined;
         options?:
@@ -1419,7 +1419,7 @@ export type Routes = {
           | undefined;
         text?: string | undefined;
         files?: string[] | undefined;
-        expectedVersion?: unknown;
+        expectedVersion?: number | undefined;
         lastEventId?: string | null | undefined;
       };
       output: StreamItem;
@@ -1445,7 +1445,7 @@ export type Routes = {
     };
     list: {
       kind: "query";
-      input: { page?: unknown; perPage?: unknown } | undefined;
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: WebhookEndpoint[]; total: number; page: number; perPage: number };
     };
     change: {
@@ -1469,7 +1469,12 @@ export type Routes = {
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; endpointId: string }; output: { deleted: true } };
     deliveries: {
       kind: "query";
-      input: { endpointId: string; page?: unknown; perPage?: unknown; state?: "pending" | "delivered" | "failed" | undefined };
+      input: {
+        endpointId: string;
+        page?: string | number | undefined;
+        perPage?: string | number | undefined;
+        state?: "pending" | "delivered" | "failed" | undefined;
+      };
       output: { items: WebhookDelivery[]; total: number; page: number; perPage: number };
     };
     replay: { kind: "mutation"; input: { idempotencyKey?: string | undefined; deliveryId: string }; output: WebhookDelivery };

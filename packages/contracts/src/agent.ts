@@ -2,7 +2,7 @@ import { z } from "zod";
 import { agentId, peerId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
 import { memoryConfig } from "./memory-config.ts";
-import { queriedRowNumber } from "./row-number.ts";
+import { queried, rowNumber } from "./row-number.ts";
 
 /** `sync`: the turn waits for the child. `async`: the id at once, the result later. `auto`: the model chooses. */
 export const dispatchMode = z.enum(["sync", "async", "auto"]);
@@ -110,7 +110,7 @@ export const updateAgentInput = z.object({
 });
 
 /** `latest` is the newest deployed version, `draft` what was saved but not deployed yet. */
-export const agentVersion = z.union([z.literal("draft"), queriedRowNumber]);
+export const agentVersion = z.union([z.literal("draft"), queried(rowNumber)]);
 export type AgentVersion = z.infer<typeof agentVersion>;
 
 /** `suspended`: it takes nothing new. `deleted`: only turns under way still know it. */

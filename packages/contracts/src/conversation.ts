@@ -8,11 +8,11 @@ import { endUser, messageInput, turnOptions } from "./execution.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
 import type { question } from "./question.ts";
-import { queriedRowNumber, rowNumber } from "./row-number.ts";
+import { queried, rowNumber } from "./row-number.ts";
 
 export const pageInput = z.object({
-  page: z.coerce.number().int().positive().max(100_000).default(1),
-  perPage: z.coerce.number().int().positive().max(BOUNDS.pageMax.ceiling).default(20),
+  page: queried(z.int().positive().max(100_000)).default(1),
+  perPage: queried(z.int().positive().max(BOUNDS.pageMax.ceiling)).default(20),
 });
 
 export type PageQuery = z.infer<typeof pageInput>;
@@ -89,7 +89,7 @@ export interface ResetResult {
 export const editInput = z.object({
   messageId,
   /** The version that the caller has seen; another one is refused. */
-  expectedVersion: queriedRowNumber.optional(),
+  expectedVersion: rowNumber.optional(),
 });
 
 export const cancelInput = z.object({ conversationId, messageId });

@@ -143,6 +143,9 @@ export const BOUNDS = {
   mediaBytesPerOrganizationMax: { standard: 10_737_418_240, floor: 1_024, ceiling: 1_125_899_906_842_624 },
   /** Uploads at a time in one process: each may hold a part of its file in memory. */
   mediaUploadsMax: { standard: 64, floor: 1, ceiling: 10_000 },
+  /** How long an upload may take, and how long it may bring next to nothing. */
+  uploadMs: { standard: 1_800_000, floor: 100, ceiling: 3_500_000 },
+  uploadIdleMs: { standard: 30_000, floor: 100, ceiling: 600_000 },
   /** What a model call is shown of files, all of its messages together. */
   mediaPromptBytesMax: { standard: 8_388_608, floor: 0, ceiling: 67_108_864 },
   /** Ways in for webhooks, and endpoints that are told, of one organization. */

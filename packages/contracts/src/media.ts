@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { queried } from "./row-number.ts";
 
 /** What is stored is named by us; the ending is the one that its uploader's name had. */
 export const mediaId = z.string().regex(/^[0-9a-f]{32}(?:\.[a-z0-9]{1,8})?$/, "is the id of no file");
@@ -10,7 +11,7 @@ export const MEDIA_SCHEME = "media:";
 const TTL_SECONDS_MAX = 315_360_000;
 
 /** How long a file is kept; for as long as the gateway keeps any where it is left out. */
-export const ttlSeconds = z.coerce.number().int().min(1).max(TTL_SECONDS_MAX);
+export const ttlSeconds = queried(z.int().min(1).max(TTL_SECONDS_MAX));
 
 export const mediaInput = z.object({ mediaId });
 

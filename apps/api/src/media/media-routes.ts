@@ -1,9 +1,10 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { GatewayError, type MediaFile } from "@parley/contracts";
+import { GatewayError, type Limits, type MediaFile } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
+import { allowBody } from "../body-times.ts";
 import { onceOf } from "../once-of.ts";
 import { answerPlainErrors } from "../plain-error.ts";
 import { sendJson } from "../send-json.ts";
@@ -18,16 +19,18 @@ export interface MediaDependencies {
   visitorOf: VisitorOf;
   /** Starts the addresses of files; empty where nobody said under which address this gateway is known. */
   publicUrl: string;
+  limits: Pick<Limits, "uploadMs" | "uploadIdleMs">;
 }
 
 /** `POST /media`, `GET /media/:id`, `/media/:id/meta`, `DELETE /media/:id`. Errors are `{error}`. */
-export function mediaRoutes({ gateway, log, visitorOf, publicUrl }: MediaDependencies): Router {
+export function mediaRoutes({ gateway, log, visitorOf, publicUrl, limits }: MediaDependencies): Router {
   const callerOf = (request: Request, response: Response, route: RouteName): Promise<Caller> =>
     authorize(visitorOf(request, response), routeRow(route));
 
   const upload: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "media.upload");
     const once = onceOf(request, "media.upload");
+    allowBody(request, response, { wholeMs: limits.uploadMs, idleMs: limits.uploadIdleMs });
     try {
       const file = await gateway.uploadMedia(caller, await readUpload(request), once);
       sendJson(response, 201, { ...rowOf(file), url: `${publicUrl}/media/${file.id}` });

@@ -1,6 +1,7 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { Response as Answer, Request, RequestHandler } from "express";
 import express from "express";
+import { allowBody } from "../body-times.ts";
 
 /** Reads a multipart form, of at most `audioBytesMax` bytes. Throws `body_too_large`, `unsupported_media_type` or `bad_request`. */
 export type ReadForm = (request: Request, response: Answer) => Promise<FormData>;
@@ -8,13 +9,18 @@ export type ReadForm = (request: Request, response: Answer) => Promise<FormData>
 const FORM_TYPE = /^multipart\/form-data\s*;/i;
 const FIELDS_MAX = 100;
 
-export function formReader({ audioBytesMax }: Pick<Limits, "audioBytesMax">): ReadForm {
+export function formReader({
+  audioBytesMax,
+  uploadMs,
+  uploadIdleMs,
+}: Pick<Limits, "audioBytesMax" | "uploadMs" | "uploadIdleMs">): ReadForm {
   const raw: RequestHandler = express.raw({ type: () => true, limit: audioBytesMax, inflate: false });
   return async (request, response) => {
     const contentType = request.headers["content-type"] ?? "";
     if (!FORM_TYPE.test(contentType)) {
       throw new GatewayError("unsupported_media_type", { text: "The body must be multipart/form-data with a boundary." });
     }
+    allowBody(request, response, { wholeMs: uploadMs, idleMs: uploadIdleMs });
     await new Promise<void>((resolve, reject) => {
       raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
     });

@@ -12,9 +12,11 @@ import {
   messageInput,
   messageMode,
   outputFormat,
-  queriedRowIndex,
+  queried,
   questionAnswer,
   reasoningEffort,
+  rowIndex,
+  rowNumber,
   turnId,
   turnOptions,
 } from "@parley/contracts";
@@ -112,7 +114,7 @@ export const messageBody = z
 
 const { shape: edit } = editInput;
 export const editBody = invokeBody.extend({ expected_version: edit.expectedVersion.nullish() });
-export const editQuery = runQuery.extend({ expected_version: edit.expectedVersion });
+export const editQuery = runQuery.extend({ expected_version: queried(rowNumber).optional() });
 
 const answer = z
   .object({
@@ -155,7 +157,7 @@ export const changeBody = z
   );
 
 /** Branches count from 0. */
-export const branchQuery = z.object({ branch: queriedRowIndex.optional() });
+export const branchQuery = z.object({ branch: queried(rowIndex).optional() });
 
 export const deleteQuery = z.object({ memories: deleteExecutionInput.shape.memories });
 
