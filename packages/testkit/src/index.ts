@@ -1,6 +1,7 @@
 export * from "./certificates/make-certificates.ts";
 export * from "./issuer/start-issuer.ts";
 export * from "./model-server/model-server.ts";
+export * from "./peer-server/peer-server.ts";
 export * from "./processes/app-process.ts";
 export * from "./processes/event-frames.ts";
 export * from "./processes/replica.ts";

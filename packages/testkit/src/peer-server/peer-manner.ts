@@ -1,0 +1,43 @@
+/** How a fake peer behaves, whatever it is asked. */
+export type PeerManner =
+  /** Done at once, with one text. */
+  | "completes"
+  /** A text in five pieces, then done. */
+  | "streams"
+  /** Working for ever; takes no cancel, either. */
+  | "stuck"
+  /** Takes the task up, then its sockets are cut and nobody listens any more. */
+  | "dies"
+  /** Speaks 0.3 with names like `context_id`, takes `task_id` alone, and says -32700 to anything else. */
+  | "snake-case"
+  /** Signs with the key of its DID. */
+  | "signs"
+  /** Signs with another one. */
+  | "signs-wrongly"
+  /** An artifact of 32 MiB. */
+  | "huge"
+  /** A stream of small pieces without an end. */
+  | "endless"
+  | "asks-input"
+  | "asks-auth"
+  | "rejects"
+  | "fails"
+  /** Sends everybody to the cloud's metadata address. */
+  | "redirects";
+
+/** One request as the peer saw it. */
+export interface PeerServerCall {
+  /** The JSON-RPC method; `GET` and the path for anything else. */
+  method: string;
+  /** Null for anything but messages. */
+  messageId: string | null;
+  /** The task that is named, be it by a message or by itself. */
+  taskId: string | null;
+  contextId: string | null;
+  /** All texts of a message, and its data as JSON. */
+  text: string;
+  /** What `A2A-Version` says; null where it says nothing. */
+  version: string | null;
+  headers: Record<string, string | string[] | undefined>;
+  atMs: number;
+}
