@@ -37,6 +37,7 @@ beforeAll(async () => {
   await fillDirectCalls(world);
   await fillResponses(world);
   await fillWebhooks(world, filled);
+  await fillA2a(world, filled);
   await world.database.peerKeys.pin(world.caller.organizationId, { endpoint: "e", did: "d", publicKey: "k" }, 1);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
@@ -110,6 +111,18 @@ async function fillWebhooks({ gateway, caller, sql }: World, conversationId: str
     values (${conversationId}, ${organizationId}, ${hook.id}, 'd', ${conversationId}, ${conversationId}, '', '{}')`;
   await sql.owner`insert into webhook_deliveries (organization_id, endpoint_id, type, payload)
     values (${organizationId}, ${endpoint.id}, 'turn.failed', '{}')`;
+}
+
+async function fillA2a({ caller, sql }: World, conversationId: string): Promise<void> {
+  const { organizationId, principalId } = caller;
+  const id = newId<string>();
+  await sql.owner`
+    insert into a2a_tasks (id, organization_id, principal_id, agent_id, conversation_id, message_id, context_id, state, state_at, start_cursor)
+    values (${id}, ${organizationId}, ${principalId}, ${id}, ${conversationId}, ${id}, 'c', 'working', now(), '0-0')`;
+  await sql.owner`insert into a2a_messages (organization_id, principal_id, agent_id, name, task_id, message)
+    values (${organizationId}, ${principalId}, ${id}, 'm', ${id}, '{}')`;
+  await sql.owner`insert into a2a_pushes (organization_id, task_id, id, url, version) values (${organizationId}, ${id}, 'p', 'u', '1.0')`;
+  await sql.owner`insert into a2a_push_deliveries (organization_id, task_id, push_id, fact) values (${organizationId}, ${id}, 'p', '{}')`;
 }
 
 /** A connection, or a transaction on one. */

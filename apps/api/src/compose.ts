@@ -134,6 +134,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
   const {
+    a2a,
     activity,
     agents,
     chats,
@@ -153,6 +154,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const door = createGateway(
     decorate({
       ...{
+        a2a,
         activity,
         agents,
         chats,
@@ -189,6 +191,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       embeddingModel: config.EMBEDDING_MODEL,
       vault: createVault(config.SECRETS_KEY),
       checkSignature,
+      checkAddress: egress.check,
       hooksNeedTimestamp: config.HOOKS_REQUIRE_TIMESTAMP,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       startHash,

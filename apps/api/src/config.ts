@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { agentConfig, BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
+import { agentConfig, agentId, BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
@@ -46,6 +46,8 @@ const ownSettings = z
       .optional(),
     /** The hook that `/hooks/{anything}` leads to, where the address names none. */
     HOOKS_DEFAULT_ID: hookId.optional(),
+    /** The agent whose A2A card stands at `/.well-known/agent-card.json`; none where it is not set. */
+    A2A_DEFAULT_AGENT_ID: agentId.optional(),
     /** Whether what comes by any hook must bear a signed time. */
     HOOKS_REQUIRE_TIMESTAMP: z.stringbool().default(false),
     /** Opens the operator's routes; without it they answer 503. */

@@ -3,6 +3,7 @@ import type { Gateway, Log, Responses } from "@parley/domain";
 import type { Tickets } from "@parley/identity";
 import type { Metrics } from "@parley/telemetry";
 import express, { type Express } from "express";
+import { a2aRoutes } from "./a2a/a2a-routes.ts";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
@@ -48,6 +49,8 @@ export interface HttpDependencies {
   modelsPublic: boolean;
   publicUrl: string | null;
   defaultHookId: string | null;
+  /** Whose card stands where A2A clients look for one. */
+  defaultAgentId: string | null;
   /** As JSON; null where the gateway has no identity. */
   didDocument: string | null;
   health(): Promise<object>;
@@ -71,6 +74,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
     limits,
     publicUrl,
     defaultHookId,
+    defaultAgentId,
     didDocument,
     health,
     closing,
@@ -94,6 +98,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(planRoutes(through("planner")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
+  app.use(a2aRoutes({ ...through("a2a"), defaultAgentId }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "", limits }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));

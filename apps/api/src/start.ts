@@ -69,6 +69,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     modelsPublic: config.MODELS_PUBLIC,
     publicUrl: config.PUBLIC_URL ?? null,
     defaultHookId: config.HOOKS_DEFAULT_ID ?? null,
+    defaultAgentId: config.A2A_DEFAULT_AGENT_ID ?? null,
     didDocument: identity?.document ?? null,
     health: createHealth({
       planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX },

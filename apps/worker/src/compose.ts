@@ -8,6 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
+import { createPushSender } from "@parley/peers";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
 import { createHttpTools, createRecipeBook, createRecipeTools, joinTools, toolSecrets } from "@parley/tools";
@@ -65,6 +66,12 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
       ...(sweep === undefined
         ? {}
         : {
+            pushes: {
+              outbox: sweep.pushes,
+              a2a: database.a2a,
+              send: createPushSender(egress),
+              vault: createVault(config.SECRETS_KEY),
+            },
             webhooks: {
               outbox: sweep.outbox,
               webhooks: database.webhooks,

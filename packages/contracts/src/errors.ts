@@ -79,6 +79,8 @@ export const ERRORS = {
   hook_refused: { http: 401, trpc: "UNAUTHORIZED", retry: false, text: "Invalid webhook signature" },
   hook_unmatched: { http: 404, trpc: "NOT_FOUND", retry: false, text: "No matching webhook mapping" },
   too_many_deliveries: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "Too many deliveries wait to be taken up." },
+  task_not_open: { http: 409, trpc: "CONFLICT", retry: false, text: "The task takes no message now." },
+  task_not_cancelable: { http: 409, trpc: "CONFLICT", retry: false, text: "The task has ended and cannot be canceled." },
   webhook_disabled: { http: 409, trpc: "CONFLICT", retry: false, text: "The endpoint is switched off." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;

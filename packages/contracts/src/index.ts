@@ -1,3 +1,4 @@
+export * from "./a2a.ts";
 export * from "./activity-events.ts";
 export * from "./administration.ts";
 export * from "./agent.ts";

@@ -74,7 +74,7 @@ export const BOUNDS = {
   planHistoryMax: { standard: 200, floor: 0, ceiling: 2_000 },
   modelRetriesMax: { standard: 3, floor: 0, ceiling: 20 },
   fallbackModelsMax: { standard: 4, floor: 0, ceiling: 16 },
-  /** Of requests to the OpenAI routes, whose messages may hold pictures. */
+  /** Of requests to the OpenAI routes and over A2A, whose messages may hold files. */
   modelBodyBytesMax: { standard: 16_777_216, floor: 1_024, ceiling: 67_108_864 },
   audioBytesMax: { standard: 26_214_400, floor: 1_024, ceiling: 104_857_600 },
   /** A call on the direct path, all tries together. */
@@ -162,6 +162,12 @@ export const BOUNDS = {
   webhooksKeptDays: { standard: 7, floor: 4, ceiling: 365 },
   /** Keys of peers that stay the ones that were seen first, of one organization. */
   peerKeysMax: { standard: 10_000, floor: 0, ceiling: 1_000_000 },
+  /** Who may be told of one A2A task, how often each is tried before it is given up, and how long it may take to answer. */
+  a2aPushesPerTaskMax: { standard: 10, floor: 1, ceiling: 100 },
+  a2aPushAttemptsMax: { standard: 16, floor: 1, ceiling: 100 },
+  a2aPushTimeoutMs: { standard: 15_000, floor: 100, ceiling: 60_000 },
+  /** How long a reader may keep an agent's card. */
+  a2aCardSeconds: { standard: 60, floor: 0, ceiling: 86_400 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

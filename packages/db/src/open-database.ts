@@ -1,4 +1,5 @@
 import type {
+  A2aStore,
   ActivityStore,
   AdministrationStore,
   AgentStore,
@@ -21,6 +22,7 @@ import type {
   UsageStore,
   WebhookStore,
 } from "@parley/domain";
+import { createA2aOutbox, createA2aStore } from "./a2a-store.ts";
 import { createActivityStore, createRelayStore } from "./activity-store.ts";
 import { createAdministrationStore } from "./administration-store.ts";
 import { createAgentStore } from "./agent-store.ts";
@@ -47,6 +49,7 @@ import { createUsageStore } from "./usage-store.ts";
 import { createWebhookOutbox, createWebhookStore } from "./webhook-store.ts";
 
 export interface Database {
+  a2a: A2aStore;
   activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
@@ -81,6 +84,7 @@ export function openDatabase(options: ConnectOptions): Database {
   const sql = connect(options);
   const within = inOrganization(sql);
   return {
+    a2a: createA2aStore(sql),
     activity: createActivityStore(sql),
     administration: createAdministrationStore(sql),
     agents: createAgentStore(within),
@@ -114,7 +118,12 @@ export function openDatabase(options: ConnectOptions): Database {
 /** The sweep's store, over a connection of its own role. */
 export function openSweepStore(options: Omit<ConnectOptions, "pool">) {
   const sql = connect({ ...options, pool: 1 });
-  return { store: createSweepStore(sql), outbox: createWebhookOutbox(sql), close: () => sql.end({ timeout: CLOSE_SECONDS }) };
+  return {
+    store: createSweepStore(sql),
+    outbox: createWebhookOutbox(sql),
+    pushes: createA2aOutbox(sql),
+    close: () => sql.end({ timeout: CLOSE_SECONDS }),
+  };
 }
 
 /** The relay's, in the same way. */

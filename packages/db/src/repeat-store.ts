@@ -1,4 +1,5 @@
 import type { RepeatStore, TransactionStores } from "@parley/domain";
+import { createA2aStore } from "./a2a-store.ts";
 import { createAgentStore } from "./agent-store.ts";
 import { call, first } from "./call.ts";
 import { createChatStore } from "./chat-store.ts";
@@ -55,6 +56,7 @@ function stores(client: Sql): TransactionStores {
     keys: createKeyStore(client, within),
     hooks: createHookStore(client),
     media: createMediaStore(client),
+    a2a: createA2aStore(client),
     webhooks: createWebhookStore(client),
     memories: createMemoryStore(client),
     sessions: createSessionStore(client),

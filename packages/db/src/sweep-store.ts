@@ -79,6 +79,9 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const webhooks = await guarded(
       sql<{ gone: number }[]>`select forget_webhooks(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
     );
+    const pushes = await guarded(
+      sql<{ gone: number }[]>`select forget_a2a_pushes(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
+    );
     const responses = await guarded(
       sql<{ gone: number }[]>`select case when ${responsesKeptDays} = 0 then 0 else
         forget_responses(make_interval(days => ${responsesKeptDays}), ${rowsMax}) end as gone`,
@@ -90,7 +93,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const activity = await guarded(
       sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
     );
-    return [keys, journal, calls, webhooks, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
+    return [keys, journal, calls, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
   async takeWaitingHooks(rowsMax) {

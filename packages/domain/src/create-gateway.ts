@@ -1,3 +1,4 @@
+import { serveA2a } from "./a2a/serve-a2a.ts";
 import { createActivityNews } from "./activity/activity-news.ts";
 import { followActivities } from "./activity/follow-activity.ts";
 import { administer } from "./administration/administer.ts";
@@ -68,6 +69,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       listModels: () => listModels(context),
       callModel: (caller, call) => callDirect(context, caller, call),
       claimCall: (caller, once, input, signal) => claimCall(context, { ...caller, ...once, input, signal }),
+      ...serveA2a(context),
       ...followActivities(context),
       ...openChats(context),
       ...openPlans(context),

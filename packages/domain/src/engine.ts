@@ -1,4 +1,5 @@
 import type { Limits } from "@parley/contracts";
+import { deliverA2aPushes, type PushPorts } from "./a2a/deliver-a2a-pushes.ts";
 import type { RelayStore } from "./activity/activity-store.ts";
 import { runRelay } from "./activity/run-relay.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
@@ -49,6 +50,8 @@ export interface EnginePorts {
   admission: Pick<SubmitContext, "conversations" | "hashBody" | "publicUrl">;
   /** Absent: this process sends no webhooks. */
   webhooks?: Pick<DeliveryPorts, "outbox" | "webhooks" | "send" | "vault">;
+  /** Absent: this process tells nobody of A2A tasks. */
+  pushes?: Pick<PushPorts, "outbox" | "a2a" | "send" | "vault">;
   memories: MemoryStore;
   usage: UsageStore;
   direct: DirectModels;
@@ -166,8 +169,9 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     async start() {
       unsubscribe = await tail.onNudge(workerId, holder.nudged);
       loops.push(holder.beat(background.signal));
-      const { sweep, relay, webhooks } = ports;
+      const { sweep, relay, webhooks, pushes } = ports;
       if (webhooks !== undefined) loops.push(deliverWebhooks({ ...webhooks, clock, log, random, limits }, background.signal));
+      if (pushes !== undefined) loops.push(deliverA2aPushes({ ...pushes, clock, log, random, limits }, background.signal));
       if (relay !== undefined) loops.push(runRelay({ ...turnPorts, store: relay }, background.signal));
       if (sweep === undefined) return;
       loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));

@@ -1,4 +1,5 @@
 import type { Limits } from "@parley/contracts";
+import type { A2aStore } from "./a2a/a2a-store.ts";
 import type { ActivityNews } from "./activity/activity-news.ts";
 import type { ActivityStore } from "./activity/activity-store.ts";
 import type { AdministrationStore } from "./administration/administration-store.ts";
@@ -36,6 +37,7 @@ import type { WebhookStore } from "./webhook/webhook-store.ts";
 
 /** What the front door's use cases are made of. */
 export interface GatewayPorts {
+  a2a: A2aStore;
   activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
@@ -50,6 +52,8 @@ export interface GatewayPorts {
   logs: LogStore;
   hooks: HookStore;
   webhooks: WebhookStore;
+  /** Throws `egress_refused` for an address that may not be called from here. */
+  checkAddress: (address: string) => Promise<void>;
   /** Null: there is no key to seal secrets with. */
   vault: Vault | null;
   checkSignature: CheckSignature;

@@ -40,6 +40,7 @@ import type {
   SubmitResult,
   ThreadPart,
 } from "@parley/contracts";
+import type { A2aUseCases } from "./a2a/a2a-use-cases.ts";
 import type { ActivityUseCases } from "./activity/activity-use-cases.ts";
 import type { ChatUseCases } from "./chat/chat-use-cases.ts";
 import type { ToldPast } from "./conversation/conversation-store.ts";
@@ -88,7 +89,7 @@ export interface SubmitFacts {
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
-export interface Gateway extends ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, PlanUseCases, WebhookUseCases {
+export interface Gateway extends A2aUseCases, ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, PlanUseCases, WebhookUseCases {
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;

@@ -1,3 +1,6 @@
+export * from "./a2a/a2a-store.ts";
+export * from "./a2a/a2a-use-cases.ts";
+export * from "./a2a/send-a2a-push.ts";
 export * from "./activity/activity-store.ts";
 export * from "./activity/activity-use-cases.ts";
 export * from "./administration/administration.ts";

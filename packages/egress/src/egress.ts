@@ -1,6 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import { Agent, type Dispatcher } from "undici";
 import { boundDecoded } from "./bound-decoded.ts";
+import { checkAddress } from "./check-address.ts";
 import { dispatchFetch } from "./dispatch-fetch.ts";
 import { toEgressError } from "./egress-error.ts";
 import { createGuardedConnector, type Lookup, systemLookup } from "./guarded-connector.ts";
@@ -45,6 +46,8 @@ export interface Egress {
    * `fetch` does.
    */
   open(request: RawRequest): Promise<RawResponse>;
+  /** Throws `egress_refused` for an address that would be refused now. A name that is not known now passes. */
+  check(address: string): Promise<void>;
   /** The guarded connections themselves, for WebSockets and SDKs that take a dispatcher. Secrets are not attached here. */
   dispatcher: Dispatcher;
   /** Cuts what is still under way and closes every connection. */
@@ -81,10 +84,11 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
   const allow: ReadonlySet<string> = new Set(options.allow?.map((entry) => entry.toLowerCase()));
   const secretFor = createSecrets(options.secrets ?? [], allow);
   const responseBytesMax = options.responseBytesMax ?? 67_108_864;
+  const lookup = options.lookup ?? systemLookup;
   const dispatcher = new Agent({
     connect: createGuardedConnector({
       allow,
-      lookup: options.lookup ?? systemLookup,
+      lookup,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     }),
     connections: options.connectionsPerHostMax ?? 1_024,
@@ -136,5 +140,7 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     return openRaw(dispatcher, { ...request, headers }, responseBytesMax);
   };
 
-  return { fetch: egressFetch, open, dispatcher, close: () => dispatcher.destroy() };
+  const check = (address: string): Promise<void> => checkAddress(address, { allow, lookup });
+
+  return { fetch: egressFetch, open, check, dispatcher, close: () => dispatcher.destroy() };
 };

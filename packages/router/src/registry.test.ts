@@ -30,8 +30,8 @@ describe("the registry", () => {
     expect(row.kind === null && row.rest === undefined).toBe(false);
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);
-    // What comes by a webhook is told by the name that its sender gave it.
-    const repeats = name === "hook.receive" ? "delivery" : "key";
+    // What comes by a webhook is told by the name that its sender gave it, and what comes over A2A by what that has for it.
+    const repeats = name === "hook.receive" ? "delivery" : name.startsWith("a2a.") ? "own" : "key";
     expect(row.idempotency).toBe(row.mutating ? repeats : "natural");
     if (!row.mutating) expect(row.metering).toBe("none");
     if (row.metering !== "none") expect(row.rateLimit).toBe("turn");

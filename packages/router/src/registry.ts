@@ -1,3 +1,4 @@
+import { A2A_ROUTES } from "./routes/a2a-routes.ts";
 import { ADMIN_ROUTES } from "./routes/admin-routes.ts";
 import { AGENT_ROUTES } from "./routes/agent-routes.ts";
 import { CONVERSATION_ROUTES } from "./routes/conversation-routes.ts";
@@ -25,6 +26,7 @@ export const ROUTES = {
   ...KEY_ROUTES,
   ...OPENAI_ROUTES,
   ...PLAN_ROUTES,
+  ...A2A_ROUTES,
   ...LOGIN_ROUTES,
   ...OPERATIONS_ROUTES,
   ...ADMIN_ROUTES,

@@ -34,6 +34,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   login: "Sessions",
   rpc: "Programs",
   mcp: "Programs",
+  a2a: "A2A",
   hook: "Programs",
   admin: "Administration",
 };
@@ -49,18 +50,22 @@ const TAGS = {
   Files: "Uploads.",
   Sessions: "Browsers' sessions, and tickets for what can send no header.",
   Programs: "JSON-RPC, MCP, and webhooks of others.",
+  A2A: "Agents as other agents reach them: versions 1.0 and 0.3.",
   Administration: "Organizations and their keys, for the operator.",
   Operations: "For balancers, scrapers and readers.",
 };
 
-const IN_PATH = /(?:[:*]|\{\/\*)(\w+)\}?/g;
+const IN_PATH = /(?:(?<!\\)[:*]|\{\/\*)(\w+)\}?/g;
 
 /** What may have slashes is written `*id`, or `{/*path}` where it may be left out. */
 const parameterOf = (whole: string, given: string) => (whole === "*id" ? MODEL_NAME : (PARAMETERS[given] ?? MODEL_NAME));
 
 /** As OpenAPI writes it: `/v1/tasks/{task_id}`. */
 const pathOf = (path: string): string =>
-  path.replace(IN_PATH, (whole, given: string) => `${whole.startsWith("{/") ? "/" : ""}{${parameterOf(whole, given).name}}`);
+  path
+    .replace(IN_PATH, (whole, given: string) => `${whole.startsWith("{/") ? "/" : ""}{${parameterOf(whole, given).name}}`)
+    // A colon that is one, and begins no parameter.
+    .replaceAll("\\:", ":");
 
 const HEADERS = {
   "Idempotency-Key": {

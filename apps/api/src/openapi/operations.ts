@@ -1,5 +1,6 @@
 import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
+import { a2aOperations } from "./operations/a2a.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { planOperations } from "./operations/plan.ts";
@@ -18,6 +19,7 @@ const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = {
   ...planOperations,
   ...platformOperations,
   ...responsesOperations,
+  ...a2aOperations,
 };
 
 /** What the document says of a route at one of its paths. */

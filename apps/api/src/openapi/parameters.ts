@@ -28,6 +28,13 @@ export const PARAMETERS: Record<string, Parameter> = {
     example: "0198a000-0000-7000-8000-000000000002",
     description: "The execution: a conversation, or a child of one.",
   },
+  servedTaskId: {
+    name: "task_id",
+    schema: z.string(),
+    example: "0198a000-0000-7000-8000-00000000000e",
+    description: "The task.",
+  },
+  pushId: { name: "push_id", schema: z.string(), example: "0198a000-0000-7000-8000-00000000000f", description: "Who is told." },
   sessionId: {
     name: "session_id",
     schema: z.string(),

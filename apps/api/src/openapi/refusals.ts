@@ -30,6 +30,12 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
       error: z.object({ code: z.int(), message: text, data: z.looseObject({}).optional() }),
     })
     .meta({ id: "RpcRefusal" }),
+  a2a: z
+    .union([
+      z.object({ error: z.object({ code: z.int(), status: text, message: text, details: z.array(z.looseObject({})) }) }),
+      z.object({ code: z.int(), message: text }),
+    ])
+    .meta({ id: "A2aRefusal", description: "As version 1.0 has it, or as 0.3." }),
 };
 
 const ANY: ErrorCode[] = ["bad_request", "internal", "storage_unavailable"];

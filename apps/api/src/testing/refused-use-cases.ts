@@ -1,13 +1,36 @@
 import { GatewayError } from "@parley/contracts";
-import type { ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, PlanUseCases, WebhookUseCases } from "@parley/domain";
+import type {
+  A2aUseCases,
+  ActivityUseCases,
+  ChatUseCases,
+  HookUseCases,
+  MediaUseCases,
+  PlanUseCases,
+  WebhookUseCases,
+} from "@parley/domain";
 
 /** There is nothing of the kind here. */
 const refuse = () => Promise.reject(new GatewayError("not_found"));
 
 /** What gateways in memory have none of. */
-export const refusedUseCases: ActivityUseCases & ChatUseCases & HookUseCases & MediaUseCases & PlanUseCases & WebhookUseCases = {
+export const refusedUseCases: A2aUseCases &
+  ActivityUseCases &
+  ChatUseCases &
+  HookUseCases &
+  MediaUseCases &
+  PlanUseCases &
+  WebhookUseCases = {
   findPlanner: refuse,
   openSession: refuse,
+  sendA2aMessage: refuse,
+  getA2aTask: refuse,
+  listA2aTasks: refuse,
+  cancelA2aTask: refuse,
+  saveA2aPush: refuse,
+  getA2aPush: refuse,
+  listA2aPushes: refuse,
+  deleteA2aPush: refuse,
+  readA2aCard: refuse,
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,

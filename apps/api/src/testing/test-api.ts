@@ -94,6 +94,7 @@ export async function startTestApi(given: TestSettings = {}) {
     isTls: false,
     publicUrl: null,
     defaultHookId: null,
+    defaultAgentId: null,
     didDocument,
     health: async () => ({ status: "ok" }),
     closing: closing.signal,

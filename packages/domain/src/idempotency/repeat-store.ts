@@ -1,3 +1,4 @@
+import type { A2aStore } from "../a2a/a2a-store.ts";
 import type { AgentStore } from "../agent/agent-store.ts";
 import type { ChatStore } from "../chat/chat-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
@@ -30,6 +31,7 @@ export interface RepeatableCall extends Repeater {
 
 /** The stores that a use case may write to, all within one transaction. */
 export interface TransactionStores {
+  a2a: A2aStore;
   agents: AgentStore;
   chats: ChatStore;
   compactions: CompactionStore;

@@ -30,9 +30,9 @@ interface RouteFacts {
 
 /**
  * Whatever changes something takes an idempotency key: repeated under one key, a call gets the first answer. What comes by a webhook is told
- * by the name that its sender gave the delivery.
+ * by the name that its sender gave the delivery; what comes over A2A by what the protocol itself has for it.
  */
-export type Repeating = { mutating: true; idempotency: "key" | "delivery" } | { mutating: false; idempotency: "natural" };
+export type Repeating = { mutating: true; idempotency: "key" | "delivery" | "own" } | { mutating: false; idempotency: "natural" };
 
 /** What must be known of a route before any door may offer it. */
 export type RouteRow = RouteFacts & Repeating;

@@ -157,6 +157,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       planner: { models: ["test/scripted"], stepsMax: 10, recipes: {} },
       vault,
       checkSignature,
+      checkAddress: egress.check,
       hooksNeedTimestamp: false,
       blobs,
       checkReady: async () => ({ postgres: await database.ping(), redis: await tail.ping() }),
