@@ -1,6 +1,7 @@
 import { ROUTES, routeRow } from "@parley/router";
 import { at, type RestAnswer, type RestRequest } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { type OpenaiSystem, startOpenai } from "./support/start-openai.ts";
 
 let door: OpenaiSystem;
@@ -12,6 +13,7 @@ beforeAll(async () => {
     LIMIT_AUDIO_BYTES_MAX: "2048",
     // More than all other tests here call together, within a window that does not end.
     LIMIT_TURN_CALLS_MAX: "200",
+    LIMIT_STREAM_CALLS_MAX: "1",
     LIMIT_RATE_WINDOW_MS: "3600000",
     MODELS_PUBLIC: "true",
   });
@@ -147,4 +149,46 @@ test("who calls too often is told so in the envelope, and when to come back", as
     expectRefusal(answer, 429, { type: "rate_limit_error", code: "rate_limit_exceeded" });
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   }
+});
+
+test("every answer says in OpenAI's words what the limiter has left, how long it took, and which version it is of", async () => {
+  const key = await door.system.ours.newKey({ scopes: ["api"] });
+  const messages = [{ role: "user", content: "Hi" }];
+  const chat = { model: "local/chat", messages };
+  const answers = [
+    await call("/v1/chat/completions", { body: chat }, key),
+    await call("/v1/chat/completions", { body: { ...chat, stream: true } }, key),
+    await call("/v1/responses", { body: { model: "local/chat", input: "Hi", stream: true } }, key),
+    await call("/v1/responses", { body: { model: "local/chat", input: "Hi" } }, key),
+    await call("/v1/embeddings", { body: { model: "nobody/nothing", input: "Hi" } }, key),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 404]);
+  for (const { headers } of answers) {
+    expect(headers.get("x-ratelimit-limit-requests")).toBe("200");
+    expect(headers.get("x-ratelimit-remaining-requests")).toMatch(/^\d+$/);
+    expect(headers.get("x-ratelimit-remaining-requests")).toBe(headers.get("ratelimit-remaining"));
+    expect(headers.get("x-ratelimit-reset-requests")).toMatch(/^(1h0m0s|59m[0-9]{1,2}s)$/);
+    expect(headers.get("openai-version")).toBe("2020-10-01");
+    expect(headers.get("openai-processing-ms")).toMatch(/^\d+$/);
+  }
+  const elsewhere = await call("/v1/tasks", {}, await door.system.ours.newKey({ scopes: ["conversations:read"] }));
+  expect([elsewhere.status, elsewhere.headers.get("x-ratelimit-limit-requests")]).toEqual([200, null]);
+});
+
+test("a socket too many is refused before its handshake, and told when to come again", async () => {
+  const key = await door.system.ours.newKey({ scopes: ["api"] });
+  const open = () =>
+    new Promise<{ status: number; retryAfter: string | undefined }>((resolve) => {
+      const socket = new WebSocket(`${door.baseUrl.replace("http", "ws")}/responses`, { headers: { authorization: `Bearer ${key}` } });
+      socket.on("error", () => {});
+      socket.once("open", () => {
+        socket.terminate();
+        resolve({ status: 101, retryAfter: undefined });
+      });
+      socket.once("unexpected-response", (_, { statusCode = 0, headers }) =>
+        resolve({ status: statusCode, retryAfter: headers["retry-after"] }),
+      );
+    });
+  expect(await open()).toEqual({ status: 101, retryAfter: undefined });
+  expect(await open()).toEqual({ status: 429, retryAfter: expect.stringMatching(/^\d+$/) });
 });

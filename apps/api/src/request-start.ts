@@ -22,11 +22,17 @@ function routeOf(request: Request, response: Response): string {
   return typeof named === "string" ? named : "unmatched";
 }
 
+/** Has a last word in the answer's head, as it goes out. One for each answer. */
+export const beforeHead = (response: Response, complete: (response: Response) => void): void => {
+  response.locals.completeHead = complete;
+};
+
 /** Notes when the head of each answer goes out. Done once for an app and not for each request. */
 export function noteHeads(app: Express): void {
   const { writeHead } = ServerResponse.prototype;
   app.response.writeHead = function (this: Response, ...parameters: Parameters<typeof writeHead>) {
     this.locals.headMs = performance.now();
+    this.locals.completeHead?.(this);
     return writeHead.apply(this, parameters) as Response;
   } as Response["writeHead"];
 }

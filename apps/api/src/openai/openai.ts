@@ -10,6 +10,7 @@ import type { Door, Handler } from "./call.ts";
 import { chat } from "./chat.ts";
 import { embeddings } from "./embeddings.ts";
 import { getModel, listModels } from "./models.ts";
+import { openaiHead } from "./openai-head.ts";
 import { formReader } from "./read-form.ts";
 import { sendOpenaiError } from "./send-error.ts";
 import { speech } from "./speech.ts";
@@ -61,6 +62,7 @@ export function openaiRoutes(dependencies: OpenaiDependencies): Router {
   }
 
   const router = Router();
+  router.use(PLACES, openaiHead);
   for (const [name, handler] of Object.entries(HANDLERS) as [OpenaiName, Handler][]) {
     for (const { path } of routeRow(name).rest ?? []) {
       router.post(path, (request, response) => serve(name, handler, request, response));

@@ -53,11 +53,18 @@ export function openaiError(error: GatewayError, more: Record<string, unknown> =
 /** SDKs repeat what ended with one of these, unless they are told not to. */
 const isRepeated = (status: number): boolean => status === 408 || status === 409 || status === 429 || status >= 500;
 
+/** In seconds; null where nothing is said of it. Whoever was told to wait is told for how long. */
+export function retryAfterOf({ code, retryAfterSeconds }: GatewayError): string | null {
+  const seconds = retryAfterSeconds ?? (ERRORS[code].http === 429 ? 1 : null);
+  return seconds === null ? null : String(seconds);
+}
+
 /** Answers with a refusal: status from the one table, OpenAI's envelope, and whether and when to try again. */
 export function sendOpenaiError(response: Response, error: GatewayError, more?: Record<string, unknown>): void {
   const { http: status, retry } = ERRORS[error.code];
   if (status === 401) response.setHeader("www-authenticate", "Bearer");
-  if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== null) response.setHeader("retry-after", retryAfter);
   if (isRepeated(status)) response.setHeader("x-should-retry", String(retry));
   sendJson(response, status, openaiError(error, more));
 }

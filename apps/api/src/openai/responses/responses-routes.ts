@@ -3,6 +3,7 @@ import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type Response, Router } from "express";
 import { jsonBodyReader } from "../../json-body.ts";
 import { answerErrors, type OpenaiDependencies, refuseMethod } from "../openai.ts";
+import { openaiHead } from "../openai-head.ts";
 import { formReader } from "../read-form.ts";
 import { compact, countInput } from "./compact.ts";
 import {
@@ -65,6 +66,7 @@ export function responsesRoutes(dependencies: ResponsesDependencies): Router {
   }
 
   const router = Router();
+  router.use(PLACES, openaiHead);
   const methods = new Map<string, string[]>();
   for (const name of Object.keys(HANDLERS) as ResponsesName[]) {
     for (const { method, path } of routeRow(name).rest ?? []) {

@@ -3,7 +3,7 @@ import { authorize, routeRow } from "@parley/router";
 import { WebSocketServer } from "ws";
 import { toGatewayError } from "../../to-gateway-error.ts";
 import type { SocketDoor } from "../../upgrades.ts";
-import { openaiError } from "../send-error.ts";
+import { openaiError, retryAfterOf } from "../send-error.ts";
 import { type ResponsesDependencies, responsesDoor } from "./responses-routes.ts";
 import { ResponsesSocket } from "./responses-socket.ts";
 
@@ -35,7 +35,9 @@ export function createResponsesSocketDoor(dependencies: ResponsesDependencies): 
           const status = ERRORS[refusal.code].http;
           const body = JSON.stringify(openaiError(refusal));
           const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n`;
-          socket.end(`HTTP/1.1 ${status} ${STATUS[status] ?? "Error"}\r\n${headers}\r\n${body}`);
+          const retryAfter = retryAfterOf(refusal);
+          const wait = retryAfter === null ? "" : `retry-after: ${retryAfter}\r\n`;
+          socket.end(`HTTP/1.1 ${status} ${STATUS[status] ?? "Error"}\r\n${headers}${wait}\r\n${body}`);
         },
       );
     },
