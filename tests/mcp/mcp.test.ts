@@ -181,6 +181,23 @@ test.each([
   expect(next.text).toMatch(/status: completed[^]*Blue it is/);
 });
 
+test("a repeated call under a key gets the first answer, also where it asked or has answered a question", async () => {
+  const client = await clientWith(await keyWith({ tools: ["agent_ask"] }));
+  system.model.script(ASKS, { text: "Blue it is" });
+  const asking = { message: "Paint it", agent_id: agentId, idempotency_key: "asks" };
+  const asked = await call(client, "agent_ask", asking);
+  // While the question is open the same words are no answer to it.
+  expect((await call(client, "agent_ask", asking)).text).toMatch(/status: paused[^]*Which colour\?/);
+  const answering = { message: "Blue", session_id: sessionIn(asked.text), idempotency_key: "answers" };
+  const before = system.model.journal.length;
+  for (let times = 0; times < 2; times += 1) {
+    expect((await call(client, "agent_ask", answering)).text).toMatch(/status: completed[^]*Blue it is/);
+  }
+  expect(system.model.journal).toHaveLength(before + 1);
+  const text = expect.stringContaining("idempotency_mismatch");
+  expect(await call(client, "agent_ask", { ...answering, message: "Red" })).toMatchObject({ isError: true, text });
+});
+
 test("a question of a session that a key may not read is not answered by it", async () => {
   const client = await clientWith(await keyWith({ tools: ["agent_ask"] }));
   system.model.script(ASKS);

@@ -193,6 +193,27 @@ test("called again under its key it begins no second turn, though the api had di
   expect(door.system.model.journal.length).toBe(before + 1);
 });
 
+test("called again under its key it gives the first answer, though the api had died after the text had answered a card", async () => {
+  const asking = `agent/${await door.system.ours.newAgent({ mayAsk: true })}`;
+  const asks = { toolCalls: [{ name: "ask_user_questions", arguments: { questions: [{ id: "q", text: "Which one?" }] } }] };
+  const name = randomUUID();
+  const said = (text: string, key: string) =>
+    client.chat.completions.create({ model: asking, messages: user(text), user: name }, { headers: { "idempotency-key": key } });
+  const keys = [randomUUID(), randomUUID()] as const;
+  door.system.model.script(asks, { text: "The red one it is." });
+  const asked = await said("Buy it", keys[0]);
+  const answered = await said("The red one", keys[1]);
+  expect([asked, answered].map(({ choices }) => choices[0]?.message.content)).toEqual(["Which one?", "The red one it is."]);
+  const before = door.system.model.journal.length;
+  await door.forgetKeys("openai.chat");
+  // Neither the answer nor what was asked about is said again.
+  expect(await said("The red one", keys[1])).toEqual(answered);
+  expect((await said("Buy it", keys[0])).choices[0]?.message.content).toBe("Which one?");
+  expect(door.system.model.journal).toHaveLength(before);
+  const other = await failureOf(said("The blue one", keys[1]));
+  expect([other.status, other.code]).toEqual([409, "idempotency_mismatch"]);
+});
+
 describe("what an agent cannot do is refused with the parameter that asks for it", () => {
   const tool = { type: "function" as const, function: { name: "f" } };
   test.each([

@@ -20,8 +20,10 @@ export const createHookStore = (sql: Sql): HookStore => ({
     return items[0] ?? null;
   },
 
-  async list(organizationId, { page, perPage }) {
-    const found = await call<Listed>(sql, "list_hooks", { organizationId, offset: (page - 1) * perPage, limit: perPage });
+  async list(organizationId, { page, perPage }, agentIds) {
+    const found = await call<Listed>(sql, "list_hooks", {
+      ...{ organizationId, agentIds, offset: (page - 1) * perPage, limit: perPage },
+    });
     return { ...found, page, perPage };
   },
 

@@ -135,6 +135,11 @@ export interface Gateway extends A2aUseCases, ActivityUseCases, ChatUseCases, Ho
   resetConversation(caller: Caller, conversationId: string, once?: Once): Promise<ResetResult>;
   /** Answers the questions of an open card. `invalid_answers` before anything is written; `card_closed` for whoever comes second. */
   answerCard(caller: Caller, input: AnswerInput, once?: Once): Promise<CardResult>;
+  /**
+   * The text is the answer where the conversation waits for one question and nothing else. Throws `card_closed` where it does not, and what `answerCard`
+   * throws. A repeated call gets the first answer, whatever the conversation does by then.
+   */
+  answerByText(caller: Caller, input: { conversationId: string; text: string }, once?: Once): Promise<CardResult>;
   /** Approves or denies the call of an open card. */
   decideCard(caller: Caller, input: DecideInput, once?: Once): Promise<CardResult>;
 

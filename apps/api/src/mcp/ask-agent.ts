@@ -1,8 +1,9 @@
-import { agentId, type Card, type Cursor, cardId, conversationId, type LogEvent, messageInput, submitInput } from "@parley/contracts";
+import { agentId, type Card, type Cursor, conversationId, type LogEvent, messageInput, submitInput } from "@parley/contracts";
 import type { Once } from "@parley/domain";
 import { idempotencyKey, readIdempotencyKey } from "@parley/router";
 import { z } from "zod";
 import { agentOf } from "../turn/agent-of.ts";
+import { answerQuestion } from "../turn/answer-question.ts";
 import { runTurn, type TurnAnswer } from "../turn/run-turn.ts";
 import type { ToolCall } from "./call.ts";
 import { elicitationId, formOf } from "./elicitation.ts";
@@ -41,17 +42,9 @@ type Answer = Pick<TurnAnswer, "conversationId" | "turnId" | "status" | "reason"
 async function answeredCard(call: ToolCall, { session_id, message }: Input, once: Once | undefined): Promise<Answer | null> {
   if (session_id === undefined) return null;
   await readableSession(call, session_id);
-  const { cards, turnId } = await call.gateway.getRunState(call.caller, session_id);
-  const [card, ...others] = cards;
-  if (card?.kind !== "questions" || others.length > 0 || turnId === null) return null;
-  const [question, ...further] = card.questions;
-  if (question === undefined || further.length > 0) return null;
-  const answers = [{ questionId: question.id, answer: message }];
-  const { cursor } = await call.gateway.answerCard(
-    call.caller,
-    { conversationId: session_id, cardId: cardId.parse(card.id), answers },
-    once,
-  );
+  const answered = await answerQuestion(call.gateway, call.caller, { conversationId: session_id, text: message }, once);
+  if (answered === null) return null;
+  const { turnId, cursor } = answered;
   return { conversationId: session_id, turnId, ...(await settled(call, { conversationId: session_id, turnId, cursor })) };
 }
 

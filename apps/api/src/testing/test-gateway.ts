@@ -236,6 +236,7 @@ export function createTestGateway(): TestGateway {
     claimCall: refuse,
     getCard: refuse,
     answerCard: refuse,
+    answerByText: refuse,
     decideCard: refuse,
     changeMessage: refuse,
     async stopConversation(caller, { conversationId }) {

@@ -1,6 +1,4 @@
 import {
-  type CardId,
-  type ConversationId,
   type Cursor,
   GatewayError,
   isGatewayError,
@@ -9,10 +7,11 @@ import {
   type SubmitInput,
   type SubmitResult,
 } from "@parley/contracts";
-import type { Caller, Following, Gateway, SubmitFacts } from "@parley/domain";
+import type { Caller, Following, Gateway, Once, SubmitFacts } from "@parley/domain";
 import type { RouteName } from "@parley/router";
 import type { Request } from "express";
 import { onceOf } from "../once-of.ts";
+import { answerQuestion } from "./answer-question.ts";
 
 interface Door {
   gateway: Gateway;
@@ -74,27 +73,26 @@ async function stateOf({ gateway }: Door, { caller, input }: Beginning): Promise
   }
 }
 
-/** Closed meanwhile, past its time, or not to be answered like this: then the text is a message like any other. */
-const mayBeMessage = (error: unknown): boolean =>
-  (["invalid_answers", "card_closed", "card_expired"] as const).some((code) => isGatewayError(error, code));
-
 /** Where the agent has asked one question and nothing else, the text is its answer; null where it cannot be. */
-async function answerQuestion({ gateway }: Door, { caller, input }: Beginning, state: RunState): Promise<Accepted | null> {
-  const [card, another] = state.cards;
-  if (card?.kind !== "questions" || another !== undefined) return null;
-  const [question, further] = card.questions;
-  if (question === undefined || further !== undefined || input.submit.text === "") return null;
-  const answer = { conversationId: state.conversationId as ConversationId, cardId: card.id as CardId };
+async function answer({ gateway }: Door, call: Call, { caller, input }: Beginning): Promise<Accepted | null> {
+  const { conversationId, text = "" } = input.submit;
+  if (conversationId === undefined) return null;
   try {
-    const { turnId, cursor } = await gateway.answerCard(caller, {
-      ...answer,
-      answers: [{ questionId: question.id, answer: input.submit.text }],
-    });
-    return { conversationId: state.conversationId, turnId, cursor, messageId: "" };
+    const answered = await answerQuestion(gateway, caller, { conversationId, text }, onceIn(call));
+    return answered && { conversationId, turnId: answered.turnId, cursor: answered.cursor, messageId: "" };
   } catch (error) {
-    if (mayBeMessage(error)) return null;
+    if (isGatewayError(error, "invalid_answers") || (input.isUsersOwn && isGatewayError(error, "not_found"))) return null;
     throw error;
   }
+}
+
+/**
+ * What a message is kept under besides the claim of its call, whatever becomes of it: where a process dies between its commit and the claim's end, the
+ * call that is repeated finds it.
+ */
+function onceIn({ request, route }: Call): Once | undefined {
+  const once = onceOf(request, route);
+  return once && { ...once, route: `${route}.said` };
 }
 
 async function follow({ gateway }: Door, { caller, signal }: Beginning, accepted: Accepted): Promise<Begun> {
@@ -103,25 +101,30 @@ async function follow({ gateway }: Door, { caller, signal }: Beginning, accepted
 }
 
 async function submit(door: Door, call: Call, { caller, input, signal }: Beginning, mode: MessageMode): Promise<Begun> {
-  // The message carries the call's key, too: where a process dies between its commit and the claim's end, the call that is repeated finds it.
+  const once = onceIn(call);
   // What joins a turn that is there has that turn's.
-  const facts = { ...(mode === "auto" && input.brings), route: `${call.route}.${mode}`, invoke: input.isUsersOwn, signal };
-  const message = { ...input.submit, mode, idempotencyKey: onceOf(call.request, call.route)?.key };
+  const facts = { ...(mode === "auto" && input.brings), route: once?.route ?? call.route, invoke: input.isUsersOwn, signal };
+  const message = { ...input.submit, mode, idempotencyKey: once?.key };
   const { submitted, ...following } = await door.gateway.submitAndFollow(caller, message, facts);
   return { accepted: acceptedOf(submitted), following };
 }
 
+/**
+ * Whatever the conversation does now, a call that is repeated under its key gets what the first one has become. Where a turn waits for something else
+ * than this text can answer, what was asked is void, and the same turn goes on with the text. Approvals are never given by a message.
+ */
 async function accept(door: Door, call: Call, beginning: Beginning): Promise<Begun> {
-  const state = await stateOf(door, beginning);
-  if (state?.state !== "paused") return submit(door, call, beginning, "auto");
-  const answered = await answerQuestion(door, beginning, state);
+  const known = onceIn(call) === undefined ? await stateOf(door, beginning) : "any";
+  const answered = known === "any" || known?.state === "paused" ? await answer(door, call, beginning) : null;
   if (answered !== null) return follow(door, beginning, answered);
+  const state = known === "any" ? await stateOf(door, beginning) : known;
+  const [mode, other] = state?.state === "paused" ? (["steer", "auto"] as const) : (["auto", "steer"] as const);
   try {
-    // What was asked is void, and the same turn goes on with the text. Approvals are never given by a message.
-    return await submit(door, call, beginning, "steer");
+    return await submit(door, call, beginning, mode);
   } catch (error) {
-    if (!isGatewayError(error, "nothing_to_steer")) throw error;
-    return submit(door, call, beginning, "auto");
+    // It waits no longer; or the first call has met it in another state.
+    if (!isGatewayError(error, "nothing_to_steer") && !isGatewayError(error, "idempotency_mismatch")) throw error;
+    return submit(door, call, beginning, other);
   }
 }
 

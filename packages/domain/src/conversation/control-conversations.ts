@@ -13,7 +13,7 @@ import {
   resetConversation,
   stopConversation,
 } from "./control-conversation.ts";
-import { answerCard, decideCard } from "./decide-cards.ts";
+import { answerByText, answerCard, decideCard } from "./decide-cards.ts";
 
 type Controls = Pick<
   Gateway,
@@ -28,6 +28,7 @@ type Controls = Pick<
   | "drainConversation"
   | "resetConversation"
   | "answerCard"
+  | "answerByText"
   | "decideCard"
 >;
 
@@ -47,5 +48,6 @@ export const controlConversations = (context: GatewayContext): Controls => ({
   resetConversation: (caller, input, once) =>
     runOnce(context, caller, once, { input, run: (bound) => resetConversation(bound, caller, input) }),
   answerCard: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => answerCard(bound, caller, input) }),
+  answerByText: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => answerByText(bound, caller, input) }),
   decideCard: (caller, input, once) => runOnce(context, caller, once, { input, run: (bound) => decideCard(bound, caller, input) }),
 });

@@ -1,9 +1,10 @@
-import { type AnswerInput, type CardResult, type DecideInput, GatewayError } from "@parley/contracts";
+import { type AnswerInput, type CardId, type CardResult, type ConversationId, type DecideInput, GatewayError } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { announce } from "../turn/kick.ts";
 import type { ConversationKey, StoredCard } from "../turn/turn-store.ts";
 import { checkAnswers } from "./check-answers.ts";
+import { getRunState } from "./control-conversation.ts";
 import { conversationKey } from "./conversation-key.ts";
 
 /** Answers a card's questions. Answers that do not fit are refused before anything is written. */
@@ -18,6 +19,20 @@ export async function answerCard(
   const checked = checkAnswers(card.body, answers);
   const decision = { cardId, principalId: caller.principalId, argumentsHash: null, answers: checked };
   return settle(context, key, () => context.conversations.answerCard(key, decision));
+}
+
+/** Where a conversation waits for one question and nothing else, the text is its answer. Throws `card_closed` where it waits for none. */
+export async function answerByText(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, text }: { conversationId: string; text: string },
+): Promise<CardResult> {
+  const { cards } = await getRunState(context, caller, conversationId);
+  const [card, ...others] = cards;
+  const [question, ...further] = card?.kind === "questions" ? card.questions : [];
+  if (card === undefined || question === undefined || others.length + further.length > 0) throw new GatewayError("card_closed");
+  const answers = [{ questionId: question.id, answer: text }];
+  return answerCard(context, caller, { conversationId: conversationId as ConversationId, cardId: card.id as CardId, answers });
 }
 
 /** Approves or denies a call. Bound to its exact arguments. */

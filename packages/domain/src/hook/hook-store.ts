@@ -56,7 +56,8 @@ export interface HookStore {
     overlapSeconds?: number;
   }): Promise<StoredHook | null>;
   find(organizationId: string, hookId: string): Promise<StoredHook | null>;
-  list(organizationId: string, page: PageQuery): Promise<Page<StoredHook>>;
+  /** Those whose mappings name no other agents than these; null: all. */
+  list(organizationId: string, page: PageQuery, agentIds: readonly string[] | null): Promise<Page<StoredHook>>;
   delete(organizationId: string, hookId: string): Promise<boolean>;
   /** Once per hook and name. Throws `too_many_deliveries`. */
   receive(delivery: NewHookDelivery): Promise<{ answer: HookAnswer; isNew: boolean }>;

@@ -56,11 +56,9 @@ export function manageHooks(context: GatewayContext): ManageHooks {
 
     async listHooks(caller, page) {
       checkPage(page, context.limits);
-      const hooks = await context.hooks.list(caller.organizationId, page);
-      return {
-        ...hooks,
-        items: hooks.items.filter(({ mappings }) => mappings.every(({ agentId }) => mayUseAgent(caller, agentId))).map(shown),
-      };
+      const { organizationId, agentIds } = caller;
+      const hooks = await context.hooks.list(organizationId, page, agentIds === null ? null : [...agentIds]);
+      return { ...hooks, items: hooks.items.map(shown) };
     },
 
     changeHook: (caller, { hookId: id, ...changes }, once) =>

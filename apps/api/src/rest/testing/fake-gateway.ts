@@ -101,6 +101,7 @@ export class FakeGateway {
       listModels: absent,
       callModel: absent,
       claimCall: absent,
+      answerByText: absent,
       getAgent: async (caller, id) => {
         if (caller.organizationId !== this.organizationId || ![this.agentId, this.otherAgentId].includes(id)) {
           throw new GatewayError("not_found");
