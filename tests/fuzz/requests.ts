@@ -40,7 +40,10 @@ function fittingOf(schema: Schema, components: Schema, depth: number): fc.Arbitr
   if (format === "date-time") return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
   if (typeof pattern === "string" && pattern.startsWith("^key_")) return fc.stringMatching(/^key_[0-9a-f]{24}$/);
   if (type === "string") return fc.string({ minLength: Number(schema["minLength"] ?? 0), maxLength: 40 });
-  if (type === "integer") return fc.integer({ min: Number(schema["minimum"] ?? -5), max: Math.min(Number(schema["maximum"] ?? 100), 100) });
+  if (type === "integer") {
+    const min = Number(schema["minimum"] ?? -5);
+    return fc.integer({ min, max: Math.min(Number(schema["maximum"] ?? 100), Math.max(min, 0) + 100) });
+  }
   if (type === "number") return fc.double({ noNaN: true });
   if (type === "boolean") return fc.boolean();
   if (type === "null") return fc.constant(null);

@@ -43,3 +43,7 @@ export const textOf = (frames: PlanFrame[]): string =>
 
 export const of = (frames: PlanFrame[], event: string): Record<string, unknown>[] =>
   frames.filter((frame) => frame.event === event).map(({ data }) => data);
+
+/** The events in their order, runs of the same one as one. */
+export const theOrderOf = (frames: PlanFrame[]): string[] =>
+  frames.map(({ event }) => event).filter((event, index, all) => event !== all[index - 1]);
