@@ -35,7 +35,14 @@ const chatBody = body(z.object({ message: text.min(1), agentId: text.optional(),
   message: "Hello",
   sessionKey: "example",
 });
-const chatQuery = z.object({ message: text.min(1).optional(), agentId: text.optional(), sessionKey: text.optional() });
+const chatQuery = z.object({
+  message: text
+    .min(1)
+    .optional()
+    .meta({ examples: ["Hello"] }),
+  agentId: text.optional(),
+  sessionKey: text.optional(),
+});
 const tokens = z.object({ input: count, output: count, total: count });
 const answer = z.looseObject({ response: text, tokensUsed: tokens, finishReason: text, sessionKey: text.optional() });
 const chatFrame = z.union([
@@ -81,7 +88,7 @@ export const dashboardOperations = {
   "dashboard.searchMemory": {
     ...plain,
     summary: "Search memories",
-    query: z.object({ q: text.optional(), limit }),
+    query: z.object({ q: text.optional().meta({ examples: ["tea"] }), limit }),
     successes: ok(z.object({ results: z.array(memoryHit) })),
   },
   "dashboard.memoryStats": { ...plain, summary: "How much is remembered", successes: ok(z.object({ stats: memoryStats })) },

@@ -9,6 +9,7 @@ const uuid = z.uuid();
 const coded = { envelope: "coded" } as const;
 const plain = { envelope: "plain" } as const;
 const EXAMPLE_ORGANIZATION = "0198a000-0000-7000-8000-000000000009";
+const organizationOfExample = ofOrganization.shape.organization_id.meta({ examples: [EXAMPLE_ORGANIZATION] });
 
 const file = z.object({
   id: text,
@@ -91,7 +92,7 @@ const adminOperations = {
   "admin.listKeys": {
     ...admin,
     summary: "List an organization's keys",
-    query: keysQuery,
+    query: keysQuery.extend({ organization_id: organizationOfExample }),
     successes: ok(z.object({ api_keys: z.array(key), total: z.int(), page: z.int(), per_page: z.int() })),
   },
   "admin.rotateKey": {
@@ -103,7 +104,7 @@ const adminOperations = {
   "admin.revokeKey": {
     ...admin,
     summary: "Revoke a key",
-    query: ofOrganization,
+    query: z.object({ organization_id: organizationOfExample }),
     successes: ok(z.object({ id: text, revoked: z.literal(true) })),
   },
 } as const satisfies Record<string, Operation>;
