@@ -1,4 +1,4 @@
-import { createHookInput, newId } from "@parley/contracts";
+import { createHookInput, createPeerInput, newId } from "@parley/contracts";
 import { openWorld, untilRest, type World } from "@parley/testkit";
 import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,6 +38,7 @@ beforeAll(async () => {
   await fillResponses(world);
   await fillWebhooks(world, filled);
   await fillA2a(world, filled);
+  await fillPeers(world, filled);
   await world.database.peerKeys.pin(world.caller.organizationId, { endpoint: "e", did: "d", publicKey: "k" }, 1);
   const rows = await world.sql.owner<{ name: string }[]>`
     select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
@@ -96,6 +97,18 @@ async function fillDirectCalls({ database, caller }: World): Promise<void> {
   const { organizationId, principalId } = caller;
   const call = { id: newId(), organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
   await database.directCalls.append([{ ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() }]);
+}
+
+async function fillPeers({ gateway, caller, sql }: World, conversationId: string): Promise<void> {
+  const { organizationId } = caller;
+  await gateway.createPeer(caller, createPeerInput.parse({ name: "peer", endpoint: "https://example.com" }));
+  const ids = { id: newId(), turn: newId() };
+  await sql.owner`insert into turn_peers (organization_id, conversation_id, turn_id, place, peer)
+    values (${organizationId}, ${conversationId}, ${ids.turn}, 0, '{}')`;
+  await sql.owner`insert into peer_calls (id, organization_id, conversation_id, turn_id, peer_ref, target, input)
+    values (${ids.id}, ${organizationId}, ${conversationId}, ${ids.turn}, 'r', '{}', '{}')`;
+  await sql.owner`insert into peer_usage (execution_id, organization_id, conversation_id, turn_id, peer_ref, name)
+    values (${ids.id}, ${organizationId}, ${conversationId}, ${ids.turn}, 'r', 'peer')`;
 }
 
 async function fillWebhooks({ gateway, caller, sql }: World, conversationId: string): Promise<void> {

@@ -20,6 +20,7 @@ interface Ids {
   hookId: string;
   endpointId: string;
   deliveryId: string;
+  peerId: string;
 }
 
 const names = Object.keys(ROUTES) as RouteName[];
@@ -41,6 +42,8 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "hook.list",
   "webhook.create",
   "webhook.list",
+  "peer.create",
+  "peer.list",
   "execution.list",
   "memory.list",
 ]);
@@ -61,6 +64,7 @@ beforeAll(async () => {
   // A message waits behind a card: nothing moves while others try.
   const hook = await callTrpc(system.rest(), "mutation", "hook.create", { name: "ours", mappings: [{ agentId }] });
   const endpoint = await callTrpc(system.rest(), "mutation", "webhook.create", { url: system.tools.url, events: ["turn.paused"] });
+  const peer = await callTrpc(system.rest(), "mutation", "peer.create", { name: "ours", endpoint: system.tools.url });
   const idOf = (made: unknown): string => String(at(made, "data", "id"));
   const questions = { questions: [{ id: "q", text: "Which one?" }] };
   system.model.script(
@@ -86,6 +90,7 @@ beforeAll(async () => {
     hookId: idOf(hook),
     endpointId: idOf(endpoint),
     deliveryId: String(at(deliveries, "data", "items", 0, "id")),
+    peerId: idOf(peer),
   };
   expect(Object.values(ours)).not.toContain("undefined");
   bareKey = await system.ours.newKey({ scopes: [] });
@@ -110,6 +115,7 @@ const missing = (): Ids => ({
   hookId: `hook_${"0".repeat(24)}`,
   endpointId: `whe_${"0".repeat(24)}`,
   deliveryId: randomUUID(),
+  peerId: `peer_${"0".repeat(24)}`,
 });
 const inputOf = (ids: Ids) => ({
   ...{ ...ids, text: "mine now", name: "mine", idempotencyKey: "one", scopes: [], waitMs: 0 },
@@ -190,7 +196,7 @@ describe("another organization's key finds nothing of ours: the answer is the on
         expect([name, foreign]).toEqual([name, { ok: false, code: "not_found", status: 404, message: "Not found." }]);
         expect([name, none]).toEqual([name, foreign]);
       }
-      for (const name of ["agent.list", "key.list", "execution.list", "memory.list"]) {
+      for (const name of ["agent.list", "key.list", "execution.list", "memory.list", "peer.list"]) {
         const listed = JSON.stringify(await call(name, "query", ours));
         for (const id of Object.values(ours)) expect([name, listed.includes(id)]).toEqual([name, false]);
       }

@@ -18,6 +18,7 @@ const MADE = [
   "memory_sources",
   "messages",
   "organizations",
+  "peers",
   "sessions",
   "webhook_endpoints",
 ];

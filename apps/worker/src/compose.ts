@@ -15,6 +15,7 @@ import { createHttpTools, createRecipeBook, createRecipeTools, joinTools, toolSe
 import { createSender } from "@parley/webhooks";
 import type { Config } from "./config.ts";
 import { handlers } from "./handlers.ts";
+import { openPeers } from "./open-peers.ts";
 
 export interface Worker {
   start(): Promise<void>;
@@ -55,6 +56,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
   const egress = createEgress({ ...egressOptions(config), secrets: [...modelSecrets(providers), ...toolSecrets(config.TOOL_SECRETS)] });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
   const recipes = createRecipeBook({ folder: config.RECIPES_DIR, limits, log });
+  const { peers, known } = openPeers({ config, database, egress, limits, log });
+  const closing = new AbortController();
+  let becomingKnown: Promise<void> = Promise.resolve();
   const engine = createEngine(
     decorate({
       turns: database.turns,
@@ -79,6 +83,8 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
               vault: createVault(config.SECRETS_KEY),
             },
           }),
+      peers,
+      ...(sweep === undefined ? {} : { peerOutbox: sweep.peers }),
       media: database.media,
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
@@ -119,10 +125,13 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: W
 
   return {
     async start() {
+      becomingKnown = known(closing.signal);
       await engine.start();
       jobs.start();
     },
     async close() {
+      closing.abort();
+      await becomingKnown;
       await Promise.all([jobs.close(config.WORKER_GRACE_MS + config.LEASE_MS), engine.drain(config.WORKER_GRACE_MS)]);
       await Promise.all([queue.close(), tail.close(), egress.close(), files.close()]);
       await Promise.all([database.close(), sweep?.close(), relay?.close()]);

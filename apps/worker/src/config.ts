@@ -21,6 +21,11 @@ const ownSettings = z
     WORKER_SWEEPS: z.stringbool().default(true),
     /** Where `/health` and `/metrics` are served; 0 takes a free port, absent serves none. */
     WORKER_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+    /** Under which address peers call back when a task of theirs has moved; they are asked where it is absent. */
+    PUBLIC_URL: z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/+$/, ""))
+      .optional(),
     HOST: z.string().min(1).default("127.0.0.1"),
   })
   .refine(({ LEASE_MS, HEARTBEAT_MS }) => HEARTBEAT_MS * 3 <= LEASE_MS, {

@@ -112,7 +112,7 @@ export function createClient(options: ClientOptions): Client {
     for await (const { data } of api.turn.stream.subscribe(input, options)) yield data;
   }
 
-  const { activity, agent, card, conversation, execution, hook, key, memory, system, turn, webhook } = api;
+  const { activity, agent, card, conversation, execution, hook, key, memory, peer, system, turn, webhook } = api;
   return {
     activity,
     agent,
@@ -122,6 +122,7 @@ export function createClient(options: ClientOptions): Client {
     hook,
     key,
     memory,
+    peer,
     system,
     turn,
     webhook,

@@ -93,7 +93,13 @@ export type Agent = {
   createdAt: string;
 };
 
-export type AgentPeer = { peerId: string; mode: DispatchMode; needsApproval: boolean; sensitive: boolean; skills?: string[] | undefined };
+export type AgentPeer = {
+  peerId: string;
+  mode: "sync" | "async";
+  needsApproval: boolean;
+  sensitive: boolean;
+  skills?: string[] | undefined;
+};
 
 export type AgentState = "active" | "suspended" | "deleted";
 
@@ -258,6 +264,8 @@ export type ErrorCode =
   | "hook_refused"
   | "hook_unmatched"
   | "too_many_deliveries"
+  | "task_not_open"
+  | "task_not_cancelable"
   | "webhook_disabled"
   | "internal";
 
@@ -280,7 +288,7 @@ export type Execution = {
   agentVersion: number;
   parentId: string | null;
   mode: ExecutionMode;
-  status: "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
+  status: "error" | "pending" | "failed" | "completed" | "paused" | "executing" | "stopped";
   input: { text: string; files: string[] };
   user: {
     email: string;
@@ -291,28 +299,7 @@ export type Execution = {
     timezone?: string | null | undefined;
     additionalAttributes?: { [key: string]: JSONType } | null | undefined;
   } | null;
-  options: {
-    instructionsOverride?: string | undefined;
-    additionalContext?: string | undefined;
-    expectedOutput?: string | undefined;
-    outputFormat?: "text" | "markdown" | "json" | undefined;
-    outputSchema?: { [key: string]: JSONType } | undefined;
-    model?: string | undefined;
-    reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
-    subTasks?: "sync" | "async" | "auto" | undefined;
-    title?: string | undefined;
-    source?: string | undefined;
-    sourceNodeType?: string | undefined;
-    workerId?: string | undefined;
-    triggeringAgentId?: string | undefined;
-    payloadExtension?: { [key: string]: JSONType } | undefined;
-    thinkMode?: "default" | "harder" | undefined;
-    returnMetrics?: boolean | undefined;
-    stepsMax?: number | undefined;
-    timeoutMs?: number | undefined;
-    guarded?: boolean | undefined;
-    summaryKnownThrough?: number | undefined;
-  };
+  options: TurnOptions;
   result: string | null;
   reason: TurnEndReason | null;
   title: string | null;
@@ -332,7 +319,7 @@ export type Execution = {
 
 export type ExecutionMode = "sync" | "async" | "root";
 
-export type ExecutionStatus = "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
+export type ExecutionStatus = "error" | "pending" | "failed" | "completed" | "paused" | "executing" | "stopped";
 
 export type ExecutionView = { execution: Execution; thread: ThreadEntry[]; older: string | null; usage: Usage };
 
@@ -778,13 +765,28 @@ export type NewWebhookEndpoint = {
   createdAt: string;
 };
 
+export type Peer = {
+  id: string;
+  organizationId: string;
+  name: string;
+  endpoint: string;
+  auth: ShownPeerAuth;
+  trust: PeerTrust;
+  skills: PeerSkill[] | null;
+  priceMicros: number | null;
+  timeoutMs: number | null;
+  deduplicates: boolean;
+  createdAt: string;
+  updatedAt: string;
+};
+
 export type PeerReport = {
   state:
     | "unknown"
     | "failed"
-    | "completed"
     | "submitted"
     | "working"
+    | "completed"
     | "canceled"
     | "rejected"
     | "input-required"
@@ -810,18 +812,35 @@ export type PeerRequest = {
 
 export type PeerSignatures = { ok: boolean; signed: number; verified: number; unsigned: number };
 
+export type PeerSkill = {
+  id: string;
+  tags: string[];
+  outputModes: string[];
+  name?: string | undefined;
+  description?: string | undefined;
+  inputSchema?: { [key: string]: JSONType } | undefined;
+};
+
 export type PeerState =
   | "unknown"
   | "failed"
-  | "completed"
   | "submitted"
   | "working"
+  | "completed"
   | "canceled"
   | "rejected"
   | "input-required"
   | "auth-required"
   | "payment-required"
   | "trust-verification-required";
+
+export type PeerTrust = {
+  verifyDid: boolean;
+  policy: "strict" | "lenient";
+  onBadSignature: "fail" | "report";
+  pinnedDid?: string | undefined;
+  pinnedKey?: string | undefined;
+};
 
 export type Question = {
   id: string;
@@ -918,7 +937,7 @@ export type Routes = {
                 | {
                     peerId: string;
                     skills?: string[] | undefined;
-                    mode?: "sync" | "async" | "auto" | undefined;
+                    mode?: "sync" | "async" | undefined;
                     needsApproval?: boolean | undefined;
                     sensitive?: boolean | undefined;
                   }[]
@@ -983,7 +1002,7 @@ export type Routes = {
                 | {
                     peerId: string;
                     skills?: string[] | undefined;
-                    mode?: "sync" | "async" | "auto" | undefined;
+                    mode?: "sync" | "async" | undefined;
                     needsApproval?: boolean | undefined;
                     sensitive?: boolean | undefined;
                   }[]
@@ -1257,6 +1276,94 @@ export type Routes = {
     };
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; memoryId: string }; output: { deleted: true } };
   };
+  peer: {
+    create: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        name: string;
+        endpoint: string;
+        auth?:
+          | { type: "none" }
+          | { type: "bearer"; token: string }
+          | { type: "secret"; name: string }
+          | { type: "did_signed"; token?: string | undefined; secret?: string | undefined }
+          | { type: "oauth"; tokenUrl: string; clientId: string; clientSecret: string; scope?: string | undefined }
+          | undefined;
+        trust?:
+          | {
+              verifyDid?: boolean | undefined;
+              pinnedDid?: string | undefined;
+              pinnedKey?: string | undefined;
+              policy?: "strict" | "lenient" | undefined;
+              onBadSignature?: "fail" | "report" | undefined;
+            }
+          | undefined;
+        skills?:
+          | {
+              id: string;
+              name?: string | undefined;
+              description?: string | undefined;
+              inputSchema?: { [key: string]: JSONType } | undefined;
+              tags?: string[] | undefined;
+              outputModes?: string[] | undefined;
+            }[]
+          | null
+          | undefined;
+        priceMicros?: number | null | undefined;
+        timeoutMs?: number | null | undefined;
+        deduplicates?: boolean | undefined;
+      };
+      output: Peer;
+    };
+    update: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        peerId: string;
+        name?: string | undefined;
+        endpoint?: string | undefined;
+        auth?:
+          | { type: "none" }
+          | { type: "bearer"; token: string }
+          | { type: "secret"; name: string }
+          | { type: "did_signed"; token?: string | undefined; secret?: string | undefined }
+          | { type: "oauth"; tokenUrl: string; clientId: string; clientSecret: string; scope?: string | undefined }
+          | undefined;
+        trust?:
+          | {
+              verifyDid?: boolean | undefined;
+              pinnedDid?: string | undefined;
+              pinnedKey?: string | undefined;
+              policy?: "strict" | "lenient" | undefined;
+              onBadSignature?: "fail" | "report" | undefined;
+            }
+          | undefined;
+        skills?:
+          | {
+              id: string;
+              name?: string | undefined;
+              description?: string | undefined;
+              inputSchema?: { [key: string]: JSONType } | undefined;
+              tags?: string[] | undefined;
+              outputModes?: string[] | undefined;
+            }[]
+          | null
+          | undefined;
+        priceMicros?: number | null | undefined;
+        timeoutMs?: number | null | undefined;
+        deduplicates?: boolean | undefined;
+      };
+      output: Peer;
+    };
+    delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; peerId: string }; output: { deleted: true } };
+    get: { kind: "query"; input: { peerId: string }; output: Peer };
+    list: {
+      kind: "query";
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
+      output: { items: Peer[]; total: number; page: number; perPage: number };
+    };
+  };
   system: {
     whoami: {
       kind: "query";
@@ -1512,6 +1619,12 @@ export type Scope =
   | "*"
   | "mcp-client";
 
+export type ShownPeerAuth =
+  | { type: "none" | "bearer" }
+  | { type: "secret"; name: string }
+  | { type: "did_signed"; secret?: string | undefined }
+  | { type: "oauth"; tokenUrl: string; clientId: string; scope?: string | undefined };
+
 export type StopResult = {
   conversationId: string;
   stopped: boolean;
@@ -1564,7 +1677,7 @@ export type ThreadEntry =
       at: string;
       text: string;
       turnId: string;
-      status: "error" | "pending" | "failed" | "paused" | "executing" | "completed" | "stopped";
+      status: "error" | "pending" | "failed" | "completed" | "paused" | "executing" | "stopped";
     }
   | {
       kind: "tool_call";
@@ -1629,7 +1742,8 @@ export type TurnEndReason =
   | "timeout"
   | "steps_exhausted"
   | "attempts_exhausted"
-  | "answer_too_long";
+  | "answer_too_long"
+  | "peer_failed";
 
 export type TurnOptions = {
   instructionsOverride?: string | undefined;
@@ -1652,6 +1766,8 @@ export type TurnOptions = {
   timeoutMs?: number | undefined;
   guarded?: boolean | undefined;
   summaryKnownThrough?: number | undefined;
+  peers?: number | undefined;
+  peerCall?: true | undefined;
 };
 
 export type Usage = {

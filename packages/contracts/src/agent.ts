@@ -22,7 +22,7 @@ export const agentPeer = z.object({
   peerId,
   /** Ids of the skills that are offered; all of them when absent. */
   skills: z.array(z.string().min(1).max(200)).min(1).max(256).optional(),
-  mode: dispatchMode.default("sync"),
+  mode: z.enum(["sync", "async"]).default("sync"),
   needsApproval: z.boolean().default(false),
   /** Needs an approval, too, once the turn has read something that its user did not write. */
   sensitive: z.boolean().default(false),

@@ -81,7 +81,12 @@ export const turnOptions = z.object({
     .max(BOUNDS.planHistoryMax.ceiling * 2)
     .optional(),
 });
-export type TurnOptions = z.infer<typeof turnOptions>;
+export type TurnOptions = z.infer<typeof turnOptions> & {
+  /** How many peers the message has brought along. */
+  peers?: number;
+  /** The run is a call of a peer. */
+  peerCall?: true;
+};
 
 /** Tokens. `estimated` marks counts of ours where the provider sent none. */
 export interface Usage {
@@ -152,4 +157,5 @@ export type TurnEndReason =
   | "answer_too_long"
   | "model_rejected"
   | "model_unavailable"
+  | "peer_failed"
   | "internal";

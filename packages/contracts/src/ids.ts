@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { v7 } from "uuid";
+import { v5, v7 } from "uuid";
 import { z } from "zod";
 
 type Brand<Kind extends string> = string & z.core.$brand<Kind>;
@@ -31,6 +31,12 @@ export const keyId = z.string().regex(/^key_[0-9a-f]{24}$/) as unknown as z.ZodT
 
 export const peerId = z.string().regex(/^peer_[0-9a-f]{24}$/, "is the id of no peer");
 export const newPeerId = (): string => `peer_${randomBytes(12).toString("hex")}`;
+
+/** Of the messages of one call, counted from 1: the same however often they are made. */
+export const peerMessageId = (callId: string, round: number): string => v5(`message ${round}`, callId);
+
+/** What all calls of one peer in one conversation have in common. */
+export const peerContextId = (conversationId: string, peerRef: string): string => v5(`context ${peerRef}`, conversationId);
 
 /** A new UUIDv7: sorts by the time it was made. */
 export const newId = <Id extends string>(): Id => v7() as Id;

@@ -38,6 +38,8 @@ export const BOUNDS = {
   peerSkillsMax: { standard: 64, floor: 1, ceiling: 256 },
   /** One call of a peer, from its first message on, without the time in which it waits for people. */
   peerCallMs: { standard: 600_000, floor: 1_000, ceiling: WEEK_MS },
+  /** How long a peer that has a task may be away, before the call is given up. */
+  peerAwayMs: { standard: 30_000, floor: 0, ceiling: WEEK_MS },
   /** Of all that is read for one call of a peer. */
   peerBytesMax: { standard: 8_388_608, floor: 1_024, ceiling: 67_108_864 },
   /** What the model is told of one call's artifacts. */

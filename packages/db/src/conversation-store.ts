@@ -9,8 +9,8 @@ type Stored<Answer> = Omit<Answer, "nudge" | "execution"> & { nudge?: string | n
 
 export const createConversationStore = (sql: Sql): ConversationStore => ({
   async submit(message) {
-    const admit = message.past === null ? "submit_message" : "submit_seeded_message";
-    const answer = await call<Stored<Submitted>>(sql, admit, message);
+    const plain = message.past === null ? "submit_message" : "submit_seeded_message";
+    const answer = await call<Stored<Submitted>>(sql, message.peers === undefined ? plain : "submit_with_peers", message);
     return {
       ...answer,
       epoch: answer.epoch ?? 0,

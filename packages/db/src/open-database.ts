@@ -14,7 +14,9 @@ import type {
   MediaStore,
   MemoryStore,
   OrganizationStore,
+  PeerCallStore,
   PeerKeyStore,
+  PeerStore,
   RepeatStore,
   ResponseStore,
   SessionStore,
@@ -40,6 +42,7 @@ import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { createPeerKeyStore } from "./peer-key-store.ts";
+import { createPeerCallStore, createPeerOutbox, createPeerStore } from "./peer-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
 import { createResponseStore } from "./response-store.ts";
 import { createSessionStore } from "./session-store.ts";
@@ -66,6 +69,8 @@ export interface Database {
   memories: MemoryStore;
   organizations: OrganizationStore;
   peerKeys: PeerKeyStore;
+  peers: PeerStore;
+  peerCalls: PeerCallStore;
   repeats: RepeatStore;
   responses: ResponseStore;
   sessions: SessionStore;
@@ -101,6 +106,8 @@ export function openDatabase(options: ConnectOptions): Database {
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
     peerKeys: createPeerKeyStore(sql),
+    peers: createPeerStore(sql),
+    peerCalls: createPeerCallStore(sql),
     repeats: createRepeatStore(sql),
     responses: createResponseStore(sql),
     sessions: createSessionStore(sql),
@@ -122,6 +129,7 @@ export function openSweepStore(options: Omit<ConnectOptions, "pool">) {
     store: createSweepStore(sql),
     outbox: createWebhookOutbox(sql),
     pushes: createA2aOutbox(sql),
+    peers: createPeerOutbox(sql),
     close: () => sql.end({ timeout: CLOSE_SECONDS }),
   };
 }

@@ -12,6 +12,7 @@ import { createHookStore } from "./hook-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { createPeerStore } from "./peer-store.ts";
 import { createSessionStore } from "./session-store.ts";
 import { createWebhookStore } from "./webhook-store.ts";
 
@@ -61,5 +62,6 @@ function stores(client: Sql): TransactionStores {
     memories: createMemoryStore(client),
     sessions: createSessionStore(client),
     organizations: createOrganizationStore(within),
+    peers: createPeerStore(client),
   };
 }

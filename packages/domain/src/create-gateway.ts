@@ -27,6 +27,7 @@ import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
+import { managePeers } from "./peer/manage-peers.ts";
 import { openPlans } from "./plan/open-plans.ts";
 import { createResponses, type Responses } from "./responses/responses.ts";
 import { manageWebhooks } from "./webhook/manage-webhooks.ts";
@@ -83,6 +84,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...manageMedia(context),
       ...manageSessions(context),
       ...manageMemories(context),
+      ...managePeers(context),
       ...manageWebhooks(context),
     },
     administration: administer(context),

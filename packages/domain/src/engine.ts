@@ -26,6 +26,10 @@ import type { BlobStore } from "./media/blob-store.ts";
 import type { MediaStore } from "./media/media-store.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import { createBell } from "./peer/bell.ts";
+import { cancelPeerCalls } from "./peer/cancel-peer-calls.ts";
+import type { PeerPorts } from "./peer/peer-ports.ts";
+import type { PeerOutbox } from "./peer/peer-store.ts";
 import type { ResponseKey, ResponseStore } from "./responses/response-store.ts";
 import { runResponse } from "./responses/run-response.ts";
 import { keepHouse } from "./sweep/keep-house.ts";
@@ -45,6 +49,7 @@ export interface EnginePorts {
   compactions: CompactionStore;
   media: MediaStore;
   blobs: BlobStore;
+  peers: Pick<PeerPorts, "peers" | "calls" | "client" | "startHash" | "makeToken" | "publicUrl">;
   hooks: Pick<HookStore, "waiting" | "finish">;
   /** What messages that come by webhooks are admitted with. */
   admission: Pick<SubmitContext, "conversations" | "hashBody" | "publicUrl">;
@@ -52,6 +57,8 @@ export interface EnginePorts {
   webhooks?: Pick<DeliveryPorts, "outbox" | "webhooks" | "send" | "vault">;
   /** Absent: this process tells nobody of A2A tasks. */
   pushes?: Pick<PushPorts, "outbox" | "a2a" | "send" | "vault">;
+  /** Absent: this process tells no peer that a task is not wanted any more. */
+  peerOutbox?: PeerOutbox;
   memories: MemoryStore;
   usage: UsageStore;
   direct: DirectModels;
@@ -124,8 +131,10 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   const embed = meterEmbedding(ports.model, embeddingModel);
   const catalog = createAgentCatalog(ports.agents, clock);
   const findAgent = catalog.find;
+  const bell = createBell();
   const turnPorts = {
     store: turns,
+    peers: { ...ports.peers, bell, vault: ports.vault, media: ports.media, blobs: ports.blobs, log, limits },
     tail,
     queue,
     model,
@@ -165,11 +174,20 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     },
     compact,
     runHook: (key) =>
-      runHook({ hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, limits, queue, tail, log } }, key),
+      runHook(
+        { hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, vault: ports.vault, limits, queue, tail, log } },
+        key,
+      ),
     async start() {
-      unsubscribe = await tail.onNudge(workerId, holder.nudged);
+      unsubscribe = await tail.onNudge(workerId, (conversationId) => {
+        holder.nudged(conversationId);
+        bell.ring(conversationId);
+      });
       loops.push(holder.beat(background.signal));
-      const { sweep, relay, webhooks, pushes } = ports;
+      const { sweep, relay, webhooks, pushes, peerOutbox } = ports;
+      const { calls, client } = ports.peers;
+      if (peerOutbox !== undefined)
+        loops.push(cancelPeerCalls({ outbox: peerOutbox, calls, client, vault: ports.vault, clock, log, limits }, background.signal));
       if (webhooks !== undefined) loops.push(deliverWebhooks({ ...webhooks, clock, log, random, limits }, background.signal));
       if (pushes !== undefined) loops.push(deliverA2aPushes({ ...pushes, clock, log, random, limits }, background.signal));
       if (relay !== undefined) loops.push(runRelay({ ...turnPorts, store: relay }, background.signal));

@@ -31,6 +31,7 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { PeerStore } from "./peer/peer-store.ts";
 import type { PlannerSettings } from "./plan/plan-use-cases.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import type { WebhookStore } from "./webhook/webhook-store.ts";
@@ -63,6 +64,7 @@ export interface GatewayPorts {
   blobs: BlobStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
+  peers: PeerStore;
   repeats: RepeatStore;
   responses: ResponseStore;
   sessions: SessionStore;

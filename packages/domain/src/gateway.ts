@@ -51,6 +51,7 @@ import type { ClaimedCall } from "./idempotency/claim-call.ts";
 import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { MediaUseCases } from "./media/media-use-cases.ts";
+import type { PeerUseCases } from "./peer/peer-use-cases.ts";
 import type { PlanUseCases } from "./plan/plan-use-cases.ts";
 import type { WebhookUseCases } from "./webhook/webhook-use-cases.ts";
 
@@ -89,7 +90,15 @@ export interface SubmitFacts {
 }
 
 /** Every use case of the front door. All take the caller first; what the caller may not see is `not_found`. */
-export interface Gateway extends A2aUseCases, ActivityUseCases, ChatUseCases, HookUseCases, MediaUseCases, PlanUseCases, WebhookUseCases {
+export interface Gateway
+  extends A2aUseCases,
+    ActivityUseCases,
+    ChatUseCases,
+    HookUseCases,
+    MediaUseCases,
+    PeerUseCases,
+    PlanUseCases,
+    WebhookUseCases {
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;

@@ -42,6 +42,8 @@ export * from "./memory/memory-store.ts";
 export * from "./model/model.ts";
 export * from "./peer/peer-client.ts";
 export * from "./peer/peer-key-store.ts";
+export * from "./peer/peer-store.ts";
+export * from "./peer/peer-use-cases.ts";
 export * from "./plan/plan-use-cases.ts";
 export * from "./plan/told-history.ts";
 export * from "./responses/create-response.ts";

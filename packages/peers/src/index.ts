@@ -1,3 +1,5 @@
+export type { Credentials } from "./client/authorize.ts";
+export { createPeerClient } from "./client/peer-client.ts";
 export { createDidIdentity, type DidFacts, type DidIdentity } from "./did/did-identity.ts";
 export { didFacts, didProblems, didSettings } from "./did/did-settings.ts";
 export { createDidResolver } from "./did/resolve-did.ts";

@@ -6,11 +6,12 @@ import { execution } from "./execution.ts";
 import { hook } from "./hook.ts";
 import { key } from "./key.ts";
 import { memory } from "./memory.ts";
+import { peer } from "./peer.ts";
 import { router } from "./procedure.ts";
 import { system } from "./system.ts";
 import { turn } from "./turn.ts";
 import { webhook } from "./webhook.ts";
 
-export const appRouter = router({ activity, agent, card, conversation, execution, hook, key, memory, system, turn, webhook });
+export const appRouter = router({ activity, agent, card, conversation, execution, hook, key, memory, peer, system, turn, webhook });
 
 export type AppRouter = typeof appRouter;

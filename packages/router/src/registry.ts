@@ -11,6 +11,7 @@ import { MEDIA_ROUTES } from "./routes/media-routes.ts";
 import { MEMORY_ROUTES } from "./routes/memory-routes.ts";
 import { OPENAI_ROUTES } from "./routes/openai-routes.ts";
 import { OPERATIONS_ROUTES } from "./routes/operations-routes.ts";
+import { PEER_ROUTES } from "./routes/peer-routes.ts";
 import { PLAN_ROUTES } from "./routes/plan-routes.ts";
 import type { Kind, RouteRow } from "./routes/route-row.ts";
 
@@ -19,6 +20,7 @@ export const ROUTES = {
   ...CONVERSATION_ROUTES,
   ...EXECUTION_ROUTES,
   ...AGENT_ROUTES,
+  ...PEER_ROUTES,
   ...MEMORY_ROUTES,
   ...MEDIA_ROUTES,
   ...DASHBOARD_ROUTES,

@@ -52,6 +52,16 @@ export const toolSettings = z.object({
 /** Apart from the names of other secrets of the egress: no tool can name a model's key. */
 export const egressNameOf = ({ name }: ToolSecret): string => `tool.${name}`;
 
+/** Whether agents of that organization may name it. */
+export const isFor = ({ organizations }: ToolSecret, organizationId: string): boolean =>
+  organizations === "all" || organizations.some((id) => id === organizationId);
+
+/** How the egress is asked for it; null where it is not there, or not for this organization. */
+export function secretNameFor(secrets: ToolSecret[], organizationId: string, name: string): string | null {
+  const secret = secrets.find((one) => one.name === name && isFor(one, organizationId));
+  return secret === undefined ? null : egressNameOf(secret);
+}
+
 /** The same for the egress, which binds each to its hosts. */
 export const toolSecrets = (secrets: ToolSecret[]): EgressSecret[] =>
   secrets.map((secret) => ({

@@ -104,6 +104,8 @@ export async function changingRoutes(system: System): Promise<Cases> {
   const file = async () => String(at((await system.rest().call("/media", { body: "bytes" })).body, "id"));
   const hook = async () => String(at(await trpc("mutation", "hook.create", { name: "made" }), "id"));
   const endpointAt = (place: string) => ({ url: `${system.tools.url}/${place}`, events: ["turn.completed"] });
+  const peerAt = (place: string) => ({ name: place, endpoint: `${system.tools.url}/${place}` });
+  const peer = async () => String(at(await trpc("mutation", "peer.create", peerAt("made")), "id"));
   const endpoint = async () => String(at(await trpc("mutation", "webhook.create", endpointAt("made")), "id"));
   /** One that was sent. */
   const delivery = async (): Promise<string> => {
@@ -226,6 +228,15 @@ export async function changingRoutes(system: System): Promise<Cases> {
     },
     async "hook.delete"() {
       return { input: { hookId: await hook() }, other: { hookId: await hook() } };
+    },
+    "peer.create": async () => ({ input: peerAt("one"), other: peerAt("another") }),
+    async "peer.update"() {
+      const [peerId, otherId] = [await peer(), await peer()];
+      return { input: { peerId, name: "one" }, other: { peerId: otherId, name: "another" } };
+    },
+    async "peer.delete"() {
+      const [peerId, otherId] = [await peer(), await peer()];
+      return { input: { peerId }, other: { peerId: otherId } };
     },
     "webhook.create": async () => ({ input: endpointAt("one"), other: endpointAt("another") }),
     async "webhook.change"() {

@@ -5,6 +5,7 @@ import type {
   ChatUseCases,
   HookUseCases,
   MediaUseCases,
+  PeerUseCases,
   PlanUseCases,
   WebhookUseCases,
 } from "@parley/domain";
@@ -18,6 +19,7 @@ export const refusedUseCases: A2aUseCases &
   ChatUseCases &
   HookUseCases &
   MediaUseCases &
+  PeerUseCases &
   PlanUseCases &
   WebhookUseCases = {
   findPlanner: refuse,
@@ -31,6 +33,11 @@ export const refusedUseCases: A2aUseCases &
   listA2aPushes: refuse,
   deleteA2aPush: refuse,
   readA2aCard: refuse,
+  createPeer: refuse,
+  getPeer: refuse,
+  listPeers: refuse,
+  updatePeer: refuse,
+  deletePeer: refuse,
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,

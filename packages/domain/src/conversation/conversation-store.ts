@@ -18,6 +18,7 @@ import type {
   TurnOptions,
   Usage,
 } from "@parley/contracts";
+import type { BroughtPeer } from "../peer/peer-store.ts";
 import type { ConversationKey, PostedElsewhere, StoredCard } from "../turn/turn-store.ts";
 
 /** What a conversation is begun with: summaries of what was before, and the turns after that, oldest first. A turn without a result has no answer. */
@@ -63,6 +64,8 @@ export interface NewMessage extends ConversationKey {
   wantsExecution: boolean;
   /** Null: the conversation begins with the message, or is there already. */
   past: ToldPast | null;
+  /** What its turn may call beside its agent's own peers. */
+  peers?: BroughtPeer[];
 }
 
 export type Posted = Omit<PostedElsewhere, "conversationId">;

@@ -16,6 +16,7 @@ import { hashInput } from "../idempotency/hash-input.ts";
 import type { Caller } from "../identity/caller.ts";
 import { followLog } from "../log/follow-log.ts";
 import { nameFiles } from "../media/name-files.ts";
+import { bringPeers } from "../peer/bring-peers.ts";
 import { announce } from "../turn/kick.ts";
 import { nudgeDoomed } from "./announce-stop.ts";
 import { checkMessage } from "./check-message.ts";
@@ -25,7 +26,7 @@ import { firstExecution } from "./first-execution.ts";
 /** What an admission needs; a worker has it, too. */
 export type SubmitContext = Pick<
   GatewayContext,
-  "conversations" | "catalog" | "media" | "publicUrl" | "hashBody" | "limits" | "queue" | "tail" | "log"
+  "conversations" | "catalog" | "media" | "publicUrl" | "hashBody" | "limits" | "queue" | "tail" | "log" | "vault"
 >;
 
 /** Accepts a message: when this resolves it is committed, and its turn runs or waits. */
@@ -86,12 +87,16 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const files = await nameFiles(context, caller, input.files);
-  const { invoke = false, edits, keepNothingWhenIdle = false, past } = facts;
+  const { invoke = false, edits, keepNothingWhenIdle = false, past, peers = [] } = facts;
   // Left out where it is false: that is the same body as on the doors that know of no such thing.
   const keepsNothing = keepNothingWhenIdle || undefined;
   const conversationId = input.conversationId ?? newId<ConversationId>();
+  const { organizationId } = caller;
+  const turnId = newId<TurnId>();
+  const brought = bringPeers(context, peers, { organizationId, turnId, mode: input.mode });
+  const bringsPeers = brought.length > 0;
   return {
-    organizationId: caller.organizationId,
+    organizationId,
     principalId: caller.principalId,
     route: facts.route,
     conversationId,
@@ -100,18 +105,22 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
     agentId: input.agentId,
     agentVersion: agent.version,
     messageId: newId<MessageId>(),
-    turnId: newId<TurnId>(),
+    turnId,
     text: input.text,
     files,
     user: input.user === undefined ? null : knownUser(input.user),
-    options: input.options,
+    // A mark by which the turn knows that it has them; what they are is read apart.
+    options: bringsPeers ? { ...input.options, peers: brought.length } : input.options,
     mode: edits === undefined ? input.mode : "interrupt",
     invoke,
     keepNothingWhenIdle,
     edits: edits?.messageId ?? null,
     expectedVersion: edits?.expectedVersion ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
-    bodyHash: input.idempotencyKey === undefined ? null : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing, past }),
+    bodyHash:
+      input.idempotencyKey === undefined
+        ? null
+        : hashInput(context, { ...input, idempotencyKey: null, edits, keepsNothing, past, ...(bringsPeers && { peers }) }),
     queueMax: context.limits.queueMax,
     messageCharsMax: context.limits.messageCharsMax,
     filesMax: context.limits.filesPerMessageMax,
@@ -119,6 +128,7 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
     keptMs: context.limits.queuedMessageKeptMs,
     wantsExecution: false,
     past: past ?? null,
+    ...(bringsPeers && { peers: brought }),
   };
 }
 

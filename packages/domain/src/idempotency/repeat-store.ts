@@ -8,6 +8,7 @@ import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
 import type { SessionStore } from "../identity/session-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
+import type { PeerStore } from "../peer/peer-store.ts";
 import type { WebhookStore } from "../webhook/webhook-store.ts";
 
 /** What tells a repeated call from a new one: the caller's key, within one route. */
@@ -43,6 +44,7 @@ export interface TransactionStores {
   webhooks: WebhookStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
+  peers: PeerStore;
   sessions: SessionStore;
 }
 

@@ -98,5 +98,5 @@ export interface PeerClient {
   /** Tells the peer that the task is not wanted any more. Resolves where it has ended, by this or before. Throws where that is not known. */
   cancel(task: { target: PeerTarget; taskId: string; signal: AbortSignal }): Promise<void>;
   /** Its agent card; null where there is none to be had. Kept for a while, also that there was none. */
-  card(target: PeerTarget): Promise<PeerCard | null>;
+  card(target: Pick<PeerTarget, "id" | "endpoint">): Promise<PeerCard | null>;
 }

@@ -1,4 +1,7 @@
 import { type CallRecord, hashArguments } from "@parley/contracts";
+import type { PeerTool } from "../peer/peer-tools.ts";
+import { type PeerIntent, runPeerCall } from "../peer/run-peer-call.ts";
+import { startPeerCall } from "../peer/start-peer-call.ts";
 import { approvalOutcome, questionsOutcome } from "./card-outcome.ts";
 import { approvalCard, argumentsOf, type GatedIntent, questionsCard } from "./open-card.ts";
 import { recordResult, resultLines } from "./record-result.ts";
@@ -6,7 +9,7 @@ import { settledResult } from "./record-step.ts";
 import type { RouterTools } from "./router-tools.ts";
 import { runChild } from "./run-child.ts";
 import { runTool } from "./run-tool.ts";
-import { startChild, startedInBackground } from "./start-child.ts";
+import { type DispatchIntent, startChild, startedInBackground } from "./start-child.ts";
 import type { CallEnd, PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
 import type { IntentRecord, NewCard, ResultRecord } from "./turn-store.ts";
 
@@ -52,17 +55,30 @@ async function act(run: TurnRun, execution: RunningExecution, tools: RouterTools
       return { result: await recordResult(run, execution, call, questionsOutcome(card)) };
     }
     case "tool":
-      return (await passApproval(run, execution, call, intent)) ?? { result: await callTool(run, execution, tools, { call, intent }) };
+      return (
+        (await passApproval(run, execution, call, intent, tools)) ?? { result: await callTool(run, execution, tools, { call, intent }) }
+      );
     case "dispatch": {
-      const refused = await passApproval(run, execution, call, intent);
+      const refused = await passApproval(run, execution, call, intent, tools);
       if (refused !== null) return refused;
       return intent.mode === "sync" ? runChild(run, execution, call, intent) : { result: startedInBackground(intent.childId) };
+    }
+    case "peer": {
+      const refused = await passApproval(run, execution, call, intent, tools);
+      if (refused !== null) return refused;
+      return intent.mode === "sync" ? runPeerCall(run, execution, call, intent) : { result: startedInBackground(intent.childId) };
     }
   }
 }
 
 /** Null where the call may be made: it needs no approval, or has it. Otherwise what comes instead. */
-async function passApproval(run: TurnRun, execution: RunningExecution, call: PlannedCall, intent: GatedIntent): Promise<CallEnd | null> {
+async function passApproval(
+  run: TurnRun,
+  execution: RunningExecution,
+  call: PlannedCall,
+  intent: GatedIntent,
+  tools: RouterTools,
+): Promise<CallEnd | null> {
   const { approvalId } = intent;
   if (approvalId === undefined) return null;
   const card = run.cards.get(approvalId);
@@ -75,12 +91,25 @@ async function passApproval(run: TurnRun, execution: RunningExecution, call: Pla
       result: await recordResult(run, execution, call, { text: "Another call than this was approved.", isError: true, words: "own" }),
     };
   }
-  if (!run.journal.started(execution.id, call.step, call.callIndex)) await beginApproved(run, execution, call, intent);
+  if (run.journal.started(execution.id, call.step, call.callIndex)) return null;
+  const skill = intent.act === "peer" ? skillOf(tools, intent) : null;
+  if (skill === undefined)
+    return { result: await recordResult(run, execution, call, { text: "There is no such agent any more.", isError: true, words: "own" }) };
+  await beginApproved(run, execution, call, { intent, skill });
   return null;
 }
 
+/** By what it stands for: names may be given otherwise by now. */
+const skillOf = ({ peers }: RouterTools, intent: PeerIntent): PeerTool | undefined =>
+  [...peers.values()].find(({ peerRef, skill }) => peerRef === intent.peerRef && (skill?.id ?? null) === intent.skill);
+
 /** From here on an approved call may have been made, and a child exists; a background one is done with that. */
-async function beginApproved(run: TurnRun, execution: RunningExecution, call: PlannedCall, intent: GatedIntent): Promise<void> {
+async function beginApproved(
+  run: TurnRun,
+  execution: RunningExecution,
+  call: PlannedCall,
+  { intent, skill }: { intent: GatedIntent; skill: PeerTool | null },
+): Promise<void> {
   const { log } = run.active;
   const { step, callIndex, tool } = call;
   const started = { executionId: execution.id, step, callIndex, kind: "started" as const, payload: null };
@@ -88,7 +117,10 @@ async function beginApproved(run: TurnRun, execution: RunningExecution, call: Pl
     await log.commit({ journal: [started] });
     return;
   }
-  const { child, event } = await startChild(run, execution, intent, tool);
+  const { child, event } =
+    intent.act === "peer" && skill !== null
+      ? startPeerCall(run, execution, intent, skill)
+      : await startChild(run, execution, intent as DispatchIntent, tool);
   if (intent.mode === "sync") {
     await log.commit({ journal: [started], children: [child], events: [event] });
     return;

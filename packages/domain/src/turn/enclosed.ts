@@ -1,5 +1,6 @@
 /** The marks between which texts from outside stand. */
 const MARKS = [
+  "agent_card",
   "earlier_turns",
   "file_content",
   "file_name",

@@ -41,7 +41,8 @@ export function indexJournal(lines: JournalLine[]): JournalIndex {
         .flatMap((line) => (line.kind === "steer" && line.executionId === executionId && line.step === step ? [line] : []))
         .toSorted((a, b) => a.callIndex - b.callIndex)
         .map((line) => line.payload),
-    children: () => lines.filter((line) => line.kind === "intent" && line.payload.act === "dispatch").length,
+    children: () =>
+      lines.filter((line) => line.kind === "intent" && (line.payload.act === "dispatch" || line.payload.act === "peer")).length,
   };
 }
 

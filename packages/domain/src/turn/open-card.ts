@@ -3,11 +3,11 @@ import type { DispatchIntent } from "./start-child.ts";
 import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
 import type { IntentRecord, NewCard } from "./turn-store.ts";
 
-export type GatedIntent = DispatchIntent | Extract<IntentRecord, { act: "tool" }>;
+export type GatedIntent = DispatchIntent | Extract<IntentRecord, { act: "tool" | "peer" }>;
 
 /** What is passed on when the call is made: an approval is bound to exactly this. */
 export const argumentsOf = (intent: GatedIntent): Record<string, unknown> =>
-  intent.act === "tool" ? intent.arguments : { query: intent.query };
+  intent.act === "dispatch" ? { query: intent.query } : intent.arguments;
 
 export function questionsCard(
   run: TurnRun,
@@ -21,7 +21,7 @@ export function questionsCard(
     kind: "questions",
     body: intent.questions,
     argumentsHash: null,
-    expiresAt: expiry(run, execution.agent.config.questionsExpireAfterSeconds),
+    expiresAt: cardExpiry(run, execution.agent.config.questionsExpireAfterSeconds),
   };
 }
 
@@ -39,11 +39,12 @@ export function approvalCard(
     kind: "approval",
     body: { tool: call.tool, arguments: given, argumentsHash, agentId: execution.agent.id, ...(intent.tainted ? { tainted: true } : {}) },
     argumentsHash,
-    expiresAt: expiry(run, execution.agent.config.approvalsExpireAfterSeconds),
+    expiresAt: cardExpiry(run, execution.agent.config.approvalsExpireAfterSeconds),
   };
 }
 
 const placeOf = ({ id: executionId }: RunningExecution, { step, callIndex }: PlannedCall) => ({ executionId, step, callIndex });
 
-const expiry = ({ clock }: TurnRun, seconds: number | null): string | null =>
+/** When a card that is opened now is given up. */
+export const cardExpiry = ({ clock }: TurnRun, seconds: number | null): string | null =>
   seconds === null ? null : new Date(clock.now() + seconds * 1_000).toISOString();

@@ -9,6 +9,7 @@ import {
   newId,
 } from "@parley/contracts";
 import type { ToolCall } from "../model/model.ts";
+import type { PeerTool } from "../peer/peer-tools.ts";
 import { ASK_TOOL, type RouterTools } from "./router-tools.ts";
 import { parseJson } from "./storable.ts";
 import type { IntentRecord } from "./turn-store.ts";
@@ -44,6 +45,9 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
     return { act: "tool", callId: call.id, tool: call.name, arguments: given.value, ...approval({ ...own, needsApproval }, facts) };
   }
 
+  const peer = facts.tools.peers.get(call.name);
+  if (peer !== undefined) return planPeerCall(call, peer, parsed, facts);
+
   const target = facts.tools.dispatch.get(call.name);
   if (target === undefined) return refuse(`There is no tool ${call.name}.`);
   const input = checkArguments(dispatchArguments, parsed);
@@ -61,6 +65,26 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
     mode,
     query,
     ...approval(target, facts),
+  };
+}
+
+function planPeerCall({ id: callId }: ToolCall, peer: PeerTool, parsed: unknown, facts: CallFacts): IntentRecord {
+  const { childrenRefused, forcedMode } = facts;
+  const given = checkToolArguments(peer.definition.parameters, parsed);
+  if (!given.ok) return { act: "refuse", callId, text: `The arguments do not fit the schema: ${given.why}` };
+  if (childrenRefused !== null) return { act: "refuse", callId, text: childrenRefused };
+  const mode = forcedMode === null || forcedMode === "auto" ? peer.mode : forcedMode;
+  return {
+    ...{
+      act: "peer",
+      callId,
+      childId: newId<ExecutionId>(),
+      peerRef: peer.peerRef,
+      skill: peer.skill?.id ?? null,
+      arguments: given.value,
+      mode,
+    },
+    ...approval(peer, facts),
   };
 }
 

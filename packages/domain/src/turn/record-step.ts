@@ -1,4 +1,6 @@
 import type { NewEvent } from "@parley/contracts";
+import { startPeerCall } from "../peer/start-peer-call.ts";
+import type { RouterTools } from "./router-tools.ts";
 import { startChild, startedInBackground } from "./start-child.ts";
 import { parseJson } from "./storable.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
@@ -14,6 +16,7 @@ export async function recordStep(
   step: number,
   response: ResponseRecord,
   intents: IntentRecord[],
+  tools: RouterTools,
 ): Promise<void> {
   const { claim, log } = run.active;
   const place = { executionId: execution.id, step };
@@ -37,6 +40,13 @@ export async function recordStep(
       children.push(started.child);
       events.push(started.event);
     }
+    if (intent.act === "peer" && intent.approvalId === undefined) {
+      const skill = tools.peers.get(tool);
+      if (skill === undefined) throw new Error(`The skill behind ${tool} is gone between the plan and its record.`);
+      const started = startPeerCall(run, execution, intent, skill);
+      children.push(started.child);
+      events.push(started.event);
+    }
     const settled = settledResult(intent);
     if (settled === null) continue;
     journal.push({ ...place, callIndex, kind: "result", payload: settled });
@@ -56,6 +66,7 @@ export async function recordStep(
 /** The result of a call that is done by being written down. */
 export function settledResult(intent: IntentRecord): ResultRecord | null {
   if (intent.act === "refuse") return { text: intent.text, isError: true, words: "own" };
-  if (intent.act !== "dispatch" || intent.mode === "sync" || intent.approvalId !== undefined) return null;
+  const isChild = intent.act === "dispatch" || intent.act === "peer";
+  if (!isChild || intent.mode === "sync" || intent.approvalId !== undefined) return null;
   return startedInBackground(intent.childId);
 }

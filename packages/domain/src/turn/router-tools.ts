@@ -1,5 +1,6 @@
 import { type Agent, ASK_USER_QUESTIONS_SCHEMA, type DispatchMode } from "@parley/contracts";
 import type { ToolDefinition } from "../model/model.ts";
+import type { PeerTool } from "../peer/peer-tools.ts";
 import type { AgentTool } from "./agent-tool.ts";
 
 export const ASK_TOOL = "ask_user_questions";
@@ -18,6 +19,8 @@ export interface RouterTools {
   dispatch: Map<string, DispatchTool>;
   /** The agent's own tools, by name. */
   own: Map<string, AgentTool>;
+  /** Skills of peers, by tool name. */
+  peers: Map<string, PeerTool>;
 }
 
 const ASK_DEFINITION: ToolDefinition = {
@@ -26,8 +29,8 @@ const ASK_DEFINITION: ToolDefinition = {
   parameters: ASK_USER_QUESTIONS_SCHEMA,
 };
 
-/** The agent's own tools, one tool per downstream agent, and the one that asks the user. */
-export function routerTools(agents: DispatchTool[], tools: AgentTool[], mayAsk: boolean): RouterTools {
+/** The agent's own tools, one tool per downstream agent and per skill of a peer, and the one that asks the user. */
+export function routerTools(agents: DispatchTool[], tools: AgentTool[], mayAsk: boolean, skills: PeerTool[] = []): RouterTools {
   const own = new Map<string, AgentTool>();
   // The first of two tools with one name is the one; no tool takes the place of the question.
   for (const tool of tools) if (tool.definition.name !== ASK_TOOL && !own.has(tool.definition.name)) own.set(tool.definition.name, tool);
@@ -37,12 +40,22 @@ export function routerTools(agents: DispatchTool[], tools: AgentTool[], mayAsk: 
       freeName(target.agent.name, (name) => own.has(name) || dispatch.has(name)),
       target,
     );
+  const peers = new Map<string, PeerTool>();
+  for (const tool of skills)
+    peers.set(
+      freeName(skillName(tool), (name) => own.has(name) || dispatch.has(name) || peers.has(name)),
+      tool,
+    );
   const definitions = [
     ...[...own.values()].map((tool) => tool.definition),
     ...[...dispatch].map(([name, target]) => dispatchDefinition(name, target)),
+    ...[...peers].map(([name, { definition }]) => ({ name, ...definition })),
   ];
-  return { definitions: mayAsk ? [...definitions, ASK_DEFINITION] : definitions, dispatch, own };
+  return { definitions: mayAsk ? [...definitions, ASK_DEFINITION] : definitions, dispatch, own, peers };
 }
+
+/** Only a name to choose from: what it stands for is looked up. */
+const skillName = ({ target, skill }: PeerTool): string => `call ${target.name.slice(0, 24)} ${skill?.id ?? ""}`;
 
 function dispatchDefinition(name: string, { agent, mode }: DispatchTool): ToolDefinition {
   const query = { type: "string", description: `What ${agent.name} should do, with all that it needs to know.` };

@@ -1,5 +1,6 @@
 import type { NewEvent, Usage } from "@parley/contracts";
 import { memoryTools } from "../memory/memory-tools.ts";
+import { loadPeerTools } from "../peer/peer-tools.ts";
 import { actOnCalls } from "./act-on-calls.ts";
 import type { AgentTool } from "./agent-tool.ts";
 import { callModel } from "./call-model.ts";
@@ -84,10 +85,10 @@ async function takeStep(
       tainted: isTainted(run, execution),
     };
     const intent = planCall({ id: call.callId, name: call.name, arguments: call.arguments }, facts);
-    if (intent.act === "dispatch") run.childrenStarted += 1;
+    if (intent.act === "dispatch" || intent.act === "peer") run.childrenStarted += 1;
     return intent;
   });
-  await recordStep(run, execution, step, response, intents);
+  await recordStep(run, execution, step, response, intents, tools);
   return { response, intents };
 }
 
@@ -173,8 +174,10 @@ async function loadTools(run: TurnRun, execution: RunningExecution): Promise<Rou
     }),
   );
   const own = await run.findTools(execution.agent, { organizationId, conversationId });
-  execution.tainted ||= own.some(({ describedByOthers }) => describedByOthers === true);
-  return routerTools(found.flat(), [...ownMemory(run, execution), ...own], mayAsk(execution));
+  const skills = await loadPeerTools(run, execution);
+  // What a tool or a peer says of itself is somebody else's text, too.
+  execution.tainted ||= own.some(({ describedByOthers }) => describedByOthers === true) || skills.some(({ foreign }) => foreign);
+  return routerTools(found.flat(), [...ownMemory(run, execution), ...own], mayAsk(execution), skills);
 }
 
 /** A child that runs within the turn has no earlier turns of its own, and what it is asked was written by another agent. */

@@ -4,6 +4,7 @@ import { askForCompaction } from "../compaction/ask-for-compaction.ts";
 import { pastOf } from "../compaction/past-of.ts";
 import { createFileShow } from "../media/show-files.ts";
 import { loadMemories } from "../memory/load-memories.ts";
+import { answerByPeer } from "../peer/run-peer-call.ts";
 import { historyMessages, systemMessages, userMessage } from "./build-prompt.ts";
 import { hasChildResult, holdsForeignText } from "./holds-foreign-text.ts";
 import { indexJournal } from "./journal-index.ts";
@@ -59,6 +60,8 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     findAgent: (...agent) => outlastOutage(ports.clock, () => ports.findAgent(...agent), active.signal),
     findTools: ports.findTools,
     memory: ports.memory,
+    peers: ports.peers,
+    mayAskForPeers: false,
     showFiles: createFileShow(ports.files, active.claim.organizationId),
     tainted: false,
     taintTold: null,
@@ -87,6 +90,9 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
   const agent = await run.findAgent(claim.organizationId, claim.agentId, turn.agentVersion);
   if (agent === null) throw new TurnAbort("internal", "The agent's version does not exist any more.");
   const { signal } = run.active;
+  run.mayAskForPeers = agent.config.mayAsk;
+  if (turn.options.peerCall === true)
+    return answerByPeer(run, { id: claim.conversationId, agent, depth: 0, messages: [], tainted: true, signal });
   const facts = {
     organizationId: claim.organizationId,
     agent,

@@ -3,11 +3,11 @@ import { announce, kick } from "./kick.ts";
 import { outlastOutage } from "./outlast-outage.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { Committed } from "./turn-log.ts";
-import type { ExecutionEnd, RunTurnPorts, TurnRun } from "./turn-run.ts";
+import type { RunTurnPorts, TurnEnd, TurnRun } from "./turn-run.ts";
 import type { NewCard, TurnChanges, TurnOutcome } from "./turn-store.ts";
 
 /** Runs the work and writes down how it ended: exactly one end per turn, whatever happens on the way. */
-export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => Promise<ExecutionEnd>): Promise<void> {
+export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => Promise<TurnEnd>): Promise<void> {
   try {
     await writeEnd(ports, run, await work());
   } catch (error) {
@@ -15,22 +15,38 @@ export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => 
   }
 }
 
-async function writeEnd(ports: RunTurnPorts, run: TurnRun, end: ExecutionEnd): Promise<void> {
+async function writeEnd(ports: RunTurnPorts, run: TurnRun, end: TurnEnd): Promise<void> {
   const { conversationId: rootId, turn } = run.active.claim;
   if (end.kind === "answer") {
     const usage = totalUsage(run);
     await write(ports, run, { finish: { status: "completed", reason: null, text: null, result: end.response.text, usage } });
     return;
   }
-  const { cards } = end;
+  if (end.kind === "peer") return writePeerEnd(ports, run, end);
+  const { cards, children = [] } = end;
   const about = { executionId: rootId, turnId: turn.id };
   await write(ports, run, {
     pause: { cards },
+    children,
     events: [
       ...cards.map((card): NewEvent => ({ ...about, executionId: card.executionId, type: "card.opened", data: openedData(card) })),
       { ...about, type: "turn.paused", data: { cardIds: cards.map((card) => card.id), attempt: turn.attempt } },
     ],
   });
+}
+
+/** The turn was a call of a peer: what came of it goes to the log that has called. */
+async function writePeerEnd(ports: RunTurnPorts, run: TurnRun, end: Extract<TurnEnd, { kind: "peer" }>): Promise<void> {
+  const { told, report, children } = end;
+  const usage = totalUsage(run);
+  const said = { result: told.text, usage, report };
+  const failed = {
+    status: told.unknown === true ? ("error" as const) : ("failed" as const),
+    reason: "peer_failed" as const,
+    text: report.error,
+  };
+  const finish = told.isError ? { ...failed, ...said } : { status: "completed" as const, reason: null, text: null, ...said };
+  await write(ports, run, { finish, children });
 }
 
 function openedData({ id: cardId, expiresAt, ...card }: NewCard): EventData["card.opened"] {

@@ -26,5 +26,6 @@ const TEXTS: Record<TurnEndReason, string> = {
   answer_too_long: "The answer is longer than it may be.",
   model_rejected: "The model refused the request.",
   model_unavailable: "The model is not answering.",
+  peer_failed: "The agent that was called has not done it.",
   internal: "Something went wrong on our side.",
 };

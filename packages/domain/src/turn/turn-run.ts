@@ -1,4 +1,4 @@
-import type { Limits } from "@parley/contracts";
+import type { Limits, PeerReport } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
@@ -10,10 +10,12 @@ import type { Log } from "../logger.ts";
 import type { FilePorts, ShowFiles } from "../media/show-files.ts";
 import type { MemoryPorts } from "../memory/memory-ports.ts";
 import type { ModelMessage } from "../model/model.ts";
+import type { PeerPorts } from "../peer/peer-ports.ts";
 import type { FindTools } from "./agent-tool.ts";
 import type { JournalIndex } from "./journal-index.ts";
 import type { ActiveTurn, TurnHolder } from "./turn-holder.ts";
 import type {
+  ChildChange,
   ConversationKey,
   IntentRecord,
   NewCard,
@@ -33,6 +35,7 @@ export interface RunTurnPorts {
   findAgent: FindAgent;
   findTools: FindTools;
   memory: MemoryPorts;
+  peers: PeerPorts;
   compactions: CompactionStore;
   /** Summarises what of a conversation's past is too long; never throws for a summary that could not be made. */
   compact: (key: ConversationKey, signal: AbortSignal) => Promise<void>;
@@ -56,6 +59,7 @@ export interface TurnRun {
   findAgent: FindAgent;
   findTools: FindTools;
   memory: MemoryPorts;
+  peers: PeerPorts;
   showFiles: ShowFiles;
   /** Whether something that the turn was told at its start, or by a steer, comes from a tool, a peer or a page. */
   tainted: boolean;
@@ -69,6 +73,8 @@ export interface TurnRun {
   cards: ReadonlyMap<string, StoredCard>;
   usage: UsageSheet;
   random: () => number;
+  /** Whether people may be asked for what a peer wants: the turn's agent may ask them. */
+  mayAskForPeers: boolean;
   /** Children started in this turn, over all attempts. */
   childrenStarted: number;
   /** The worker shuts down: end at the next step boundary. */
@@ -104,5 +110,10 @@ export interface RunningExecution {
   tainted: boolean;
 }
 
-/** `answer`: the last response, not yet written anywhere. `paused`: cards are open. */
-export type ExecutionEnd = { kind: "answer"; step: number; response: ResponseRecord } | { kind: "paused"; cards: NewCard[] };
+/** `answer`: the last response, not yet written anywhere. `paused`: cards are open; `children` is written with that. */
+export type ExecutionEnd =
+  | { kind: "answer"; step: number; response: ResponseRecord }
+  | { kind: "paused"; cards: NewCard[]; children?: ChildChange[] };
+
+/** `peer`: the turn was a call of a peer. */
+export type TurnEnd = ExecutionEnd | { kind: "peer"; told: ResultRecord; report: PeerReport; children: ChildChange[] };

@@ -11,6 +11,8 @@ import type {
   Limits,
   LogEvent,
   NewEvent,
+  PeerReport,
+  PeerState,
   Question,
   TextSoFar,
   TurnEndReason,
@@ -18,6 +20,7 @@ import type {
   Usage,
 } from "@parley/contracts";
 import type { HistorySummary } from "../compaction/history-summary.ts";
+import type { NewPeerCall } from "../peer/new-peer-call.ts";
 
 export interface ConversationKey {
   organizationId: string;
@@ -97,6 +100,17 @@ export type IntentRecord =
       tainted?: true;
     }
   | { act: "tool"; callId: string; tool: string; arguments: Record<string, unknown>; approvalId?: string; tainted?: true }
+  | {
+      act: "peer";
+      callId: string;
+      childId: string;
+      peerRef: string;
+      skill: string | null;
+      arguments: Record<string, unknown>;
+      mode: "sync" | "async";
+      approvalId?: string;
+      tainted?: true;
+    }
   | { act: "ask"; callId: string; cardId: string; questions: Question[] }
   /** A call that cannot be done: its arguments are malformed, or a bound is reached. */
   | { act: "refuse"; callId: string; text: string };
@@ -178,7 +192,16 @@ export interface UsageLine {
 }
 
 export type ChildChange =
-  | { change: "start"; mode: "sync"; id: string; parentId: string; agentId: string; agentVersion: number; text: string }
+  | {
+      change: "start";
+      mode: "sync";
+      id: string;
+      parentId: string;
+      agentId: string;
+      agentVersion: number;
+      text: string;
+      peerCall?: NewPeerCall;
+    }
   | {
       change: "start";
       mode: "async";
@@ -190,6 +213,18 @@ export type ChildChange =
       messageId: string;
       turnId: string;
       wakesParent: boolean;
+      peerCall?: NewPeerCall;
+    }
+  /** Where a call of a peer stands. `canceling`: the peer has still to be told that nobody wants it. */
+  | {
+      change: "peer";
+      id: string;
+      state: "waiting" | "canceling" | "ended";
+      peerState: PeerState;
+      taskId: string | null;
+      contextId: string | null;
+      cardId: string | null;
+      prompt: string;
     }
   | { change: "end"; id: string; status: ExecutionStatus; result: string | null; reason: TurnEndReason | null; usage: Usage };
 
@@ -200,6 +235,8 @@ export interface TurnOutcome {
   text: string | null;
   result: string | null;
   usage: Usage;
+  /** What came of a call of a peer, where the turn was one. */
+  report?: PeerReport;
 }
 
 /** A card to be opened. */

@@ -30,6 +30,7 @@ import { createLiveTail } from "@parley/events";
 import { createAuthenticator, createVault, hashApiKey, makeApiKey, makeSession } from "@parley/identity";
 import { mediaSettings, openBlobStore } from "@parley/media";
 import { createDirectModels, createModels } from "@parley/model";
+import { createDidResolver, createPeerClient, createSignatureCheck, createTokenProvider } from "@parley/peers";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import { createHttpTools } from "@parley/tools";
 import { checkSignature, createSender } from "@parley/webhooks";
@@ -53,6 +54,8 @@ export interface WorldOptions {
   started?: boolean;
   /** What the front doors give their orders to instead: to lose one on its way, or to count them. Workers keep the real one. */
   doorQueue?: JobQueue;
+  /** Exact `host:port`s of peers that may be called. */
+  allow?: string[];
   /** What is told of the engines' work. */
   metrics?: Partial<EngineMetrics>;
 }
@@ -108,6 +111,16 @@ const UNMEASURED: EngineMetrics = {
   summaryEnded: () => undefined,
 };
 
+function startHash() {
+  const hash = createHash("sha256");
+  return { update: (chunk: Uint8Array) => void hash.update(chunk), digest: () => hash.digest("hex") };
+}
+
+function makeToken() {
+  const token = randomBytes(32).toString("base64url");
+  return { token, hash: createHash("sha256").update(token).digest("hex") };
+}
+
 /** The whole gateway in this process: real Postgres, real Redis, real queues, and a scripted model and tools over real HTTP. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const { workers = 1, leaseMs = 10_000, heartbeatMs = 200, concurrency = 50, started = true } = options;
@@ -117,7 +130,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const limits = { ...LIMITS, ...options.limits };
   const shared = { prepare: true, applicationName: "test" };
   const database = openDatabase({ ...shared, url: fresh.url, pool: 10 });
-  const egress = createEgress({ allow: [model.host, tools.host] });
+  const egress = createEgress({ allow: [model.host, tools.host, ...(options.allow ?? [])] });
   const providers = [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" as const }];
   const models = createModels({ providers, fetch: egress.fetch });
   const tail = createLiveTail({ url, prefix, log });
@@ -149,10 +162,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       },
       makeSession,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
-      startHash: () => {
-        const hash = createHash("sha256");
-        return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest("hex") };
-      },
+      startHash,
       publicUrl: "http://gateway.test",
       planner: { models: ["test/scripted"], stepsMax: 10, recipes: {} },
       vault,
@@ -180,6 +190,25 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
           hashBody: (body) => createHash("sha256").update(body).digest("hex"),
           publicUrl: null,
         },
+        peers: {
+          peers: behind(database.peers),
+          calls: behind(database.peerCalls),
+          client: createPeerClient({
+            fetch: egress.fetch,
+            credentials: {
+              findSecret: () => null,
+              ...{ tokens: createTokenProvider({ fetch: egress.fetch }), identity: null, hydra: null, now: Date.now },
+            },
+            verify: createSignatureCheck({
+              resolve: createDidResolver({ fetch: egress.fetch }),
+              ...{ keys: behind(database.peerKeys), keysMax: limits.peerKeysMax },
+            }),
+            bounds: limits,
+          }),
+          publicUrl: null,
+          ...{ startHash, makeToken },
+        },
+        peerOutbox: behind(sweep.peers),
         webhooks: { outbox: behind(sweep.outbox), webhooks: behind(database.webhooks), send: createSender({ fetch: egress.fetch }), vault },
         media: behind(database.media),
         blobs: behind(blobs),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpTool } from "@parley/contracts";
 import type { ResultRecord, ToolRun } from "@parley/domain";
-import type { ToolSecret } from "../tool-secrets.ts";
+import { isFor, type ToolSecret } from "../tool-secrets.ts";
 import { postCall, type WayOut } from "./post-call.ts";
 
 const RETRIES_MAX = 2;
@@ -40,9 +40,6 @@ export async function runHttpTool(tool: HttpTool, call: ToolRun, way: WayOut & {
     clearTimeout(timer);
   }
 }
-
-const isFor = ({ organizations }: ToolSecret, organizationId: string): boolean =>
-  organizations === "all" || organizations.some((id) => id === organizationId);
 
 const pause = (delayMs: number, signal: AbortSignal): Promise<void> =>
   sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -5,6 +5,7 @@ import {
   type DirectModels,
   type Engine,
   type EngineMetrics,
+  type EnginePorts,
   type JobQueue,
   type LiveTail,
   systemClock,
@@ -63,6 +64,16 @@ const NO_MODELS: DirectModels = {
   promptUsage: () => NO_USAGE,
 };
 
+const unreachable = () => Promise.reject(new Error("No peer is called here."));
+const NO_PEERS: EnginePorts["peers"] = {
+  peers: { find: async () => [] },
+  calls: { brought: async () => [], find: async () => null, begin: unreachable, recordTask: unreachable, endCancel: unreachable },
+  client: { send: unreachable, reconcile: unreachable, cancel: unreachable, card: async () => null },
+  startHash: () => ({ update: () => {}, digest: () => "" }),
+  makeToken: () => ({ token: "", hash: "" }),
+  publicUrl: null,
+};
+
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
   const model = createAskedModel();
@@ -82,6 +93,7 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     repeats,
     responses,
     vault: null,
+    peers: NO_PEERS,
     tail: NO_TAIL,
     queue: behind(queue),
     lines: NO_LINES,

@@ -1,0 +1,150 @@
+import { type PeerState, peerMessageId } from "@parley/contracts";
+import { outlastOutage } from "../turn/outlast-outage.ts";
+import { TurnAbort } from "../turn/turn-abort.ts";
+import type { TurnRun } from "../turn/turn-run.ts";
+import type { StoredCard } from "../turn/turn-store.ts";
+import { hearPeer } from "./hear-peer.ts";
+import { openTarget } from "./open-target.ts";
+import type { PeerCall, PeerOutcome } from "./peer-client.ts";
+import type { PeerCallRow } from "./peer-store.ts";
+
+/** Where a call stands when nothing more can be done for it now. */
+export type PeerEnd =
+  /** `isOwed`: the peer has perhaps still a task that nobody wants. */
+  | { kind: "ended"; call: PeerCallRow; outcome: PeerOutcome; isOwed: boolean }
+  /** A person has to say something first: `card` is the one that waits already, or null where there is none yet. */
+  | { kind: "asks"; call: PeerCallRow; outcome: PeerOutcome; card: string | null };
+
+interface CallFacts {
+  id: string;
+  /** Whether people may be asked for it. */
+  mayAsk: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Makes a call of the ledger, or goes on with it, wherever an attempt before this one has left it. A message is sent once: what may have been sent is looked
+ * for at the peer, and where that cannot be done the outcome is `unknown`; unless the peer promises that a repeated message is one task. Throws `TurnAbort`.
+ */
+export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts): Promise<PeerEnd> {
+  const { organizationId } = run.active.claim;
+  const row = await outlastOutage(run.clock, () => run.peers.calls.find(organizationId, id), signal);
+  if (row === null) throw new TurnAbort("internal", "The call is not in the ledger.");
+  if (row.state === "ended" || row.state === "canceling") return ended(row, "The call was given up before.", false);
+  const answer = answerOf(run, row);
+  if (answer === "waits") return { kind: "asks", call: row, outcome: standing(row), card: row.cardId };
+  if (answer !== null && "refused" in answer) return ended(row, answer.refused, true);
+
+  const bound = boundOf(run, row, signal);
+  try {
+    const outcome = await converse(run, row, { said: answer?.said, signal: bound.signal });
+    const asks = outcome.error === null && (outcome.state === "input-required" || outcome.state === "auth-required");
+    if (asks && mayAsk && row.round <= run.limits.peerQuestionsMax) return { kind: "asks", call: row, outcome, card: null };
+    return { kind: "ended", call: row, outcome, isOwed: outcome.taskId !== null && (outcome.state === "unknown" || asks) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!bound.signal.aborted) throw error;
+    return ended(row, "The agent gave no answer in time.", true);
+  } finally {
+    bound.end();
+  }
+}
+
+/** Sends the next message, or finds out what has become of one that was perhaps sent before. */
+async function converse(
+  run: TurnRun,
+  row: PeerCallRow,
+  { said, signal }: { said: Said | undefined; signal: AbortSignal },
+): Promise<PeerOutcome> {
+  const { peers } = run;
+  const isNew = row.state === "planned" || said !== undefined;
+  const round = isNew ? row.round + 1 : row.round;
+  const { token, hash } = peers.makeToken();
+  await run.active.ensureFresh();
+  const { organizationId, conversationId, epoch } = run.active.claim;
+  const key = { organizationId, conversationId, epoch, id: row.id, round, pushToken: hash };
+  const begun = await outlastOutage(run.clock, () => peers.calls.begin(key), signal);
+  if (begun.outcome !== "ok") {
+    if (begun.outcome === "gone") return lost(row, "The call was given up before.");
+    throw new TurnAbort(begun.outcome === "stale" ? "lease_lost" : "user_stop");
+  }
+
+  const call: PeerCall = {
+    target: openTarget(peers, row),
+    messageId: peerMessageId(row.id, round),
+    contextId: row.contextId,
+    taskId: row.taskId,
+    referenceTaskIds: row.taskId === null ? [...new Set([...row.priorTaskIds, ...begun.earlierTasks])] : [],
+    skill: row.skill,
+    input: said?.input ?? row.input,
+    push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/a2a/push/${row.id}`, token },
+    signal,
+  };
+  const hearing = hearPeer(run, row);
+  // An authorization is given elsewhere: the peer is only looked after.
+  const sends = begun.fresh && said?.isElsewhere !== true;
+  if (sends) return peers.client.send(call, hearing);
+  const found = await peers.client.reconcile({ ...call, sentTaskId: row.taskId }, hearing);
+  if (found !== null) return found;
+  if (call.target.deduplicates) return peers.client.send(call, hearing);
+  return lost(row, "Whether the agent was called is unknown: the worker was lost before its answer was seen. It was not called again.");
+}
+
+interface Said {
+  input: Record<string, unknown>;
+  /** It is done, and nothing is to be told. */
+  isElsewhere: boolean;
+}
+
+/** What a person has said to what the peer wants; null where nothing was asked. */
+function answerOf(run: TurnRun, row: PeerCallRow): { said: Said } | { refused: string } | "waits" | null {
+  if (row.state !== "waiting") return null;
+  const card = row.cardId === null ? undefined : run.cards.get(row.cardId);
+  if (card === undefined || card.status === "open") return "waits";
+  if (card.status === "answered") return said(card, row.peerState);
+  if (card.status === "expired") return { refused: "What the agent asked for was not answered in time." };
+  if (card.status === "superseded") return { refused: "The user did not answer the agent, but sent a message instead." };
+  return { refused: "What the agent asked for was withdrawn before it was answered." };
+}
+
+function said(card: StoredCard, state: PeerState | null): { said: Said } | { refused: string } {
+  const [answer] = card.kind === "questions" ? (card.answer?.answers ?? []) : [];
+  const chosen = answer?.selectedOptionIds[0];
+  if (chosen === GIVE_UP) return { refused: "The user does not want to go on with this agent's task." };
+  return { said: { input: { input: answer?.freeText ?? "" }, isElsewhere: state === "auth-required" && chosen === DONE } };
+}
+
+/** The options of a card that asks for an authorization. */
+export const DONE = "done";
+export const GIVE_UP = "give_up";
+
+function boundOf(run: TurnRun, { target }: PeerCallRow, signal: AbortSignal): { signal: AbortSignal; end(): void } {
+  const over = new AbortController();
+  const ms = Math.min(target.timeoutMs ?? run.limits.peerCallMs, run.limits.peerCallMs);
+  const timer = setTimeout(() => over.abort(new TurnAbort("timeout")), ms);
+  return { signal: AbortSignal.any([signal, over.signal]), end: () => clearTimeout(timer) };
+}
+
+/** As the ledger has it. */
+const standing = ({ peerState, taskId, contextId, prompt, target }: PeerCallRow): PeerOutcome => ({
+  ...{
+    state: peerState ?? "unknown",
+    taskId,
+    contextId,
+    prompt: prompt ?? "",
+    error: null,
+    text: "",
+    artifacts: [],
+    signatures: null,
+    cut: false,
+  },
+  did: target.trust.pinnedDid ?? null,
+  didSource: target.trust.pinnedDid === undefined ? null : "pinned",
+});
+
+const lost = (row: PeerCallRow, error: string): PeerOutcome => ({ ...standing(row), state: "unknown", error });
+
+const ended = (call: PeerCallRow, error: string, isOwed: boolean): PeerEnd => ({
+  ...{ kind: "ended", call, isOwed },
+  outcome: { ...standing(call), state: call.peerState ?? "unknown", error },
+});

@@ -1,0 +1,62 @@
+import type { PeerReport } from "@parley/contracts";
+import { storableText } from "../turn/storable.ts";
+import type { ResultRecord } from "../turn/turn-store.ts";
+import { keepPeerFile } from "./keep-peer-file.ts";
+import type { PeerOutcome, PeerPart } from "./peer-client.ts";
+import type { PeerPorts } from "./peer-ports.ts";
+import type { PeerCallRow } from "./peer-store.ts";
+import { remoteContent } from "./remote-content.ts";
+
+/** What came of a call, for the model and for the log. */
+export interface ToldOutcome {
+  told: ResultRecord;
+  report: PeerReport;
+}
+
+const STATES: Partial<Record<PeerOutcome["state"], string>> = {
+  failed: "The agent's task failed.",
+  rejected: "The agent has rejected the task.",
+  canceled: "The agent's task was cancelled.",
+  "input-required": "The agent cannot go on without more input.",
+  "auth-required": "The agent cannot go on without an authorization.",
+  "payment-required": "The agent wants to be paid first. Do not call it again for this; tell the user what it asks for.",
+  "trust-verification-required": "The agent wants to know first whom it deals with. Tell the user what it asks for.",
+};
+
+/** Says what came of a call. What the peer has said itself stands in an envelope; its files are kept among the organization's. */
+export async function tellOutcome(ports: PeerPorts, call: PeerCallRow, outcome: PeerOutcome): Promise<ToldOutcome> {
+  const { target } = call;
+  const { state, signatures, did, didSource } = outcome;
+  const isWithheld = signatures?.ok === false && target.trust.onBadSignature === "fail";
+  const error = isWithheld ? "What the agent gave is signed wrongly and is withheld." : (outcome.error ?? STATES[state] ?? null);
+  const report = { state, taskId: outcome.taskId, signatures, did, didSource, error };
+  const isError = error !== null;
+  const unknown = state === "unknown" ? { unknown: true as const } : {};
+  if (isWithheld) return { told: { text: error ?? "", isError: true, words: "own" }, report };
+  const said = await saidBy(ports, call.organizationId, outcome);
+  const body = said === "" && state === "completed" ? `[task ${outcome.taskId ?? "none"} completed - no output]` : said;
+  const pinned = didSource === "pinned" ? did : null;
+  const envelope = body === "" ? "" : remoteContent({ agent: target.name, did: pinned, signatures }, body);
+  const text = [error ?? "", envelope].filter((part) => part !== "").join("\n");
+  return { told: { text: storableText(text), isError, ...unknown, words: envelope === "" ? "own" : "enclosed" }, report };
+}
+
+/** All that it has said, one part after the other, as far as the bound goes. */
+async function saidBy(ports: PeerPorts, organizationId: string, { artifacts, cut, state, prompt }: PeerOutcome): Promise<string> {
+  const charsMax = ports.limits.peerResultCharsMax;
+  const parts: string[] = [];
+  for (const part of artifacts.flatMap((artifact) => artifact.parts)) parts.push(await partText(ports, organizationId, part));
+  if (state !== "completed") parts.push(prompt);
+  const whole = parts.filter((part) => part !== "").join("\n\n");
+  if (whole.length > charsMax) return `${whole.slice(0, charsMax).toWellFormed()}\n[cut after ${charsMax} characters]`;
+  return cut ? `${whole}\n[cut: there is more]` : whole;
+}
+
+async function partText(ports: PeerPorts, organizationId: string, part: PeerPart): Promise<string> {
+  if (part.kind === "text") return part.text;
+  if (part.kind === "data") return JSON.stringify(part.data);
+  const name = `${part.name ?? "without a name"} (${part.mediaType ?? "of no type"})`;
+  if (part.url !== null) return `[file ${name} at ${part.url}]`;
+  const place = await keepPeerFile(ports, organizationId, part);
+  return place === null ? `[file ${name}: it could not be kept]` : `[file ${name}: ${place}]`;
+}

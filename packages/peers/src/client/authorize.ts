@@ -1,0 +1,53 @@
+import { GatewayError } from "@parley/contracts";
+import type { PeerTarget } from "@parley/domain";
+import type { EgressInit } from "@parley/egress";
+import type { DidIdentity } from "../did/did-identity.ts";
+import { signRequest } from "../did/sign-request.ts";
+import type { Hydra } from "../oauth/hydra.ts";
+import type { TokenProvider } from "../oauth/token-provider.ts";
+
+export interface Credentials {
+  /** The egress's name of an operator's secret; null where this organization may not use it. */
+  findSecret(organizationId: string, name: string): string | null;
+  tokens: TokenProvider;
+  /** Who we are; null where nobody has said. */
+  identity: Pick<DidIdentity, "did" | "sign"> | null;
+  hydra: Pick<Hydra, "token"> | null;
+  now: () => number;
+}
+
+/** What goes along with a request to a peer. Throws `egress_refused` where its credential is not there. */
+export async function authorize(
+  { findSecret, tokens, identity, hydra, now }: Credentials,
+  target: PeerTarget,
+  { url, body, signal }: { url: string; body: string; signal: AbortSignal },
+): Promise<Pick<EgressInit, "headers" | "secret">> {
+  const { auth, organizationId } = target;
+  const named = (name: string): { secret: string } => {
+    const secret = findSecret(organizationId, name);
+    if (secret === null) throw new GatewayError("egress_refused", { detail: `the secret of peer ${target.id} is not there` });
+    return { secret };
+  };
+  switch (auth.type) {
+    case "none":
+      return {};
+    case "bearer":
+      return { headers: bearer(auth.token) };
+    case "secret":
+      return named(auth.name);
+    case "oauth": {
+      const { tokenUrl, clientId, clientSecret, scope = "" } = auth;
+      return { headers: bearer(await tokens.token({ tokenUrl, clientId, clientSecret, scope }, signal)) };
+    }
+    case "did_signed": {
+      if (identity === null) throw new GatewayError("egress_refused", { detail: "there is no identity to sign with" });
+      const signed = signRequest(identity, body, now());
+      if (auth.secret !== undefined) return { headers: signed, ...named(auth.secret) };
+      if (auth.token !== undefined) return { headers: { ...signed, ...bearer(auth.token) } };
+      if (hydra === null) return { headers: signed };
+      return { headers: { ...signed, ...bearer(await hydra.token(new URL(url), signal)) } };
+    }
+  }
+}
+
+const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });
