@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { limitsFrom } from "@parley/contracts";
+import type { Limits } from "@parley/contracts";
 import { openDatabase, openRelayStore, openSweepStore } from "@parley/db";
 import { createEngine, type EnginePorts, type Log, systemClock } from "@parley/domain";
 import { createEgress, egressOptions } from "@parley/egress";
@@ -35,15 +35,16 @@ interface WorkerParts {
   config: Config;
   log: Log;
   metrics: Metrics;
+  /** Some of them change while it runs. */
+  limits: Limits;
   decorate?: Decorate | undefined;
 }
 
 /** Builds the engine room from its settings. Nothing runs before `start`. */
-export function compose({ config, log, metrics, decorate = (ports) => ports }: WorkerParts): Worker {
+export function compose({ config, log, metrics, limits, decorate = (ports) => ports }: WorkerParts): Worker {
   const workerId = `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`;
   const redis = { url: config.REDIS_URL, cluster: config.REDIS_CLUSTER, sentinelName: config.REDIS_SENTINEL_NAME };
   const prefix = config.REDIS_PREFIX;
-  const limits = limitsFrom(config);
   const connection = { prepare: config.DATABASE_PREPARE, applicationName: `parley-worker` };
 
   const database = openDatabase({ ...connection, url: config.DATABASE_URL, pool: config.DATABASE_POOL });

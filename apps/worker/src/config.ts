@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { limitSettings } from "@parley/contracts";
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
@@ -7,6 +8,7 @@ import { modelSettings } from "@parley/model";
 import { didProblems, didSettings, hydraProblems, hydraSettings } from "@parley/peers";
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
+import { readSettings } from "@parley/settings";
 import { telemetrySettings } from "@parley/telemetry";
 import { recipeSettings, toolSettings } from "@parley/tools";
 import { z } from "zod";
@@ -27,6 +29,8 @@ const ownSettings = z
       .transform((url) => url.replace(/\/+$/, ""))
       .optional(),
     HOST: z.string().min(1).default("127.0.0.1"),
+    /** The configuration file that the api has, too; what the environment sets counts for more. */
+    CONFIG_FILE: z.string().min(1).optional(),
   })
   .refine(({ LEASE_MS, HEARTBEAT_MS }) => HEARTBEAT_MS * 3 <= LEASE_MS, {
     message: "Must be at most a third of LEASE_MS.",
@@ -58,10 +62,44 @@ export type Config = z.infer<typeof schema>;
 /** Every variable that is read. */
 export const settingNames: string[] = [schema.def.left, schema.def.right].flatMap(({ shape }) => Object.keys(shape));
 
-/** Reads the environment, where empty counts as absent; throws one error that lists everything that is wrong with it. */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== "")));
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+type Variables = Record<string, string | undefined>;
+
+/** Every variable that the file may set: all but its own place. */
+const fileNames = settingNames.filter((name) => name !== "CONFIG_FILE");
+
+/** Empty counts as absent. */
+const presentIn = (environment: Variables): Variables =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+
+function valuesOf(path: string | undefined, environment: Variables): { values: Variables; problems: string[] } {
+  if (path === undefined) return { values: {}, problems: [] };
+  try {
+    return readSettings(readFileSync(path, "utf8"), { names: fileNames, environment, isShared: true });
+  } catch (error) {
+    return { values: {}, problems: [`CONFIG_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`] };
+  }
 }
+
+function parseVariables(variables: Variables, problems: readonly string[] = []): Config {
+  const parsed = schema.safeParse(variables);
+  const issues = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  const lines = [...problems, ...issues].map((line) => `  ${line}`);
+  if (!parsed.success || lines.length > 0) throw new Error(`The configuration is wrong:\n${lines.join("\n")}`);
+  return parsed.data;
+}
+
+/** Reads the environment, where empty counts as absent, over the file that it names; throws one error that lists everything that is wrong with both. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const own = presentIn(environment);
+  const { values, problems } = valuesOf(own["CONFIG_FILE"], own);
+  return parseVariables({ ...values, ...own }, problems);
+}
+
+/** What the file's keeper has to know of the variables. It is changed through the api alone. */
+export const configFacts = (environment: NodeJS.ProcessEnv = process.env) => ({
+  environment: presentIn(environment),
+  schemas: Object.fromEntries(fileNames.map((name) => [name, {}])),
+  parse: (variables: Variables): Record<string, unknown> => parseVariables(variables),
+  isFixed: () => true,
+  isShared: true,
+});

@@ -18,6 +18,8 @@ export interface KeeperOptions {
   environment: Record<string, string | undefined>;
   /** Every variable, with its JSON Schema. */
   schemas: Readonly<Record<string, object>>;
+  /** As of `readSettings`. */
+  isShared?: boolean;
   /** Checks all variables together; throws with the whole list, one problem a line. */
   parse(variables: Record<string, string | undefined>): Values;
   /** Takes up what may change while the process runs. */
@@ -38,14 +40,14 @@ const wrong = (path: string[], lines: readonly string[]): GatewayError =>
 
 /** Reads the file at the start; throws one error that lists everything that is wrong. */
 export async function keepConfig(options: KeeperOptions): Promise<ConfigKeeper> {
-  const { path, environment, schemas, parse, live, isFixed, historyMax, log } = options;
+  const { path, environment, schemas, parse, live, isFixed, historyMax, isShared = false, log } = options;
   const names = Object.keys(schemas);
   const history = createHistory(path, historyMax);
   const listeners = new Set<(patched: ConfigPatched) => void>();
 
   /** What would hold with this text. Throws with everything that is wrong. */
   function valuesOf(text: string): Values {
-    const { values, problems } = readSettings(text, { names, environment });
+    const { values, problems } = readSettings(text, { names, environment, isShared });
     if (problems.length > 0) throw new Error(`The configuration file is wrong:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
     return parse({ ...values, ...environment });
   }

@@ -12,6 +12,8 @@ interface Reading {
   names: readonly string[];
   /** What `${NAME}` stands for. */
   environment: Record<string, string | undefined>;
+  /** The file is for other processes, too: what they alone know is left to them. */
+  isShared?: boolean;
 }
 
 const CHARS_MAX = 1_048_576;
@@ -28,7 +30,7 @@ function asText(value: unknown): string | null {
 }
 
 /** Reads YAML, of which JSON is a part. `${NAME}` in a text is that variable of the environment, `$${` is a plain `${`. */
-export function readSettings(text: string, { names, environment }: Reading): FileSettings {
+export function readSettings(text: string, { names, environment, isShared = false }: Reading): FileSettings {
   const values: Record<string, string> = {};
   const problems: string[] = [];
   const byPath = new Map(names.map((name) => [pathText(pathOf(name)), name]));
@@ -58,8 +60,9 @@ export function readSettings(text: string, { names, environment }: Reading): Fil
       const path = pathText({ section, key });
       const name = byPath.get(path);
       const plain = asText(value);
-      if (name === undefined) problems.push(`${path}: there is no such setting`);
-      else if (plain !== null) values[name] = filled(path, plain);
+      if (name === undefined) {
+        if (!isShared) problems.push(`${path}: there is no such setting`);
+      } else if (plain !== null) values[name] = filled(path, plain);
     }
   }
   return { values, problems };
