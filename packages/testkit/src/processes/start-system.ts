@@ -22,6 +22,8 @@ export interface SystemOptions {
   redisUrl?: string;
   /** Instead of the Postgres that all tests share. */
   server?: DatabaseServer;
+  /** Exact `host:port`s that may be called besides the model and the tools. */
+  allow?: string[];
   /** Over what is set here, for every process. */
   env?: Record<string, string>;
 }
@@ -60,7 +62,7 @@ const many = (count: number, start: () => Promise<Replica>): Promise<Replica>[] 
 
 /** Starts everything and waits until it serves; where something fails, what was started before is ended. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  const { apis = 1, workers = 1, leaseMs = 10_000, heartbeatMs = 300, env = {} } = options;
+  const { apis = 1, workers = 1, leaseMs = 10_000, heartbeatMs = 300, allow = [], env = {} } = options;
   const opened = new AsyncDisposableStack();
   try {
     const database = await freshDatabase(options.server);
@@ -87,7 +89,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       HEARTBEAT_MS: String(heartbeatMs),
       LOG_LEVEL: "info",
       ...UNCOUNTED,
-      EGRESS_ALLOW: `${model.host},${tools.host}`,
+      EGRESS_ALLOW: [model.host, tools.host, ...allow].join(),
       MODEL_BASE_URL: model.url,
       MEDIA_DIR: folder,
       SECRETS_KEY: randomBytes(32).toString("base64"),
