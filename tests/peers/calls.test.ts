@@ -73,3 +73,125 @@ test("a call of a peer is a child of the turn, its answer stands in an envelope,
   const [row] = await world.sql.owner`select state, task_id, sealed from peer_calls where conversation_id = ${execution.id}`;
   expect(row).toEqual({ state: "ended", task_id: "task-1", sealed: null });
 });
+
+test("a stop ends the call, and the peer is told to cancel its task", async () => {
+  peer.on("message/send", () => ({ result: taskAt("working", { id: "task-stopped" }) }));
+  peer.on("tasks/get", () => ({ result: taskAt("working", { id: "task-stopped" }) }));
+  peer.on("tasks/cancel", () => ({ result: taskAt("canceled", { id: "task-stopped" }) }));
+  world.model.script(callOf());
+  const agent = await caller();
+  const { events, execution } = await start(world, agent, "A long one");
+  await expect.poll(() => peer.asked("tasks/get").length).toBeGreaterThan(0);
+  await world.gateway.stopConversation(world.caller, { conversationId: execution.id, clearQueue: false });
+  expect((await ended(events)).at(-1)).toMatchObject({ type: "turn.stopped" });
+  await expect.poll(() => peer.asked("tasks/cancel").length).toBe(1);
+  expect(peer.asked("tasks/cancel")[0]?.params).toMatchObject({ id: "task-stopped" });
+  const state = async () => (await world.sql.owner`select state, sealed from peer_calls where conversation_id = ${execution.id}`)[0];
+  await expect.poll(state).toEqual({ state: "ended", sealed: null });
+});
+
+test("a stop that comes while the message is on its way still finds the task that it becomes", async () => {
+  let answer = (_: unknown): void => {};
+  peer.on("message/send", () => new Promise((resolve) => (answer = () => resolve({ result: taskAt("working", { id: "task-late" }) }))));
+  peer.on("tasks/cancel", () => ({ result: taskAt("canceled", { id: "task-late" }) }));
+  world.model.script(callOf());
+  const agent = await caller();
+  const { events, execution } = await start(world, agent, "A slow one");
+  await expect.poll(() => peer.messageIds().length).toBe(1);
+  await world.gateway.stopConversation(world.caller, { conversationId: execution.id, clearQueue: false });
+  expect((await ended(events)).at(-1)).toMatchObject({ type: "turn.stopped" });
+  answer(null);
+  await expect.poll(() => peer.asked("tasks/cancel").map(({ params }) => params.id), { timeout: 30_000 }).toContain("task-late");
+});
+
+test("what a peer wants to know is asked of the user, and the answer goes on the same task", async () => {
+  peer.on("message/send", ({ params }) => {
+    const { taskId } = params.message as { taskId?: string };
+    return {
+      result:
+        taskId === "task-ask"
+          ? taskAt("completed", { id: "task-ask", text: "red it is" })
+          : taskAt("input-required", { id: "task-ask", prompt: "Which colour?" }),
+    };
+  });
+  world.model.script(callOf(), { text: ["told"] });
+  const agent = await caller();
+  const { events, execution } = await start(world, agent, "Paint it");
+  const asked = await collectUntil(events, (event) => event.type === "turn.paused");
+  const [card] = only(asked, "card.opened");
+  expect(card?.data).toMatchObject({ kind: "questions", questions: [{ text: "The agent Jester asks: Which colour?" }] });
+  await world.gateway.answerCard(world.caller, {
+    conversationId: execution.id as never,
+    cardId: card?.data.cardId as never,
+    answers: [{ questionId: "input", freeText: "red" }],
+  });
+  const { events: rest } = await world.gateway.followConversation(world.caller, {
+    conversationId: execution.id,
+    signal: new AbortController().signal,
+  });
+  const log = await ended(rest);
+  expect(only(log, "tool.returned")[0]?.data.result).toContain("red it is");
+  const [first, second] = peer
+    .asked("message/send")
+    .map(({ params }) => params.message as { messageId: string; taskId?: string; parts: unknown });
+  expect(second).toMatchObject({ taskId: "task-ask", parts: [{ kind: "text", text: "red" }] });
+  expect(second?.messageId).not.toBe(first?.messageId);
+});
+
+test.each([
+  ["failed", "It broke.", "The agent's task failed."],
+  ["rejected", "Not for you.", "The agent has rejected the task."],
+  ["payment-required", "Pay 5.", "The agent wants to be paid first."],
+])("a task that is %s is told as such", async (state, prompt, words) => {
+  peer.on("message/send", () => ({ result: taskAt(state, { prompt }) }));
+  world.model.script(callOf(), { text: ["told"] });
+  const agent = await caller();
+  const { events } = await start(world, agent, "Try");
+  const log = await ended(events);
+  expect(only(log, "child.finished")[0]?.data).toMatchObject({ status: "failed", report: { state } });
+  const [returned] = only(log, "tool.returned");
+  expect(returned?.data).toMatchObject({ isError: true });
+  expect(returned?.data.result).toContain(words);
+  expect(returned?.data.result).toContain(`verified="unknown">\n${prompt}\n</remote_content>`);
+});
+
+test("a call in the background is a log of its own; its result and report reach the parent", async () => {
+  peer.on("message/send", () => ({ result: taskAt("completed", { id: "task-bg", text: "later" }) }));
+  world.model.script(callOf(), { text: ["started"] });
+  const agent = await caller({ mode: "async" });
+  const { execution } = await start(world, agent, "In the background");
+  const { events } = await world.gateway.followConversation(world.caller, {
+    conversationId: execution.id,
+    signal: new AbortController().signal,
+  });
+  const log = await collectUntil(events, (event) => event.type === "child.finished");
+  const [finished] = only(log, "child.finished");
+  expect(finished?.data).toMatchObject({ mode: "async", status: "completed", report: { state: "completed", taskId: "task-bg" } });
+  expect(finished?.data.result).toContain("later\n</remote_content>");
+  expect(peer.messageIds()).toHaveLength(1);
+});
+
+test("a peer that a message brings along is called with its own credential, which is gone when the turn ends", async () => {
+  peer.on("message/send", () => ({ result: taskAt("completed", { text: "hi" }) }));
+  world.model.script(callOf(), { text: ["told"] });
+  const agent = await world.agent();
+  const brought = {
+    ...{
+      name: "Jester",
+      endpoint: peer.url,
+      auth: { type: "bearer" as const, token: "its-own-token" },
+      skills: [{ ...SKILL, tags: [], outputModes: [] }],
+    },
+    trust: { verifyDid: false, policy: "lenient" as const, onBadSignature: "fail" as const },
+  };
+  const facts = { route: "test", peers: [brought], signal: new AbortController().signal };
+  const { events, execution } = await world.gateway.submitAndFollow(world.caller, world.input(agent, "With my own"), facts);
+  const log = await ended(events);
+  expect(only(log, "child.finished")[0]?.data).toMatchObject({ report: { state: "completed" } });
+  expect(peer.asked("message/send")[0]?.headers.authorization).toBe("Bearer its-own-token");
+  const everything = await world.sql.owner`
+    select (select count(*)::int from turn_peers where conversation_id = ${execution.id}) as kept,
+      (select count(*)::int from peer_calls where conversation_id = ${execution.id} and sealed is not null) as sealed,
+      (select count(*)::int from events where conversation_id = ${execution.id} and data::text like '%its-own-token%') as told`;
+  expect(everything[0]).toEqual({ kept: 0, sealed: 0, told: 0 });
+});

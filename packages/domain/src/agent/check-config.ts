@@ -6,12 +6,13 @@ import { ASK_TOOL } from "../turn/router-tools.ts";
  * tool that could never be called.
  * Steps need no check: a turn takes the smaller of the two bounds.
  */
-export function checkConfig({ instructions, fallbackModels, subAgents, tools }: AgentConfig, limits: Limits): void {
-  const { messageCharsMax, fallbackModelsMax, subAgentsMax, toolsMax } = limits;
+export function checkConfig({ instructions, fallbackModels, subAgents, peers, tools }: AgentConfig, limits: Limits): void {
+  const { messageCharsMax, fallbackModelsMax, subAgentsMax, peersPerAgentMax, toolsMax } = limits;
   const issues = [
     beyond("instructions", instructions.length, messageCharsMax, "characters"),
     beyond("fallbackModels", fallbackModels.length, fallbackModelsMax, "models"),
     beyond("subAgents", subAgents.length, subAgentsMax, "agents"),
+    beyond("peers", peers.length, peersPerAgentMax, "peers"),
     beyond("tools", tools.length, toolsMax, "tools"),
     tools.flatMap(unusable),
   ].flat();

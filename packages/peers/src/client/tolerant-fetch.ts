@@ -4,6 +4,7 @@ import { isObject, type JsonObject, parseJson, textOf } from "./json-shape.ts";
 import { readBounded } from "./read-bounded.ts";
 import { tolerantEvents } from "./tolerant-events.ts";
 import { tolerantResult } from "./tolerant-result.ts";
+import { TooMuch } from "./too-much.ts";
 
 const MESSAGE_CHARS_MAX = 500;
 
@@ -61,7 +62,11 @@ export function tolerantFetch({ fetch, authorize, exchange, isLegacy }: WireOpti
       const events = tolerantEvents(response.body, exchange, (data) => adapted(data, callId));
       return new Response(events, { status: response.status, headers: { "content-type": "text/event-stream" } });
     }
-    const text = await readBounded(response, exchange.bytesLeft);
+    const text = await readBounded(response, exchange.bytesLeft).catch((error: unknown) => {
+      // Nothing more is read of this call.
+      if (error instanceof TooMuch) exchange.bytesLeft = -1;
+      throw error;
+    });
     exchange.bytesLeft -= Buffer.byteLength(text);
     const json = parseJson(text);
     noteRefusal(exchange, response, json);

@@ -1,0 +1,64 @@
+import { openWorld, type World } from "@parley/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { isEnd, logUntil, start } from "../engine/testing/start.ts";
+import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted-peer.ts";
+
+let peer: ScriptedPeer;
+let world: World;
+beforeAll(async () => {
+  peer = await startScriptedPeer();
+  world = await openWorld({ allow: [peer.host], workers: 2, leaseMs: 1_500, heartbeatMs: 200 });
+});
+afterAll(async () => {
+  await world?.close();
+  await peer?.close();
+});
+
+async function lost(deduplicates: boolean, at: "answered" | "unanswered") {
+  peer.journal.length = 0;
+  let isDead = false;
+  peer.on("message/send", () => {
+    if (at === "unanswered" && !isDead) return new Promise(() => {});
+    return { result: taskAt("working", { id: "task-1" }) };
+  });
+  peer.on("tasks/get", () => ({
+    result: isDead ? taskAt("completed", { id: "task-1", text: "survived" }) : taskAt("working", { id: "task-1" }),
+  }));
+  world.model.script({ toolCalls: [{ name: "call_jester_joke", arguments: { input: "one" } }] }, { text: ["told"] });
+  const made = await world.gateway.createPeer(world.caller, {
+    ...{ name: "Jester", endpoint: peer.url, auth: { type: "none" }, skills: [{ id: "joke", tags: [], outputModes: [] }] },
+    ...{ trust: { verifyDid: false, policy: "lenient", onBadSignature: "fail" }, priceMicros: 7, timeoutMs: null, deduplicates },
+  });
+  const agent = await world.agent({ peers: [{ peerId: made.id }] });
+  const { execution } = await start(world, agent, "A joke");
+  await expect.poll(() => (at === "answered" ? peer.asked("tasks/get").length : peer.messageIds().length)).toBeGreaterThan(0);
+  const busy = world.workers.filter(({ engine }) => engine.activeTurns() > 0);
+  expect(busy).toHaveLength(1);
+  isDead = true;
+  for (const worker of busy) worker.freeze();
+  const log = await logUntil(world, execution.id, isEnd);
+  for (const worker of busy) worker.thaw();
+  const finished = log.flatMap((event) => (event.type === "child.finished" ? [event.data] : []));
+  const recorded = await world.sql.owner`select price_micros::int as price from peer_usage where conversation_id = ${execution.id}`;
+  return { finished, recorded };
+}
+
+test("a worker that dies while its peer works: the task is found again, and nothing is sent twice", async () => {
+  const { finished, recorded } = await lost(false, "answered");
+  expect(finished).toMatchObject([{ status: "completed", report: { state: "completed", taskId: "task-1" } }]);
+  expect(peer.messageIds()).toHaveLength(1);
+  expect(recorded).toEqual([{ price: 7 }]);
+});
+
+test("a worker that dies before it knows the task: the call is not made again, and its outcome is unknown", async () => {
+  const { finished } = await lost(false, "unanswered");
+  expect(finished).toMatchObject([{ status: "error", report: { state: "unknown" } }]);
+  expect(peer.messageIds()).toHaveLength(1);
+});
+
+test("the same, where the peer knows a repeated message: it is sent again under the same id", async () => {
+  const { finished } = await lost(true, "unanswered");
+  expect(finished).toMatchObject([{ status: "completed", report: { state: "completed" } }]);
+  expect(new Set(peer.messageIds()).size).toBe(1);
+  expect(peer.messageIds()).toHaveLength(2);
+});
