@@ -41,7 +41,8 @@ export const serveA2a = (context: GatewayContext): A2aUseCases => ({
 
   async readA2aCard(agentId) {
     const card = await context.a2a.card(agentId);
-    if (card === null) throw new GatewayError("not_found");
+    const agent = card === null ? null : await context.catalog.find(card.organizationId, card.id, null);
+    if (card === null || agent === null || agent.state === "deleted") throw new GatewayError("not_found");
     return card;
   },
 });
