@@ -1,6 +1,6 @@
 import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
-import { a2aOperations } from "./operations/a2a.ts";
+import { type A2aOperationName, a2aOperation, isOfA2a } from "./operations/a2a.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { planOperations } from "./operations/plan.ts";
@@ -12,18 +12,20 @@ import { restOperations } from "./operations/rest.ts";
 type RestName = { [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] } ? Name : never }[RouteName];
 
 /** Does not compile while a route is missing. */
-const OPERATIONS: Record<Exclude<RestName, "openai.models">, Operation> = {
+const OPERATIONS: Record<Exclude<RestName, "openai.models" | A2aOperationName>, Operation> = {
   ...dashboardOperations,
   ...restOperations,
   ...openaiOperations,
   ...planOperations,
   ...platformOperations,
   ...responsesOperations,
-  ...a2aOperations,
 };
 
 /** What the document says of a route at one of its paths. */
 export const operationOf = (name: RestName, path: string): Operation =>
+  isOfA2a(name) ? a2aOperation(name, path) : operationElsewhere(name, path);
+
+const operationElsewhere = (name: Exclude<RestName, A2aOperationName>, path: string): Operation =>
   name === "openai.models" ? modelOperations[path as keyof typeof modelOperations] : OPERATIONS[name];
 
 export type { RestName };
