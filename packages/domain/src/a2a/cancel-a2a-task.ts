@@ -1,6 +1,7 @@
 import { type A2aTask, GatewayError, hasTaskEnded, isGatewayError } from "@parley/contracts";
 import { awaitTurn } from "../conversation/await-turn.ts";
 import { cancelMessage, drainConversation, stopConversation } from "../conversation/control-conversation.ts";
+import { followConversation } from "../conversation/follow-conversation.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { getA2aTask } from "./a2a-tasks.ts";
@@ -20,7 +21,9 @@ export async function cancelA2aTask(context: GatewayContext, caller: Caller, { s
   if (task.state === "canceled") return task;
   if (hasTaskEnded(task.state)) throw new GatewayError("task_not_cancelable");
   const { conversationId, messageId } = task;
-  if (!(await leavesQueue(context, caller, { conversationId, messageId }))) {
+  const hasLeft = await leavesQueue(context, caller, { conversationId, messageId });
+  if (hasLeft) await toldOfLeaving(context, caller, task, signal);
+  else {
     const { queueDepth } = await stopConversation(context, caller, { conversationId, turnId: task.id, clearQueue: false });
     // Other tasks of the context are their own: what waits behind this one goes on.
     if (queueDepth > 0) await drainConversation(context, caller, conversationId);
@@ -28,7 +31,17 @@ export async function cancelA2aTask(context: GatewayContext, caller: Caller, { s
   }
   const ended = await getA2aTask(context, caller, wanted);
   if (hasTaskEnded(ended.state) && ended.state !== "canceled") throw new GatewayError("task_not_cancelable");
-  return ended;
+  return hasLeft ? { ...ended, state: "canceled" } : ended;
+}
+
+/** While another turn runs, only its holder writes the log, by which the task is kept: what is read next says that it is canceled, too. */
+async function toldOfLeaving(context: GatewayContext, caller: Caller, task: A2aTask, signal: AbortSignal): Promise<void> {
+  const { conversationId, messageId, head: after } = task;
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(STOP_MS)]);
+  const { events } = await followConversation(context, caller, { conversationId, after, signal: bound });
+  for await (const { type, data } of events) {
+    if (type === "queue.updated" && data.action === "cancel" && data.messageId === messageId) return;
+  }
 }
 
 /** Whether its message still waited for its turn and now waits no more. */
