@@ -486,6 +486,7 @@ export type LogEvent =
         reason: TurnEndReason | null;
         usage: Usage;
         report?: PeerReport | undefined;
+        call?: { name: string; skill: string | null; callId: string } | undefined;
       };
     }
   | {

@@ -69,6 +69,8 @@ export interface EventData {
     usage: Usage;
     /** What came of a call of a peer; `result` stands in an envelope then. */
     report?: PeerReport;
+    /** Which call of which peer it was, of those that ran within the turn: a reader may not have seen it begin. */
+    call?: Pick<PeerRequest, "name" | "skill" | "callId">;
   };
   /** What a peer's task is at, in the peer's own words. About the child. */
   "peer.progressed": { childId: string; state: PeerState; taskId: string; text: string };

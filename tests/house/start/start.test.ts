@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { renameSync, statSync } from "node:fs";
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
@@ -67,10 +67,21 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s to npm alone stops everything", { 
 
 test("a second start keeps key, agent and data", { timeout: START_MS }, async () => {
   const before = checkout.local();
+  writeFileSync(join(checkout.folder, ".env.local"), "GATEWAY_API_KEY=from-env-local\n");
   const run = await startReady();
   expect(run.output()).toContain("kept");
   const { apiKey, agentId, adminSecret } = checkout.local();
   expect({ apiKey, agentId, adminSecret }).toEqual({ apiKey: before.apiKey, agentId: before.agentId, adminSecret: before.adminSecret });
+
+  // What `.env.local` says holds, too: its key may plan.
+  const plan = await fetch(`${checkout.local().url}/plan`, {
+    method: "POST",
+    headers: { authorization: "Bearer from-env-local" },
+    body: JSON.stringify({ question: "Hello" }),
+  });
+  const told = await plan.text();
+  rmSync(join(checkout.folder, ".env.local"));
+  expect([plan.status, /^event: (\S+)/gm[Symbol.match](told)?.at(-1)]).toEqual([200, "event: done"]);
 });
 
 test("a checkout runs once: another start is refused and the first goes on", { timeout: START_MS }, async () => {

@@ -82,9 +82,9 @@ export class PlanTasks {
     return [{ event: "task.started", data: { task_id: id, ...task.doer, skill: task.skill, input } }];
   }
 
-  #finished({ childId, result, report }: EventOf<"child.finished">["data"]): PlanFrame[] {
-    const id = this.#calls.get(childId);
-    const task = id === undefined ? undefined : this.#tasks.get(id);
+  #finished({ childId, result, report, call }: EventOf<"child.finished">["data"]): PlanFrame[] {
+    const id = this.#calls.get(childId) ?? call?.callId;
+    const task = (id === undefined ? undefined : this.#tasks.get(id)) ?? (call && begunBefore(call));
     if (id === undefined || task === undefined || report === undefined) return [];
     const doer = { ...task.doer, agent_did: report.did, agent_did_source: report.didSource };
     const { signatures } = report;
@@ -133,6 +133,14 @@ export class PlanTasks {
     ];
   }
 }
+
+/** Of a call that was begun in an earlier plan, which has ended by asking for something. */
+const begunBefore = ({ name, skill }: NonNullable<EventOf<"child.finished">["data"]["call"]>): Task => ({
+  doer: { ...GATEWAY, agent: name },
+  skill: skill ?? "",
+  isPeer: true,
+  isOver: false,
+});
 
 const titleOf = ({ doer, skill }: Task): string => (skill === "" ? `@${doer.agent}` : `@${doer.agent}/${skill}`);
 

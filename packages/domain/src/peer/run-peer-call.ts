@@ -14,7 +14,7 @@ export type PeerIntent = Extract<IntentRecord, { act: "peer" }>;
  */
 export async function runPeerCall(run: TurnRun, parent: RunningExecution, call: PlannedCall, intent: PeerIntent): Promise<CallEnd> {
   const { claim, log } = run.active;
-  const { childId, mode } = intent;
+  const { childId, mode, skill, callId } = intent;
   const end = await callPeer(run, { id: childId, mayAsk: run.mayAskForPeers, signal: parent.signal });
   if (end.kind === "asks") {
     const { card, change } = asking(run, parent, end, { step: call.step, callIndex: call.callIndex });
@@ -27,7 +27,8 @@ export async function runPeerCall(run: TurnRun, parent: RunningExecution, call: 
   const usage = run.usage.of(childId);
   const { id: agentId } = parent.agent;
   const lines = resultLines(run, parent, call, told);
-  const data = { childId, agentId, mode, status, result: told.text, reason, usage, report } as const;
+  const called = { name: end.call.target.name, skill, callId };
+  const data = { childId, agentId, mode, status, result: told.text, reason, usage, report, call: called } as const;
   const finished: NewEvent = { type: "child.finished", executionId: parent.id, turnId: claim.turn.id, data };
   await log.commit(
     {

@@ -34,6 +34,8 @@ export interface PeerServerCall {
   /** The task that is named, be it by a message or by itself. */
   taskId: string | null;
   contextId: string | null;
+  /** Of a message: the tasks that it is about. */
+  referenceTaskIds: string[];
   /** All texts of a message, and its data as JSON. */
   text: string;
   /** What `A2A-Version` says; null where it says nothing. */

@@ -117,6 +117,7 @@ function callOf({ method, path, body, headers }: Request): PeerServerCall {
     messageId: textOf(message?.["messageId"]),
     taskId: textOf(message?.["taskId"] ?? params?.["id"] ?? params?.["taskId"] ?? params?.["task_id"]),
     contextId: textOf(message?.["contextId"]),
+    referenceTaskIds: (message?.["referenceTaskIds"] ?? []) as string[],
     text: parts.map(({ text, data }) => text ?? (data === undefined ? "" : JSON.stringify(data))).join(""),
     version: typeof version === "string" ? version : null,
     headers,
