@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { at, type System, startSystem } from "@parley/testkit";
+import { at, type System, startReplica, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errorOf, info, message, type RawA2a, rawA2a, result, stateOf, V1 } from "./support/raw-a2a.ts";
 
@@ -62,6 +62,19 @@ describe("the card", () => {
     expect([extended.status, extended.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
     expect(await result(a2a.rpc("GetExtendedAgentCard", undefined))).toMatchObject({ name: "Clerk" });
   });
+});
+
+test("the default agent's card stands at the root, under the address that the operator gave", async () => {
+  const agentId = a2a.path().split("/").at(-1) ?? "";
+  const api = await startReplica("api", { ...system.environment, A2A_DEFAULT_AGENT_ID: agentId, PUBLIC_URL: "https://agents.example/" });
+  try {
+    for (const name of ["agent-card.json", "agent.json"]) {
+      const card: unknown = await (await fetch(`${api.url}/.well-known/${name}`)).json();
+      expect(card).toMatchObject({ name: "Clerk", url: `https://agents.example/a2a/agents/${agentId}` });
+    }
+  } finally {
+    await api.close();
+  }
 });
 
 describe("versions", () => {

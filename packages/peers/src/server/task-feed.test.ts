@@ -72,11 +72,13 @@ test("a piece behind a hole waits for the snapshot", () => {
 
 test("what children and other turns say is not the task's", () => {
   const others = [
-    delta(4, 0, "child"),
-    eventAt(5, "turn.started", { turnNumber: 2, attempt: 1, agentVersion: 1 }, { turnId: "another" }),
-    completed(6, "child's"),
-    eventAt(7, "queue.updated", { action: "cancel", messageId: "another", queueDepth: 0 }),
-  ].map((event) => (event.type === "turn.delta" || event.type === "turn.completed" ? { ...event, executionId: "child" } : event));
+    { ...delta(4, 0, "child"), executionId: "child" },
+    { ...completed(5, "child's"), executionId: "child" },
+    { ...delta(6, 0, "other"), turnId: "another" },
+    { ...completed(7, "other's"), turnId: "another" },
+    eventAt(8, "queue.updated", { action: "cancel", messageId: "another", queueDepth: 0 }),
+    eventAt(9, "queue.updated", { action: "enqueue", messageId: "message", queueDepth: 1 }),
+  ] as LogEvent[];
   expect(tell(others)).toEqual([]);
 });
 

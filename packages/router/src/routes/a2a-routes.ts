@@ -48,7 +48,8 @@ export const A2A_ROUTES = {
   "a2a.extendedCard": {
     ...reads,
     ...ofTask,
-    scope: "authenticated",
+    /** Whoever may do anything with agents, and no key for MCP alone. */
+    scope: ["conversations:read", "conversations:write", "agents:read"],
     rest: rest("GET", `${AGENT}/extendedAgentCard`, `${AGENT}/v1/card`, `${AGENT}/agent/authenticatedExtendedCard`),
   },
 } as const satisfies Record<string, RouteRow>;
