@@ -152,6 +152,7 @@ test("a stuck peer: the deadline ends the plan, and its task is cancelled", asyn
   callAll();
   const frames = await askPlan(call({ question: "go", agents: [agentOf("stuck")], preferences: { timeout_ms: 1_500 } }));
   expect(of(frames, "error")).toMatchObject([{ code: "timeout" }]);
+  expect(of(frames, "task.finished")).toMatchObject([{ agent: "stuck", state: "canceled" }]);
   await expect.poll(() => peers.stuck.journal.filter(({ method }) => /cancel/i.test(method)).length).toBeGreaterThan(0);
 });
 

@@ -50,7 +50,11 @@ export class PlanTasks {
       case "tool.returned":
         return this.#returned(event.data);
       case "turn.paused":
-        return [...this.#tasks].flatMap(([id, task]) => (task.isOver ? [] : [this.#end(id, task, { state: "input-required" })]));
+        return this.#endOpen({ state: "input-required" });
+      case "turn.completed":
+      case "turn.failed":
+      case "turn.stopped":
+        return this.#endOpen({ state: "canceled", error: "The plan ended before the task did." });
       default:
         return [];
     }
@@ -113,6 +117,10 @@ export class PlanTasks {
       { event: "task.artifact", data: { task_id: callId, ...task.doer, content: result, title: titleOf(task) } },
       this.#end(callId, task, isError ? { state, error: result } : { state }),
     ];
+  }
+
+  #endOpen(end: { state: string; error?: string }): PlanFrame[] {
+    return [...this.#tasks].flatMap(([id, task]) => (task.isOver ? [] : [this.#end(id, task, end)]));
   }
 
   #end(id: string, task: Task, end: { state: string; error?: string; signatures?: PeerReport["signatures"] }): PlanFrame {
