@@ -20,6 +20,7 @@ import { responsesRoutes } from "./openai/responses/responses-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
+import { peerRoutes } from "./peers/peer-routes.ts";
 import { answerPlainErrors } from "./plain-error.ts";
 import { planRoutes } from "./plan/plan-routes.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
@@ -99,6 +100,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(a2aRoutes({ ...through("a2a"), defaultAgentId }));
+  app.use(peerRoutes({ gateway, log, visitorOf }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "", limits }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));

@@ -45,6 +45,14 @@ export const createPeerCallStore = (sql: Sql): PeerCallStore => ({
 
   recordTask: (task) => call<boolean>(sql, "record_peer_task", task),
 
+  async pushed(id, tokenHash) {
+    const rows = await guarded(
+      sql<{ found: Awaited<ReturnType<PeerCallStore["pushed"]>> }[]>`
+        select read_pushed_call(${id}, decode(${tokenHash}, 'hex')) as found`,
+    );
+    return first(rows).found;
+  },
+
   async endCancel({ organizationId, id }) {
     await guarded(sql`select end_peer_cancel(${organizationId}, ${id})`);
   },

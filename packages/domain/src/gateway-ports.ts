@@ -31,7 +31,7 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
-import type { PeerStore } from "./peer/peer-store.ts";
+import type { PeerCallStore, PeerStore } from "./peer/peer-store.ts";
 import type { PlannerSettings } from "./plan/plan-use-cases.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import type { WebhookStore } from "./webhook/webhook-store.ts";
@@ -65,6 +65,7 @@ export interface GatewayPorts {
   memories: MemoryStore;
   organizations: OrganizationStore;
   peers: PeerStore;
+  peerCalls: Pick<PeerCallStore, "pushed">;
   repeats: RepeatStore;
   responses: ResponseStore;
   sessions: SessionStore;

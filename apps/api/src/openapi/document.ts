@@ -36,6 +36,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   mcp: "Programs",
   a2a: "A2A",
   hook: "Programs",
+  peer: "Programs",
   admin: "Administration",
 };
 

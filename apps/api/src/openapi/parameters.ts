@@ -42,6 +42,12 @@ export const PARAMETERS: Record<string, Parameter> = {
     description: "The session, or `current`.",
   },
   mediaId: { name: "media_id", schema: z.string(), example: "00000000000000000000000000000007.txt", description: "The file." },
+  callId: {
+    name: "call_id",
+    schema: executionId,
+    example: "0198a000-0000-7000-8000-00000000000d",
+    description: "The call that the peer was given the address for.",
+  },
   hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },
   path: {
     name: "path",

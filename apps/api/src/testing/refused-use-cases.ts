@@ -38,6 +38,7 @@ export const refusedUseCases: A2aUseCases &
   listPeers: refuse,
   updatePeer: refuse,
   deletePeer: refuse,
+  notePeerPush: refuse,
   uploadMedia: refuse,
   openMedia: refuse,
   getMedia: refuse,

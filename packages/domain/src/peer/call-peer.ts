@@ -30,7 +30,7 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
   const { organizationId } = run.active.claim;
   const row = await outlastOutage(run.clock, () => run.peers.calls.find(organizationId, id), signal);
   if (row === null) throw new TurnAbort("internal", "The call is not in the ledger.");
-  if (row.state === "ended" || row.state === "canceling") return ended(row, "The call was given up before.", false);
+  if (row.state === "ended" || row.state === "canceling") return ended({ ...row, peerState: null }, "The call was given up before.", false);
   const answer = answerOf(run, row);
   if (answer === "waits") return { kind: "asks", call: row, outcome: standing(row), card: row.cardId };
   if (answer !== null && "refused" in answer) return ended(row, answer.refused, true);
@@ -44,7 +44,7 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
   } catch (error) {
     signal.throwIfAborted();
     if (!bound.signal.aborted) throw error;
-    return ended(row, "The agent gave no answer in time.", true);
+    return ended({ ...row, peerState: null }, "The agent gave no answer in time.", true);
   } finally {
     bound.end();
   }
@@ -77,7 +77,7 @@ async function converse(
     referenceTaskIds: row.taskId === null ? [...new Set([...row.priorTaskIds, ...begun.earlierTasks])] : [],
     skill: row.skill,
     input: said?.input ?? row.input,
-    push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/a2a/push/${row.id}`, token },
+    push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/peers/push/${row.id}`, token },
     signal,
   };
   const hearing = hearPeer(run, row);

@@ -3,6 +3,7 @@ import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
+import { notePeerPush } from "./note-peer-push.ts";
 import type { PeerUseCases } from "./peer-use-cases.ts";
 import { peerPlace, sealAuth } from "./seal-auth.ts";
 
@@ -19,6 +20,8 @@ export const managePeers = (context: GatewayContext): PeerUseCases => ({
         return bound.peers.create({ ...input, ...sealed, organizationId, id, max: bound.limits.peersMax });
       },
     }),
+
+  notePeerPush: (push) => notePeerPush(context, push),
 
   getPeer: (caller, peerId) => getPeer(context, caller, peerId),
 

@@ -70,6 +70,8 @@ export interface PeerCallStore {
   begin(key: ConversationKey & { epoch: number; id: string; round: number; pushToken: string }): Promise<BegunPeerCall>;
   /** The peer has taken it up. False where nobody wants it any more. */
   recordTask(task: { organizationId: string; id: string; taskId: string; contextId: string | null }): Promise<boolean>;
+  /** The call that this was given for, while it is under way, and the worker that runs it now. */
+  pushed(id: string, tokenHash: string): Promise<{ organizationId: string; conversationId: string; owner: string | null } | null>;
   /** The peer knows that nobody wants it, or is given up. */
   endCancel(key: { organizationId: string; id: string }): Promise<void>;
 }

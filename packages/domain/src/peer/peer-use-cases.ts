@@ -13,4 +13,6 @@ export interface PeerUseCases {
   updatePeer(caller: Caller, input: UpdatePeer, once?: Once): Promise<Peer>;
   /** Agents that name it go on without it; calls under way end as they would. */
   deletePeer(caller: Caller, peerId: string, once?: Once): Promise<void>;
+  /** A peer calls back about a call, with the token that it was given for it. Throws `unauthenticated`. */
+  notePeerPush(push: { callId: string; token: string }): Promise<void>;
 }

@@ -67,7 +67,14 @@ const NO_MODELS: DirectModels = {
 const unreachable = () => Promise.reject(new Error("No peer is called here."));
 const NO_PEERS: EnginePorts["peers"] = {
   peers: { find: async () => [] },
-  calls: { brought: async () => [], find: async () => null, begin: unreachable, recordTask: unreachable, endCancel: unreachable },
+  calls: {
+    brought: async () => [],
+    find: async () => null,
+    begin: unreachable,
+    recordTask: unreachable,
+    endCancel: unreachable,
+    pushed: unreachable,
+  },
   client: { send: unreachable, reconcile: unreachable, cancel: unreachable, card: async () => null },
   startHash: () => ({ update: () => {}, digest: () => "" }),
   makeToken: () => ({ token: "", hash: "" }),

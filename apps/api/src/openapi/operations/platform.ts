@@ -222,6 +222,15 @@ const rpcOperations = {
 } as const satisfies Record<string, Operation>;
 
 const hookOperations = {
+  "peer.push": {
+    ...plain,
+    summary: "Say that a task of a peer's has moved",
+    description:
+      "For peers that were given this address with a call, and a token in `X-A2A-Notification-Token`. What they send is not read.",
+    body: { isRequired: false, content: json(z.unknown()) },
+    successes: ok(z.object({ received: z.literal(true) })),
+    refusals: ["unauthenticated"],
+  },
   "hook.receive": {
     ...plain,
     summary: "Deliver to a webhook",
