@@ -34,17 +34,18 @@ export class NamedStream implements Attachment {
   readonly #gone = new AbortController();
   #lastPingMs = performance.now();
   #lastTakenMs = performance.now();
-  #resume: (() => void) | undefined;
+  /** Several parts of a stream may wait at once. */
+  #waiting: (() => void)[] = [];
 
   constructor(opening: Opening) {
     this.#opening = opening;
     onGone(opening.response, () => {
       this.#gone.abort(CLIENT_LEFT);
-      this.#resume?.();
+      this.#goOn();
     });
     opening.response.on("drain", () => {
       this.#lastTakenMs = performance.now();
-      this.#resume?.();
+      this.#goOn();
     });
   }
 
@@ -77,9 +78,7 @@ export class NamedStream implements Attachment {
     if (this.isOver) return;
     this.#write(frame);
     if (!this.#opening.response.writableNeedDrain) return;
-    await new Promise<void>((resolve) => {
-      this.#resume = resolve;
-    });
+    await new Promise<void>((resolve) => void this.#waiting.push(resolve));
   }
 
   end(): void {
@@ -102,6 +101,10 @@ export class NamedStream implements Attachment {
     if (this.isOver) return;
     this.#write(this.#opening.farewell(error));
     this.end();
+  }
+
+  #goOn(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
   #write(text: string): void {
