@@ -1,5 +1,7 @@
 import { type Cursor, compareCursors, ERRORS, GatewayError, type LogEvent } from "@parley/contracts";
+import { CLIENT_LEFT } from "../client-left.ts";
 import { NamedStream, namedFrame } from "../named-stream.ts";
+import { onGone } from "../on-gone.ts";
 import { plainTextOf } from "../plain-error.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import { awaitEnd, runTurn, type TurnAnswer, type TurnEars } from "../turn/run-turn.ts";
@@ -105,21 +107,21 @@ function messageInQuery({ request }: Call) {
 /** A client that was cut goes on where it was: nothing is begun, whatever else it sends. */
 async function comeBack(door: Door, call: Call, lastEventId: string): Promise<void> {
   const at = readTurnCursor(lastEventId);
+  // Refused before the head goes out: where there are too many already, where it may not be read or is not there.
+  onGone(call.response, door.openStream(call.caller));
   const leaving = new AbortController();
-  call.response.once("close", () => leaving.abort());
+  onGone(call.response, () => leaving.abort(CLIENT_LEFT));
   const { conversationId, cursor } = at;
   const after = cursor as Cursor;
-  // Refused before the head goes out, where it may not be read or is not there.
   const following = await door.gateway.followConversation(call.caller, { conversationId, after, signal: leaving.signal });
   const stream = openStream(door, call);
-  const close = door.openStream(call.caller);
   const telling = new Telling(stream, at);
   await tellOn(door, stream, async () => {
     const submitted = { ...at, action: "started", replayed: true } as const;
     const ears = { event: (_id: string, event: LogEvent) => telling.tell(event) };
     const answer = await awaitEnd(turnCall(door, call, stream.signal), { following, submitted, ears });
     await finish(telling, answer, conversationId);
-  }).finally(close);
+  });
 }
 
 /** `GET` and `POST /api/chat/stream`: a turn as it is said. Whoever leaves detaches from it. */

@@ -42,6 +42,10 @@ export interface DashboardDependencies {
   keeper: Pick<ConfigKeeper, "onPatched"> | null;
 }
 
+const refuseMethod: RequestHandler = () => {
+  throw new GatewayError("method_not_allowed");
+};
+
 /** The dashboard's REST and events below `/api`. Errors are `{error}`, one sentence. */
 export function dashboardRoutes({ visitorOf, ...dependencies }: DashboardDependencies): Router {
   const door: Door = { ...dependencies, readJsonBody: jsonBodyReader(dependencies.limits) };
@@ -63,15 +67,16 @@ export function dashboardRoutes({ visitorOf, ...dependencies }: DashboardDepende
 
   const paths = new Set<string>();
   for (const [name, handler] of Object.entries(HANDLERS) as [DashboardName, Handler][]) {
-    for (const route of routeRow(name).rest ?? []) {
+    const { kind, mutating, rest = [] } = routeRow(name);
+    for (const route of rest) {
+      // Express answers HEAD with the GET handler: a stream without a body would never end, and a chat would begin.
+      if (kind === "subscription" || mutating) router.head(route.path, refuseMethod);
       add(route, (request, response) => serve(name, handler, request, response));
       paths.add(route.path);
     }
   }
   router.get("/api/health", health);
-  router.all([...paths, "/api/health"], () => {
-    throw new GatewayError("method_not_allowed");
-  });
+  router.all([...paths, "/api/health"], refuseMethod);
   router.use([...paths, "/api/health"], answerPlainErrors(door.log));
   return router;
 }

@@ -7,7 +7,8 @@ const NS_PER_MS = 1_000_000;
 export function createProcessMetrics() {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
-  const ms = (ns: number): number => (Number.isFinite(ns) ? Math.round((ns / NS_PER_MS) * 100) / 100 : 0);
+  // What has counted nothing yet has no least.
+  const ms = (ns: number): number => (delay.count > 0 ? Math.round((ns / NS_PER_MS) * 100) / 100 : 0);
   return () => {
     const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
     return {
