@@ -21,6 +21,22 @@ async function opened() {
   return { server, answers, open };
 }
 
+test("a request that offers another protocol than WebSocket is answered as an ordinary one", async () => {
+  const { server, answers, open } = await opened();
+  const socket = await open();
+  let heard = "";
+  socket.on("data", (bytes: Buffer) => {
+    heard += bytes.toString();
+  });
+  socket.write(
+    "POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAM\r\ncontent-length: 2\r\n\r\n{}",
+  );
+  await expect.poll(() => answers.length).toBe(1);
+  answers[0]?.end("answered");
+  await expect.poll(() => heard).toContain("answered");
+  await server.close(GRACE_MS);
+});
+
 test("closing ends connections that never sent a request, and those that were answered", async () => {
   const { server, answers, open } = await opened();
   const [silent, asking] = [await open(), await open()];

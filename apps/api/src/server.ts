@@ -78,13 +78,17 @@ function close(server: Server, sockets: Set<Socket>, graceMs: number): Promise<v
   });
 }
 
-const TIMES = { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS };
+const OPTIONS = {
+  ...{ headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+  // Clients that would rather speak HTTP/2 offer it with ordinary requests; those are answered as what they are.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
+};
 
 function createServerOver(tls: TlsFiles | null, app: RequestListener): Server {
-  if (tls === null) return createServer(TIMES, app);
+  if (tls === null) return createServer(OPTIONS, app);
   const { cert, key, ca } = tls;
   const clients = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-  return createTlsServer({ ...TIMES, cert, key, ...clients, minVersion: "TLSv1.2", handshakeTimeout: HEADERS_MS }, app);
+  return createTlsServer({ ...OPTIONS, cert, key, ...clients, minVersion: "TLSv1.2", handshakeTimeout: HEADERS_MS }, app);
 }
 
 /** Starts listening. Rejects where the address cannot be had. */
