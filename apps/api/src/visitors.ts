@@ -100,9 +100,10 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
     /** What stands in the address, which only a plain GET and a socket may have there. */
     async function redeem(): Promise<void> {
       if ((credential !== null && !isAmbient) || request.method !== "GET" || !request.url?.includes("?")) return;
-      const { searchParams } = new URL(request.url, "http://parley");
-      const ticket = searchParams.get("ticket");
-      const token = queryTokens ? searchParams.get("token") : null;
+      // Whatever stands before it may be no address at all.
+      const query = new URLSearchParams(request.url.slice(request.url.indexOf("?")));
+      const ticket = query.get("ticket");
+      const token = queryTokens ? query.get("token") : null;
       if (ticket === null && token === null) return;
       credential = ticket === null ? credentialFrom({ "x-api-key": token ?? "" }) : await tickets.redeem(ticket);
       session = null;
