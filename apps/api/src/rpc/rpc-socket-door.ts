@@ -4,6 +4,7 @@ import type { OpenStream } from "@parley/router";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Attachments } from "../attachments.ts";
 import { atMost } from "../open-streams.ts";
+import { toGatewayError } from "../to-gateway-error.ts";
 import type { SocketDoor } from "../upgrades.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { isOperator } from "./is-operator.ts";
@@ -68,7 +69,8 @@ export function createRpcSocketDoor(dependencies: RpcSocketDependencies): Socket
       attach(socket, { visitor, caller, isOperator: await isOperator(dependencies, request, visitor) });
     } catch (error) {
       if (isGatewayError(error, "unauthenticated")) return socket.close(CLOSE.unauthorized, "Unauthorized");
-      log.warn({ err: error }, "who opens a socket could not be found out");
+      // What is a failure of ours stands in the log by this.
+      toGatewayError(error, log);
       socket.close(CLOSE.tryAgain, "Try again later");
     } finally {
       socket.resume();
