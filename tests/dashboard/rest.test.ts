@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { at, type RestRequest, type System, startSystem, type Tenant } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callTrpc } from "../system/support/call-trpc.ts";
 import { type EventStream, openEvents } from "./support/open-events.ts";
 
 const ORIGIN = "https://dashboard.example";
@@ -80,6 +81,10 @@ describe("what is shown", () => {
     const { body } = await call("/api/agents");
     expect(body).toEqual({ agents: [{ id: agentId, name: "Ours", provider: "custom", model: "scripted", status: "active" }] });
     expect((await call("/api/agents", {}, empty.apiKey)).body).toEqual({ agents: [] });
+    const theirs = await system.newTenant("with a suspended agent");
+    const suspended = await theirs.newAgent();
+    await callTrpc(system.rest(0, theirs.apiKey), "mutation", "agent.suspend", { agentId: suspended });
+    expect((await call("/api/agents", {}, theirs.apiKey)).body).toMatchObject({ agents: [{ id: suspended, status: "suspended" }] });
   });
 
   test("channels, of which there are none", async () => {

@@ -7,12 +7,12 @@ import { limitIn, textIn } from "./query.ts";
 /** Agents of one answer. */
 const AGENTS_MAX = 1_000;
 
-const agentRow = ({ id, name, config: { model } }: Agent) => ({
+const agentRow = ({ id, name, state, config: { model } }: Agent) => ({
   id,
   name,
   provider: model.includes("/") ? model.slice(0, model.indexOf("/")) : "unknown",
   model: model.slice(model.indexOf("/") + 1) || "unknown",
-  status: "active",
+  status: state,
 });
 
 async function agentsOf({ gateway, limits }: Door, { caller }: Call): Promise<Agent[]> {
