@@ -362,6 +362,7 @@ test("a provider is tested by a short call that is metered", async () => {
   expect(await client.result("models.test", { provider: "custom", model: "ill" })).toMatchObject({
     ...{ status: "unavailable", code: "model_refused", message: expect.any(String) },
   });
+  expect(await client.result("models.test", { provider: "local" })).toMatchObject({ status: "available", model: "local/chat" });
   expect(await client.result("models.test", { provider: "nobody" })).toEqual({
     ...{ provider: "nobody", modelsAvailable: 0, status: "not_configured" },
   });

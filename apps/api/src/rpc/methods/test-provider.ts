@@ -14,7 +14,7 @@ export async function testProvider(
 ) {
   const chosen = model === undefined ? await usedOrFirst(call, models) : `${provider}/${model}`;
   const facts = { provider, modelsAvailable: models.length };
-  if (!isConfigured(call, `${provider}/${model ?? "any"}`)) return { ...facts, status: "not_configured" };
+  if (!isConfigured(call, chosen ?? `${provider}/any`)) return { ...facts, status: "not_configured" };
   if (chosen === undefined) return { ...facts, status: "no_models" };
   const startedAtMs = performance.now();
   const outcome = await probe(call, chosen);
