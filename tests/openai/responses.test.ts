@@ -28,6 +28,13 @@ test("a response comes whole, is stored, and can be gone on from", async () => {
   ]);
 });
 
+test("what is known of a conversation is only taken away by its name", async () => {
+  const { id } = await openai.conversations.create({ metadata: { about: "jokes" } });
+  await expect(openai.post(`/conversations/${id}`, { body: {} })).rejects.toMatchObject({ status: 400, param: "metadata" });
+  expect((await openai.conversations.retrieve(id)).metadata).toEqual({ about: "jokes" });
+  expect((await openai.conversations.update(id, { metadata: {} })).metadata).toEqual({});
+});
+
 test("a streamed response is read by the client's strictest reader", async () => {
   const stream = openai.responses.stream({ model: MODEL, input: "Hi" });
   const types: string[] = [];

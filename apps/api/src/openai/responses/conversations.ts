@@ -39,6 +39,9 @@ export const getConversation: ResponsesHandler = async (door, call) => {
 export const updateConversation: ResponsesHandler = async (door, call) => {
   const body = await bodyOf(door, call);
   const id = named(call, "itemsId");
+  // Without it nothing would change but that what stands there is gone.
+  if (body.metadata === undefined)
+    throw wrongParameter("metadata", "Missing required parameter: 'metadata'.", "missing_required_parameter");
   const metadata = readMetadata(body);
   await once(door, call, { id, body }, async () => rowOf(await door.responses.setConversationMetadata(call.caller, id, metadata)));
 };
