@@ -27,7 +27,8 @@ const signer: AgentExecutor = {
 };
 
 const app = express();
-const server = app.listen(port, host, () => {
+const server = app.listen(port, host, (error) => {
+  if (error !== undefined) throw error;
   const bound = server.address();
   const url = `http://${host}:${typeof bound === "object" && bound !== null ? bound.port : port}`;
   const card = AgentCard.fromJSON({

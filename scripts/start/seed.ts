@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { JOKER, PARLEY } from "./example-agents.ts";
+import { type ExamplePeer, registered } from "./example-peers.ts";
 import { ApiRefusal, createGatewayApi, type GatewayApi } from "./gateway-api.ts";
 
 const SCOPES = ["conversations:read", "conversations:write", "agents:read", "agents:write", "approvals", "admin", "api", "rpc"];
@@ -29,8 +30,14 @@ interface Seeded {
 }
 
 /** The organization, key and example agents of earlier starts where the database still knows them, else new ones. */
-export async function seeded(options: { state: string; url: string; adminSecret: string; model: string }): Promise<Seeded> {
-  const { state, url, adminSecret, model } = options;
+export async function seeded(options: {
+  state: string;
+  url: string;
+  adminSecret: string;
+  model: string;
+  peers: ExamplePeer[];
+}): Promise<Seeded> {
+  const { state, url, adminSecret, model, peers } = options;
   const localFile = join(state, "local.json");
   const seedFile = join(state, "seed.json");
   const api = createGatewayApi(url, adminSecret);
@@ -38,6 +45,7 @@ export async function seeded(options: { state: string; url: string; adminSecret:
   const former = read<Local>(localFile);
   const isKnown = former !== null && (await knows(api, former));
   const { local, seed } = isKnown ? await kept(api, former, read<Seed>(seedFile), model) : await planted(api, model);
+  await registered(api, local.apiKey, peers);
   const whole: Local = { url, apiKey: local.apiKey, adminSecret, agentId: local.agentId };
   write(localFile, whole);
   write(seedFile, seed);

@@ -7,6 +7,7 @@ import { chosenPort, startApi, startWorker } from "./apps.ts";
 import { converse } from "./converse.ts";
 import { asRole, startDatabases } from "./databases.ts";
 import { chosenModel } from "./example-agents.ts";
+import { allowedWith, isExample, startExamples } from "./example-peers.ts";
 import { farLimits } from "./far-limits.ts";
 import { type Folders, preparedFolders } from "./folders.ts";
 import { nextSteps } from "./next-steps.ts";
@@ -73,6 +74,11 @@ async function startAll({
     await migrate({ ownerUrl, appPassword, sweepPassword });
   });
 
+  const peers = await progress.step(
+    "Example peers",
+    () => startExamples({ folders, onStarted }),
+    (started) => `speak A2A on ${started.map(({ ports }) => ports.at(-1)).join(" and ")}`,
+  );
   const environment = {
     ...process.env,
     ...farLimits(host, process.env),
@@ -81,6 +87,7 @@ async function startAll({
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", sweepPassword),
     REDIS_URL: redisUrl,
     HOST: host,
+    EGRESS_ALLOW: allowedWith(process.env["EGRESS_ALLOW"], peers),
     ADMIN_SECRET: adminSecret,
     SECRETS_KEY: process.env["SECRETS_KEY"] || Buffer.from(secrets.seal, "hex").toString("base64"),
     RECIPES_DIR: process.env["RECIPES_DIR"] || join(root, "recipes"),
@@ -100,12 +107,17 @@ async function startAll({
       () => "takes work",
     ),
   ]);
-  supervisor.watch((child, how) => void lost(supervisor, child.name, how, child.logFile));
+  supervisor.watch(
+    (child, how) =>
+      void (isExample(child.name)
+        ? print(`\n  The ${child.name} ended (${how}); the gateway goes on.`)
+        : lost(supervisor, child.name, how, child.logFile)),
+  );
 
   const model = chosenModel(process.env);
   const { local, names } = await progress.step(
     "Key and example agents",
-    () => seeded({ state: folders.state, url, adminSecret, model }),
+    () => seeded({ state: folders.state, url, adminSecret, model, peers }),
     ({ isNew }) => `${isNew ? "made" : "kept"}, with the model ${model}`,
   );
   const conversationId = await showConversation(local, names);

@@ -36,7 +36,7 @@ export function createCheckout(): Checkout {
   // Whoever runs Postgres has to pass through it.
   chmodSync(folder, 0o755);
   const isSource = (path: string) => !["node_modules", "dist", ".parley", ".turbo"].includes(basename(path));
-  for (const name of ["apps", "packages", "scripts", "package.json", "package-lock.json"]) {
+  for (const name of ["apps", "examples", "packages", "scripts", "package.json", "package-lock.json"]) {
     cpSync(join(root, name), join(folder, name), { recursive: true, filter: isSource });
   }
   linkPackages(folder);

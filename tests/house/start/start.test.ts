@@ -36,7 +36,7 @@ async function expectRefusal(environment: NodeJS.ProcessEnv, line: RegExp): Prom
 
 test("a fresh checkout holds a conversation, tells how to go on, and serves until it is stopped", { timeout: START_MS }, async () => {
   const run = await startReady();
-  for (const step of ["Postgres", "Redis", "Migrations", "Gateway (api)", "Worker", "Key and example agents"]) {
+  for (const step of ["Postgres", "Redis", "Migrations", "Example peers", "Gateway (api)", "Worker", "Key and example agents"]) {
     expect(run.output()).toMatch(new RegExp(`^ {2}${step.replace(/[()]/g, "\\$&")} .* \\d+\\.\\d s$`, "m"));
   }
   expect(run.output()).toMatch(/You +Tell me a joke\n +Parley +→ Joker\n +Joker +\S/);
@@ -47,8 +47,23 @@ test("a fresh checkout holds a conversation, tells how to go on, and serves unti
   for (const word of [url, apiKey, agentId]) expect(run.output()).toContain(word);
   expect((await fetch(`${url}/health`)).status).toBe(200);
 
+  // The example peers are in the registry, and a plan may call one by the name of this machine.
+  const listed = await fetch(`${url}/trpc/peer.list`, { headers: { "x-api-key": apiKey } });
+  const { items } = ((await listed.json()) as { result: { data: { items: { name: string; endpoint: string }[] } } }).result.data;
+  expect(items.map(({ name }) => name).sort()).toEqual(["Joke agent", "Research agent"]);
+  const endpoint = items.find(({ name }) => name === "Joke agent")?.endpoint.replace("127.0.0.1", "localhost");
+  const planned = await fetch(`${url}/plan`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      question: "Tell me a joke about queues",
+      agents: [{ name: "joke", endpoint, skills: [{ id: "tell-joke", description: "Tells one joke" }] }],
+    }),
+  });
+  expect(await planned.text()).toMatch(/event: task\.finished\ndata: .*"state":"completed"/);
+
   const children = checkout.children();
-  expect(children.map(({ name }) => name).sort()).toEqual(["Postgres", "Redis", "api", "worker"]);
+  expect(children.map(({ name }) => name).sort()).toEqual(["Postgres", "Redis", "api", "joke-agent", "research-agent", "worker"]);
   run.signal("SIGINT");
   expect(await run.ended).toBe(0);
   expect(children.filter(isRunning)).toEqual([]);
@@ -61,7 +76,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s to npm alone stops everything", { 
   running.signal(signal);
   await running.ended;
   expect(running.output()).toContain("Stopping what was started");
-  expect(children).toHaveLength(4);
+  expect(children).toHaveLength(6);
   expect(children.filter(isRunning)).toEqual([]);
 });
 
