@@ -10,6 +10,8 @@ import type { GatewayApi } from "./gateway-api.ts";
 
 const HOST = "127.0.0.1";
 const PORTS_TRIED_MAX = 20;
+/** No example tries another one's ports. */
+const STEP = 10;
 const READY_MS = 30_000;
 
 /** The agents of `examples/` that a start brings along. */
@@ -44,8 +46,7 @@ export async function startExamples(options: { folders: Folders; onStarted: OnSt
 async function startExample(example: Example, { folders, onStarted }: { folders: Folders; onStarted: OnStarted }): Promise<ExamplePeer> {
   const { file, name, skill } = example;
   const others = (await nameAt(example.port)) === name ? [example.port] : [];
-  // Every other port is the next example's.
-  for (let port = example.port; port < example.port + 2 * PORTS_TRIED_MAX; port += 2) {
+  for (let port = example.port; port < example.port + STEP * PORTS_TRIED_MAX; port += STEP) {
     if (!(await isPortFree(port, HOST))) continue;
     const child = await startChild({
       name: file,

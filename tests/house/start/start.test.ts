@@ -110,7 +110,7 @@ test("what a killed start left running is stopped by the next one, which works",
   const left = checkout.children();
   killed.signal("SIGKILL");
   await killed.ended;
-  expect(left.filter(isRunning)).toHaveLength(4);
+  expect(left.filter(isRunning)).toHaveLength(6);
 
   const run = await startReady();
   expect(run.output()).toContain("stopping what a killed start left");
@@ -147,7 +147,7 @@ test("a Postgres and a Redis of the user's are used, and left running", { timeou
       .children()
       .map(({ name }) => name)
       .toSorted(),
-  ).toEqual(["api", "worker"]);
+  ).toEqual(["api", "joke-agent", "research-agent", "worker"]);
   await own.remove();
   expect(await owner`select 1 as alive`).toMatchObject([{ alive: 1 }]);
   await owner`drop database ${owner(database)} with (force)`;
