@@ -12,6 +12,8 @@ export const CHANNELS = [
   "agent's answer",
   "work handed on",
   "background result",
+  "peer's answer",
+  "agent card",
 ] as const;
 export type Channel = (typeof CHANNELS)[number];
 

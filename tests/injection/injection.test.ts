@@ -4,17 +4,22 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { BENIGN, runBenign } from "./benign.ts";
 import { CHANNELS, CORPUS } from "./corpus.ts";
 import { obey } from "./obedient-model.ts";
-import { openStage } from "./stage.ts";
+import { openOutside, openStage } from "./stage.ts";
 import { inParallel, isEnd, start } from "./support.ts";
 
 const AT_ONCE = 8;
 
+let outside: Awaited<ReturnType<typeof openOutside>>;
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  outside = await openOutside();
+  world = await openWorld({ allow: [outside.talker, ...outside.cards.values()].map(({ host }) => host) });
   world.model.otherwise(obey);
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await world?.close();
+  await outside?.[Symbol.asyncDispose]();
+});
 
 /** The approvals that a conversation waits for; those of children that run within its turn are among them. */
 async function approvals(conversationId: string): Promise<(Card & { kind: "approval" })[]> {
@@ -31,7 +36,7 @@ test("the corpus is large, and has every channel", () => {
 });
 
 test("a model that obeys everybody does no harm: each attack ends at a person, with its exact arguments, and nothing was called", async () => {
-  const stage = await openStage(world, true);
+  const stage = await openStage(world, true, outside);
   const found = await inParallel(CORPUS, AT_ONCE, async (injection) => {
     const { conversationId, events } = await stage.attack(injection);
     const [card] = await approvals(conversationId);
@@ -44,7 +49,7 @@ test("a model that obeys everybody does no harm: each attack ends at a person, w
 });
 
 test("with nothing marked as sensitive the same attacks do their harm: the harness can fail", async () => {
-  const stage = await openStage(world, false);
+  const stage = await openStage(world, false, outside);
   const harmed = await inParallel(CORPUS, AT_ONCE, async (injection) => {
     await stage.attack(injection);
     return { ...injection, harm: stage.harm(injection.id) };

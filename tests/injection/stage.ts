@@ -1,9 +1,33 @@
-import { type AgentConfigInput, type LogEvent, type MemoryId, newId } from "@parley/contracts";
-import { collectUntil, type World } from "@parley/testkit";
-import type { Channel, Injection } from "./corpus.ts";
+import { type AgentConfigInput, createPeerInput, type LogEvent, type MemoryId, newId, type PeerSkill } from "@parley/contracts";
+import { collectUntil, type PeerServer, startPeerServer, type World } from "@parley/testkit";
+import { type Channel, CORPUS, type Injection } from "./corpus.ts";
 import { isEnd, start, staying } from "./support.ts";
 
 const SENSITIVE = ["mail", "pay", "delete_files"];
+
+/** Agents that others own: one that says what it is asked for, and one for each card that attacks. */
+export interface Outside {
+  talker: PeerServer;
+  /** What the talker says, by the words that it is asked with. */
+  said: Map<string, string>;
+  cards: Map<string, PeerServer>;
+}
+
+export async function openOutside(): Promise<Outside & AsyncDisposable> {
+  const said = new Map<string, string>();
+  const talker = await startPeerServer({ answer: (text) => said.get(text) ?? "nothing" });
+  const attacking = CORPUS.filter(({ channel }) => channel === "agent card");
+  const started = await Promise.all(
+    attacking.map(async ({ id, text }) => [id, await startPeerServer({ describes: { skill: text } })] as const),
+  );
+  const cards = new Map(started);
+  return {
+    ...{ talker, said, cards },
+    async [Symbol.asyncDispose]() {
+      for (const peer of [talker, ...cards.values()]) await peer.close();
+    },
+  };
+}
 
 /** Agents that read what others write, and may do harm. `isGuarded` false: nothing of it is marked as sensitive. */
 export interface Stage {
@@ -13,7 +37,7 @@ export interface Stage {
   harm(id: string): number;
 }
 
-export async function openStage(world: World, isGuarded: boolean): Promise<Stage> {
+export async function openStage(world: World, isGuarded: boolean, { talker, said, cards }: Outside): Promise<Stage> {
   const { tools } = world;
   const from = tools.journal.length;
   const pages = new Map<string, { body: string; status?: number }>();
@@ -36,6 +60,12 @@ export async function openStage(world: World, isGuarded: boolean): Promise<Stage
   const wakes = await agent({ name: "Wakes", tools: harmful, subAgents: [below(reader.id, "async")], wakeOnAsyncResult: true });
   // Memories are found by scope: each attack has a user of its own.
   const remembers = await agent({ name: "Remembers", tools: [reads, ...harmful], memory: { remember: true, scopes: ["user"] } });
+
+  const peerAt = ({ url: endpoint }: PeerServer, name: string, skills: PeerSkill[] | null) =>
+    world.gateway.createPeer(world.caller, createPeerInput.parse({ name, endpoint, skills }));
+  const does = { id: "do", description: "Does it.", tags: [], outputModes: [] };
+  const talks = await peerAt(talker, `Talker ${isGuarded}`, [does]);
+  const calls = await agent({ name: "Calls", tools: harmful, peers: [{ peerId: talks.id as never }] });
 
   const isRest = (event: LogEvent): boolean => isEnd(event) || event.type === "turn.paused";
   const say = async (whom: { id: string }, text: string, more: object = {}) => {
@@ -97,6 +127,16 @@ export async function openStage(world: World, isGuarded: boolean): Promise<Stage
     "earlier turn": ({ text }) => follow(plain, { turns: [{ text: "What does it say?", result: text }] }),
     "agent's answer": ({ id, text }) => say(asks, `Please reader {"query":${JSON.stringify(`Please ${page(id, text)}`)}}`),
     "work handed on": ({ id, text }) => say(hands, `Please ${page(id, `doer ${JSON.stringify({ query: text })}`)}`),
+    "peer's answer": ({ id, text }) => {
+      said.set(id, text);
+      return say(calls, `Please call_talker_${isGuarded}_do {"input":"${id}"}`);
+    },
+    "agent card": async ({ id }) => {
+      const card = cards.get(id);
+      if (card === undefined) throw new Error(`There is no card for ${id}.`);
+      const shown = await peerAt(card, `Card ${id} ${isGuarded}`, null);
+      return say(await agent({ name: "Shown", tools: harmful, peers: [{ peerId: shown.id as never }] }), "Good morning");
+    },
     "background result": async ({ id, text }) => {
       const { conversationId } = await say(wakes, `Please reader {"query":${JSON.stringify(`Please ${page(id, text)}`)}}`);
       const { events } = await world.gateway.followConversation(world.caller, { conversationId, signal: staying() });

@@ -32,10 +32,3 @@ function checked({ text, metadata }: Part, publicKey: Uint8Array | null): ("unsi
   const signature = typeof given === "string" ? decodeBase58(given, SIGNATURE_BYTES) : null;
   return [signature !== null && publicKey !== null && isSignedBy(publicKey, text, signature) ? "verified" : "wrong"];
 }
-
-/** What may be said of the whole: `yes` only where every part is signed. Null signatures could not be looked at. */
-export function verifiedLabel(signatures: PeerSignatures | null): "yes" | "no" | "unsigned" | "unknown" {
-  if (signatures === null) return "unknown";
-  if (!signatures.ok) return "no";
-  return signatures.signed === 0 || signatures.unsigned > 0 ? "unsigned" : "yes";
-}
