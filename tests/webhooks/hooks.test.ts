@@ -232,6 +232,22 @@ test("a secret is shown once, kept sealed, and rotated with an overlap", async (
   expect([(await send(rotated.secret)).status, (await send(last.secret)).status]).toEqual([401, 202]);
 });
 
+test("what no text can hold is left out of what came, and what only looks like it stays", async () => {
+  const hook = await make({ mappings: [{ agentId, messageTemplate: "{{ text }}" }] });
+  for (const text of [String.raw`a\u0000b`, String.raw`c\ud800d`, String.raw`e\\u0000f`]) {
+    expect((await postSigned(system, `/hooks/${hook.id}`, `{"text":"${text}"}`, hook)).status).toBe(202);
+  }
+  const marked = (text: string) => `<webhook_value>${text}</webhook_value>`;
+  expect((await messagesOf(hook, 3)).toSorted()).toEqual([marked("ab"), marked("c\ufffdd"), marked(String.raw`e\u0000f`)]);
+});
+
+test("an empty name names no delivery: each is its own", async () => {
+  const hook = await make();
+  for (const n of [1, 2])
+    expect((await postSigned(system, `/hooks/${hook.id}`, `{"n":${n}}`, { ...hook, headers: { "x-webhook-id": "" } })).status).toBe(202);
+  await messagesOf(hook, 2);
+});
+
 test("a hook is its organization's: no other sees, changes or deletes it, nor points it at an agent that is not its own", async () => {
   const hook = await make();
   const theirs = await system.newTenant("theirs");

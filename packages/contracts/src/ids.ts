@@ -41,6 +41,10 @@ export const peerContextId = (conversationId: string, peerRef: string): string =
 /** A new UUIDv7: sorts by the time it was made. */
 export const newId = <Id extends string>(): Id => v7() as Id;
 
+/** The same UUID for the same hash, of which it takes the first 32 hex digits: an id that nobody has to keep. */
+export const uuidOfHash = (hex: string): string =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+
 export const newSessionId = (): string => `ses_${randomBytes(12).toString("hex")}`;
 
 export const newKeyId = (): KeyId => `key_${randomBytes(12).toString("hex")}` as KeyId;

@@ -1,4 +1,4 @@
-import { GatewayError, newId, strictDelivery } from "@parley/contracts";
+import { GatewayError, newId, strictDelivery, uuidOfHash } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { hookPayload } from "./hook-payload.ts";
 import { matchingMapping } from "./hook-presets.ts";
@@ -49,13 +49,13 @@ export async function receiveHook(context: GatewayContext, delivery: Delivery): 
     now: new Date(context.clock.now()).toISOString(),
   };
   const id = newId<string>();
-  const named = headers["x-webhook-id"] ?? (ofGithub === undefined ? undefined : headers["x-github-delivery"]);
+  const named = headers["x-webhook-id"] || (ofGithub === undefined ? undefined : headers["x-github-delivery"]);
   const { answer, isNew } = await context.hooks.receive({
     organizationId: hook.organizationId,
     id,
     hookId: hook.id,
     // What is signed with a time is itself only once; what has neither name nor time cannot be told from another.
-    deliveryId: named?.slice(0, NAME_CHARS_MAX) ?? (timestamp === null ? id : `${timestamp}.${signature}`),
+    deliveryId: named?.slice(0, NAME_CHARS_MAX) || (timestamp === null ? id : `${timestamp}.${signature}`),
     mappingId: mapping.id ?? mapping.preset ?? null,
     agentId: mapping.agentId,
     conversationId: conversationOf(context, hook, `${mapping.agentId} ${renderPlain(mapping.sessionKey, facts) || "webhook"}`),
@@ -86,8 +86,7 @@ const opened = (context: GatewayContext, { organizationId, id, secrets }: HookLo
 
 function readJson(body: Uint8Array): unknown {
   try {
-    // Postgres keeps no NUL.
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body).replaceAll("\\u0000", ""));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (cause) {
     throw new GatewayError("bad_request", { text: "Invalid JSON body", cause });
   }
@@ -106,10 +105,8 @@ function sourceOf(payload: unknown): string {
 }
 
 /** The same key is the same conversation; the salt keeps everybody else from making it first. */
-function conversationOf({ hashBody }: GatewayContext, { id, salt }: HookLock, key: string): string {
-  const hex = hashBody(`${salt} ${id} ${key}`);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
+const conversationOf = ({ hashBody }: GatewayContext, { id, salt }: HookLock, key: string): string =>
+  uuidOfHash(hashBody(`${salt} ${id} ${key}`));
 
 function bounded(text: string, charsMax: number): string {
   const said = text.trim() === "" ? "[a webhook without content]" : text;

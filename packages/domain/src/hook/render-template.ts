@@ -50,7 +50,8 @@ function at(value: unknown, expression: string): unknown {
 const own = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
 
+/** Without what Postgres keeps in no text: U+0000 and halves of characters. */
 function asText(value: unknown): string {
   if (value === undefined || value === null) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return (typeof value === "object" ? JSON.stringify(value) : String(value)).replaceAll("\u0000", "").toWellFormed();
 }
