@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { at, createRestClient, type RestAnswer, type RestRequest, type System, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -102,8 +103,18 @@ test("parts of a file: from, to, from the end; none beyond it; all where the fil
   expect((await part("bytes=0-0", { "if-range": tag }))[0]).toBe(206);
   expect((await part("bytes=0-0", { "if-range": '"another"' }))[0]).toBe(200);
   expect((await bytesOf(id, { "if-none-match": tag })).status).toBe(304);
+  expect((await bytesOf(id, { "if-none-match": `"another", W/${tag}` })).status).toBe(304);
   const head = await get(id, { method: "HEAD" });
   expect([head.status, head.headers.get("content-length"), head.text]).toEqual([200, "1000", ""]);
+});
+
+test("a refusal bears none of the file's headers, also where only its bytes are gone", async () => {
+  const id = await stored("gone soon", { "content-type": "text/plain" });
+  const folder = system.environment["MEDIA_DIR"] ?? "";
+  for (const name of await readdir(folder, { recursive: true })) if (name.includes(id.split(".")[0] ?? id)) await rm(join(folder, name));
+  const { status, headers } = await bytesOf(id);
+  expect([status, headers.get("content-disposition"), headers.get("etag")]).toEqual([404, null, null]);
+  expect(headers.get("content-type")).toContain("application/json");
 });
 
 test("an id is refused in the words that clients know, and one that no file has is not found", async () => {

@@ -45,20 +45,20 @@ export function mediaRoutes({ gateway, log, visitorOf, publicUrl, limits }: Medi
   const open: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "media.get");
     const { file, read } = await gateway.openMedia(caller, readMediaId(request.params["mediaId"]));
-    writeFileHeaders(response, file);
-    if (request.headers["if-none-match"]?.split(",").some((tag) => tag.trim() === etagOf(file) || tag.trim() === "*")) {
+    if (isKnown(request, file)) {
+      writeFileHeaders(response, file);
       response.status(304).end();
       return;
     }
     const wanted = wantedRange(isRangeWanted(request, file) ? request.headers.range : undefined, file.size);
     if (wanted.kind === "none") {
-      response.removeHeader("content-disposition");
       response.setHeader("content-range", `bytes */${file.size}`);
       throw new GatewayError("range_not_satisfiable");
     }
     const range = wanted.kind === "part" ? wanted.range : null;
     const length = range === null ? file.size : range.end - range.start + 1;
     const bytes = request.method === "HEAD" || length === 0 ? null : await read(range);
+    writeFileHeaders(response, file);
     if (range !== null) response.status(206).setHeader("content-range", `bytes ${range.start}-${range.end}/${file.size}`);
     response.setHeader("content-length", length);
     if (bytes === null) response.end();
@@ -107,6 +107,10 @@ function writeFileHeaders(response: Response, file: MediaFile): void {
   response.setHeader("etag", etagOf(file));
   response.setHeader("last-modified", new Date(file.createdAt).toUTCString());
 }
+
+/** A proxy that packs an answer calls its tag weak; it is the same file. */
+const isKnown = ({ headers }: Request, file: MediaFile): boolean =>
+  headers["if-none-match"]?.split(",").some((tag) => [etagOf(file), "*"].includes(tag.trim().replace(/^W\//, ""))) ?? false;
 
 /** A part is wanted only of the file that the client knows. */
 function isRangeWanted({ headers }: Request, file: MediaFile): boolean {
