@@ -75,4 +75,9 @@ export function leavingOf({ response }: Call): AbortController {
   return leaving;
 }
 
+/** Says where a turn is gone on with. The head may be out by then: a stream that waits for its message to be kept is not silent for long. */
+export function nameConversation({ response }: Pick<Call, "response">, conversationId: string): void {
+  if (!response.headersSent) response.setHeader("x-conversation-id", conversationId);
+}
+
 export const requestIdOf = ({ response }: Call): string => String(response.getHeader("x-request-id"));

@@ -1,3 +1,4 @@
+import { uuidOfHash } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { hashInput } from "../idempotency/hash-input.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
@@ -38,8 +39,7 @@ interface StartFacts extends Pick<CreateFacts, "requestId"> {
 function repeatedId(context: GatewayContext, { organizationId, principalId }: Caller, { once }: StartFacts): string | null {
   if (once === undefined) return null;
   const { route, key, input } = once;
-  const hex = context.hashBody(JSON.stringify([organizationId, principalId, route, key, hashInput(context, input)]));
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  return uuidOfHash(context.hashBody(JSON.stringify([organizationId, principalId, route, key, hashInput(context, input)])));
 }
 
 interface Started {

@@ -7,7 +7,7 @@ import { sendJson } from "../../send-json.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
 import { type Accepted, type Begun, beginTurn } from "../../turn/begin-turn.ts";
 import { type TurnEnd, TurnText } from "../../turn/turn-text.ts";
-import { type Call, type Door, isObject, leavingOf, type Origin, requestIdOf } from "../call.ts";
+import { type Call, type Door, isObject, leavingOf, nameConversation, type Origin, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
 import { sendOpenaiError } from "../send-error.ts";
@@ -52,7 +52,7 @@ async function begin(
   const { historyCharsMax } = door.limits;
   const input = readAgentInput(call, body, { caller: call.caller, agentId, historyCharsMax });
   const begun = await beginTurn(door, call, { caller, input, body: { body, conversation: input.submit.conversationId }, signal });
-  call.response.setHeader("x-conversation-id", begun.accepted.conversationId);
+  nameConversation(call, begun.accepted.conversationId);
   return { ...begun, caller };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { conversationId as conversationIdOf, reasoningEffort, submitInput } from "@parley/contracts";
+import { conversationId as conversationIdOf, reasoningEffort, submitInput, uuidOfHash } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { TurnInput } from "../../turn/begin-turn.ts";
 import { isObject, type Json, type Origin, wrong } from "../call.ts";
@@ -19,12 +19,12 @@ function refuseUnsupported(body: ChatBody): void {
 }
 
 /** The same conversation for the same user of the same caller and agent: an id that nobody has to keep. */
-function usersConversation({ organizationId, principalId }: Caller, agentId: string, user: string): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([organizationId, principalId, agentId, user]))
-    .digest("hex");
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
-}
+const usersConversation = ({ organizationId, principalId }: Caller, agentId: string, user: string): string =>
+  uuidOfHash(
+    createHash("sha256")
+      .update(JSON.stringify([organizationId, principalId, agentId, user]))
+      .digest("hex"),
+  );
 
 function namedConversation({ request }: Origin, body: ChatBody): string | undefined {
   const header = request.headers["x-conversation-id"];

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, uuidOfHash } from "@parley/contracts";
 import {
   type Remembered,
   type ResponseEvent,
@@ -16,7 +16,7 @@ import { toGatewayError } from "../../../to-gateway-error.ts";
 import { type Accepted, beginTurn } from "../../../turn/begin-turn.ts";
 import { callerOn } from "../../agent/agent-chat.ts";
 import { readAgentInput } from "../../agent/agent-input.ts";
-import { type Call, type Json, type Origin, requestIdOf } from "../../call.ts";
+import { type Call, type Json, nameConversation, type Origin, requestIdOf } from "../../call.ts";
 import type { ResponsesDoor } from "../responses-door.ts";
 import { openEvents, tell } from "../tell-events.ts";
 import { type TurnResponse, tellTurn } from "./tell-turn.ts";
@@ -30,10 +30,7 @@ interface AgentCreation {
 }
 
 /** The same response for the same message, so that a repeated call finds the one that the first has made. */
-function responseUuid({ turnId, cursor }: Accepted): string {
-  const hash = createHash("sha256").update(`${turnId} ${cursor}`).digest("hex");
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
-}
+const responseUuid = ({ turnId, cursor }: Accepted): string => uuidOfHash(createHash("sha256").update(`${turnId} ${cursor}`).digest("hex"));
 
 /** Hands the request to the agent as a message. When this resolves it is committed, and its response has a row where it is to be stored. */
 async function begin(door: ResponsesDoor, call: Origin, { agentId, body, request, remembered = null }: AgentCreation, signal: AbortSignal) {
@@ -107,7 +104,7 @@ async function stream(door: ResponsesDoor, call: Call, creation: AgentCreation, 
   if (!creation.request.store) onGone(call.response, () => over.abort(CLIENT_LEFT));
   try {
     const { caller, response, events } = await begin(door, call, creation, over.signal);
-    call.response.setHeader("x-conversation-id", response.turn.conversationId);
+    nameConversation(call, response.turn.conversationId);
     const told = await tellTurn(door, caller, response, { events, sink: (some) => tell(stream, some) });
     if (told === null) throw new GatewayError("stream_ended");
     stream.done();
@@ -118,7 +115,7 @@ async function stream(door: ResponsesDoor, call: Call, creation: AgentCreation, 
 
 async function answer(door: ResponsesDoor, call: Call, creation: AgentCreation, over: AbortController): Promise<void> {
   const { caller, response, events } = await begin(door, call, creation, over.signal);
-  call.response.setHeader("x-conversation-id", response.turn.conversationId);
+  nameConversation(call, response.turn.conversationId);
   const telling = tellTurn(door, caller, response, { events, sink: () => {} });
   telling.catch((error: unknown) => door.log.warn({ err: error }, "a response was not told to its end"));
   if (!creation.request.store) onGone(call.response, () => over.abort(CLIENT_LEFT));
