@@ -227,7 +227,6 @@ const hookOperations = {
     summary: "Say that a task of a peer's has moved",
     description:
       "For peers that were given this address with a call, and a token in `X-A2A-Notification-Token`. What they send is not read.",
-    body: { isRequired: false, content: json(z.unknown()) },
     successes: ok(z.object({ received: z.literal(true) })),
     refusals: ["unauthenticated"],
   },
