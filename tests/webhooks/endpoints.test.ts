@@ -89,6 +89,13 @@ test("content goes where it was asked for, and only those who may read it may as
   const own = await make({}, blind);
   const asked = trpc("mutation", "webhook.change", { endpointId: own.id, includeContent: true }, blind);
   await expect(asked).rejects.toThrow("missing_scope");
+  const move = (endpointId: string) =>
+    trpc("mutation", "webhook.change", { endpointId, url: `${system.tools.url}/${randomUUID()}` }, blind);
+  await expect(move(endpoint.id)).rejects.toThrow("missing_scope");
+  const seen = async (key?: string) =>
+    at(await trpc("query", "webhook.deliveries", { endpointId: endpoint.id }, key), "items", 0, "payload", "data", "result");
+  expect([await seen(), await seen(blind)]).toEqual(["the answer", undefined]);
+  await move(own.id);
 });
 
 test("only the events and agents that an endpoint is for are sent to it", async () => {

@@ -86,6 +86,7 @@ export interface WebhookDelivery {
   attempts: number;
   /** The last twenty tries. `error` says why there was no status. */
   log: { at: string; status: number | null; error: string | null; durationMs: number }[];
+  /** Null for those who may not read conversations. */
   payload: unknown;
   dueAt: string | null;
   createdAt: string;

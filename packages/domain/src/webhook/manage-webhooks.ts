@@ -1,4 +1,4 @@
-import { GatewayError, grants, type NewWebhookEndpoint, newEndpointId } from "@parley/contracts";
+import { GatewayError, grants, type NewWebhookEndpoint, newEndpointId, type WebhookDelivery } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { vaultOf } from "../hook/manage-hooks.ts";
@@ -17,9 +17,21 @@ function there<Found>(found: Found | null): Found {
   return found;
 }
 
+/** What was sent may be what was said. */
+const shownTo = ({ scopes }: Caller, delivery: WebhookDelivery): WebhookDelivery =>
+  grants(scopes, "conversations:read") ? delivery : { ...delivery, payload: null };
+
 /** Nobody has sent to themselves what they may not read. */
 function checkContent(caller: Caller, includeContent: boolean | undefined): void {
   if (includeContent === true && !grants(caller.scopes, "conversations:read")) throw new GatewayError("missing_scope");
+}
+
+/** Nor what goes to another already. */
+async function checkMove({ webhooks, limits }: GatewayContext, caller: Caller, endpointId: string): Promise<void> {
+  if (grants(caller.scopes, "conversations:read")) return;
+  const all = { page: 1, perPage: limits.webhookEndpointsMax, callerAgentIds: agentIdsOf(caller) };
+  const { items } = await webhooks.list(caller.organizationId, all);
+  checkContent(caller, items.find(({ id }) => id === endpointId)?.includeContent);
 }
 
 export const manageWebhooks = (context: GatewayContext): WebhookUseCases => ({
@@ -50,6 +62,7 @@ export const manageWebhooks = (context: GatewayContext): WebhookUseCases => ({
       async run(bound) {
         checkContent(caller, input.includeContent);
         const { endpointId, ...changes } = input;
+        if (changes.url !== undefined) await checkMove(bound, caller, endpointId);
         return there(await bound.webhooks.change({ ...changes, ...keyOf(caller, endpointId) }));
       },
     }),
@@ -79,12 +92,13 @@ export const manageWebhooks = (context: GatewayContext): WebhookUseCases => ({
 
   async listDeliveries(caller, filter) {
     checkPage(filter, context.limits);
-    return there(await context.webhooks.deliveries(caller.organizationId, { ...filter, callerAgentIds: agentIdsOf(caller) }));
+    const page = there(await context.webhooks.deliveries(caller.organizationId, { ...filter, callerAgentIds: agentIdsOf(caller) }));
+    return { ...page, items: page.items.map((delivery) => shownTo(caller, delivery)) };
   },
 
   replayDelivery: (caller, deliveryId, once) =>
     runOnce(context, caller, once, {
       input: deliveryId,
-      run: async (bound) => there(await bound.webhooks.replay(keyOf(caller, deliveryId))),
+      run: async (bound) => shownTo(caller, there(await bound.webhooks.replay(keyOf(caller, deliveryId)))),
     }),
 });
