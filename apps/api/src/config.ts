@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { agentConfig, agentId, BOUNDS, hookId, limitSettings, organizationId } from "@parley/contracts";
+import { agentConfig, agentId, BOUNDS, billingSettings, hookId, limitSettings, organizationId } from "@parley/contracts";
 import { databaseSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
@@ -107,6 +107,7 @@ const ownSettings = z
 const schema = databaseSettings
   .extend(identitySettings.shape)
   .extend(limitSettings.shape)
+  .extend(billingSettings.shape)
   .extend(mediaSettings.shape)
   .extend(vaultSettings.shape)
   .extend(redisSettings.shape)

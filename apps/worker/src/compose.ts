@@ -64,6 +64,8 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
     decorate({
       turns: database.turns,
       agents: database.agents,
+      billing: database.billing,
+      refuseUnpriced: config.BILLING_UNPRICED === "refuse",
       compactions: database.compactions,
       hooks: database.hooks,
       // What came is named already, so that no address has to be known for one of ours.

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { limitSettings } from "@parley/contracts";
+import { billingSettings, limitSettings } from "@parley/contracts";
 import { databaseSettings, sweepSettings } from "@parley/db";
 import { egressSettings } from "@parley/egress";
 import { vaultSettings } from "@parley/identity";
@@ -40,6 +40,7 @@ const ownSettings = z
 const schema = databaseSettings
   .extend(sweepSettings.shape)
   .extend(limitSettings.shape)
+  .extend(billingSettings.shape)
   .extend(egressSettings.shape)
   .extend(mediaSettings.shape)
   .extend(vaultSettings.shape)

@@ -3,6 +3,7 @@ import type { Engine } from "@parley/domain";
 import type { JobHandlers } from "@parley/queue";
 import { compactConversation } from "./handlers/compact-conversation.ts";
 import { drainConversation } from "./handlers/drain-conversation.ts";
+import { postUsage } from "./handlers/post-usage.ts";
 import { reapTurn } from "./handlers/reap-turn.ts";
 import { runHook } from "./handlers/run-hook.ts";
 import { runResponse } from "./handlers/run-response.ts";
@@ -15,6 +16,7 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "subtask.run": runSubtask(engine),
   "conversation.drain": drainConversation(engine),
   "response.run": runResponse(engine),
+  "billing.post": postUsage(engine),
   "turn.reap": reapTurn(engine),
   "conversation.compact": compactConversation(engine),
   "hook.run": runHook(engine),

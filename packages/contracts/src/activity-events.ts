@@ -61,7 +61,7 @@ export const ACTIVITY_EVENTS = {
   /** As each process takes it up: it has no number and is not told again. */
   "config:patched": { part: "configuration", ...toldToAdmin },
   "diagnostic:channel_health": { part: "channels", ...later },
-  "diagnostic:billing_snapshot": { part: "billing", ...laterToAdmin },
+  "diagnostic:billing_snapshot": { part: "billing", ...toldToAdmin },
   "model:catalog_loaded": { part: "models", ...later },
   "model:fallback_attempt": { part: "models", ...told, content: ["error"] },
   "model:fallback_exhausted": { part: "models", ...told },

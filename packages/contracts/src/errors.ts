@@ -48,6 +48,9 @@ export const ERRORS = {
   model_not_found: { http: 404, trpc: "NOT_FOUND", retry: false, text: "There is no such model here." },
   /** The caller's own request is wrong for the model; the text is the provider's. */
   model_refused: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The model does not take this request." },
+  /** Nothing is left of the money, or of a budget, that this would use. */
+  budget_exhausted: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The balance or a budget is used up." },
+  model_unpriced: { http: 403, trpc: "FORBIDDEN", retry: false, text: "The model has no price here and may not be called." },
   model_busy: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "The model takes no more requests right now." },
   model_rejected: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The model refused the request." },
   model_unavailable: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: true, text: "The model is not answering." },

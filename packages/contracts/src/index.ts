@@ -3,6 +3,7 @@ export * from "./activity-events.ts";
 export * from "./administration.ts";
 export * from "./agent.ts";
 export * from "./api-key.ts";
+export * from "./billing.ts";
 export * from "./card.ts";
 export * from "./chat-usage.ts";
 export * from "./check-tool-arguments.ts";

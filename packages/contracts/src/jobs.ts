@@ -14,6 +14,7 @@ export const JOBS = {
   "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "response.run": { queue: "responses", payload: response, attempts: 3, backoffMs: 250, shared: false },
+  "billing.post": { queue: "billing", payload: z.object({ organizationId }), attempts: 3, backoffMs: 250, shared: false },
   "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "hook.run": { queue: "webhooks", payload: z.object({ organizationId, id: z.guid() }), attempts: 3, backoffMs: 250, shared: false },
 } as const;

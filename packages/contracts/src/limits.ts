@@ -170,6 +170,16 @@ export const BOUNDS = {
   a2aPushTimeoutMs: { standard: 15_000, floor: 100, ceiling: 60_000 },
   /** How long a reader may keep an agent's card. */
   a2aCardSeconds: { standard: 60, floor: 0, ceiling: 86_400 },
+  /** Tokens of an answer that money is set aside for at a time, before they are passed on. */
+  holdSliceTokens: { standard: 256, floor: 16, ceiling: 100_000 },
+  /** How long a call that has not begun waits for money that others hold and may let go of; and one that is in the middle of its answer. */
+  holdBeginMs: { standard: 10_000, floor: 0, ceiling: 600_000 },
+  holdWaitMs: { standard: 2_000, floor: 0, ceiling: 600_000 },
+  /** What a direct call holds is let go when nothing was heard of it for so long. */
+  holdKeptMs: { standard: 1_860_000, floor: 1_000, ceiling: WEEK_MS },
+  budgetsMax: { standard: 1_000, floor: 0, ceiling: 100_000 },
+  /** Of one organization, and of those that are everybody's; old versions count. */
+  pricesMax: { standard: 2_000, floor: 1, ceiling: 100_000 },
   /** How long a repeated call gets its first answer. */
   idempotencyKeptHours: { standard: 24, floor: 1, ceiling: 8_760 },
   /** The steps of a turn, from its end on: a turn that has ended is not taken up again. */

@@ -18,8 +18,8 @@ const LOG_EVENTS = [
   "child.finished",
 ] as const satisfies EventType[];
 
-/** And `webhook.disabled`: another endpoint of the organization was switched off. */
-export const WEBHOOK_EVENTS = [...LOG_EVENTS, "webhook.disabled"] as const;
+/** And of the organization: another endpoint was switched off, a budget has come near its limit or reached it. */
+export const WEBHOOK_EVENTS = [...LOG_EVENTS, "webhook.disabled", "budget.alert"] as const;
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
 const endpointFields = {

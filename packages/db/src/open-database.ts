@@ -3,6 +3,7 @@ import type {
   ActivityStore,
   AdministrationStore,
   AgentStore,
+  BillingStore,
   ChatStore,
   CompactionStore,
   ConversationStore,
@@ -28,6 +29,7 @@ import { createA2aOutbox, createA2aStore } from "./a2a-store.ts";
 import { createActivityStore, createRelayStore } from "./activity-store.ts";
 import { createAdministrationStore } from "./administration-store.ts";
 import { createAgentStore } from "./agent-store.ts";
+import { createBillingStore } from "./billing-store.ts";
 import { createChatStore } from "./chat-store.ts";
 import { createCompactionStore } from "./compaction-store.ts";
 import { type ConnectOptions, connect, guarded } from "./connect.ts";
@@ -56,6 +58,7 @@ export interface Database {
   activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
+  billing: BillingStore;
   chats: ChatStore;
   compactions: CompactionStore;
   conversations: ConversationStore;
@@ -93,6 +96,7 @@ export function openDatabase(options: ConnectOptions): Database {
     activity: createActivityStore(sql),
     administration: createAdministrationStore(sql),
     agents: createAgentStore(within),
+    billing: createBillingStore(sql),
     chats: createChatStore(sql),
     compactions: createCompactionStore(sql),
     conversations: admitFairly(createConversationStore(sql), options.pool),

@@ -1,6 +1,7 @@
 import type { RepeatStore, TransactionStores } from "@parley/domain";
 import { createA2aStore } from "./a2a-store.ts";
 import { createAgentStore } from "./agent-store.ts";
+import { createBillingStore } from "./billing-store.ts";
 import { call, first } from "./call.ts";
 import { createChatStore } from "./chat-store.ts";
 import { createCompactionStore } from "./compaction-store.ts";
@@ -50,6 +51,7 @@ function stores(client: Sql): TransactionStores {
   const within = withinTransaction(client);
   return {
     agents: createAgentStore(within),
+    billing: createBillingStore(client),
     chats: createChatStore(client),
     compactions: createCompactionStore(client),
     conversations: createConversationStore(client),

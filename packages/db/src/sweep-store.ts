@@ -101,6 +101,11 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async findUnposted(organizationsMax) {
+    const rows = await guarded(sql<{ found: string[] }[]>`select find_unposted(${organizationsMax}) as found`);
+    return first(rows).found;
+  },
+
   async takeGoneMedia({ unfinishedAfterMs, rowsMax }) {
     const rows = await guarded(
       sql<{ found: MediaKey[] }[]>`

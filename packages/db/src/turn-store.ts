@@ -2,13 +2,19 @@ import type { ClaimedTurn, CommitResult, Past, PostedElsewhere, Renewal, TurnSto
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
-type Claim = ({ outcome: "claimed" } & Omit<ClaimedTurn, "organizationId" | "conversationId">) | { outcome: "busy" | "gone" };
+type Claim = ({ outcome: "claimed" } & Omit<ClaimedTurn, "organizationId" | "conversationId" | "spending">) | { outcome: "busy" | "gone" };
 type Posted = Omit<PostedElsewhere, "conversationId" | "nudge"> & { nudge?: string | null };
 
 export const createTurnStore = (sql: Sql): TurnStore => ({
   async claim(key, options) {
-    const claim = await call<Claim>(sql, "claim_turn", { ...key, ...options });
-    return claim.outcome === "claimed" ? { ...claim, ...key } : null;
+    // Whether the turn has to have money is asked in the same round trip.
+    const rows = await guarded(
+      sql<{ claim: Claim; spending: ClaimedTurn["spending"] }[]>`
+        select claim_turn(${JSON.stringify({ ...key, ...options })}::text::jsonb) as claim,
+          spending_of(${key.organizationId}, ${key.conversationId}) as spending`,
+    );
+    const { claim, spending } = first(rows);
+    return claim.outcome === "claimed" ? { ...claim, ...key, spending } : null;
   },
 
   readPast: (key, options) => call<Past | null>(sql, "read_past", { ...key, ...options }),

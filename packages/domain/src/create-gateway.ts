@@ -5,7 +5,9 @@ import { administer } from "./administration/administer.ts";
 import type { Administration } from "./administration/administration.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import { manageAgents } from "./agent/manage-agents.ts";
+import { createDirectPurses } from "./billing/direct-purses.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
+import { manageBilling } from "./billing/manage-billing.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { openChats } from "./chat/open-chats.ts";
 import { awaitTurn } from "./conversation/await-turn.ts";
@@ -55,6 +57,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
     followers,
     news,
     directUsage,
+    purses: createDirectPurses(ports),
     catalog: createAgentCatalog(ports.agents, ports.clock),
     embed: meterEmbedding(ports.model, ports.embeddingModel),
   };
@@ -72,6 +75,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       claimCall: (caller, once, input, signal) => claimCall(context, { ...caller, ...once, input, signal }),
       ...serveA2a(context),
       ...followActivities(context),
+      ...manageBilling(context),
       ...openChats(context),
       ...openPlans(context),
       ...controlConversations(context),

@@ -4,9 +4,12 @@ import type { RelayStore } from "./activity/activity-store.ts";
 import { runRelay } from "./activity/run-relay.ts";
 import { createAgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
+import type { BillingStore } from "./billing/billing-store.ts";
+import { createDirectPurses } from "./billing/direct-purses.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { meterModel } from "./billing/meter-model.ts";
+import { postUsage } from "./billing/post-usage.ts";
 import type { UsageStore } from "./billing/usage-store.ts";
 import type { Clock } from "./clock.ts";
 import { compactConversation } from "./compaction/compact-conversation.ts";
@@ -46,6 +49,9 @@ import { type DeliveryPorts, deliverWebhooks } from "./webhook/deliver-webhooks.
 export interface EnginePorts {
   turns: TurnStore;
   agents: AgentStore;
+  billing: BillingStore;
+  /** Whether calls that only the fallback prices are refused. */
+  refuseUnpriced: boolean;
   compactions: CompactionStore;
   media: MediaStore;
   blobs: BlobStore;
@@ -106,6 +112,8 @@ export interface Engine {
   runHook(key: HookDeliveryKey): Promise<void>;
   /** Makes a response that nobody waits for; gives it back when the signal aborts. */
   runResponse(key: ResponseKey, signal: AbortSignal): Promise<void>;
+  /** Charges what an organization has used; ends early when the signal aborts. */
+  postUsage(organizationId: string, signal: AbortSignal): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -128,6 +136,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   let unsubscribe: (() => Promise<void>) | undefined;
   const directUsage = createDirectUsageBook({ store: ports.directCalls, clock, log, limits });
   const model = meterModel(ports.model);
+  const purses = createDirectPurses(ports);
   const embed = meterEmbedding(ports.model, embeddingModel);
   const catalog = createAgentCatalog(ports.agents, clock);
   const findAgent = catalog.find;
@@ -141,6 +150,9 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     findAgent,
     findTools: ports.tools,
     memory: { memories, usage, embed, log, limits },
+    billing: ports.billing,
+    refuseUnpriced: ports.refuseUnpriced,
+    embeddingModel,
     compactions,
     files: { media: ports.media, blobs: ports.blobs, log, limits },
     holder,
@@ -168,11 +180,12 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await announce(turnPorts, key.organizationId, posted, posted.events.length === 0);
     },
     async runResponse(key, signal) {
-      const run = runResponse({ ...ports, directUsage }, key, { leaseMs, signal, closing: closing.signal });
+      const run = runResponse({ ...ports, directUsage, purses }, key, { leaseMs, signal, closing: closing.signal });
       responses.add(run);
       await run.finally(() => responses.delete(run));
     },
     compact,
+    postUsage: (organizationId, signal) => postUsage(ports, organizationId, signal),
     runHook: (key) =>
       runHook(
         { hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, vault: ports.vault, limits, queue, tail, log } },

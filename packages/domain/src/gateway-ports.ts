@@ -5,6 +5,8 @@ import type { ActivityStore } from "./activity/activity-store.ts";
 import type { AdministrationStore } from "./administration/administration-store.ts";
 import type { AgentCatalog } from "./agent/agent-catalog.ts";
 import type { AgentStore } from "./agent/agent-store.ts";
+import type { BillingStore } from "./billing/billing-store.ts";
+import type { DirectPurses } from "./billing/direct-purses.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
 import type { ChatStore } from "./chat/chat-store.ts";
@@ -42,6 +44,9 @@ export interface GatewayPorts {
   activity: ActivityStore;
   administration: AdministrationStore;
   agents: AgentStore;
+  billing: BillingStore;
+  /** Whether calls that only the fallback prices are refused. */
+  refuseUnpriced: boolean;
   chats: ChatStore;
   compactions: Pick<CompactionStore, "mark">;
   conversations: ConversationStore;
@@ -98,5 +103,6 @@ export interface GatewayContext extends GatewayPorts {
   followers: Followers;
   news: ActivityNews;
   directUsage: DirectUsageBook;
+  purses: DirectPurses;
   embed: MeteredEmbedding;
 }

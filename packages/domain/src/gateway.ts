@@ -42,6 +42,7 @@ import type {
 } from "@parley/contracts";
 import type { A2aUseCases } from "./a2a/a2a-use-cases.ts";
 import type { ActivityUseCases } from "./activity/activity-use-cases.ts";
+import type { BillingUseCases } from "./billing/billing-use-cases.ts";
 import type { ChatUseCases } from "./chat/chat-use-cases.ts";
 import type { ToldPast } from "./conversation/conversation-store.ts";
 import type { DirectCall, DirectResult } from "./direct/call-direct.ts";
@@ -93,6 +94,7 @@ export interface SubmitFacts {
 export interface Gateway
   extends A2aUseCases,
     ActivityUseCases,
+    BillingUseCases,
     ChatUseCases,
     HookUseCases,
     MediaUseCases,

@@ -2,6 +2,7 @@ import { GatewayError } from "@parley/contracts";
 import type {
   A2aUseCases,
   ActivityUseCases,
+  BillingUseCases,
   ChatUseCases,
   HookUseCases,
   MediaUseCases,
@@ -16,6 +17,7 @@ const refuse = () => Promise.reject(new GatewayError("not_found"));
 /** What gateways in memory have none of. */
 export const refusedUseCases: A2aUseCases &
   ActivityUseCases &
+  BillingUseCases &
   ChatUseCases &
   HookUseCases &
   MediaUseCases &
@@ -61,4 +63,24 @@ export const refusedUseCases: A2aUseCases &
   openChat: refuse,
   findChat: refuse,
   renewChat: refuse,
+  getAccount: refuse,
+  setBillingMode: refuse,
+  grantCredits: refuse,
+  checkLedger: refuse,
+  setPrice: refuse,
+  credit: refuse,
+  debit: refuse,
+  hold: refuse,
+  capture: refuse,
+  release: refuse,
+  findPrice: refuse,
+  listPrices: refuse,
+  setBudget: refuse,
+  deleteBudget: refuse,
+  listBudgets: refuse,
+  readStatement: refuse,
+  listEntries: refuse,
+  async *readCharges() {
+    yield await refuse();
+  },
 };

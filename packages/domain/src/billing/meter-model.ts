@@ -18,7 +18,7 @@ export interface MeterReading extends Usage {
  */
 export type MeteredModel = (
   request: ModelRequest,
-  use: { onText: (text: string) => void; meter: (reading: MeterReading) => void },
+  use: { onText: (text: string) => void | Promise<void>; meter: (reading: MeterReading) => void },
 ) => Promise<MeteredResponse>;
 
 export const meterModel =
@@ -32,8 +32,10 @@ export const meterModel =
       for await (const chunk of model.stream(request)) {
         started = true;
         if (chunk.type === "text") {
+          // Mostly there is nothing to wait for; where there is, the provider waits, too. What is not passed on is not charged by our estimate.
+          const passedOn = onText(chunk.text);
+          if (passedOn !== undefined) await passedOn;
           text += chunk.text;
-          onText(chunk.text);
         } else if (chunk.type === "reasoning") {
           reasoningChars += chunk.text.length;
         } else {

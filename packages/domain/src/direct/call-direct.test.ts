@@ -50,7 +50,7 @@ function open(...scripts: Script[]) {
     },
   };
   const directUsage = createDirectUsageBook({ store, clock, log: silentLog, limits });
-  const context = { clock, limits, direct, directUsage } as unknown as GatewayContext;
+  const context = { clock, limits, direct, directUsage, purses: async () => null } as unknown as GatewayContext;
   const leaving = new AbortController();
   const call = (...models: string[]): Promise<DirectResult> =>
     callDirect(context, caller, { kind: "chat", route: "openai.chat", models, body: {}, requestId: "r", signal: leaving.signal });

@@ -1,5 +1,6 @@
 import { ERRORS, GatewayError } from "@parley/contracts";
 import type { DirectMeter } from "../billing/meter-direct.ts";
+import type { Allowance, Purse } from "../billing/purse.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { DirectAnswer, DirectRequest, StreamEvent } from "./direct-models.ts";
 
@@ -8,21 +9,34 @@ type TryPorts = Pick<GatewayContext, "direct" | "clock" | "limits">;
 const FIRST_DELAY_MS = 100;
 
 /** An answer that has begun: of a stream, its first events are there. */
-export type BegunAnswer = { model: string } & (
+export type BegunAnswer = { model: string; allowance: Allowance | null } & (
   | Exclude<DirectAnswer, { kind: "events" }>
   | { kind: "events"; usage: DirectAnswer["usage"]; first: StreamEvent[]; rest: AsyncIterator<StreamEvent[]> }
 );
 
 /** Another model may do what this one will not. A request that is wrong in itself stays wrong. */
-const mayFallBack = ({ code }: GatewayError): boolean => ERRORS[code].retry || code === "model_rejected" || code === "model_not_found";
+const mayFallBack = ({ code }: GatewayError): boolean =>
+  ERRORS[code].retry || code === "model_rejected" || code === "model_not_found" || code === "model_unpriced";
 
-async function begin(context: TryPorts, request: DirectRequest): Promise<BegunAnswer> {
+/** What is set aside is rather too much than too little. */
+const HOLD_FACTOR = 4 / 3;
+
+/** Money for the prompt and the beginning of the answer; for all of it where the caller has bounded it, as it may come at once. */
+function allow({ direct }: TryPorts, { route, body, model, signal }: DirectRequest, purse: Purse): Promise<Allowance> {
+  const inputTokens = Math.ceil(direct.promptUsage({ route, body }).inputTokens * HOLD_FACTOR);
+  const asked = body instanceof FormData ? undefined : (body["max_completion_tokens"] ?? body["max_tokens"]);
+  const firmOutputTokens =
+    Number.isSafeInteger(asked) && !(body instanceof FormData) && body["stream"] !== true ? Math.max(Number(asked), 0) : 0;
+  return purse.begin({ model, inputTokens, firmOutputTokens: Math.min(firmOutputTokens, 10_000_000), signal });
+}
+
+async function begin(context: TryPorts, request: DirectRequest, allowance: Allowance | null): Promise<BegunAnswer> {
   const answer = await context.direct.call(request);
-  if (answer.kind !== "events") return { ...answer, model: request.model };
+  if (answer.kind !== "events") return { ...answer, model: request.model, allowance };
   const rest = answer.events[Symbol.asyncIterator]();
   const { done, value } = await rest.next();
   if (done) throw new GatewayError("model_unavailable", { detail: `${request.model}: a stream without an event` });
-  return { kind: "events", usage: answer.usage, model: request.model, first: value, rest };
+  return { kind: "events", usage: answer.usage, model: request.model, first: value, rest, allowance };
 }
 
 /** How long to wait before the next try; null where the provider asks for more than is waited here. */
@@ -39,17 +53,20 @@ function pauseMs({ limits }: TryPorts, error: GatewayError, retry: number): numb
 export async function tryModels(
   context: TryPorts,
   request: Omit<DirectRequest, "model"> & { models: readonly string[] },
-  meter: DirectMeter,
+  { meter, purse }: { meter: DirectMeter; purse: Purse | null },
 ): Promise<BegunAnswer> {
   const { models, ...same } = request;
   let hopeful: GatewayError | null = null;
   let last: GatewayError | null = null;
   for (const model of models) {
     for (let retry = 0; retry <= context.limits.directRetriesMax; retry += 1) {
-      meter.tries(model);
+      let allowance: Allowance | null = null;
       try {
-        return await begin(context, { ...same, model });
+        if (purse !== null) allowance = await allow(context, { ...same, model }, purse);
+        meter.tries(model);
+        return await begin(context, { ...same, model }, allowance);
       } catch (error) {
+        allowance?.settle(null);
         request.signal.throwIfAborted();
         if (!(error instanceof GatewayError) || !mayFallBack(error)) throw error;
         last = error;

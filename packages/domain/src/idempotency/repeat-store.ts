@@ -1,5 +1,6 @@
 import type { A2aStore } from "../a2a/a2a-store.ts";
 import type { AgentStore } from "../agent/agent-store.ts";
+import type { BillingStore } from "../billing/billing-store.ts";
 import type { ChatStore } from "../chat/chat-store.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { ConversationStore, ExecutionStore } from "../conversation/conversation-store.ts";
@@ -34,6 +35,7 @@ export interface RepeatableCall extends Repeater {
 export interface TransactionStores {
   a2a: A2aStore;
   agents: AgentStore;
+  billing: BillingStore;
   chats: ChatStore;
   compactions: CompactionStore;
   conversations: ConversationStore;

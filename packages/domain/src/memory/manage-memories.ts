@@ -67,7 +67,10 @@ async function embedOne(
   { text, route }: { text: string; route: string },
 ): Promise<Embedding | null> {
   const { directUsage, clock, embeddingModel } = context;
-  const call = meterDirect(directUsage, clock, { organizationId, principalId, route, requestId: newId<string>() });
+  const call = meterDirect(directUsage, clock, {
+    ...{ id: crypto.randomUUID(), model: embeddingModel, organizationId, principalId },
+    ...{ route, requestId: newId<string>() },
+  });
   call.tries(embeddingModel);
   const [embedding = null] = await embedTexts(context, {
     texts: [text],

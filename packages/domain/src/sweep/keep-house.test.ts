@@ -26,6 +26,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     countKicks: never,
     readWeights: never,
     takeWaitingHooks: never,
+    findUnposted: never,
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {

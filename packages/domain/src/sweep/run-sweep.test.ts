@@ -27,6 +27,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     countKicks: async () => undefined,
     takeGoneMedia: never,
     takeWaitingHooks: async () => [],
+    findUnposted: async () => [],
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,
@@ -37,12 +38,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
   /** Conversations that Redis takes no order for. */
   const failing = new Set<string>();
   const queue = {
-    enqueue: async (
-      name: string,
-      payload: { conversationId: string } | { id: string } | { responseId: string },
-      { once = "" }: { once?: string } = {},
-    ) => {
-      const conversationId = "id" in payload ? payload.id : "responseId" in payload ? once : payload.conversationId;
+    enqueue: async (name: string, payload: object, { once = "" }: { once?: string } = {}) => {
+      const conversationId = "id" in payload ? String(payload.id) : "conversationId" in payload ? String(payload.conversationId) : once;
       if (failing.has(conversationId)) throw new Error("Redis is away.");
       orders.push(`${name} ${conversationId}`);
     },

@@ -6,6 +6,7 @@ import { orderResponse } from "../responses/order-response.ts";
 import { jobPayload } from "../turn/kick.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 import { ensureKicks } from "./ensure-kicks.ts";
+import { orderPostings } from "./order-postings.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
 const TICK_MS = 1_000;
@@ -66,6 +67,7 @@ export async function runSweep({ store, queue, lines, clock, log, workerId, leas
       await Promise.allSettled(unmade.map(({ epoch, ...key }) => orderResponse(queue, key, epoch)));
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
       const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
+      await orderPostings({ store, queue });
       await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
     } catch (error) {
       log.warn({ err: error }, "sweep failed");

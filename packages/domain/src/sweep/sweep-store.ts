@@ -48,6 +48,8 @@ export interface SweepStore {
   forget(limits: Pick<Limits, ForgottenBy>, rowsMax: number): Promise<boolean>;
   /** Deliveries that wait for longer than an order takes. Each is found again later and later. */
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
+  /** Organizations with usage that is not charged yet, or with holds. */
+  findUnposted(organizationsMax: number): Promise<string[]>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
   takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */

@@ -1,5 +1,8 @@
 import { isGatewayError, type Limits } from "@parley/contracts";
+import { holdEmbedding, holdModel } from "../billing/hold-model.ts";
 import type { MeterReading } from "../billing/meter-model.ts";
+import { orderPosting } from "../billing/order-posting.ts";
+import { endingWithoutMoney, turnPurse } from "../billing/turn-purse.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
 import { pastOf } from "../compaction/past-of.ts";
 import { createFileShow } from "../media/show-files.ts";
@@ -45,6 +48,8 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
     clearTimeout(timer);
     holder.letGo(active);
   }
+  // What it holds beyond what it has used is wanted by others.
+  if (claim.spending !== null) await orderPosting(ports, claim.organizationId);
   await askForCompaction(ports, claim);
 }
 
@@ -54,12 +59,13 @@ const turnMs = (limits: Limits, { turn }: ClaimedTurn): number =>
 function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
   const { turn, journal } = active.claim;
   const index = indexJournal(journal);
+  const purse = turnPurse(ports, active.claim);
   return {
     active,
-    model: ports.model,
+    model: purse === null ? ports.model : endingWithoutMoney(holdModel(ports.model, purse, active.ensureFresh)),
     findAgent: (...agent) => outlastOutage(ports.clock, () => ports.findAgent(...agent), active.signal),
     findTools: ports.findTools,
-    memory: ports.memory,
+    memory: purse === null ? ports.memory : { ...ports.memory, embed: holdEmbedding(ports.memory.embed, ports.embeddingModel, purse) },
     peers: ports.peers,
     mayAskForPeers: false,
     showFiles: createFileShow(ports.files, active.claim.organizationId),

@@ -1,5 +1,6 @@
 import type { Limits, PeerReport } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
+import type { BillingStore } from "../billing/billing-store.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Clock } from "../clock.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
@@ -36,6 +37,10 @@ export interface RunTurnPorts {
   findTools: FindTools;
   memory: MemoryPorts;
   peers: PeerPorts;
+  billing: Pick<BillingStore, "grow" | "pending">;
+  refuseUnpriced: boolean;
+  /** The model that vectors are made by. */
+  embeddingModel: string;
   compactions: CompactionStore;
   /** Summarises what of a conversation's past is too long; never throws for a summary that could not be made. */
   compact: (key: ConversationKey, signal: AbortSignal) => Promise<void>;

@@ -170,6 +170,8 @@ export interface ClaimedTurn extends ConversationKey, Past {
     waitedMs: number;
   };
   agentId: string;
+  /** Whose money it is, where there has to be some before anything is used; mostly null. */
+  spending: { principalId: string | null; userId: string | null } | null;
   /** What the turn has asked people so far. */
   cards: StoredCard[];
   journal: JournalLine[];

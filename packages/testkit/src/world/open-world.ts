@@ -56,6 +56,8 @@ export interface WorldOptions {
   doorQueue?: JobQueue;
   /** Exact `host:port`s of peers that may be called. */
   allow?: string[];
+  /** Models that only the fallback prices may not be called. */
+  refuseUnpriced?: boolean;
   /** What is told of the engines' work. */
   metrics?: Partial<EngineMetrics>;
 }
@@ -146,6 +148,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const frontDoor = () =>
     createGateway({
       ...database,
+      refuseUnpriced: options.refuseUnpriced ?? false,
       direct: createDirectModels({ providers, egress, listed: [] }),
       aliases: new Map(),
       tail,
@@ -183,6 +186,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       {
         turns: behind(database.turns),
         agents: behind(database.agents),
+        billing: behind(database.billing),
+        refuseUnpriced: options.refuseUnpriced ?? false,
         compactions: behind(database.compactions),
         hooks: behind(database.hooks),
         admission: {
@@ -237,7 +242,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       url,
       prefix,
       log,
-      queues: ["turns", "subtasks", "drains", "reaper", "compaction", "webhooks", "responses"],
+      queues: ["turns", "subtasks", "drains", "reaper", "compaction", "webhooks", "responses", "billing"],
       places: behind(queue),
       concurrency,
       timeoutMs: limits.turnMs + 60_000,
@@ -247,6 +252,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "subtask.run": (key) => engine.runTurn(key),
         "conversation.drain": (key) => engine.drainQueue(key),
         "response.run": (key, { signal }) => engine.runResponse(key, signal),
+        "billing.post": ({ organizationId }, { signal }) => engine.postUsage(organizationId, signal),
         "turn.reap": (key) => engine.reapTurn(key),
         "conversation.compact": (key, { signal }) => engine.compact(key, signal),
         "hook.run": (key) => engine.runHook(key),

@@ -102,6 +102,8 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     vault: null,
     peers: NO_PEERS,
     tail: NO_TAIL,
+    billing: behind(world.database.billing),
+    refuseUnpriced: false,
     queue: behind(queue),
     lines: NO_LINES,
     model: model.model,

@@ -1,0 +1,7 @@
+import type { Engine } from "@parley/domain";
+import type { JobHandlers } from "@parley/queue";
+
+export const postUsage =
+  (engine: Engine): Required<JobHandlers>["billing.post"] =>
+  ({ organizationId }, { signal }) =>
+    engine.postUsage(organizationId, signal);

@@ -1,0 +1,208 @@
+import { z } from "zod";
+import { pageInput } from "./conversation.ts";
+import { organizationId } from "./ids.ts";
+
+/** Micro-units of the one currency that there is; far below what a number holds exactly, so that sums are exact, too. */
+const MICROS_MAX = 1_000_000_000_000_000;
+const RATE_MAX = 1_000_000_000_000_000;
+
+const micros = z.int().positive().max(MICROS_MAX);
+const rate = z.int().min(0).max(RATE_MAX);
+/** Postgres keeps no NUL, and half a surrogate pair is no text. */
+const text = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .refine((value) => value.isWellFormed() && !value.includes("\0"), "Not a text.");
+const moment = z.iso.datetime({ offset: true });
+
+export const billingSettings = z.object({
+  /** What becomes of calls of models that have no price but the fallback: they are charged by it and marked, or refused. */
+  BILLING_UNPRICED: z.enum(["flag", "refuse"]).default("flag"),
+});
+
+/** `postpaid`: everything is charged, nothing refused. `prepaid`: what is used has to be there first. */
+export const billingMode = z.enum(["postpaid", "prepaid"]);
+export type BillingMode = z.infer<typeof billingMode>;
+export const setModeInput = z.object({ organizationId, mode: billingMode });
+
+export const creditInput = z.object({
+  organizationId,
+  amountMicros: micros,
+  /** What the money is for; a credit under the same name is given once, however often it is asked for. */
+  reference: text(200).min(1),
+  note: text(500).default(""),
+});
+export type CreditInput = z.infer<typeof creditInput>;
+
+/** What an organization has and owes, in micro-units. */
+export interface BillingAccount {
+  organizationId: string;
+  mode: BillingMode;
+  /** Above zero it has so much left; below zero it owes it. */
+  balanceMicros: number;
+  /** Set aside for what is under way. */
+  heldMicros: number;
+  /** Every account of its ledger. */
+  accounts: Record<string, number>;
+}
+
+/** `done` false: it had been done before. */
+export interface Booked {
+  done: boolean;
+  account: BillingAccount;
+}
+
+export const priceKind = z.enum(["model", "plugin", "agent", "peer"]);
+const priceFields = {
+  kind: priceKind,
+  /** A name, or the beginning of names and `*`; `*` alone is the fallback. */
+  name: text(200).min(1),
+  /** Pico-units per token: millionths of a micro-unit. */
+  inputPico: rate.default(0),
+  outputPico: rate.default(0),
+  /** Null: as other tokens. */
+  cachedPico: rate.nullable().default(null),
+  reasoningPico: rate.nullable().default(null),
+  /** Per second of sound, per image, per call. */
+  audioPico: rate.default(0),
+  imagePico: rate.default(0),
+  unitPico: rate.default(0),
+  /** From then on there is no such price. */
+  withdrawn: z.boolean().default(false),
+  /** Absent: now. */
+  effectiveFrom: moment.optional(),
+};
+/** Without an organization: everybody's. */
+export const setPriceInput = z.object({ organizationId: organizationId.optional(), ...priceFields });
+export type SetPrice = z.infer<typeof setPriceInput>;
+
+export interface Price {
+  id: string;
+  /** The organization's own; else everybody's. */
+  own: boolean;
+  kind: z.infer<typeof priceKind>;
+  name: string;
+  inputPico: number;
+  outputPico: number;
+  cachedPico: number | null;
+  reasoningPico: number | null;
+  audioPico: number;
+  imagePico: number;
+  unitPico: number;
+  withdrawn: boolean;
+  effectiveFrom: string;
+  createdAt: string;
+}
+
+export const listPricesInput = pageInput.extend({ kind: priceKind.optional(), name: text(200).optional() });
+export type ListPrices = z.infer<typeof listPricesInput>;
+
+export const budgetScope = z.enum(["organization", "key", "agent", "user"]);
+export const budgetPeriod = z.enum(["day", "month", "total"]);
+export const setBudgetInput = z
+  .object({
+    scope: budgetScope,
+    /** The key's id, the agent's, or what users are called; of the organization's own budget empty. */
+    subject: text(320).default(""),
+    /** In UTC. */
+    period: budgetPeriod,
+    limitMicros: z.int().min(0).max(MICROS_MAX),
+    /** Told when so much of it is spent. */
+    alertPercent: z.int().min(1).max(100).default(80),
+    /** Stops what would go beyond it; else it only tells. */
+    hard: z.boolean().default(true),
+  })
+  .refine(({ scope, subject }) => (scope === "organization") === (subject === ""), {
+    message: "A key, an agent or a user is named; the organization is not.",
+    path: ["subject"],
+  });
+export type SetBudget = z.infer<typeof setBudgetInput>;
+export const budgetInput = z.object({ budgetId: z.guid().toLowerCase() });
+
+/** A budget, and how it stands in its period of now. */
+export interface Budget {
+  id: string;
+  scope: z.infer<typeof budgetScope>;
+  subject: string;
+  period: z.infer<typeof budgetPeriod>;
+  limitMicros: number;
+  alertPercent: number;
+  hard: boolean;
+  createdAt: string;
+  /** The first day of the period. */
+  startsOn: string;
+  spentMicros: number;
+  heldMicros: number;
+  alertedAt: string | null;
+  reachedAt: string | null;
+}
+
+/** From then on and before then; each may be left open. */
+const span = { from: moment.optional(), to: moment.optional() };
+export const statementInput = z.object({ ...span, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
+export type StatementQuery = z.infer<typeof statementInput>;
+export const chargesInput = z.object(span);
+export type ChargesQuery = z.infer<typeof chargesInput>;
+
+/** What was charged, in one group. */
+export interface StatementLine {
+  /** The day, key, agent, model or user; null for what has none, and for all of it. */
+  name: string | null;
+  calls: number;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  amountMicros: number;
+  /** Of them counted by us, priced by the fallback, and not priced at all. */
+  estimatedCalls: number;
+  assumedCalls: number;
+  unpricedCalls: number;
+}
+
+/** One use of a model, and what it was charged. */
+export interface Charge {
+  at: string;
+  sourceType: "turn" | "direct";
+  sourceId: string;
+  payer: "customer" | "house";
+  amountMicros: number;
+  priceId: string | null;
+  assumed: boolean;
+  principalId: string | null;
+  agentId: string | null;
+  userId: string | null;
+  conversationId: string | null;
+  turnId: string | null;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  estimated: boolean;
+}
+
+export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing"]);
+export const listEntriesInput = pageInput.extend({ account: ledgerAccount.optional() });
+export type ListEntries = z.infer<typeof listEntriesInput>;
+
+export interface LedgerEntry {
+  id: number;
+  transactionId: string;
+  account: z.infer<typeof ledgerAccount>;
+  amountMicros: number;
+  sourceType: string;
+  sourceId: string;
+  note: string;
+  at: string;
+}
+
+/** Whether the books of an organization are in order, as of one moment. */
+export interface LedgerCheck {
+  ok: boolean;
+  sumMicros: number;
+  heldMicros: number;
+  entries: number;
+  problems: string[];
+}

@@ -1,0 +1,60 @@
+import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, Listed, Price, StatementLine } from "@parley/contracts";
+import type { BillingStore, Grown } from "@parley/domain";
+import { call, first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
+
+export const createBillingStore = (sql: Sql): BillingStore => ({
+  account: (organizationId) => call<BillingAccount>(sql, "read_account", { organizationId }),
+
+  setMode: (organizationId, mode) => call<BillingAccount>(sql, "set_billing_mode", { organizationId, mode }),
+
+  async needsHolds(organizationId) {
+    const rows = await guarded(sql<{ needed: boolean }[]>`select needs_holds(${organizationId}) as needed`);
+    return first(rows).needed;
+  },
+
+  credit: (credit) => call<Booked>(sql, "credit_account", credit),
+
+  debit: (debit) => call<Booked>(sql, "debit_account", debit),
+
+  grow: (key, growth) =>
+    call<Grown>(sql, "grow_hold", {
+      ...key,
+      ...{ firmMicros: 0, model: null, inputTokens: 0, firmOutputTokens: 0, sliceTokens: 0, spareMicros: 0, refuseUnpriced: false },
+      ...growth,
+    }),
+
+  pending: (key) => call<{ heldMicros: number; usedMicros: number }>(sql, "read_pending", key),
+
+  capture: (purchase) => call<Booked>(sql, "capture_hold", purchase),
+
+  release: (key) => call<boolean>(sql, "release_hold", key),
+
+  post: (organizationId, bounds) =>
+    call<{ posted: number; released: number; more: boolean }>(sql, "post_usage", { organizationId, ...bounds }),
+
+  setPrice: ({ organizationId = null, effectiveFrom = null, ...price }, max) =>
+    call<Price>(sql, "set_price", { ...price, organizationId, effectiveFrom, max }),
+
+  listPrices: (organizationId, { kind = null, name = null, offset, limit }) =>
+    call<Listed<Price>>(sql, "list_prices", { organizationId, kind, name, offset, limit }),
+
+  findPrice: (organizationId, what) => call<Price | null>(sql, "find_price", { organizationId, ...what }),
+
+  setBudget: (organizationId, budget, max) => call<Budget>(sql, "set_budget", { organizationId, ...budget, max }),
+
+  deleteBudget: (organizationId, id) => call<boolean>(sql, "delete_budget", { organizationId, id }),
+
+  listBudgets: (organizationId, part) => call<Listed<Budget>>(sql, "list_budgets", { organizationId, ...part }),
+
+  statement: (onlooker, { from = null, to = null, by = null, limit }) =>
+    call<StatementLine[]>(sql, "read_statement", { ...onlooker, from, to, by, limit }),
+
+  charges: (onlooker, { from = null, to = null, after, limit }) =>
+    call<Charge[]>(sql, "read_charges", { ...onlooker, from, to, after, limit }),
+
+  entries: (organizationId, { account = null, offset, limit }) =>
+    call<Listed<LedgerEntry>>(sql, "list_entries", { organizationId, account, offset, limit }),
+
+  check: (organizationId) => call<LedgerCheck>(sql, "check_ledger", { organizationId }),
+});

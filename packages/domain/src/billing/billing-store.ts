@@ -1,0 +1,106 @@
+import type {
+  BillingAccount,
+  BillingMode,
+  Booked,
+  Budget,
+  Charge,
+  ChargesQuery,
+  LedgerCheck,
+  LedgerEntry,
+  ListEntries,
+  Listed,
+  Price,
+  SetBudget,
+  SetPrice,
+  StatementLine,
+  StatementQuery,
+} from "@parley/contracts";
+import type { Onlooker } from "../administration/administration-store.ts";
+
+/** What the ledger knows a movement of money by: the same is never made twice. */
+export interface LedgerSource {
+  sourceType: string;
+  sourceId: string;
+}
+
+export interface Credit extends LedgerSource {
+  organizationId: string;
+  /** The operator's own money, or money that came in. */
+  from: "credits" | "clearing";
+  amountMicros: number;
+  note: string;
+}
+
+export interface HoldKey {
+  organizationId: string;
+  /** The turn's id, that of the record that a call will leave, or one of the purchase's own. */
+  id: string;
+  kind: "turn" | "call" | "purchase";
+  /** Whose budgets it counts against. */
+  principalId: string | null;
+  agentId: string | null;
+  userId: string | null;
+}
+
+/** What is to be set aside: an amount, or what so many tokens of a model cost. */
+export interface Growth {
+  /** This has to be there. */
+  firmMicros?: number;
+  model?: string;
+  inputTokens?: number;
+  firmOutputTokens?: number;
+  /** Of this slice only a beginning has to be there. */
+  sliceTokens?: number;
+  /** Held already, and free for this. */
+  spareMicros?: number;
+  /** Models that only the fallback prices get nothing. */
+  refuseUnpriced?: boolean;
+}
+
+export type Grown =
+  /** `neededMicros`: all that was asked for; `addedMicros`: what of it was not spare. */
+  | { outcome: "granted"; addedMicros: number; neededMicros: number; price: Price | null }
+  /** `mayWait`: others hold money that they may let go of. */
+  | { outcome: "refused"; mayWait: boolean }
+  | { outcome: "unpriced" };
+
+export interface BillingStore {
+  account(organizationId: string): Promise<BillingAccount>;
+  setMode(organizationId: string, mode: BillingMode): Promise<BillingAccount>;
+  /** Whether calls of the organization need a hold. */
+  needsHolds(organizationId: string): Promise<boolean>;
+  credit(credit: Credit): Promise<Booked>;
+  /** Refused as `budget_exhausted` where it is prepaid and not there. */
+  debit(debit: Omit<Credit, "from">): Promise<Booked>;
+
+  grow(key: HoldKey, growth: Growth): Promise<Grown>;
+  /** What an earlier attempt of a turn holds, and has used of it. */
+  pending(key: { organizationId: string; turnId: string }): Promise<{ heldMicros: number; usedMicros: number }>;
+  capture(purchase: { organizationId: string; id: string; amountMicros: number; note: string }): Promise<Booked>;
+  /** Whether there was such a hold. */
+  release(key: { organizationId: string; id: string }): Promise<boolean>;
+  /** Charges at most so many lines of what was used; safe to call twice and at the same time. */
+  post(
+    organizationId: string,
+    bounds: { rowsMax: number; callKeptMs: number },
+  ): Promise<{ posted: number; released: number; more: boolean }>;
+
+  setPrice(price: SetPrice, max: number): Promise<Price>;
+  listPrices(organizationId: string, filter: { kind?: string | undefined; name?: string | undefined } & Part): Promise<Listed<Price>>;
+  /** Null where it has none. */
+  findPrice(organizationId: string, what: { kind: Price["kind"]; name: string }): Promise<Price | null>;
+
+  setBudget(organizationId: string, budget: SetBudget & { id: string }, max: number): Promise<Budget>;
+  deleteBudget(organizationId: string, budgetId: string): Promise<boolean>;
+  listBudgets(organizationId: string, part: Part): Promise<Listed<Budget>>;
+
+  statement(onlooker: Onlooker, query: StatementQuery & { limit: number }): Promise<StatementLine[]>;
+  charges(onlooker: Onlooker, query: ChargesQuery & { after: Pick<Charge, "at" | "sourceId"> | null; limit: number }): Promise<Charge[]>;
+  entries(organizationId: string, filter: Pick<ListEntries, "account"> & Part): Promise<Listed<LedgerEntry>>;
+  check(organizationId: string): Promise<LedgerCheck>;
+}
+
+interface Part {
+  offset: number;
+  limit: number;
+}

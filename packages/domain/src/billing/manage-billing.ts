@@ -1,0 +1,111 @@
+import type { Listed } from "@parley/contracts";
+import { GatewayError, newId, type Page, type PageQuery } from "@parley/contracts";
+import { checkPage } from "../check-page.ts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import { runOnce } from "../idempotency/run-once.ts";
+import type { Caller } from "../identity/caller.ts";
+import type { BillingUseCases } from "./billing-use-cases.ts";
+
+/** Groups of one statement; what is beyond them is in the single charges. */
+const GROUPS_MAX = 1_000;
+const CHARGES_PER_READ = 1_000;
+
+/** Where what is everybody's is known again: no organization has this id. */
+const NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000";
+/** Who repeats what the operator asks for. */
+const OPERATOR = "operator";
+
+const onlookerOf = ({ organizationId, agentIds }: Caller) => ({ organizationId, agentIds: agentIds && [...agentIds] });
+
+/** What is the organization's alone: a key for some agents has no part in it. */
+function wholeOf(caller: Caller): string {
+  if (caller.agentIds !== null) throw new GatewayError("missing_scope");
+  return caller.organizationId;
+}
+
+async function page<Item>(
+  { page, perPage }: PageQuery,
+  read: (part: { offset: number; limit: number }) => Promise<Listed<Item>>,
+): Promise<Page<Item>> {
+  return { ...(await read({ offset: (page - 1) * perPage, limit: perPage })), page, perPage };
+}
+
+export function manageBilling(context: GatewayContext): BillingUseCases {
+  const { billing, limits } = context;
+  const operator = (organizationId: string) => ({ organizationId, principalId: OPERATOR });
+
+  return {
+    getAccount: (organizationId) => billing.account(organizationId),
+    setBillingMode: (input, once) =>
+      runOnce(context, operator(input.organizationId), once, {
+        input,
+        run: (bound) => bound.billing.setMode(input.organizationId, input.mode),
+      }),
+    grantCredits: (input, once) =>
+      runOnce(context, operator(input.organizationId), once, {
+        input,
+        run: ({ billing: bound }) => {
+          const { organizationId, amountMicros, note, reference } = input;
+          return bound.credit({ organizationId, amountMicros, note, from: "credits", sourceType: "grant", sourceId: reference });
+        },
+      }),
+    checkLedger: (organizationId) => billing.check(organizationId),
+    setPrice: (input, once) =>
+      runOnce(context, operator(input.organizationId ?? NO_ORGANIZATION), once, {
+        input,
+        run: (bound) => bound.billing.setPrice(input, limits.pricesMax),
+      }),
+
+    credit: (credit) => billing.credit(credit),
+    debit: (debit) => billing.debit(debit),
+    async hold(key, growth) {
+      const { outcome } = await billing.grow(key, growth);
+      if (outcome !== "granted") throw new GatewayError("budget_exhausted");
+    },
+    capture: (purchase) => billing.capture(purchase),
+    async release(key) {
+      await billing.release(key);
+    },
+    findPrice: (organizationId, what) => billing.findPrice(organizationId, what),
+
+    async listPrices(caller, filter) {
+      checkPage(filter, limits);
+      const { kind, name } = filter;
+      return page(filter, (part) => billing.listPrices(caller.organizationId, { kind, name, ...part }));
+    },
+    setBudget: (caller, input, once) =>
+      runOnce(context, caller, once, {
+        input,
+        run: (bound) => bound.billing.setBudget(wholeOf(caller), { ...input, id: newId<string>() }, limits.budgetsMax),
+      }),
+    async deleteBudget(caller, budgetId, once) {
+      await runOnce(context, caller, once, {
+        input: budgetId,
+        async run(bound) {
+          if (!(await bound.billing.deleteBudget(wholeOf(caller), budgetId))) throw new GatewayError("not_found");
+          return {};
+        },
+      });
+    },
+    async listBudgets(caller, query) {
+      checkPage(query, limits);
+      return page(query, (part) => billing.listBudgets(wholeOf(caller), part));
+    },
+    readStatement: (caller, query) => billing.statement(onlookerOf(caller), { ...query, limit: GROUPS_MAX }),
+    async *readCharges(caller, query) {
+      let after: { at: string; sourceId: string } | null = null;
+      for (;;) {
+        const charges = await billing.charges(onlookerOf(caller), { ...query, after, limit: CHARGES_PER_READ });
+        const last = charges.at(-1);
+        if (last === undefined) return;
+        yield charges;
+        if (charges.length < CHARGES_PER_READ) return;
+        after = { at: last.at, sourceId: last.sourceId };
+      }
+    },
+    async listEntries(caller, filter) {
+      checkPage(filter, limits);
+      return page(filter, (part) => billing.entries(wholeOf(caller), { account: filter.account, ...part }));
+    },
+  };
+}

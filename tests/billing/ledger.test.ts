@@ -1,0 +1,213 @@
+import { randomUUID } from "node:crypto";
+import { isGatewayError } from "@parley/contracts";
+import { openDatabase } from "@parley/db";
+import { type BillingStore, type HoldKey } from "@parley/domain";
+import { type FreshDatabase, freshDatabase } from "@parley/testkit";
+import fc from "fast-check";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fresh: FreshDatabase;
+let database: ReturnType<typeof openDatabase>;
+let billing: BillingStore;
+let app: postgres.Sql;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, pool: 10, prepare: true, applicationName: "test" });
+  billing = database.billing;
+  app = postgres(fresh.url, { max: 1, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await Promise.all([database.close(), app.end()]);
+  await fresh.drop();
+});
+
+async function organization(mode: "prepaid" | "postpaid" = "prepaid"): Promise<string> {
+  const id = randomUUID();
+  await database.organizations.create({ id, name: "money" });
+  await billing.setMode(id, mode);
+  return id;
+}
+
+const credit = (organizationId: string, amountMicros: number, sourceId: string = randomUUID()) =>
+  billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId, note: "" });
+const debit = (organizationId: string, amountMicros: number, sourceId: string = randomUUID()) =>
+  billing.debit({ organizationId, amountMicros, sourceType: "test", sourceId, note: "" });
+const keyOf = (organizationId: string, id: string = randomUUID()): HoldKey => ({
+  ...{ organizationId, id, kind: "purchase" as const },
+  ...{ principalId: "key_one", agentId: null, userId: null },
+});
+
+test("what is given and taken is written in two places, and once for each source", async () => {
+  const id = await organization();
+  expect(await credit(id, 1_000, "gift")).toMatchObject({ done: true, account: { balanceMicros: 1_000, accounts: { credits: -1_000 } } });
+  expect(await credit(id, 1_000, "gift")).toMatchObject({ done: false, account: { balanceMicros: 1_000 } });
+  await expect(credit(id, 999, "gift")).rejects.toMatchObject({ code: "idempotency_mismatch" });
+  expect(await debit(id, 400, "tea")).toMatchObject({ done: true, account: { balanceMicros: 600, accounts: { revenue: 400 } } });
+  expect(await debit(id, 400, "tea")).toMatchObject({ done: false, account: { balanceMicros: 600 } });
+  await expect(debit(id, 601)).rejects.toMatchObject({ code: "budget_exhausted" });
+  expect(await billing.check(id)).toMatchObject({ ok: true, sumMicros: 0, entries: 4, problems: [] });
+  await expect(credit(randomUUID(), 1)).rejects.toMatchObject({ code: "not_found" });
+});
+
+test("a hundred debits at once on money for twenty: twenty are made, and nothing is left", async () => {
+  const id = await organization();
+  await credit(id, 1_000_000);
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => debit(id, 50_000)));
+  expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(20);
+  expect(await billing.account(id)).toMatchObject({ balanceMicros: 0 });
+  expect(await billing.check(id)).toMatchObject({ ok: true, sumMicros: 0 });
+});
+
+test("an entry is never changed or taken away, a transaction that does not add up is refused, and another's is not seen", async () => {
+  const id = await organization();
+  await credit(id, 5);
+  const within = (organizationId: string, work: (sql: postgres.TransactionSql) => Promise<unknown>) =>
+    app.begin(async (sql) => {
+      await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;
+      return work(sql);
+    });
+  const entry = (sql: postgres.TransactionSql, micros: number) => sql`
+    insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
+    values (${id}, ${randomUUID()}, 'customer', ${micros}, 'test', ${randomUUID()})`;
+  await expect(within(id, (sql) => sql`update ledger_entries set amount_micros = 1`)).rejects.toThrow("permission denied");
+  await expect(within(id, (sql) => sql`delete from ledger_entries`)).rejects.toThrow("permission denied");
+  await expect(within(id, (sql) => sql`update charges set amount_micros = 1`)).rejects.toThrow("permission denied");
+  await expect(within(id, (sql) => sql`delete from charges`)).rejects.toThrow("permission denied");
+  await expect(within(id, (sql) => sql`update ledger_balances set balance_micros = 1`)).rejects.toThrow("permission denied");
+  await expect(within(id, (sql) => entry(sql, 7))).rejects.toThrow("does not add up");
+  await expect(within(randomUUID(), (sql) => entry(sql, 7))).rejects.toThrow("row-level security");
+  expect(await within(randomUUID(), (sql) => sql`select 1 from ledger_entries`)).toHaveLength(0);
+  await expect(
+    within(id, (sql) => sql`insert into prices (kind, name, input_pico, output_pico) values ('model', 'x', 1, 1)`),
+  ).rejects.toThrow("row-level security");
+});
+
+test("books that were changed behind the ledger's back are found", async () => {
+  const id = await organization();
+  await credit(id, 50);
+  await billing.grow(keyOf(id), { firmMicros: 10 });
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await owner`update ledger_balances set balance_micros = 51, held_micros = 9 where organization_id = ${id} and account = 'customer'`;
+  } finally {
+    await owner.end();
+  }
+  const { ok, problems } = await billing.check(id);
+  expect([ok, problems.length]).toEqual([false, 2]);
+});
+
+/** What the ledger is meant to be. */
+interface Model {
+  balance: number;
+  revenue: number;
+  holds: Map<number, number>;
+  done: Set<string>;
+}
+
+type Act = { act: "credit" | "debit" | "grow" | "capture" | "release"; name: number; micros: number };
+
+const acts = fc.array(
+  fc.record({
+    act: fc.constantFrom<Act["act"]>("credit", "debit", "grow", "capture", "release"),
+    name: fc.integer({ min: 0, max: 3 }),
+    micros: fc.integer({ min: 1, max: 60 }),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+const heldOf = ({ holds }: Model): number => [...holds.values()].reduce((sum, micros) => sum + micros, 0);
+
+/** While others hold something, a new hold is begun only where they could double theirs. */
+function mayHold(model: Model, name: number, micros: number): boolean {
+  const held = heldOf(model);
+  const free = model.balance - held;
+  return free >= micros && ((model.holds.get(name) ?? 0) > 0 || held === 0 || free - micros >= held);
+}
+
+/** Does it to the model, and says what the real one has to answer. */
+function expected(model: Model, { act, name, micros }: Act): string {
+  const once = `${act} ${name}`;
+  switch (act) {
+    case "credit":
+      model.balance += micros;
+      return "done";
+    case "debit":
+      if (model.balance - heldOf(model) < micros) return "budget_exhausted";
+      model.balance -= micros;
+      model.revenue += micros;
+      return "done";
+    case "grow":
+      if (!mayHold(model, name, micros)) return "refused";
+      model.holds.set(name, (model.holds.get(name) ?? 0) + micros);
+      return "granted";
+    case "capture":
+      if (!model.holds.delete(name)) return model.done.has(once) ? "not done" : "not_found";
+      // Under this id something was bought before: it is charged once, whatever is held for it.
+      if (model.done.has(once)) return "not done";
+      model.done.add(once);
+      model.balance -= micros;
+      model.revenue += micros;
+      return "done";
+    case "release":
+      return model.holds.delete(name) ? "released" : "nothing";
+  }
+}
+
+async function real(organizationId: string, ids: string[], { act, name, micros }: Act, amounts: Map<string, number>): Promise<string> {
+  const id = ids[name] ?? "";
+  try {
+    switch (act) {
+      case "credit":
+        return (await credit(organizationId, micros)).done ? "done" : "not done";
+      case "debit":
+        return (await debit(organizationId, micros)).done ? "done" : "not done";
+      case "grow":
+        return (await billing.grow(keyOf(organizationId, id), { firmMicros: micros })).outcome;
+      case "capture": {
+        // A purchase's amount is one, however often it is captured.
+        const amountMicros = amounts.get(id) ?? micros;
+        const { done } = await billing.capture({ organizationId, id, amountMicros, note: "" });
+        amounts.set(id, amountMicros);
+        return done ? "done" : "not done";
+      }
+      case "release":
+        return (await billing.release({ organizationId, id })) ? "released" : "nothing";
+    }
+  } catch (error) {
+    if (isGatewayError(error) && error.code !== "internal") return error.code;
+    throw error;
+  }
+}
+
+test("whatever is done in whatever order, the ledger is what the model says, and adds up to zero", async () => {
+  await fc.assert(
+    fc.asyncProperty(acts, async (sequence) => {
+      const organizationId = await organization();
+      const ids = Array.from({ length: 4 }, () => randomUUID());
+      const amounts = new Map<string, number>();
+      const model: Model = { balance: 0, revenue: 0, holds: new Map(), done: new Set() };
+      for (const one of sequence) expect([one, await real(organizationId, ids, one, amounts)]).toEqual([one, expected(model, one)]);
+      const account = await billing.account(organizationId);
+      expect(account).toMatchObject({ balanceMicros: model.balance, heldMicros: heldOf(model) });
+      expect(account.accounts.revenue ?? 0).toBe(model.revenue);
+      expect(await billing.check(organizationId)).toMatchObject({ ok: true, sumMicros: 0 });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("done by many at once, it still adds up, and holds are never less than nothing", async () => {
+  await fc.assert(
+    fc.asyncProperty(acts, async (sequence) => {
+      const organizationId = await organization();
+      await credit(organizationId, 200);
+      const ids = Array.from({ length: 4 }, () => randomUUID());
+      await Promise.all(sequence.map((one) => real(organizationId, ids, { ...one, micros: 7 }, new Map())));
+      expect(await billing.check(organizationId)).toMatchObject({ ok: true, sumMicros: 0 });
+      await Promise.all(ids.map((id) => billing.release({ organizationId, id })));
+      expect(await billing.account(organizationId)).toMatchObject({ heldMicros: 0 });
+    }),
+    { numRuns: 25 },
+  );
+});

@@ -1,0 +1,248 @@
+import { randomUUID } from "node:crypto";
+import { openWorld, untilRest, type World } from "@parley/testkit";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { routerOver, start } from "../engine/testing/start.ts";
+import { atRest, grant, IN_MICROS, MODEL, OUT_MICROS, setPrices } from "./money.ts";
+
+const SLICE = 16;
+
+let world: World;
+let organizationId: string;
+beforeAll(async () => {
+  world = await openWorld({ workers: 2, limits: { holdSliceTokens: SLICE, holdWaitMs: 500, holdBeginMs: 2_000 } });
+  await setPrices(world, world.caller.organizationId);
+});
+afterAll(() => world.close());
+
+/** An organization of its own for each test, with the prices above. */
+let ours: World;
+beforeEach(async () => {
+  const { id } = await world.gateway.createOrganization({ name: "payer" });
+  organizationId = id;
+  const caller = { ...world.caller, organizationId, principalId: "key_payer" };
+  const { gateway } = world;
+  ours = {
+    ...world,
+    caller,
+    agent: ({ name = "Agent", description = "", ...config } = {}) =>
+      gateway.createAgent(caller, { name, description, config: { ...BASE, ...config } as never }),
+  };
+  await setPrices(ours, organizationId);
+});
+
+const BASE = {
+  ...{ model: MODEL, instructions: "", stepsMax: 8, fallbackModels: [], subAgents: [], mayAsk: false, tools: [] },
+};
+
+const prepaid = async (amountMicros: number) => {
+  await world.gateway.setBillingMode({ organizationId, mode: "prepaid" });
+  if (amountMicros > 0) await grant(world, organizationId, amountMicros);
+};
+const used = (usage: { prompt_tokens: number; completion_tokens: number }) =>
+  usage.prompt_tokens * IN_MICROS + usage.completion_tokens * OUT_MICROS;
+const endOf = async (agent: { id: string }, text = "Hello") => {
+  const { events } = await start(ours, agent, text);
+  return (await untilRest(events)).at(-1);
+};
+
+describe("what turns use is charged", () => {
+  test("to the token, once, of whoever has paid nothing before: by key, agent, model and day", async () => {
+    const agent = await ours.agent();
+    world.model.script({ tokens: 3, usage: { prompt_tokens: 11, completion_tokens: 5 } });
+    expect(await endOf(agent)).toMatchObject({ type: "turn.completed" });
+    const account = await atRest(world, organizationId);
+    expect(account).toMatchObject({ mode: "postpaid", balanceMicros: -used({ prompt_tokens: 11, completion_tokens: 5 }) });
+    await world.database.billing.post(organizationId, { rowsMax: 10, callKeptMs: 1_000 });
+    for (const [by, name] of [
+      ["key", "key_payer"],
+      ["agent", agent.id],
+      ["model", MODEL],
+      ["day", new Date().toISOString().slice(0, 10)],
+    ] as const) {
+      expect(await world.gateway.readStatement(ours.caller, { by })).toMatchObject([
+        { name, calls: 1, inputTokens: 11, outputTokens: 5, amountMicros: 61 },
+      ]);
+    }
+  });
+
+  test("also of children, of a step that was tried again, and of a stop: the estimate is marked", async () => {
+    const helper = await ours.agent({ name: "Helper" });
+    const router = await routerOver(ours, [helper as never], "sync", BASE);
+    world.model.script(
+      { toolCalls: [{ name: "helper", arguments: { query: "help" } }], usage: { prompt_tokens: 20, completion_tokens: 4 } },
+      { tokens: 2, usage: { prompt_tokens: 9, completion_tokens: 2 } },
+      { tokens: 3, usage: { prompt_tokens: 30, completion_tokens: 3 } },
+    );
+    const calls = world.model.journal.length;
+    expect(await endOf(router)).toMatchObject({ type: "turn.completed" });
+    expect(world.model.journal.length - calls).toBe(3);
+    expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -(59 * IN_MICROS + 9 * OUT_MICROS) });
+    const byAgent = await world.gateway.readStatement(ours.caller, { by: "agent" });
+    expect(byAgent.map(({ name, amountMicros }) => [name, amountMicros])).toEqual([
+      [router.id, 120],
+      [helper.id, 29],
+    ]);
+  });
+
+  test("an attempt's use of a step that a later one has made again is borne by the house", async () => {
+    const agent = await ours.agent();
+    world.model.script({ tokens: 1, usage: { prompt_tokens: 10, completion_tokens: 1 } });
+    const { submitted, events } = await start(ours, agent, "Hello");
+    await untilRest(events);
+    const { conversationId, turnId } = submitted;
+    await world.sql.owner`update usage_records set attempt = 2 where turn_id = ${turnId}`;
+    await world.sql
+      .owner`insert into usage_records (organization_id, conversation_id, month, turn_id, execution_id, attempt, step, try, model,
+        input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated)
+      select organization_id, conversation_id, month, turn_id, execution_id, 1, step, try, model, 7, 0, 0, 0, true from usage_records where turn_id = ${turnId}`;
+    expect(conversationId).toBeTruthy();
+    const { accounts } = await atRest(world, organizationId);
+    expect(accounts).toMatchObject({ customer: -20, house: -7, revenue: 27 });
+  });
+
+  test("without a price of its own by the fallback, and marked; without any it is marked as not priced", async () => {
+    const agent = await ours.agent({ model: "test/unheard-of" });
+    world.model.script({ tokens: 1, usage: { prompt_tokens: 10, completion_tokens: 2 } });
+    await endOf(agent);
+    expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -(10 * 5 + 2 * 25) });
+    await setPrices(ours, organizationId, { name: "test/unheard-of", withdrawn: true });
+    expect(await world.gateway.readStatement(ours.caller, {})).toMatchObject([{ assumedCalls: 1, unpricedCalls: 0 }]);
+  });
+});
+
+describe("who has to have money first", () => {
+  test("and has none, asks no model: the turn ends with `budget`", async () => {
+    await prepaid(0);
+    const agent = await ours.agent();
+    const calls = world.model.journal.length;
+    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    expect(world.model.journal.length).toBe(calls);
+    expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: 0 });
+  });
+
+  test("and has enough, gets all of the answer, and pays what was used and nothing more", async () => {
+    await prepaid(10_000);
+    const agent = await ours.agent();
+    world.model.script({ tokens: 200, usage: { prompt_tokens: 12, completion_tokens: 200 } });
+    expect(await endOf(agent)).toMatchObject({ type: "turn.completed" });
+    expect(await atRest(world, organizationId)).toMatchObject({
+      balanceMicros: 10_000 - used({ prompt_tokens: 12, completion_tokens: 200 }),
+    });
+  });
+
+  test("and runs out within an answer, pays for what was said, and no more is said than was paid for", async () => {
+    await prepaid(1_000);
+    const agent = await ours.agent();
+    world.model.script({ tokens: 400, delayMs: 2 });
+    const before = world.model.journal.length;
+    const end = await endOf(agent);
+    expect(end).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    const said = String((end?.data as { result?: string }).result ?? "").split(" ").length;
+    const { balanceMicros } = await atRest(world, organizationId);
+    expect(balanceMicros).toBeGreaterThanOrEqual(-SLICE * OUT_MICROS);
+    expect(said * OUT_MICROS).toBeLessThanOrEqual(1_000 + SLICE * OUT_MICROS);
+    expect(said * OUT_MICROS).toBeGreaterThan(1_000 - 2 * SLICE * OUT_MICROS - 200);
+    await expect.poll(() => world.model.journal[before]?.outcome).toBe("aborted");
+    expect(await world.gateway.readStatement(ours.caller, {})).toMatchObject([{ calls: 1, estimatedCalls: 1 }]);
+  });
+
+  test("and waits for it while another turn holds it, goes on when that one lets go", async () => {
+    const agent = await ours.agent();
+    await prepaid(400);
+    const other = randomUUID();
+    await world.gateway.hold(
+      { organizationId, id: other, kind: "purchase", principalId: null, agentId: null, userId: null },
+      { firmMicros: 400 },
+    );
+    const { events } = await start(ours, agent, "Hello");
+    const rest = untilRest(events);
+    await expect
+      .poll(
+        async () => (await world.sql.owner`select 1 from turns where organization_id = ${organizationId} and status = 'running'`).length,
+      )
+      .toBe(1);
+    await world.gateway.release({ organizationId, id: other });
+    expect((await rest).at(-1)).toMatchObject({ type: "turn.completed" });
+    await atRest(world, organizationId);
+  });
+
+  test("pays for its children, too, and their end is theirs", async () => {
+    const helper = await ours.agent({ name: "Helper" });
+    const router = await routerOver(ours, [helper as never], "sync", BASE);
+    await prepaid(700);
+    world.model.script(
+      { toolCalls: [{ name: "helper", arguments: { query: "help" } }], usage: { prompt_tokens: 50, completion_tokens: 4 } },
+      { tokens: 900, delayMs: 1 },
+    );
+    expect(await endOf(router)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    const { balanceMicros } = await atRest(world, organizationId);
+    expect(balanceMicros).toBeGreaterThanOrEqual(-SLICE * OUT_MICROS);
+  });
+});
+
+describe("budgets", () => {
+  const budget = (scope: "organization" | "key" | "agent" | "user", subject: string, limitMicros: number, hard = true) =>
+    world.gateway.setBudget(ours.caller, { scope, subject, period: "day", limitMicros, alertPercent: 50, hard });
+
+  test.each(["organization", "key", "agent"] as const)("of %s stop what would go beyond them, whoever else has money", async (scope) => {
+    const agent = await ours.agent();
+    await budget(scope, scope === "organization" ? "" : scope === "key" ? "key_payer" : agent.id, 600);
+    await budget("key", "key_other", 0);
+    world.model.script({ tokens: 400, delayMs: 1 });
+    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    const { balanceMicros } = await atRest(world, organizationId);
+    expect(-balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
+    const { items } = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
+    expect(items[0]).toMatchObject({ scope, spentMicros: -balanceMicros, heldMicros: 0, alertedAt: expect.any(String) });
+    expect(items[1]).toMatchObject({ spentMicros: 0 });
+    // The rest of it may be used up; then nobody is asked any more.
+    for (let calls = -1; calls !== world.model.journal.length; await atRest(world, organizationId)) {
+      calls = world.model.journal.length;
+      await endOf(agent);
+    }
+    expect(-(await atRest(world, organizationId)).balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
+  });
+
+  test("that are soft stop nothing, and tell once when they come near and once when they are reached", async () => {
+    const agent = await ours.agent();
+    await budget("organization", "", 200, false);
+    await world.gateway.createEndpoint(ours.caller, {
+      url: "https://example.com/hook",
+      description: "",
+      events: ["budget.alert"],
+      includeContent: false,
+    });
+    const told = () =>
+      world.sql.owner<
+        { payload: { data: { isReached: boolean } } }[]
+      >`select payload from webhook_deliveries where organization_id = ${organizationId} order by id`;
+    for (const completion_tokens of [11, 11, 11]) {
+      world.model.script({ tokens: 1, usage: { prompt_tokens: 0, completion_tokens } });
+      expect(await endOf(agent)).toMatchObject({ type: "turn.completed" });
+      await atRest(world, organizationId);
+    }
+    expect((await told()).map(({ payload }) => payload.data.isReached)).toEqual([false, true]);
+  });
+});
+
+test("a model without a price of its own is refused where that is set, and a fallback that has one answers", async () => {
+  const strict = await openWorld({ refuseUnpriced: true, limits: { holdBeginMs: 0 } });
+  try {
+    await setPrices(strict, strict.caller.organizationId);
+    const agent = await strict.agent({ model: "test/unheard-of", fallbackModels: [MODEL] });
+    const { events } = await start(strict, agent, "Hello");
+    expect((await untilRest(events)).at(-1)).toMatchObject({ type: "turn.completed" });
+    expect(strict.model.journal.map(({ body }) => body.model)).toEqual(["scripted"]);
+  } finally {
+    await strict.close();
+  }
+});
+
+test("a hold whose turn is gone is let go by the sweep", async () => {
+  await prepaid(1_000);
+  await world.database.billing.grow(
+    { organizationId, id: randomUUID(), kind: "turn", principalId: null, agentId: null, userId: null },
+    { firmMicros: 300 },
+  );
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: 1_000 });
+});
