@@ -21,6 +21,7 @@ interface Ids {
   endpointId: string;
   deliveryId: string;
   peerId: string;
+  budgetId: string;
 }
 
 const names = Object.keys(ROUTES) as RouteName[];
@@ -45,6 +46,12 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "peer.create",
   "peer.list",
   "execution.list",
+  "billing.account",
+  "billing.prices",
+  "billing.statement",
+  "billing.entries",
+  "billing.budgets",
+  "billing.setBudget",
   "memory.list",
 ]);
 const naming = procedures.filter(({ name, row }) => row.tenant !== "none" && !OWN_ONLY.has(name));
@@ -65,6 +72,12 @@ beforeAll(async () => {
   const hook = await callTrpc(system.rest(), "mutation", "hook.create", { name: "ours", mappings: [{ agentId }] });
   const endpoint = await callTrpc(system.rest(), "mutation", "webhook.create", { url: system.tools.url, events: ["turn.paused"] });
   const peer = await callTrpc(system.rest(), "mutation", "peer.create", { name: "ours", endpoint: system.tools.url });
+  const budget = await callTrpc(system.rest(), "mutation", "billing.setBudget", {
+    scope: "organization",
+    period: "day",
+    limitMicros: 1,
+    hard: false,
+  });
   const idOf = (made: unknown): string => String(at(made, "data", "id"));
   const questions = { questions: [{ id: "q", text: "Which one?" }] };
   system.model.script(
@@ -91,6 +104,7 @@ beforeAll(async () => {
     endpointId: idOf(endpoint),
     deliveryId: String(at(deliveries, "data", "items", 0, "id")),
     peerId: idOf(peer),
+    budgetId: idOf(budget),
   };
   expect(Object.values(ours)).not.toContain("undefined");
   bareKey = await system.ours.newKey({ scopes: [] });
@@ -116,6 +130,7 @@ const missing = (): Ids => ({
   endpointId: `whe_${"0".repeat(24)}`,
   deliveryId: randomUUID(),
   peerId: `peer_${"0".repeat(24)}`,
+  budgetId: randomUUID(),
 });
 const inputOf = (ids: Ids) => ({
   ...{ ...ids, text: "mine now", name: "mine", idempotencyKey: "one", scopes: [], waitMs: 0 },

@@ -16,6 +16,8 @@ import type { Gateway } from "@parley/domain";
 import { hasAdminSecret } from "@parley/identity";
 import { type Request, type RequestHandler, Router } from "express";
 import { z } from "zod";
+import { ofOrganization } from "./billing/of-organization.ts";
+import { operatorRoutes } from "./billing/operator-routes.ts";
 import { jsonBodyReader } from "./json-body.ts";
 import { onceOf } from "./once-of.ts";
 import { parseInput } from "./parse-input.ts";
@@ -43,7 +45,6 @@ export const keyBody = z.object({
     .nullish(),
 });
 export const rotateBody = z.object({ organization_id: organizationId, overlap_seconds: rotateKeyInput.shape.overlapSeconds });
-export const ofOrganization = z.object({ organization_id: organizationId });
 export const keysQuery = ofOrganization.extend({ page: pageInput.shape.page, per_page: pageInput.shape.perPage });
 
 const keyOnWire = (key: ApiKey) => ({
@@ -83,6 +84,7 @@ export function adminRoutes({ gateway, visitorOf, adminSecret, limits }: AdminDe
   };
   return Router()
     .use("/admin", requireSecret)
+    .use(operatorRoutes(gateway, readJsonBody))
     .post("/admin/organizations", async (request, response) => {
       const { name } = parseInput(organizationBody, await readJsonBody(request, response));
       response.status(201).json(await gateway.createOrganization({ name }, onceOf(request, "admin.createOrganization")));

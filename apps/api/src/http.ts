@@ -7,6 +7,7 @@ import { a2aRoutes } from "./a2a/a2a-routes.ts";
 import { adminRoutes } from "./admin.ts";
 import { answerErrors, answerUnmatched } from "./answer-errors.ts";
 import type { Attachments } from "./attachments.ts";
+import { billingRoutes } from "./billing/billing-routes.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes } from "./dashboard/dashboard.ts";
 import { didRoutes } from "./did-routes.ts";
@@ -101,6 +102,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));
   app.use(a2aRoutes({ ...through("a2a"), defaultAgentId }));
   app.use(peerRoutes({ gateway, log, visitorOf }));
+  app.use(billingRoutes({ gateway, log, visitorOf, limits }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "", limits }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));

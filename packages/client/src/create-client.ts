@@ -112,10 +112,11 @@ export function createClient(options: ClientOptions): Client {
     for await (const { data } of api.turn.stream.subscribe(input, options)) yield data;
   }
 
-  const { activity, agent, card, conversation, execution, hook, key, memory, peer, system, turn, webhook } = api;
+  const { activity, agent, billing, card, conversation, execution, hook, key, memory, peer, system, turn, webhook } = api;
   return {
     activity,
     agent,
+    billing,
     card,
     conversation,
     execution,

@@ -1,5 +1,6 @@
 import { activity } from "./activity.ts";
 import { agent } from "./agent.ts";
+import { billing } from "./billing.ts";
 import { card } from "./card.ts";
 import { conversation } from "./conversation.ts";
 import { execution } from "./execution.ts";
@@ -12,6 +13,6 @@ import { system } from "./system.ts";
 import { turn } from "./turn.ts";
 import { webhook } from "./webhook.ts";
 
-export const appRouter = router({ activity, agent, card, conversation, execution, hook, key, memory, peer, system, turn, webhook });
+export const appRouter = router({ activity, agent, billing, card, conversation, execution, hook, key, memory, peer, system, turn, webhook });
 
 export type AppRouter = typeof appRouter;

@@ -1,6 +1,7 @@
 import { A2A_ROUTES } from "./routes/a2a-routes.ts";
 import { ADMIN_ROUTES } from "./routes/admin-routes.ts";
 import { AGENT_ROUTES } from "./routes/agent-routes.ts";
+import { BILLING_ROUTES } from "./routes/billing-routes.ts";
 import { CONVERSATION_ROUTES } from "./routes/conversation-routes.ts";
 import { DASHBOARD_ROUTES } from "./routes/dashboard-routes.ts";
 import { EXECUTION_ROUTES } from "./routes/execution-routes.ts";
@@ -31,6 +32,7 @@ export const ROUTES = {
   ...A2A_ROUTES,
   ...LOGIN_ROUTES,
   ...OPERATIONS_ROUTES,
+  ...BILLING_ROUTES,
   ...ADMIN_ROUTES,
 } satisfies Record<string, RouteRow>;
 

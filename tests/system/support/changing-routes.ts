@@ -123,6 +123,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
     return { input: { organizationId, keyId: await key() }, other: { organizationId, keyId: await key() } };
   };
   const session = async () => String(at((await system.rest().call("/api/session", { method: "POST" })).body, "id"));
+  const budget = async (period: string) =>
+    String(
+      at(await trpc("mutation", "billing.setBudget", { scope: "key", subject: randomUUID(), period, limitMicros: 1, hard: false }), "id"),
+    );
   const rotation = async (): Promise<Case> => {
     const wanted = { organizationId: system.ours.organizationId, keyId: await key(), overlapSeconds: 60 };
     return { input: wanted, other: { ...wanted, overlapSeconds: 0 } };
@@ -274,6 +278,26 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "responses.deleteItem"() {
       const itemsId = await items();
       return { input: { itemsId, itemId: ITEM.id }, other: { itemsId, itemId: "msg_other" } };
+    },
+    "billing.setBudget": async () => {
+      // Large enough to stop nothing of what the others do.
+      const wanted = { scope: "organization", period: "day", limitMicros: 1_000_000_000 };
+      return { input: wanted, other: { ...wanted, limitMicros: 2_000_000_000 } };
+    },
+    async "billing.deleteBudget"() {
+      return { input: { budgetId: await budget("day") }, other: { budgetId: await budget("month") } };
+    },
+    "admin.grantCredits": async () => {
+      const wanted = { organizationId: system.ours.organizationId, amountMicros: 5, reference: randomUUID() };
+      return { input: wanted, other: { ...wanted, amountMicros: 6 } };
+    },
+    "admin.setBillingMode": async () => {
+      const wanted = { organizationId: system.ours.organizationId, mode: "postpaid" };
+      return { input: wanted, other: { ...wanted, mode: "prepaid" } };
+    },
+    "admin.setPrice": async () => {
+      const wanted = { organizationId: system.ours.organizationId, kind: "model", name: `one/${randomUUID()}` };
+      return { input: wanted, other: { ...wanted, name: "another/one" } };
     },
     "key.create": creation,
     "key.rotate": rotation,

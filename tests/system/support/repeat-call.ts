@@ -53,6 +53,8 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ model: input.model, messages: input.messages, message: input.text, question: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
+  ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros, kind: input.kind, mode: input.mode },
+  ...{ amount_micros: input.amountMicros, reference: input.reference, effective_from: input.effectiveFrom },
   items: input.items,
   metadata: input.metadata,
   organization_id: input.organizationId,

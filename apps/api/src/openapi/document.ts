@@ -37,6 +37,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   a2a: "A2A",
   hook: "Programs",
   peer: "Programs",
+  billing: "Billing",
   admin: "Administration",
 };
 
@@ -52,6 +53,7 @@ const TAGS = {
   Sessions: "Browsers' sessions, and tickets for what can send no header.",
   Programs: "JSON-RPC, MCP, and webhooks of others.",
   A2A: "Agents as other agents reach them: versions 1.0 and 0.3.",
+  Billing: "What an organization has used, owes and may spend.",
   Administration: "Organizations and their keys, for the operator.",
   Operations: "For balancers, scrapers and readers.",
 };

@@ -1,6 +1,7 @@
 import type { ROUTES, RouteName } from "@parley/router";
 import type { Operation } from "./operation.ts";
 import { type A2aOperationName, a2aOperation, isOfA2a } from "./operations/a2a.ts";
+import { billingOperations } from "./operations/billing.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { planOperations } from "./operations/plan.ts";
@@ -13,6 +14,7 @@ type RestName = { [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: rea
 
 /** Does not compile while a route is missing. */
 const OPERATIONS: Record<Exclude<RestName, "openai.models" | A2aOperationName>, Operation> = {
+  ...billingOperations,
   ...dashboardOperations,
   ...restOperations,
   ...openaiOperations,

@@ -1,4 +1,4 @@
-import { agentId, cardId, conversationId, executionId, hookId, keyId, memoryId, messageId } from "@parley/contracts";
+import { agentId, budgetInput, cardId, conversationId, executionId, hookId, keyId, memoryId, messageId } from "@parley/contracts";
 import { z } from "zod";
 
 interface Parameter {
@@ -47,6 +47,11 @@ export const PARAMETERS: Record<string, Parameter> = {
     schema: executionId,
     example: "0198a000-0000-7000-8000-00000000000d",
     description: "The call that the peer was given the address for.",
+  budgetId: {
+    name: "budget_id",
+    schema: budgetInput.shape.budgetId,
+    example: "0198a000-0000-7000-8000-00000000000d",
+    description: "The budget.",
   },
   hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },
   path: {

@@ -1,6 +1,7 @@
 import { createSessionInput, scope, ttlSeconds } from "@parley/contracts";
 import { z } from "zod";
-import { keyBody, keysQuery, ofOrganization, organizationBody, rotateBody } from "../../admin.ts";
+import { keyBody, keysQuery, organizationBody, rotateBody } from "../../admin.ts";
+import { ofOrganization } from "../../billing/of-organization.ts";
 import { body, created, json, type Operation, ok } from "../operation.ts";
 
 const text = z.string();

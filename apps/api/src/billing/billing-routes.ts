@@ -1,0 +1,106 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { budgetInput, GatewayError, type Limits, type Page, setBudgetInput } from "@parley/contracts";
+import type { Caller, Gateway, Log } from "@parley/domain";
+import { authorize, type RouteName, routeRow } from "@parley/router";
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import { jsonBodyReader } from "../json-body.ts";
+import { onceOf } from "../once-of.ts";
+import { parseInput } from "../parse-input.ts";
+import { answerPlainErrors } from "../plain-error.ts";
+import { sendJson } from "../send-json.ts";
+import type { VisitorOf } from "../visitors.ts";
+import { budgetBody, chargesQuery, entriesQuery, onWire, pageQuery, pricesQuery, statementQuery } from "./billing-wire.ts";
+import { chargesCsv } from "./charges-csv.ts";
+
+export interface BillingDependencies {
+  gateway: Gateway;
+  log: Log;
+  visitorOf: VisitorOf;
+  limits: Pick<Limits, "bodyBytesMax" | "jsonDepthMax">;
+}
+
+const pageOnWire = <Item extends object>({ items, total, page, perPage }: Page<Item>) => ({
+  items: items.map(onWire),
+  total,
+  page,
+  per_page: perPage,
+});
+
+/** `/api/billing/**`: what an organization's administrators see of its money. Errors are `{error}`. */
+export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDependencies): Router {
+  const readJsonBody = jsonBodyReader(limits);
+  const callerOf = (request: Request, response: Response, route: RouteName): Promise<Caller> =>
+    authorize(visitorOf(request, response), routeRow(route));
+
+  const account: RequestHandler = async (request, response) => {
+    const { organizationId } = await callerOf(request, response, "billing.account");
+    sendJson(response, 200, onWire(await gateway.getAccount(organizationId)));
+  };
+  const prices: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.prices");
+    const { per_page: perPage, ...filter } = parseInput(pricesQuery, request.query);
+    sendJson(response, 200, pageOnWire(await gateway.listPrices(caller, { ...filter, perPage })));
+  };
+  const statement: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.statement");
+    const lines = await gateway.readStatement(caller, parseInput(statementQuery, request.query));
+    sendJson(response, 200, { items: lines.map(onWire) });
+  };
+  const charges: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.charges");
+    const parts = gateway.readCharges(caller, parseInput(chargesQuery, request.query));
+    response.writeHead(200, { "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="charges.csv"' });
+    await pipeline(Readable.from(chargesCsv(parts)), response);
+  };
+  const entries: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.entries");
+    const { per_page: perPage, ...filter } = parseInput(entriesQuery, request.query);
+    sendJson(response, 200, pageOnWire(await gateway.listEntries(caller, { ...filter, perPage })));
+  };
+  const budgets: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.budgets");
+    const { per_page: perPage, page } = parseInput(pageQuery, request.query);
+    sendJson(response, 200, pageOnWire(await gateway.listBudgets(caller, { page, perPage })));
+  };
+  const setBudget: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.setBudget");
+    const {
+      limit_micros: limitMicros,
+      alert_percent: alertPercent,
+      ...rest
+    } = parseInput(budgetBody, await readJsonBody(request, response));
+    const input = parseInput(setBudgetInput, { ...rest, limitMicros, alertPercent });
+    sendJson(response, 200, onWire(await gateway.setBudget(caller, input, onceOf(request, "billing.setBudget"))));
+  };
+  const deleteBudget: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.deleteBudget");
+    const id = budgetInput.safeParse(request.params);
+    if (!id.success) throw new GatewayError("not_found");
+    await gateway.deleteBudget(caller, id.data.budgetId, onceOf(request, "billing.deleteBudget"));
+    sendJson(response, 200, { id: id.data.budgetId, deleted: true });
+  };
+  const refuse =
+    (allowed: string): RequestHandler =>
+    (_request, response) => {
+      response.setHeader("allow", allowed);
+      throw new GatewayError("method_not_allowed");
+    };
+
+  return Router()
+    .get("/api/billing/account", account)
+    .get("/api/billing/prices", prices)
+    .get("/api/billing/statement", statement)
+    .get("/api/billing/charges.csv", charges)
+    .get("/api/billing/entries", entries)
+    .get("/api/billing/budgets", budgets)
+    .post("/api/billing/budgets", setBudget)
+    .delete("/api/billing/budgets/:budgetId", deleteBudget)
+    .all(
+      ["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
+      refuse("GET"),
+    )
+    .all("/api/billing/budgets", refuse("GET, POST"))
+    .all("/api/billing/budgets/:budgetId", refuse("DELETE"))
+    .use("/api/billing", answerPlainErrors(log));
+}

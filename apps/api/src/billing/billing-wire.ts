@@ -1,0 +1,62 @@
+import {
+  budgetPeriod,
+  budgetScope,
+  creditInput,
+  listEntriesInput,
+  listPricesInput,
+  organizationId,
+  setBudgetInput,
+  setModeInput,
+  setPriceInput,
+  statementInput,
+} from "@parley/contracts";
+import { z } from "zod";
+
+/** What these routes read, under the names that they have there. */
+
+const { page, perPage } = listPricesInput.shape;
+const paged = { page, per_page: perPage };
+export const pageQuery = z.object(paged);
+export const pricesQuery = z.object({ ...paged, kind: listPricesInput.shape.kind, name: listPricesInput.shape.name });
+export const entriesQuery = z.object({ ...paged, account: listEntriesInput.shape.account });
+export const statementQuery = statementInput;
+export const chargesQuery = z.object({ from: statementInput.shape.from, to: statementInput.shape.to });
+
+const budget = setBudgetInput.shape;
+export const budgetBody = z.object({
+  scope: budgetScope,
+  subject: budget.subject,
+  period: budgetPeriod,
+  limit_micros: budget.limitMicros,
+  alert_percent: budget.alertPercent,
+  hard: budget.hard,
+});
+
+const credit = creditInput.shape;
+export const creditBody = z.object({
+  organization_id: organizationId,
+  amount_micros: credit.amountMicros,
+  reference: credit.reference,
+  note: credit.note,
+});
+export const modeBody = z.object({ organization_id: organizationId, mode: setModeInput.shape.mode });
+
+const price = setPriceInput.shape;
+export const priceBody = z.object({
+  organization_id: organizationId.optional(),
+  kind: price.kind,
+  name: price.name,
+  input_pico: price.inputPico,
+  output_pico: price.outputPico,
+  cached_pico: price.cachedPico,
+  reasoning_pico: price.reasoningPico,
+  audio_pico: price.audioPico,
+  image_pico: price.imagePico,
+  unit_pico: price.unitPico,
+  withdrawn: price.withdrawn,
+  effective_from: price.effectiveFrom,
+});
+
+/** A row with its members' names as they are on the wire: `amountMicros` is `amount_micros`. Values stay as they are. */
+export const onWire = (row: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));

@@ -1,0 +1,45 @@
+import type { Gateway } from "@parley/domain";
+import { Router } from "express";
+import type { ReadJsonBody } from "../json-body.ts";
+import { onceOf } from "../once-of.ts";
+import { parseInput } from "../parse-input.ts";
+import { creditBody, modeBody, onWire, priceBody } from "./billing-wire.ts";
+import { ofOrganization } from "./of-organization.ts";
+
+/** The operator's part in money: credits, modes, prices, and a look at the books. Who may is checked before. */
+export const operatorRoutes = (gateway: Gateway, readJsonBody: ReadJsonBody): Router =>
+  Router()
+    .post("/admin/billing/credits", async (request, response) => {
+      const {
+        organization_id: organizationId,
+        amount_micros: amountMicros,
+        ...rest
+      } = parseInput(creditBody, await readJsonBody(request, response));
+      const { done, account } = await gateway.grantCredits(
+        { organizationId, amountMicros, ...rest },
+        onceOf(request, "admin.grantCredits"),
+      );
+      response.json({ done, account: onWire(account) });
+    })
+    .post("/admin/billing/mode", async (request, response) => {
+      const { organization_id: organizationId, mode } = parseInput(modeBody, await readJsonBody(request, response));
+      response.json(onWire(await gateway.setBillingMode({ organizationId, mode }, onceOf(request, "admin.setBillingMode"))));
+    })
+    .post("/admin/billing/prices", async (request, response) => {
+      const body = parseInput(priceBody, await readJsonBody(request, response));
+      const price = await gateway.setPrice(
+        {
+          ...(body.organization_id && { organizationId: body.organization_id }),
+          ...(body.effective_from && { effectiveFrom: body.effective_from }),
+          ...{ kind: body.kind, name: body.name, withdrawn: body.withdrawn },
+          ...{ inputPico: body.input_pico, outputPico: body.output_pico, cachedPico: body.cached_pico, reasoningPico: body.reasoning_pico },
+          ...{ audioPico: body.audio_pico, imagePico: body.image_pico, unitPico: body.unit_pico },
+        },
+        onceOf(request, "admin.setPrice"),
+      );
+      response.json(onWire(price));
+    })
+    .get("/admin/billing/ledger", async (request, response) => {
+      const { organization_id } = parseInput(ofOrganization, request.query);
+      response.json(onWire(await gateway.checkLedger(organization_id)));
+    });

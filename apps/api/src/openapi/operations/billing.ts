@@ -1,0 +1,123 @@
+import { billingMode, budgetPeriod, budgetScope, ledgerAccount, priceKind } from "@parley/contracts";
+import { z } from "zod";
+import {
+  budgetBody,
+  chargesQuery,
+  creditBody,
+  entriesQuery,
+  modeBody,
+  pageQuery,
+  priceBody,
+  pricesQuery,
+  statementQuery,
+} from "../../billing/billing-wire.ts";
+import { ofOrganization } from "../../billing/of-organization.ts";
+import { body, type Operation, ok } from "../operation.ts";
+
+const text = z.string();
+const uuid = z.uuid();
+const time = z.iso.datetime();
+const micros = z.int();
+const count = z.int().min(0);
+const plain = { envelope: "plain" } as const;
+const coded = { envelope: "coded" } as const;
+const EXAMPLE_ORGANIZATION = "0198a000-0000-7000-8000-000000000009";
+
+const account = z
+  .object({
+    organization_id: uuid,
+    mode: billingMode,
+    balance_micros: micros,
+    held_micros: micros,
+    accounts: z.record(text, micros),
+  })
+  .meta({ id: "BillingAccount", description: "In micro-units. Above zero the organization has so much left, below zero it owes it." });
+const price = z
+  .object({
+    ...{ id: uuid, own: z.boolean(), kind: priceKind, name: text },
+    ...{ input_pico: count, output_pico: count, cached_pico: count.nullable(), reasoning_pico: count.nullable() },
+    ...{ audio_pico: count, image_pico: count, unit_pico: count },
+    ...{ withdrawn: z.boolean(), effective_from: time, created_at: time },
+  })
+  .meta({ id: "Price", description: "In pico-units per token, second, image or call." });
+const budget = z
+  .object({
+    ...{ id: uuid, scope: budgetScope, subject: text, period: budgetPeriod, limit_micros: micros, alert_percent: count },
+    ...{ hard: z.boolean(), created_at: time, starts_on: z.iso.date(), spent_micros: micros, held_micros: micros },
+    ...{ alerted_at: time.nullable(), reached_at: time.nullable() },
+  })
+  .meta({ id: "Budget" });
+const entry = z.object({
+  ...{ id: count, transaction_id: uuid, account: ledgerAccount, amount_micros: micros },
+  ...{ source_type: text, source_id: text, note: text, at: time },
+});
+const line = z.object({
+  ...{ name: text.nullable(), calls: count, input_tokens: count, output_tokens: count, cached_tokens: count, reasoning_tokens: count },
+  ...{ amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
+});
+const pageOf = (item: z.ZodType) => z.object({ items: z.array(item), total: count, page: count, per_page: count });
+const booked = z.object({ done: z.boolean(), account });
+const check = z.object({ ok: z.boolean(), sum_micros: micros, held_micros: micros, entries: count, problems: z.array(text) });
+
+/** Money: what organizations see of theirs, and what the operator does. */
+export const billingOperations = {
+  "billing.account": { ...plain, summary: "What the organization has, owes and has set aside", successes: ok(account) },
+  "billing.prices": { ...plain, summary: "The prices that it is under", query: pricesQuery, successes: ok(pageOf(price)) },
+  "billing.statement": {
+    ...plain,
+    summary: "What was charged, by day, key, agent, model or user",
+    query: statementQuery,
+    successes: ok(z.object({ items: z.array(line) })),
+  },
+  "billing.charges": {
+    ...plain,
+    summary: "Every single charge",
+    query: chargesQuery,
+    successes: [{ status: 200, description: "As CSV.", content: { "text/csv": { schema: text } } }],
+  },
+  "billing.entries": { ...plain, summary: "The entries of its ledger", query: entriesQuery, successes: ok(pageOf(entry)) },
+  "billing.budgets": { ...plain, summary: "List budgets", query: pageQuery, successes: ok(pageOf(budget)) },
+  "billing.setBudget": {
+    ...plain,
+    summary: "Set a budget",
+    description: "One for each scope, subject and period: another with the same changes it.",
+    body: body(budgetBody, { scope: "organization", period: "month", limit_micros: 100_000_000 }),
+    successes: ok(budget),
+    refusals: ["limit_reached"],
+  },
+  "billing.deleteBudget": {
+    ...plain,
+    summary: "Delete a budget",
+    successes: ok(z.object({ id: uuid, deleted: z.literal(true) })),
+    refusals: ["not_found"],
+  },
+  "admin.grantCredits": {
+    ...coded,
+    summary: "Give an organization credits",
+    description: "Once for each reference.",
+    body: body(creditBody, { organization_id: EXAMPLE_ORGANIZATION, amount_micros: 1_000_000, reference: "example" }),
+    successes: ok(booked),
+    refusals: ["not_found"],
+  },
+  "admin.setBillingMode": {
+    ...coded,
+    summary: "Whether an organization pays before or afterwards",
+    body: body(modeBody, { organization_id: EXAMPLE_ORGANIZATION, mode: "postpaid" }),
+    successes: ok(account),
+    refusals: ["not_found"],
+  },
+  "admin.setPrice": {
+    ...coded,
+    summary: "Set a price",
+    description: "Of one organization; without one, of everybody.",
+    body: body(priceBody, { organization_id: EXAMPLE_ORGANIZATION, kind: "model", name: "example/model", input_pico: 3_000_000 }),
+    successes: ok(price),
+    refusals: ["limit_reached", "version_mismatch", "not_found"],
+  },
+  "admin.checkLedger": {
+    ...coded,
+    summary: "Whether an organization's books are in order",
+    query: ofOrganization,
+    successes: ok(check),
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,35 @@
+import { budgetInput, listEntriesInput, listPricesInput, pageInput, setBudgetInput, statementInput } from "@parley/contracts";
+import { changing, procedure } from "./procedure.ts";
+import type { ProceduresOf } from "./registry.ts";
+
+/** The money of the caller's organization. */
+export const billing = {
+  account: procedure("billing.account").query(({ ctx }) => ctx.gateway.getAccount(ctx.caller.organizationId)),
+
+  prices: procedure("billing.prices")
+    .input(listPricesInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listPrices(ctx.caller, input)),
+
+  statement: procedure("billing.statement")
+    .input(statementInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.readStatement(ctx.caller, input)),
+
+  entries: procedure("billing.entries")
+    .input(listEntriesInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listEntries(ctx.caller, input)),
+
+  budgets: procedure("billing.budgets")
+    .input(pageInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listBudgets(ctx.caller, input)),
+
+  setBudget: changing("billing.setBudget")
+    .input(setBudgetInput)
+    .mutation(({ ctx, input }) => ctx.gateway.setBudget(ctx.caller, input, ctx.once)),
+
+  deleteBudget: changing("billing.deleteBudget")
+    .input(budgetInput)
+    .mutation(async ({ ctx, input }) => {
+      await ctx.gateway.deleteBudget(ctx.caller, input.budgetId, ctx.once);
+      return { deleted: true as const };
+    }),
+} satisfies ProceduresOf<"billing">;
