@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { agentConfig } from "@parley/contracts";
 import { openWorld, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { routerOver, start } from "../engine/testing/start.ts";
@@ -25,14 +26,12 @@ beforeEach(async () => {
     ...world,
     caller,
     agent: ({ name = "Agent", description = "", ...config } = {}) =>
-      gateway.createAgent(caller, { name, description, config: { ...BASE, ...config } as never }),
+      gateway.createAgent(caller, { name, description, config: agentConfig.parse({ ...BASE, ...config }) }),
   };
   await setPrices(ours, organizationId);
 });
 
-const BASE = {
-  ...{ model: MODEL, instructions: "", stepsMax: 8, fallbackModels: [], subAgents: [], mayAsk: false, tools: [] },
-};
+const BASE = { model: MODEL };
 
 const prepaid = async (amountMicros: number) => {
   await world.gateway.setBillingMode({ organizationId, mode: "prepaid" });

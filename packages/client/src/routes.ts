@@ -118,7 +118,33 @@ export type ApiKey = {
 
 export type ApprovalRequest = { tool: string; arguments?: unknown; argumentsHash: string; agentId: string; tainted?: true | undefined };
 
+export type BillingAccount = {
+  organizationId: string;
+  mode: BillingMode;
+  balanceMicros: number;
+  heldMicros: number;
+  accounts: { [key: string]: number };
+};
+
+export type BillingMode = "postpaid" | "prepaid";
+
 export type Branch = { branch: number; editedMessageId: string | null; endedAt: string };
+
+export type Budget = {
+  id: string;
+  scope: "key" | "agent" | "organization" | "user";
+  subject: string;
+  period: "day" | "month" | "total";
+  limitMicros: number;
+  alertPercent: number;
+  hard: boolean;
+  createdAt: string;
+  startsOn: string;
+  spentMicros: number;
+  heldMicros: number;
+  alertedAt: string | null;
+  reachedAt: string | null;
+};
 
 export type CallRecord = { callId: string; name: string; arguments: string };
 
@@ -243,6 +269,8 @@ export type ErrorCode =
   | "queue_full"
   | "model_not_found"
   | "model_refused"
+  | "budget_exhausted"
+  | "model_unpriced"
   | "model_busy"
   | "model_rejected"
   | "model_unavailable"
@@ -362,6 +390,17 @@ export type HttpTool = {
 };
 
 export type JSONType = string | number | JSONType[] | { [key: string]: JSONType } | boolean | null;
+
+export type LedgerEntry = {
+  id: number;
+  transactionId: string;
+  account: "customer" | "revenue" | "house" | "credits" | "clearing";
+  amountMicros: number;
+  sourceType: string;
+  sourceId: string;
+  note: string;
+  at: string;
+};
 
 export type LogEvent =
   | {
@@ -843,6 +882,23 @@ export type PeerTrust = {
   pinnedKey?: string | undefined;
 };
 
+export type Price = {
+  id: string;
+  own: boolean;
+  kind: "agent" | "peer" | "model" | "plugin";
+  name: string;
+  inputPico: number;
+  outputPico: number;
+  cachedPico: number | null;
+  reasoningPico: number | null;
+  audioPico: number;
+  imagePico: number;
+  unitPico: number;
+  withdrawn: boolean;
+  effectiveFrom: string;
+  createdAt: string;
+};
+
 export type Question = {
   id: string;
   text: string;
@@ -1051,6 +1107,52 @@ export type Routes = {
       input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: Agent[]; total: number; page: number; perPage: number };
     };
+  };
+  billing: {
+    account: { kind: "query"; input: void; output: BillingAccount };
+    prices: {
+      kind: "query";
+      input:
+        | {
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
+            kind?: "agent" | "peer" | "model" | "plugin" | undefined;
+            name?: string | undefined;
+          }
+        | undefined;
+      output: { items: Price[]; total: number; page: number; perPage: number };
+    };
+    statement: { kind: "query"; input: StatementQuery | undefined; output: StatementLine[] };
+    entries: {
+      kind: "query";
+      input:
+        | {
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
+            account?: "customer" | "revenue" | "house" | "credits" | "clearing" | undefined;
+          }
+        | undefined;
+      output: { items: LedgerEntry[]; total: number; page: number; perPage: number };
+    };
+    budgets: {
+      kind: "query";
+      input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
+      output: { items: Budget[]; total: number; page: number; perPage: number };
+    };
+    setBudget: {
+      kind: "mutation";
+      input: {
+        idempotencyKey?: string | undefined;
+        scope: "key" | "agent" | "organization" | "user";
+        period: "day" | "month" | "total";
+        limitMicros: number;
+        subject?: string | undefined;
+        alertPercent?: number | undefined;
+        hard?: boolean | undefined;
+      };
+      output: Budget;
+    };
+    deleteBudget: { kind: "mutation"; input: { idempotencyKey?: string | undefined; budgetId: string }; output: { deleted: true } };
   };
   card: {
     get: { kind: "query"; input: { conversationId: string; cardId: string }; output: Card };
@@ -1626,6 +1728,25 @@ export type ShownPeerAuth =
   | { type: "did_signed"; secret?: string | undefined }
   | { type: "oauth"; tokenUrl: string; clientId: string; scope?: string | undefined };
 
+export type StatementLine = {
+  name: string | null;
+  calls: number;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  amountMicros: number;
+  estimatedCalls: number;
+  assumedCalls: number;
+  unpricedCalls: number;
+};
+
+export type StatementQuery = {
+  by?: "key" | "agent" | "model" | "user" | "day" | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+};
+
 export type StopResult = {
   conversationId: string;
   stopped: boolean;
@@ -1816,4 +1937,5 @@ export type WebhookEvent =
   | "turn.completed"
   | "turn.failed"
   | "turn.stopped"
-  | "webhook.disabled";
+  | "webhook.disabled"
+  | "budget.alert";

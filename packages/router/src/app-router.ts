@@ -13,6 +13,20 @@ import { system } from "./system.ts";
 import { turn } from "./turn.ts";
 import { webhook } from "./webhook.ts";
 
-export const appRouter = router({ activity, agent, billing, card, conversation, execution, hook, key, memory, peer, system, turn, webhook });
+export const appRouter = router({
+  activity,
+  agent,
+  billing,
+  card,
+  conversation,
+  execution,
+  hook,
+  key,
+  memory,
+  peer,
+  system,
+  turn,
+  webhook,
+});
 
 export type AppRouter = typeof appRouter;
