@@ -24,24 +24,47 @@ export const holdModel =
     let used: Usage | null = null;
     let chars = 0;
     let pieces = 0;
+    /** Of the piece that is being passed on, as far as it has been. */
+    let begun = 0;
+    const tokensBehind = (more: number): number => Math.max(pieces, tokensIn(chars + more));
+
+    /** Much at once is passed on as far as there is money for it. */
+    async function passOn(text: string): Promise<void> {
+      for (let end = 0; begun < text.length; begun = end) {
+        end = endOfPart(text, begun);
+        await allowance.cover(tokensBehind(end));
+        await onText(text.slice(begun, end));
+      }
+      chars += text.length;
+      begun = 0;
+    }
+
     try {
       await ready();
       return await model(request, {
         onText(text) {
-          chars += text.length;
           pieces += 1;
-          const covered = allowance.cover(Math.max(pieces, tokensIn(chars)));
-          return covered === undefined ? onText(text) : covered.then(() => onText(text));
+          if (!allowance.isCovered(tokensBehind(text.length))) return passOn(text);
+          chars += text.length;
+          return onText(text);
         },
         meter(reading) {
-          used = reading;
-          meter(reading);
+          used = begun > 0 && reading.estimated ? { ...reading, outputTokens: reading.outputTokens + tokensIn(begun) } : reading;
+          meter({ ...used, model: reading.model });
         },
       });
     } finally {
       allowance.settle(used);
     }
   };
+
+const PART_CHARS = 48;
+
+/** No letter of two halves is cut. */
+function endOfPart(text: string, from: number): number {
+  const end = Math.min(from + PART_CHARS, text.length);
+  return /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? Math.min(end + 1, text.length) : end;
+}
 
 /** The same for vectors, whose cost is known before. */
 export const holdEmbedding =

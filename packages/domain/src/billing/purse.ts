@@ -24,8 +24,10 @@ interface Asked {
 
 /** The money of one call. */
 export interface Allowance {
-  /** So many tokens of the answer may be passed on: at once where nothing is given back, else when it resolves. Throws `budget_exhausted`. */
-  cover(outputTokens: number): Promise<void> | undefined;
+  /** Whether so many tokens of the answer may be passed on at once; asks for more where little is left. */
+  isCovered(outputTokens: number): boolean;
+  /** Resolves when they may be. Throws `budget_exhausted`. */
+  cover(outputTokens: number): Promise<void>;
   /** The call is over; what it was given and has not used is free for the next one. */
   settle(usage: Pick<Usage, "inputTokens" | "outputTokens" | "cachedTokens" | "reasoningTokens"> | null): void;
 }
@@ -88,23 +90,26 @@ export function createPurse(
       let growing: Promise<void> | undefined;
 
       const more = (): Promise<void> => {
-        growing ??= grow({ model, sliceTokens }, limits.holdWaitMs, signal).then(({ neededMicros }) => {
-          growing = undefined;
-          coveredTokens += sliceTokens;
-          grantedMicros += neededMicros;
-        });
+        growing ??= grow({ model, sliceTokens }, limits.holdWaitMs, signal)
+          .then(({ neededMicros }) => {
+            coveredTokens += sliceTokens;
+            grantedMicros += neededMicros;
+          })
+          .finally(() => {
+            growing = undefined;
+          });
         return growing;
       };
-      const coverAll = async (outputTokens: number): Promise<void> => {
-        while (outputTokens > coveredTokens) await more();
+      const isCovered = (outputTokens: number): boolean => {
+        // Asked for ahead of need, so that mostly nothing waits. Whether it is refused matters only when it is needed.
+        if (coveredTokens - outputTokens < sliceTokens / 2 && growing === undefined) more().catch(() => undefined);
+        return outputTokens <= coveredTokens;
       };
 
       return {
-        cover(outputTokens) {
-          if (outputTokens > coveredTokens) return coverAll(outputTokens);
-          // Asked for ahead of need, so that mostly nothing waits. Whether it is refused matters only when it is needed.
-          if (coveredTokens - outputTokens < sliceTokens / 2 && growing === undefined) more().catch(() => undefined);
-          return undefined;
+        isCovered,
+        async cover(outputTokens) {
+          while (!isCovered(outputTokens)) await more();
         },
         settle(usage) {
           const micros = price === null || usage === null ? 0 : priceUsage(price, usage);

@@ -104,7 +104,7 @@ function told(answer: BegunAnswer, end: End): DirectResult {
 interface Passing<Piece> {
   first?: Piece;
   /** Resolves when there is money for what has been said so far. */
-  covered?: (() => Promise<void> | undefined) | undefined;
+  covered?: (() => Promise<void>) | undefined;
 }
 
 async function* metered<Piece>(rest: AsyncIterator<Piece>, end: End, { first, covered }: Passing<Piece>): AsyncGenerator<Piece, void> {
