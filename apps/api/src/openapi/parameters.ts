@@ -47,10 +47,11 @@ export const PARAMETERS: Record<string, Parameter> = {
     schema: executionId,
     example: "0198a000-0000-7000-8000-00000000000d",
     description: "The call that the peer was given the address for.",
+  },
   budgetId: {
     name: "budget_id",
     schema: budgetInput.shape.budgetId,
-    example: "0198a000-0000-7000-8000-00000000000d",
+    example: "0198a000-0000-7000-8000-00000000000e",
     description: "The budget.",
   },
   hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },
