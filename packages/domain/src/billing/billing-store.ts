@@ -15,7 +15,6 @@ import type {
   StatementLine,
   StatementQuery,
 } from "@parley/contracts";
-import type { Onlooker } from "../administration/administration-store.ts";
 
 /** What the ledger knows a movement of money by: the same is never made twice. */
 export interface LedgerSource {
@@ -63,6 +62,12 @@ export type Grown =
   /** `mayWait`: others hold money that they may let go of. */
   | { outcome: "refused"; mayWait: boolean }
   | { outcome: "unpriced" };
+
+/** Whose charges are looked at: of these agents, or of all of the organization's. */
+interface Onlooker {
+  organizationId: string;
+  agentIds: string[] | null;
+}
 
 export interface BillingStore {
   account(organizationId: string): Promise<BillingAccount>;
