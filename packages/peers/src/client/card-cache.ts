@@ -37,17 +37,21 @@ export function createCardCache(fetch: EgressFetch, skillsMax: number): FindCard
 async function fetchCard(fetch: EgressFetch, endpoint: string, skillsMax: number): Promise<ReadCard | null> {
   const signal = AbortSignal.timeout(FETCH_MS);
   for (const url of placesOf(endpoint)) {
-    const card = await fetchAt(fetch, url, signal).catch(() => undefined);
-    const read = readCard(card, skillsMax);
+    // What cannot be read is no card: nobody waits for it who could take a failure.
+    const read = await readAt(fetch, url, { skillsMax, signal }).catch(() => null);
     if (read !== null || signal.aborted) return read;
   }
   return null;
 }
 
-async function fetchAt(fetch: EgressFetch, url: string, signal: AbortSignal): Promise<unknown> {
+async function readAt(
+  fetch: EgressFetch,
+  url: string,
+  { skillsMax, signal }: { skillsMax: number; signal: AbortSignal },
+): Promise<ReadCard | null> {
   const response = await fetch(url, { headers: { accept: "application/json", "a2a-version": "1.0" }, signal });
   const text = await readBounded(response, CARD_BYTES_MAX);
-  return response.ok ? parseJson(text) : undefined;
+  return response.ok ? readCard(parseJson(text), skillsMax) : null;
 }
 
 /** Below the endpoint first: several agents may share a host. */

@@ -48,7 +48,8 @@ export async function openLine({ fetch, credentials, bytesMax }: LinePorts, targ
 }
 
 function addressOf(endpoint: string, { path, binding }: PeerInterface): string {
-  if (path !== null && path !== "/") return new URL(path, endpoint).href;
+  // Joined as text: relative to the endpoint, a path that begins with two slashes would name a host.
+  if (path !== null && path !== "/") return new URL(endpoint).origin + path;
   const base = endpoint.replace(/[?#].*$/, "").replace(/\/+$/, "");
   return binding === "JSONRPC" ? `${base}/` : base;
 }

@@ -59,13 +59,18 @@ function waysOf(raw: JsonObject): PeerInterface[] {
 
 function wayOf(url: unknown, binding: unknown, version: unknown): PeerInterface[] {
   if (binding !== "JSONRPC" && binding !== "HTTP+JSON") return [];
-  const said = String(version);
+  const said = typeof version === "number" ? String(version) : (textOf(version) ?? "");
   const spoken = said.startsWith("1.") || said === "1" ? "1.0" : said.startsWith("0.") ? "0.3" : null;
   if (spoken === null) return [];
-  return [{ path: typeof url === "string" && URL.canParse(url) ? pathOf(new URL(url)) : null, binding, version: spoken }];
+  return [{ path: pathOf(textOf(url) ?? ""), binding, version: spoken }];
 }
 
-const pathOf = ({ pathname, search }: URL): string => pathname + search;
+function pathOf(address: string): string | null {
+  if (!URL.canParse(address)) return null;
+  const { protocol, pathname, search } = new URL(address);
+  // What stands behind any other scheme may be anything, also another address.
+  return protocol === "http:" || protocol === "https:" ? pathname + search : null;
+}
 
 function readSkill(raw: unknown): PeerSkill[] {
   if (!isObject(raw)) return [];
