@@ -58,6 +58,8 @@ export function identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash
 
   const logIn: RequestHandler = async (request, response) => {
     const { caller, visitor } = await admitted("login.create", request, response);
+    // One that begins the next would never end.
+    if (visitor.session !== null) throw new GatewayError("unauthenticated", { text: "A session begins with a key or a token." });
     const input = parseInput(createSessionInput, (await readJsonBody(request, response)) ?? {});
     const { token, ...session } = await gateway.createSession(caller, input, onceOf(request, "login.create"));
     if (token !== null) setSessionCookie(response, { token, maxAgeSeconds: limits.sessionSeconds, isSecure: visitor.isSecure() });
