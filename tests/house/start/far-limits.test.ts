@@ -9,4 +9,6 @@ test("on loopback only, calls are as good as uncounted, but for limits that were
     LIMIT_STREAM_CALLS_MAX: "1000000",
   });
   expect(farLimits("0.0.0.0", { LIMIT_TURN_CALLS_MAX: "5" })).toEqual({});
+  // Where they were, the environment would count for more than the file.
+  expect(farLimits("127.0.0.1", { CONFIG_FILE: "parley.yaml" })).toEqual({});
 });
