@@ -193,6 +193,13 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   for (const idempotencyKey of ["old", "young"]) await submit(world, router, "x", { idempotencyKey });
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'`;
 
+  for (const [call, days] of [
+    ["old", 8],
+    ["young", 6],
+  ] as const)
+    await world.sql.owner`insert into peer_calls (id, organization_id, conversation_id, turn_id, peer_ref, target, input, state, ended_at)
+      values (${newId()}, ${world.caller.organizationId}, ${old}, ${newId()}, ${call}, '{}', '{}', 'ended', now() - ${days} * interval '1 day')`;
+
   const limits = {
     ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
     ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
@@ -202,6 +209,7 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   expect(await journals()).toEqual(expect.arrayContaining([unended, young]));
   const keys = await world.sql.owner<{ key: string }[]>`select key from idempotency_keys where key in ('old', 'young')`;
   expect(keys.map(({ key }) => key)).toEqual(["young"]);
+  expect(await world.sql.owner`select peer_ref as call from peer_calls`).toEqual([{ call: "young" }]);
 });
 
 test("each conversation is looked at once in a while, eldest first, whoever it belongs to", async () => {

@@ -4,6 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { isEnd, start } from "../engine/testing/start.ts";
 import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted-peer.ts";
 
+/** Only a hang reaches it, on a busy machine, too. */
+const PATIENCE = { timeout: 20_000 };
+
 let peer: ScriptedPeer;
 let world: World;
 beforeAll(async () => {
@@ -81,13 +84,13 @@ test("a stop ends the call, and the peer is told to cancel its task", async () =
   world.model.script(callOf());
   const agent = await caller();
   const { events, execution } = await start(world, agent, "A long one");
-  await expect.poll(() => peer.asked("tasks/get").length).toBeGreaterThan(0);
+  await expect.poll(() => peer.asked("tasks/get").length, PATIENCE).toBeGreaterThan(0);
   await world.gateway.stopConversation(world.caller, { conversationId: execution.id, clearQueue: false });
   expect((await ended(events)).at(-1)).toMatchObject({ type: "turn.stopped" });
-  await expect.poll(() => peer.asked("tasks/cancel").length).toBe(1);
+  await expect.poll(() => peer.asked("tasks/cancel").length, PATIENCE).toBe(1);
   expect(peer.asked("tasks/cancel")[0]?.params).toMatchObject({ id: "task-stopped" });
   const state = async () => (await world.sql.owner`select state, sealed from peer_calls where conversation_id = ${execution.id}`)[0];
-  await expect.poll(state).toEqual({ state: "ended", sealed: null });
+  await expect.poll(state, PATIENCE).toEqual({ state: "ended", sealed: null });
 });
 
 test("a stop that comes while the message is on its way still finds the task that it becomes", async () => {
@@ -97,7 +100,7 @@ test("a stop that comes while the message is on its way still finds the task tha
   world.model.script(callOf());
   const agent = await caller();
   const { events, execution } = await start(world, agent, "A slow one");
-  await expect.poll(() => peer.messageIds().length).toBe(1);
+  await expect.poll(() => peer.messageIds().length, PATIENCE).toBe(1);
   await world.gateway.stopConversation(world.caller, { conversationId: execution.id, clearQueue: false });
   expect((await ended(events)).at(-1)).toMatchObject({ type: "turn.stopped" });
   answer(null);

@@ -3,6 +3,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { isEnd, logUntil, start } from "../engine/testing/start.ts";
 import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted-peer.ts";
 
+/** Only a hang reaches it, on a busy machine, too. */
+const PATIENCE = { timeout: 20_000 };
+
 let peer: ScriptedPeer;
 let world: World;
 beforeAll(async () => {
@@ -31,7 +34,7 @@ async function lost(deduplicates: boolean, at: "answered" | "unanswered") {
   });
   const agent = await world.agent({ peers: [{ peerId: made.id }] });
   const { execution } = await start(world, agent, "A joke");
-  await expect.poll(() => (at === "answered" ? peer.asked("tasks/get").length : peer.messageIds().length)).toBeGreaterThan(0);
+  await expect.poll(() => (at === "answered" ? peer.asked("tasks/get").length : peer.messageIds().length), PATIENCE).toBeGreaterThan(0);
   const busy = world.workers.filter(({ engine }) => engine.activeTurns() > 0);
   expect(busy).toHaveLength(1);
   isDead = true;

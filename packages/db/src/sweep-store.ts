@@ -72,6 +72,9 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const journal = await guarded(
       sql<{ gone: number }[]>`select forget_journal(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
     );
+    const peers = await guarded(
+      sql<{ gone: number }[]>`select forget_peer_calls(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
+    );
     const calls = await guarded(
       sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
         forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
@@ -93,7 +96,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const activity = await guarded(
       sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
     );
-    return [keys, journal, calls, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
+    return [keys, journal, peers, calls, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
   async takeWaitingHooks(rowsMax) {
