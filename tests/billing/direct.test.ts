@@ -1,0 +1,93 @@
+import { at } from "@parley/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type OpenaiSystem, startOpenai } from "../openai/support/start-openai.ts";
+
+const MODEL = "custom/scripted";
+const messages = [{ role: "user" as const, content: "12345678" }];
+const SLICE_TOKENS = 16;
+const IN_MICROS = 1;
+const OUT_MICROS = 10;
+
+let door: OpenaiSystem;
+beforeAll(async () => {
+  door = await startOpenai({ LIMIT_HOLD_SLICE_TOKENS: String(SLICE_TOKENS), LIMIT_HOLD_WAIT_MS: "0", LIMIT_HOLD_BEGIN_MS: "0" }, 1);
+});
+afterAll(() => door.close());
+
+const operator = async (path: string, body: object) => {
+  const answer = await door.system.rest(0, null).call(path, { body, headers: { "x-admin-secret": door.system.adminSecret } });
+  expect([path, answer.status]).toEqual([path, 200]);
+  return answer.body;
+};
+
+/** An organization with so much money, or one that pays afterwards. */
+async function payer(micros: number | null) {
+  const tenant = await door.system.newTenant("payer");
+  const organization_id = tenant.organizationId;
+  await operator("/admin/billing/prices", {
+    ...{ organization_id, kind: "model", name: MODEL, input_pico: IN_MICROS * 1e6, output_pico: OUT_MICROS * 1e6 },
+  });
+  if (micros !== null) await operator("/admin/billing/mode", { organization_id, mode: "prepaid" });
+  if (micros) await operator("/admin/billing/credits", { organization_id, amount_micros: micros, reference: "one" });
+  const rest = door.system.rest(0, tenant.apiKey);
+  const account = async () => (await rest.call("/api/billing/account")).body;
+  return {
+    post: (body: object, path = "/v1/chat/completions") => rest.call(path, { body: { model: MODEL, messages, ...body } }),
+    account,
+    rest,
+    /** All of it charged, and nothing held. */
+    async charged(balanceMicros: number) {
+      await expect.poll(account, { timeout: 15_000, interval: 100 }).toMatchObject({ balance_micros: balanceMicros, held_micros: 0 });
+      const books = await door.system
+        .rest(0, null)
+        .call(`/admin/billing/ledger?organization_id=${organization_id}`, { headers: { "x-admin-secret": door.system.adminSecret } });
+      expect(books.body).toMatchObject({ ok: true, sum_micros: 0, held_micros: 0 });
+    },
+  };
+}
+
+test("calls and vectors of who pays afterwards are charged to the token, and each is a line of the export", async () => {
+  const { post, charged, rest } = await payer(null);
+  door.system.model.script(
+    { tokens: 3, usage: { prompt_tokens: 11, completion_tokens: 5 } },
+    { tokens: 3, usage: { prompt_tokens: 12, completion_tokens: 6 } },
+  );
+  await post({});
+  await post({ stream: true });
+  await post({ input: "12345678", messages: undefined }, "/v1/embeddings");
+  await charged(-(11 + 12 + 2 + 11 * OUT_MICROS));
+  const csv = await rest.call("/api/billing/charges.csv");
+  expect(csv.text.trim().split("\r\n")).toHaveLength(4);
+  expect(csv.text).toContain("direct,");
+});
+
+test("who has no money is refused with 402 in OpenAI's envelope, and nobody is asked", async () => {
+  const { post, charged } = await payer(0);
+  const before = door.system.model.journal.length;
+  for (const stream of [false, true]) {
+    const answer = await post({ stream });
+    expect([answer.status, at(answer.body, "error", "code")]).toEqual([402, "budget_exhausted"]);
+  }
+  expect(door.system.model.journal.length).toBe(before);
+  await charged(0);
+});
+
+test("who has enough pays what was used, and what was held beyond it is free again", async () => {
+  const { post, charged } = await payer(5_000);
+  door.system.model.script({ tokens: 60, usage: { prompt_tokens: 11, completion_tokens: 60 } });
+  const { text } = await post({ stream: true });
+  expect(text).toContain("[DONE]");
+  await charged(5_000 - 11 - 60 * OUT_MICROS);
+});
+
+test("a stream ends with the refusal where the money does, and what was said is charged, at most one slice beyond", async () => {
+  const { post, account } = await payer(1_000);
+  door.system.model.script({ tokens: 400, delayMs: 2 });
+  const { text } = await post({ stream: true });
+  expect(text).toContain("budget_exhausted");
+  expect(text).not.toContain("t399");
+  await expect.poll(account, { timeout: 15_000, interval: 100 }).toMatchObject({ held_micros: 0 });
+  const left = Number(at(await account(), "balance_micros"));
+  expect(left).toBeGreaterThanOrEqual(-2 * SLICE_TOKENS * OUT_MICROS);
+  expect(left).toBeLessThan(1_000);
+});
