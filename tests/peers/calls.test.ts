@@ -107,6 +107,23 @@ test("a stop that comes while the message is on its way still finds the task tha
   await expect.poll(() => peer.asked("tasks/cancel").map(({ params }) => params.id), { timeout: 30_000 }).toContain("task-late");
 });
 
+test("a peer that says what no database can hold is understood all the same", async () => {
+  const odd = "\0 \uD800";
+  const file = { kind: "file", file: { name: `name${odd}`, mimeType: `text/plain${odd}`, bytes: "aGk=" } };
+  peer.on("message/send", () => {
+    const { artifacts: _, ...task } = taskAt("failed", { id: `task${odd}`, prompt: `why${odd}` });
+    return {
+      result: { ...task, contextId: `context${odd}`, artifacts: [{ artifactId: odd, parts: [{ kind: "text", text: odd }, file] }] },
+    };
+  });
+  world.model.script(callOf(), { text: ["told"] });
+  const { events } = await start(world, await caller(), "Anything");
+  const log = await ended(events);
+  expect(log.at(-1)).toMatchObject({ type: "turn.completed", data: { result: "told" } });
+  expect(only(log, "child.finished")[0]?.data.report).toMatchObject({ state: "failed", taskId: "task\uFFFD \uFFFD" });
+  expect(only(log, "tool.returned")[0]?.data.result).toContain("why\uFFFD \uFFFD");
+});
+
 test("what a peer wants to know is asked of the user, and the answer goes on the same task", async () => {
   peer.on("message/send", ({ params }) => {
     const { taskId } = params.message as { taskId?: string };

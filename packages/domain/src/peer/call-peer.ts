@@ -4,6 +4,7 @@ import { TurnAbort } from "../turn/turn-abort.ts";
 import type { TurnRun } from "../turn/turn-run.ts";
 import type { StoredCard } from "../turn/turn-store.ts";
 import { hearPeer } from "./hear-peer.ts";
+import { keptOutcome } from "./kept-outcome.ts";
 import { openTarget } from "./open-target.ts";
 import type { PeerCall, PeerOutcome } from "./peer-client.ts";
 import type { PeerCallRow } from "./peer-store.ts";
@@ -37,7 +38,7 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
 
   const bound = boundOf(run, row, signal);
   try {
-    const outcome = await converse(run, row, { said: answer?.said, signal: bound.signal });
+    const outcome = keptOutcome(await converse(run, row, { said: answer?.said, signal: bound.signal }));
     const asks = outcome.error === null && (outcome.state === "input-required" || outcome.state === "auth-required");
     if (asks && mayAsk && row.round <= run.limits.peerQuestionsMax) return { kind: "asks", call: row, outcome, card: null };
     return { kind: "ended", call: row, outcome, isOwed: outcome.taskId !== null && (outcome.state === "unknown" || asks) };

@@ -1,6 +1,7 @@
 import { outlastOutage } from "../turn/outlast-outage.ts";
 import { storableText, withoutNul } from "../turn/storable.ts";
 import type { TurnRun } from "../turn/turn-run.ts";
+import { keptName } from "./kept-outcome.ts";
 import type { PeerHearing } from "./peer-client.ts";
 import type { PeerCallRow } from "./peer-store.ts";
 
@@ -22,8 +23,8 @@ export function hearPeer(run: TurnRun, { id, organizationId, conversationId }: P
 
   return {
     async onTask(task) {
-      taskId = task.taskId;
-      const fact = { organizationId, id, taskId, contextId: task.contextId === "" ? null : task.contextId };
+      taskId = keptName(task.taskId);
+      const fact = { organizationId, id, taskId, contextId: task.contextId === "" ? null : keptName(task.contextId) };
       await outlastOutage(run.clock, () => run.peers.calls.recordTask(fact));
     },
     onProgress({ state, text }) {

@@ -2,6 +2,7 @@ import { isGatewayError, MEDIA_SCHEME, newId } from "@parley/contracts";
 import { blobKey } from "../media/blob-store.ts";
 import { sniffType } from "../media/sniff-type.ts";
 import { takeIn } from "../media/take-in.ts";
+import { storableText } from "../turn/storable.ts";
 import type { PeerPart } from "./peer-client.ts";
 import type { PeerPorts } from "./peer-ports.ts";
 
@@ -23,7 +24,7 @@ export async function keepPeerFile(ports: PeerPorts, organizationId: string, { n
     await ports.media.begin({
       ...key,
       principalId: "peer",
-      fileName: name?.slice(0, 200) ?? null,
+      fileName: name === null ? null : storableText(name.slice(0, 200)),
       reservedBytes: content.byteLength,
       bytesMax,
     });

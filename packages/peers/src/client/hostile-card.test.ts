@@ -87,4 +87,15 @@ describe("a card that does harm", () => {
     expect(await client.card(call.target)).toMatchObject({ name: "Peer" });
     expect(await client.send(call, hearing)).toMatchObject({ text: "fine" });
   });
+
+  it("by words that no database can hold is read as far as it can be kept", async () => {
+    const skills = [{ id: "good", name: "a\0b", description: "half \uD800", tags: ["\0"] }, { id: "b\0d" }, { id: "\uDC00" }];
+    const peer = await startPeer(() => ({ id: "did:key:\0", name: "Peer\0", skills }));
+    const { client, call } = await callOf(peer.origin, [peer.host]);
+    expect(await client.card(call.target)).toMatchObject({
+      name: "Peer\uFFFD",
+      did: null,
+      skills: [{ id: "good", name: "a\uFFFDb", description: "half \uFFFD", tags: ["\uFFFD"] }],
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import type { PeerSkill } from "@parley/contracts";
+import { did, type PeerSkill } from "@parley/contracts";
 import type { PeerCard } from "@parley/domain";
 import { isObject, type JsonObject, listOf, textOf } from "./json-shape.ts";
 
@@ -75,8 +75,9 @@ function pathOf(address: string): string | null {
 function readSkill(raw: unknown): PeerSkill[] {
   if (!isObject(raw)) return [];
   const id = textOf(raw.id);
-  if (id === undefined || id === "" || id.length > NAME_CHARS_MAX) return [];
-  const texts = (value: unknown) => listOf(value).flatMap((one) => (typeof one === "string" ? [one.slice(0, NAME_CHARS_MAX)] : []));
+  // A call names it by its id as it is: one that cannot be kept cannot be called.
+  if (id === undefined || id === "" || id !== cut(id, NAME_CHARS_MAX)) return [];
+  const texts = (value: unknown) => listOf(value).flatMap((one) => (typeof one === "string" ? [cut(one, NAME_CHARS_MAX)] : []));
   return [
     {
       id,
@@ -91,7 +92,9 @@ function readSkill(raw: unknown): PeerSkill[] {
 /** Its id where that is a DID, else the first extension that is one. */
 function didOf(raw: JsonObject, capabilities: JsonObject): string | null {
   const named = [raw.id, ...listOf(capabilities.extensions).map((one) => (isObject(one) ? one.uri : null))];
-  return named.map(textOf).find((text) => text !== undefined && /^did:[a-z0-9]+:.{1,490}$/.test(text)) ?? null;
+  return named.map(textOf).find((text) => did.safeParse(text).success) ?? null;
 }
 
-const cut = (text: string | undefined, charsMax: number): string => (text ?? "").slice(0, charsMax).toWellFormed();
+/** As it can be kept: Postgres has neither NUL nor half a surrogate pair. */
+const cut = (text: string | undefined, charsMax: number): string =>
+  (text ?? "").slice(0, charsMax).replaceAll("\0", "\uFFFD").toWellFormed();
