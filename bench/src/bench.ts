@@ -8,6 +8,7 @@ import type { Line } from "./harness/line.ts";
 import { printLines } from "./harness/print-lines.ts";
 import { startEveryone } from "./harness/start-everyone.ts";
 import { connected } from "./scenarios/connected.ts";
+import { debits } from "./scenarios/debits.ts";
 import { directPath } from "./scenarios/direct-path.ts";
 import { firstToken } from "./scenarios/first-token.ts";
 import { growth } from "./scenarios/growth.ts";
@@ -30,6 +31,7 @@ const SCENARIOS: readonly (readonly [goal: string, scenario: Scenario])[] = [
   ["S5", paced],
   ["S6", directPath],
   ["S9", stopChildren],
+  ["S10", debits],
   ["T2", takeover],
   ["S11", growth],
   ["S12", noisyNeighbour],
