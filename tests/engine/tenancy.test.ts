@@ -35,6 +35,7 @@ beforeAll(async () => {
   await fillMemory(world, filled);
   await fillMedia(world);
   await fillDirectCalls(world);
+  await fillPayments(world);
   await fillResponses(world);
   await fillWebhooks(world, filled);
   await fillA2a(world, filled);
@@ -109,6 +110,18 @@ async function fillResponses({ caller, sql }: World): Promise<void> {
   await sql.owner`insert into item_conversations (id, organization_id) values (${id}, ${organizationId})`;
   await sql.owner`insert into conversation_items (organization_id, conversation_id, position, id, item)
     values (${organizationId}, ${id}, 0, 'i', '{}')`;
+}
+
+async function fillPayments({ caller, sql }: World): Promise<void> {
+  const { organizationId } = caller;
+  await sql.owner`insert into card_events (id, organization_id, payment_id, type, created_at) values ('e', ${organizationId}, 'p', 't', now())`;
+  await sql.owner`insert into card_payments (payment_id, organization_id) values ('p', ${organizationId})`;
+  await sql.owner`insert into card_customers (organization_id, customer_id) values (${organizationId}, 'c')`;
+  await sql.owner`insert into wallet_sessions (id, organization_id, principal_id, wallet, deposit_micros) values ('s', ${organizationId}, 'p', 'w', 1)`;
+  await sql.owner`insert into purchases (id, organization_id, method, plugin, amount_micros, state)
+    values (${newId<string>()}, ${organizationId}, 'credits', 'agent', 1, 'released')`;
+  await sql.owner`insert into payment_challenges (id, organization_id, plugin, amount_micros, body_digest, challenge, expires_at)
+    values ('c', ${organizationId}, 'agent', 1, 'd', '{}', now())`;
 }
 
 async function fillDirectCalls({ database, caller }: World): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { at, type System, startSystem } from "@parley/testkit";
+import { at, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Cases, CHANGING, type ChangingName, changingRoutes } from "./support/changing-routes.ts";
 import { type Answer, type Way, waysTo } from "./support/repeat-call.ts";
@@ -19,16 +19,29 @@ const MADE = [
   "messages",
   "organizations",
   "peers",
+  "purchases",
   "sessions",
+  "wallet_sessions",
   "webhook_endpoints",
 ];
 
+let stripe: StripeServer;
 let system: System;
 let socket: TrpcSocket;
 let cases: Cases;
 beforeAll(async () => {
+  stripe = await startStripeServer();
   system = await startSystem({
-    env: { LIMIT_IDLE_QUEUE_GRACE_MS: "600000", LIMIT_HOOKS_MAX: "1000", LIMIT_WEBHOOK_ENDPOINTS_MAX: "1000" },
+    allow: [stripe.host],
+    env: {
+      STRIPE_SECRET_KEY: stripe.key,
+      STRIPE_API_URL: stripe.url,
+      PUBLIC_URL: "http://gateway.test",
+      BILLING_DEV_FUNDING: "true",
+      LIMIT_IDLE_QUEUE_GRACE_MS: "600000",
+      LIMIT_HOOKS_MAX: "1000",
+      LIMIT_WEBHOOK_ENDPOINTS_MAX: "1000",
+    },
   });
   socket = await openTrpcSocket(system.apis[0]?.url ?? "", system.ours.apiKey);
   cases = await changingRoutes(system);
@@ -36,6 +49,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await socket?.close();
   await system.close();
+  await stripe?.close();
 });
 
 async function made(): Promise<Record<string, number | undefined>> {

@@ -28,6 +28,7 @@ import {
 } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
+import { createCardPayments, createChainPayments, createVoucherSigner } from "@parley/payments";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
@@ -36,6 +37,7 @@ import { createAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
 import { foreignCredentials } from "./identity/foreign-credentials.ts";
 import type { OriginLists } from "./origins.ts";
+import type { PluginSettings } from "./payments/create-plugins.ts";
 import { createVisitors, type VisitorOf } from "./visitors.ts";
 
 interface FrontRoom {
@@ -49,6 +51,8 @@ interface FrontRoom {
   origins: OriginLists;
   limits: Limits;
   aliases: Map<string, readonly string[]>;
+  /** What is sold by the call. */
+  sold: PluginSettings;
   sessionByHash: SessionStore["findByHash"];
   /** Ends what the gateway does by itself, then its connections, in reverse order of opening. */
   close(): Promise<void>;
@@ -150,6 +154,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     organizations,
     peers,
     peerCalls,
+    payments,
     repeats,
     responses,
     webhooks,
@@ -175,6 +180,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         organizations,
         peers,
         peerCalls,
+        payments,
         repeats,
         responses,
         sessions,
@@ -196,6 +202,11 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX, recipes: config.PLANNER_RECIPES },
       model: createModels({ providers, fetch: egress.fetch }),
       embeddingModel: config.EMBEDDING_MODEL,
+      cards: createCardPayments(config, egress.fetch),
+      packCents: config.STRIPE_PACKS,
+      chain: createChainPayments(config, egress.fetch),
+      voucherSigner: createVoucherSigner(config.PAYMENTS_CHAIN_ID),
+      devFunding: config.BILLING_DEV_FUNDING,
       vault: createVault(config.SECRETS_KEY),
       checkSignature,
       checkAddress: egress.check,
@@ -221,6 +232,17 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     origins,
     limits,
     aliases,
+    sold: {
+      organizationId: config.PAYMENTS_ORGANIZATION_ID ?? config.DEFAULT_ORGANIZATION_ID ?? null,
+      soldAgentId: config.PAYMENTS_AGENT_ID ?? null,
+      models: {
+        text: config.PAYMENTS_TEXT_MODEL,
+        speech: config.PAYMENTS_SPEECH_MODEL,
+        transcription: config.PAYMENTS_TRANSCRIPTION_MODEL,
+      },
+      custom: config.PAYMENTS_PLUGINS,
+      fetch: egress.fetch,
+    },
     sessionByHash: (hash) => sessions.findByHash(hash),
     async close() {
       closing.abort();

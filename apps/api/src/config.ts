@@ -6,6 +6,7 @@ import { egressSettings } from "@parley/egress";
 import { identitySettings, jwtProblems, tlsProblems, vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { directSettings, modelSettings } from "@parley/model";
+import { paymentSettings } from "@parley/payments";
 import { didProblems, didSettings } from "@parley/peers";
 import { redisSettings } from "@parley/redis";
 import { type FileSettings, readSettings } from "@parley/settings";
@@ -55,6 +56,8 @@ const ownSettings = z
     /** Development only: everyone is let in with every scope, as the organization below. */
     AUTH_DISABLED: z.stringbool().default(false),
     DEFAULT_ORGANIZATION_ID: organizationId.optional(),
+    /** Development only: what wallets set aside is the operator's gift. */
+    BILLING_DEV_FUNDING: z.stringbool().default(false),
     /** For development: a bearer token that may do everything in one organization, the default one or one of its own, but manage its keys. */
     GATEWAY_API_KEY: z
       .string()
@@ -99,6 +102,10 @@ const ownSettings = z
     message: "Is for development and needs HOST to be a loopback address.",
     path: ["AUTH_DISABLED"],
   })
+  .refine(({ BILLING_DEV_FUNDING, HOST }) => !BILLING_DEV_FUNDING || isLoopback(HOST), {
+    message: "Is for development and needs HOST to be a loopback address.",
+    path: ["BILLING_DEV_FUNDING"],
+  })
   .refine(({ AUTH_DISABLED, DEFAULT_ORGANIZATION_ID }) => !AUTH_DISABLED || DEFAULT_ORGANIZATION_ID !== undefined, {
     message: "Is needed with AUTH_DISABLED.",
     path: ["DEFAULT_ORGANIZATION_ID"],
@@ -109,6 +116,7 @@ const schema = databaseSettings
   .extend(limitSettings.shape)
   .extend(billingSettings.shape)
   .extend(mediaSettings.shape)
+  .extend(paymentSettings.shape)
   .extend(vaultSettings.shape)
   .extend(redisSettings.shape)
   .extend(telemetrySettings.shape)
@@ -166,7 +174,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 const FIXED =
-  /^(HOST|PORT|TLS_.*|JWT_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|DID_.*|AUTH_DISABLED|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
+  /^(HOST|PORT|TLS_.*|JWT_.*|STRIPE_.*|MPP_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|DID_.*|AUTH_DISABLED|BILLING_DEV_FUNDING|PAYMENTS_.*|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
 
 /** What the file's keeper has to know of the variables; everything but what takes them up. */
 export function configFacts(environment: NodeJS.ProcessEnv = process.env) {

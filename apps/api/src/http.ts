@@ -22,6 +22,10 @@ import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import type { OriginLists } from "./origins.ts";
 import { peerRoutes } from "./peers/peer-routes.ts";
+import { createPlugins, type PluginSettings } from "./payments/create-plugins.ts";
+import { paidGateway } from "./payments/paid-gateway.ts";
+import { stripeRoutes } from "./payments/stripe-routes.ts";
+import { walletRoutes } from "./payments/wallet-routes.ts";
 import { answerPlainErrors } from "./plain-error.ts";
 import { planRoutes } from "./plan/plan-routes.ts";
 import { noteHeads, requestStart } from "./request-start.ts";
@@ -53,6 +57,8 @@ export interface HttpDependencies {
   defaultHookId: string | null;
   /** Whose card stands where A2A clients look for one. */
   defaultAgentId: string | null;
+  /** What is sold by the call. */
+  sold: PluginSettings;
   /** As JSON; null where the gateway has no identity. */
   didDocument: string | null;
   health(): Promise<object>;
@@ -104,6 +110,10 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use(peerRoutes({ gateway, log, visitorOf }));
   app.use(billingRoutes({ gateway, log, visitorOf, limits }));
   app.use(hookRoutes({ gateway, log, visitorOf, limits, defaultHookId }));
+  app.use(stripeRoutes({ gateway, log, visitorOf, limits }));
+  app.use(walletRoutes({ gateway, log, visitorOf, limits }));
+  const sales = through("paid");
+  app.use(paidGateway({ ...sales, plugins: createPlugins(dependencies.sold, sales), soldBy: dependencies.sold.organizationId }));
   app.use(mediaRoutes({ gateway, log, visitorOf, publicUrl: publicUrl ?? "", limits }));
   app.use(adminRoutes({ gateway, visitorOf, adminSecret, limits }));
   app.use(identityRoutes({ log, gateway, visitorOf, tickets, sessionByHash, limits }));

@@ -37,7 +37,8 @@ interface Api {
 export async function start(parts: FrontRoomParts): Promise<Api> {
   const { config, log, metrics } = parts;
   const tls = tlsOf(config);
-  const { gateway, administration, responses, visitorOf, tickets, origins, sessionByHash, limits, aliases, window, close } = compose(parts);
+  const { gateway, administration, responses, visitorOf, tickets, origins, sessionByHash, limits, aliases, window, sold, close } =
+    compose(parts);
   const attachments = createAttachments({ authenticate: (credential) => gateway.authenticate(credential) });
   const streams = createOpenStreams({
     perCallerMax: limits.streamsPerCallerMax,
@@ -70,6 +71,7 @@ export async function start(parts: FrontRoomParts): Promise<Api> {
     publicUrl: config.PUBLIC_URL ?? null,
     defaultHookId: config.HOOKS_DEFAULT_ID ?? null,
     defaultAgentId: config.A2A_DEFAULT_AGENT_ID ?? null,
+    sold,
     didDocument: identity?.document ?? null,
     health: createHealth({
       planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX },

@@ -8,6 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
+import { createChainPayments } from "@parley/payments";
 import { createPushSender } from "@parley/peers";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
@@ -89,6 +90,8 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
       peers,
       ...(sweep === undefined ? {} : { peerOutbox: sweep.peers }),
       media: database.media,
+      payments: database.payments,
+      chain: createChainPayments(config, egress.fetch),
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
       usage: database.usage,

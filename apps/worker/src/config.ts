@@ -5,6 +5,7 @@ import { egressSettings } from "@parley/egress";
 import { vaultSettings } from "@parley/identity";
 import { mediaSettings } from "@parley/media";
 import { modelSettings } from "@parley/model";
+import { paymentSettings } from "@parley/payments";
 import { didProblems, didSettings, hydraProblems, hydraSettings } from "@parley/peers";
 import { workerSettings } from "@parley/queue";
 import { redisSettings } from "@parley/redis";
@@ -43,6 +44,7 @@ const schema = databaseSettings
   .extend(billingSettings.shape)
   .extend(egressSettings.shape)
   .extend(mediaSettings.shape)
+  .extend(paymentSettings.shape)
   .extend(vaultSettings.shape)
   .extend(modelSettings.shape)
   .extend(redisSettings.shape)

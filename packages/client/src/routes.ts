@@ -295,6 +295,18 @@ export type ErrorCode =
   | "task_not_open"
   | "task_not_cancelable"
   | "webhook_disabled"
+  | "payments_not_configured"
+  | "payment_refused"
+  | "payment_required"
+  | "session_required"
+  | "session_invalid"
+  | "insufficient_balance"
+  | "voucher_failed"
+  | "unknown_plugin"
+  | "no_plugin"
+  | "payment_pending"
+  | "plugin_failed"
+  | "payment_failed"
   | "internal";
 
 export type ErrorData = {
@@ -394,7 +406,7 @@ export type JSONType = string | number | JSONType[] | { [key: string]: JSONType 
 export type LedgerEntry = {
   id: number;
   transactionId: string;
-  account: "customer" | "revenue" | "house" | "credits" | "clearing";
+  account: "customer" | "revenue" | "house" | "credits" | "clearing" | "sessions";
   amountMicros: number;
   sourceType: string;
   sourceId: string;
@@ -1129,7 +1141,7 @@ export type Routes = {
         | {
             page?: string | number | undefined;
             perPage?: string | number | undefined;
-            account?: "customer" | "revenue" | "house" | "credits" | "clearing" | undefined;
+            account?: "customer" | "revenue" | "house" | "credits" | "clearing" | "sessions" | undefined;
           }
         | undefined;
       output: { items: LedgerEntry[]; total: number; page: number; perPage: number };

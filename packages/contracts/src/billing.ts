@@ -183,7 +183,7 @@ export interface Charge {
   estimated: boolean;
 }
 
-export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing"]);
+export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing", "sessions"]);
 export const listEntriesInput = pageInput.extend({ account: ledgerAccount.optional() });
 export type ListEntries = z.infer<typeof listEntriesInput>;
 

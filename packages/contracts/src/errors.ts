@@ -85,6 +85,29 @@ export const ERRORS = {
   task_not_open: { http: 409, trpc: "CONFLICT", retry: false, text: "The task takes no message now." },
   task_not_cancelable: { http: 409, trpc: "CONFLICT", retry: false, text: "The task has ended and cannot be canceled." },
   webhook_disabled: { http: 409, trpc: "CONFLICT", retry: false, text: "The endpoint is switched off." },
+  payments_not_configured: {
+    http: 503,
+    trpc: "SERVICE_UNAVAILABLE",
+    retry: false,
+    text: "This way of paying is not set up here.",
+  },
+  payment_refused: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "Invalid signature" },
+  payment_required: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "Payment is required." },
+  session_required: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "A session and its wallet are needed." },
+  /** Also of another's session: nobody learns which there are. */
+  session_invalid: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "There is no active session of this wallet." },
+  insufficient_balance: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "There is not enough money left." },
+  voucher_failed: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The voucher is not good, or was used." },
+  unknown_plugin: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The plugin has no price." },
+  no_plugin: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "There is no such plugin." },
+  payment_pending: {
+    http: 503,
+    trpc: "SERVICE_UNAVAILABLE",
+    retry: true,
+    text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
+  },
+  plugin_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The plugin failed; nothing was charged." },
+  payment_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The payment service refused this, or did not answer." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;
 

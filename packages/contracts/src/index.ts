@@ -22,6 +22,7 @@ export * from "./mcp.ts";
 export * from "./media.ts";
 export * from "./memory.ts";
 export * from "./memory-config.ts";
+export * from "./payment.ts";
 export * from "./peer.ts";
 export * from "./question.ts";
 export * from "./row-number.ts";

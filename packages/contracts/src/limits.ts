@@ -162,6 +162,11 @@ export const BOUNDS = {
   webhookFailingDays: { standard: 5, floor: 0, ceiling: 365 },
   /** What came and what was sent, with what came of it. */
   webhooksKeptDays: { standard: 7, floor: 4, ceiling: 365 },
+  /** Calls that are sold, and calls about wallets, of one credential within `rateWindowMs`; without one `anonymousCallsMax` of its address. */
+  soldCallsMax: { standard: 100, floor: 1, ceiling: 1_000_000_000 },
+  walletCallsMax: { standard: 120, floor: 1, ceiling: 1_000_000_000 },
+  /** A call that is sold whose process died with it: after so long its money is let go. */
+  purchaseKeptMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
   /** Keys of peers that stay the ones that were seen first, of one organization. */
   peerKeysMax: { standard: 10_000, floor: 0, ceiling: 1_000_000 },
   /** Who may be told of one A2A task, how often each is tried before it is given up, and how long it may take to answer. */

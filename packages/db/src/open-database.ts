@@ -15,6 +15,7 @@ import type {
   MediaStore,
   MemoryStore,
   OrganizationStore,
+  PaymentStore,
   PeerCallStore,
   PeerKeyStore,
   PeerStore,
@@ -43,6 +44,7 @@ import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createLogStore } from "./log-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { createPaymentStore } from "./payment-store.ts";
 import { createPeerKeyStore } from "./peer-key-store.ts";
 import { createPeerCallStore, createPeerOutbox, createPeerStore } from "./peer-store.ts";
 import { createRepeatStore } from "./repeat-store.ts";
@@ -71,6 +73,7 @@ export interface Database {
   webhooks: WebhookStore;
   memories: MemoryStore;
   organizations: OrganizationStore;
+  payments: PaymentStore;
   peerKeys: PeerKeyStore;
   peers: PeerStore;
   peerCalls: PeerCallStore;
@@ -109,6 +112,7 @@ export function openDatabase(options: ConnectOptions): Database {
     webhooks: createWebhookStore(sql),
     memories: createMemoryStore(sql),
     organizations: createOrganizationStore(within),
+    payments: createPaymentStore(sql),
     peerKeys: createPeerKeyStore(sql),
     peers: createPeerStore(sql),
     peerCalls: createPeerCallStore(sql),

@@ -13,6 +13,7 @@ import { createHookStore } from "./hook-store.ts";
 import { createKeyStore, createOrganizationStore } from "./key-store.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { createPaymentStore } from "./payment-store.ts";
 import { createPeerStore } from "./peer-store.ts";
 import { createSessionStore } from "./session-store.ts";
 import { createWebhookStore } from "./webhook-store.ts";
@@ -63,6 +64,7 @@ function stores(client: Sql): TransactionStores {
     webhooks: createWebhookStore(client),
     memories: createMemoryStore(client),
     sessions: createSessionStore(client),
+    payments: createPaymentStore(client),
     organizations: createOrganizationStore(within),
     peers: createPeerStore(client),
   };

@@ -99,6 +99,22 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return [keys, journal, peers, calls, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
+  async findLeftPurchases({ keptMs, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: { organizationId: string; id: string }[] }[]>`
+        select find_left_purchases(make_interval(secs => ${keptMs / 1_000}), ${rowsMax}) as found`,
+    );
+    return first(rows).found;
+  },
+
+  async findUnknownPayments({ quietMs, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: { organizationId: string; id: string }[] }[]>`
+        select find_unknown_payments(make_interval(secs => ${quietMs / 1_000}), ${rowsMax}) as found`,
+    );
+    return first(rows).found;
+  },
+
   async takeWaitingHooks(rowsMax) {
     const rows = await guarded(sql<{ found: HookDeliveryKey[] }[]>`select take_waiting_hooks(${rowsMax}) as found`);
     return first(rows).found;

@@ -29,6 +29,10 @@ import { manageSessions } from "./identity/manage-sessions.ts";
 import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
+import { keepWallets } from "./payment/keep-wallets.ts";
+import { sellCalls } from "./payment/sell-calls.ts";
+import { sellOnChain } from "./payment/sell-on-chain.ts";
+import { takeCards } from "./payment/take-cards.ts";
 import { managePeers } from "./peer/manage-peers.ts";
 import { openPlans } from "./plan/open-plans.ts";
 import { createResponses, type Responses } from "./responses/responses.ts";
@@ -78,6 +82,10 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...manageBilling(context),
       ...openChats(context),
       ...openPlans(context),
+      ...takeCards(context),
+      ...keepWallets(context),
+      ...sellCalls(context),
+      ...sellOnChain(context),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),

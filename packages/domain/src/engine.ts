@@ -29,6 +29,8 @@ import type { BlobStore } from "./media/blob-store.ts";
 import type { MediaStore } from "./media/media-store.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
+import type { ChainPayments } from "./payment/chain-payments.ts";
+import type { PaymentStore } from "./payment/payment-store.ts";
 import { createBell } from "./peer/bell.ts";
 import { cancelPeerCalls } from "./peer/cancel-peer-calls.ts";
 import type { PeerPorts } from "./peer/peer-ports.ts";
@@ -48,6 +50,9 @@ import { type DeliveryPorts, deliverWebhooks } from "./webhook/deliver-webhooks.
 
 export interface EnginePorts {
   turns: TurnStore;
+  payments: Pick<PaymentStore, "endPurchase" | "takeUnknown" | "verifyChallenge">;
+  /** Null: nobody pays on a chain. */
+  chain: Pick<ChainPayments, "verify"> | null;
   agents: AgentStore;
   billing: BillingStore;
   /** Whether calls that only the fallback prices are refused. */
@@ -206,7 +211,23 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       if (relay !== undefined) loops.push(runRelay({ ...turnPorts, store: relay }, background.signal));
       if (sweep === undefined) return;
       loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
-      loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits, media: ports.media, blobs: ports.blobs }, background.signal));
+      loops.push(
+        keepHouse(
+          {
+            sweep,
+            turns,
+            clock,
+            log,
+            workerId,
+            limits,
+            media: ports.media,
+            blobs: ports.blobs,
+            payments: ports.payments,
+            chain: ports.chain,
+          },
+          background.signal,
+        ),
+      );
     },
     async drain(graceMs) {
       draining = true;

@@ -34,6 +34,10 @@ import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import type { PeerCallStore, PeerStore } from "./peer/peer-store.ts";
+import type { CardPayments } from "./payment/card-payments.ts";
+import type { ChainPayments } from "./payment/chain-payments.ts";
+import type { PaymentStore } from "./payment/payment-store.ts";
+import type { VoucherSigner } from "./payment/vouchers.ts";
 import type { PlannerSettings } from "./plan/plan-use-cases.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
 import type { WebhookStore } from "./webhook/webhook-store.ts";
@@ -92,6 +96,16 @@ export interface GatewayPorts {
   /** The same for bytes as they come. */
   startHash: () => RunningHash;
   planner: PlannerSettings;
+  payments: PaymentStore;
+  /** Null: nobody pays by card. */
+  cards: CardPayments | null;
+  /** Cents of the packs that credits are sold in. */
+  packCents: readonly number[];
+  /** Null: nobody pays on a chain. */
+  chain: ChainPayments | null;
+  voucherSigner: VoucherSigner;
+  /** Development: sessions of wallets are funded by the operator. */
+  devFunding: boolean;
   /** Under which callers know this gateway, without a slash at its end; null where nobody said. */
   publicUrl: string | null;
   checkReady: () => Promise<{ postgres: boolean; redis: boolean }>;

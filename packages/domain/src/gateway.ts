@@ -52,6 +52,7 @@ import type { ClaimedCall } from "./idempotency/claim-call.ts";
 import type { Once } from "./idempotency/repeat-store.ts";
 import type { Caller } from "./identity/caller.ts";
 import type { MediaUseCases } from "./media/media-use-cases.ts";
+import type { PaymentUseCases } from "./payment/payment-use-cases.ts";
 import type { PeerUseCases } from "./peer/peer-use-cases.ts";
 import type { PlanUseCases } from "./plan/plan-use-cases.ts";
 import type { WebhookUseCases } from "./webhook/webhook-use-cases.ts";
@@ -99,6 +100,7 @@ export interface Gateway
     HookUseCases,
     MediaUseCases,
     PeerUseCases,
+    PaymentUseCases,
     PlanUseCases,
     WebhookUseCases {
   authenticate(credential: string): Promise<Caller>;

@@ -23,7 +23,7 @@ export const { router, createCallerFactory } = t;
 /** Whether the caller has the scope that a route asks for: any one of them where it names several. */
 export function hasScope(caller: Caller, { scope }: Pick<RouteRow, "scope">): boolean {
   if (scope === "authenticated") return true;
-  if (scope === "public" || scope === "admin_secret" || scope === "signature") return false;
+  if (scope === "public" || scope === "admin_secret" || scope === "signature" || scope === "payment") return false;
   return [scope].flat().some((one) => grants(caller.scopes, one));
 }
 

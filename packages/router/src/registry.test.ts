@@ -26,17 +26,21 @@ describe("the registry", () => {
 
   test.each(rows)("%s says what a door must know", (name, row) => {
     for (const known of [row.scope].flat())
-      expect([...SCOPES, MCP_SCOPE, "authenticated", "public", "admin_secret", "signature"]).toContain(known);
+      expect([...SCOPES, MCP_SCOPE, "authenticated", "public", "admin_secret", "signature", "payment"]).toContain(known);
     expect(row.kind === null && row.rest === undefined).toBe(false);
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);
     // What comes by a webhook is told by the name that its sender gave it, and what comes over A2A by what that has for it.
-    const repeats = name === "hook.receive" ? "delivery" : name.startsWith("a2a.") ? "own" : "key";
+    const repeats = ["hook.receive", "payment.event", "wallet.voucher"].includes(name)
+      ? "delivery"
+      : name.startsWith("a2a.")
+        ? "own"
+        : "key";
     expect(row.idempotency).toBe(row.mutating ? repeats : "natural");
     if (!row.mutating) expect(row.metering).toBe("none");
     if (row.metering !== "none") expect(row.rateLimit).toBe("turn");
     if (row.kind === "subscription") expect(row.attaches).toBe(true);
-    if (row.scope !== "public") expect(row.rateLimit).not.toBe("none");
+    if (row.scope !== "public" && name !== "payment.event") expect(row.rateLimit).not.toBe("none");
     if (row.mutating) for (const scope of [row.scope].flat()) expect(scope).not.toMatch(/:read$|^public$/);
   });
 });

@@ -12,6 +12,7 @@ import { MEDIA_ROUTES } from "./routes/media-routes.ts";
 import { MEMORY_ROUTES } from "./routes/memory-routes.ts";
 import { OPENAI_ROUTES } from "./routes/openai-routes.ts";
 import { OPERATIONS_ROUTES } from "./routes/operations-routes.ts";
+import { PAYMENT_ROUTES } from "./routes/payment-routes.ts";
 import { PEER_ROUTES } from "./routes/peer-routes.ts";
 import { PLAN_ROUTES } from "./routes/plan-routes.ts";
 import type { Kind, RouteRow } from "./routes/route-row.ts";
@@ -28,6 +29,7 @@ export const ROUTES = {
   ...HOOK_ROUTES,
   ...KEY_ROUTES,
   ...OPENAI_ROUTES,
+  ...PAYMENT_ROUTES,
   ...PLAN_ROUTES,
   ...A2A_ROUTES,
   ...LOGIN_ROUTES,

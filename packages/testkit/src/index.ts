@@ -10,6 +10,7 @@ export * from "./processes/start-system.ts";
 export * from "./processes/tcp-switch.ts";
 export * from "./processes/tenant.ts";
 export * from "./s3-server/s3-server.ts";
+export * from "./stripe-server/stripe-server.ts";
 export * from "./tool-server/tool-server.ts";
 export * from "./world/collect.ts";
 export * from "./world/forget-redis.ts";

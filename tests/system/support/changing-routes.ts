@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { ROUTES, type RouteName, routeRow } from "@parley/router";
 import { at, type ModelServerRequest, type System } from "@parley/testkit";
 import { expect } from "vitest";
@@ -140,6 +140,11 @@ export async function changingRoutes(system: System): Promise<Cases> {
   const idOf = async (path: string, body: object): Promise<string> => String(at((await system.rest().call(path, { body })).body, "id"));
   /** One that is made in the background, and never ends where it hangs. */
   const response = (input: string) => idOf("/v1/responses", { model: "custom/scripted", input, background: input === "hang" });
+  const newWallet = () => `0x${randomBytes(20).toString("hex")}`;
+  const wallet = async () =>
+    String(
+      at((await system.rest().call("/api/wallet/sessions", { body: { address: newWallet(), deposit: "1.00" } })).body, "session", "id"),
+    );
   const items = () => idOf("/v1/conversations", { items: [ITEM] });
 
   return {
@@ -298,6 +303,15 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "admin.setPrice": async () => {
       const wanted = { organizationId: system.ours.organizationId, kind: "model", name: `one/${randomUUID()}` };
       return { input: wanted, other: { ...wanted, name: "another/one" } };
+    },
+    "payment.checkout": async () => ({ input: { pack: "500" }, other: { pack: "1000" } }),
+    "payment.gateway": async () => ({ input: { agentId, text: "Once" }, other: { agentId, text: "Another" } }),
+    "wallet.open": async () => ({ input: { address: newWallet(), deposit: "1.00" }, other: { address: newWallet(), deposit: "1.00" } }),
+    async "wallet.topUp"() {
+      return { input: { sessionId: await wallet(), deposit: "1.00" }, other: { sessionId: await wallet(), deposit: "1.00" } };
+    },
+    async "wallet.close"() {
+      return { input: { sessionId: await wallet() }, other: { sessionId: await wallet() } };
     },
     "key.create": creation,
     "key.rotate": rotation,

@@ -55,6 +55,7 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
   ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros, kind: input.kind, mode: input.mode },
   ...{ amount_micros: input.amountMicros, reference: input.reference, effective_from: input.effectiveFrom },
+  ...{ address: input.address, deposit: input.deposit, sessionId: input.sessionId },
   items: input.items,
   metadata: input.metadata,
   organization_id: input.organizationId,
@@ -71,6 +72,8 @@ function formOf({ model, input }: Record<string, unknown>): FormData {
 
 /** What stands in the address of those that send no body. */
 function queryOf(input: Record<string, unknown>, { method, isAdmin }: { method: string; isAdmin: boolean }): string {
+  if (input.pack !== undefined) return `?pack=${input.pack}`;
+  if (method === "DELETE" && input.sessionId !== undefined) return `?sessionId=${input.sessionId}`;
   if (method === "GET") return `?${new URLSearchParams({ message: String(input.text), agentId: String(input.agentId) })}`;
   return isAdmin && method === "DELETE" ? `?organization_id=${input.organizationId}` : "";
 }

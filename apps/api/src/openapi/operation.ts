@@ -2,7 +2,7 @@ import type { ErrorCode } from "@parley/contracts";
 import type { z } from "zod";
 
 /** The envelopes that doors refuse in. */
-export type Envelope = "detail" | "openai" | "plain" | "coded" | "rpc" | "plan" | "a2a";
+export type Envelope = "detail" | "openai" | "plain" | "coded" | "rpc" | "plan" | "a2a" | "paid";
 
 export interface Content {
   /** Absent: bytes. */

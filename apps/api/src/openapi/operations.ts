@@ -4,6 +4,7 @@ import { type A2aOperationName, a2aOperation, isOfA2a } from "./operations/a2a.t
 import { billingOperations } from "./operations/billing.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
+import { paymentOperations } from "./operations/payments.ts";
 import { planOperations } from "./operations/plan.ts";
 import { platformOperations } from "./operations/platform.ts";
 import { responsesOperations } from "./operations/responses.ts";
@@ -18,6 +19,7 @@ const OPERATIONS: Record<Exclude<RestName, "openai.models" | A2aOperationName>, 
   ...dashboardOperations,
   ...restOperations,
   ...openaiOperations,
+  ...paymentOperations,
   ...planOperations,
   ...platformOperations,
   ...responsesOperations,

@@ -23,6 +23,7 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
   plan: z
     .object({ error: text, detail: text.optional(), issues: z.array(z.object({ path: text, message: text })).optional() })
     .meta({ id: "PlanRefusal" }),
+  paid: z.looseObject({ error: text, message: text }).meta({ id: "PaidRefusal" }),
   rpc: z
     .object({
       jsonrpc: z.literal("2.0"),
@@ -60,7 +61,7 @@ export function refusalsOf(row: RouteRow, path: string, { body, query, refusals 
   const codes: ErrorCode[] = [...ANY, ...refusals];
   if (row.rateLimit !== "none") codes.push("too_many_requests");
   if (row.scope === "admin_secret") codes.push("unauthenticated", "admin_not_configured");
-  else if (row.scope !== "public" && row.scope !== "signature") {
+  else if (row.scope !== "public" && row.scope !== "signature" && row.scope !== "payment") {
     codes.push("unauthenticated", row.scope === "authenticated" ? "csrf_refused" : "missing_scope");
   }
   if (body !== undefined) codes.push(...WITH_BODY);

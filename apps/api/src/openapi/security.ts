@@ -18,6 +18,7 @@ export const SECURITY_SCHEMES = {
 export function securityOf({ scope, attaches, takesTicket, mutating }: RouteRow): Json[] {
   // What is delivered bears its signature in a header of its own, which no scheme has a name for.
   if (scope === "public" || scope === "signature") return [];
+  if (scope === "payment") return [{}, { apiKey: [] }, { bearer: [] }];
   if (scope === "admin_secret") return [{ adminSecret: [] }];
   const ways = ["apiKey", "bearer", "session", ...((attaches || takesTicket) && !mutating ? ["ticket"] : [])];
   const needed = scope === "authenticated" ? [[]] : [scope].flat().map((one) => [one]);

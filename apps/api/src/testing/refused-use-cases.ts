@@ -6,6 +6,7 @@ import type {
   ChatUseCases,
   HookUseCases,
   MediaUseCases,
+  PaymentUseCases,
   PeerUseCases,
   PlanUseCases,
   WebhookUseCases,
@@ -22,8 +23,24 @@ export const refusedUseCases: A2aUseCases &
   HookUseCases &
   MediaUseCases &
   PeerUseCases &
+  PaymentUseCases &
   PlanUseCases &
   WebhookUseCases = {
+  openWallet: refuse,
+  topUpWallet: refuse,
+  listWallets: refuse,
+  getWallet: refuse,
+  closeWallet: refuse,
+  takeVoucher: refuse,
+  offerCall: refuse,
+  buyOnChain: refuse,
+  priceOf: refuse,
+  sessionPayer: refuse,
+  buyWithCredits: refuse,
+  buyInSession: refuse,
+  createCheckout: refuse,
+  openPortal: refuse,
+  receiveCardEvent: refuse,
   findPlanner: refuse,
   openSession: refuse,
   sendA2aMessage: refuse,

@@ -84,6 +84,13 @@ export async function startTestApi(given: TestSettings = {}) {
   });
   const rpc = { gateway, administration, log, limits, window, keeper: null, adminSecret: null };
   const app = createHttp({
+    sold: {
+      organizationId: null,
+      soldAgentId: null,
+      models: { text: "local/chat", speech: "local/tts", transcription: "local/stt" },
+      custom: {},
+      fetch,
+    },
     ...trpc,
     rpc,
     metrics,

@@ -25,7 +25,7 @@ interface Claim extends Repeater, Once {
   signal: AbortSignal;
 }
 
-type ClaimPorts = Pick<GatewayContext, "repeats" | "clock" | "limits" | "log" | "hashBody">;
+export type ClaimPorts = Pick<GatewayContext, "repeats" | "clock" | "limits" | "log" | "hashBody">;
 
 /** A call that takes long holds no transaction for its key: it claims the key, renews the claim, and settles it. */
 export async function claimCall(context: ClaimPorts, { input, signal, ...claim }: Claim): Promise<ClaimedCall> {

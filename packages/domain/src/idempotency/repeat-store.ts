@@ -9,6 +9,7 @@ import type { KeyStore, OrganizationStore } from "../identity/key-store.ts";
 import type { SessionStore } from "../identity/session-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import type { MemoryStore } from "../memory/memory-store.ts";
+import type { PaymentStore } from "../payment/payment-store.ts";
 import type { PeerStore } from "../peer/peer-store.ts";
 import type { WebhookStore } from "../webhook/webhook-store.ts";
 
@@ -45,6 +46,7 @@ export interface TransactionStores {
   media: MediaStore;
   webhooks: WebhookStore;
   memories: MemoryStore;
+  payments: PaymentStore;
   organizations: OrganizationStore;
   peers: PeerStore;
   sessions: SessionStore;

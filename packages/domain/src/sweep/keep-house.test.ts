@@ -15,7 +15,12 @@ const key = (conversationId: string): ConversationKey => ({ organizationId: "o",
 function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) {
   const clock = movedClock();
   const did: string[] = [];
-  const backlog = { batches: 0, conversations: [] as string[], parts: new Map<string, number>() };
+  const backlog = {
+    batches: 0,
+    conversations: [] as string[],
+    purchases: [] as { organizationId: string; id: string }[],
+    parts: new Map<string, number>(),
+  };
   const sweep: SweepStore = {
     takeRepairs: never,
     takeCompactions: never,
@@ -27,6 +32,8 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     readWeights: never,
     takeWaitingHooks: never,
     findUnposted: never,
+    findUnknownPayments: never,
+    findLeftPurchases: async () => backlog.purchases.splice(0),
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {
@@ -63,7 +70,15 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
       if (name.endsWith("stuck")) throw new GatewayError("storage_unavailable");
     },
   };
-  const facts = { media, blobs, clock, log: silentLog, workerId: "w", limits: { ...LIMITS, ...limits } };
+  const payments = {
+    async endPurchase({ id }: { id: string }) {
+      did.push(`release ${id}`);
+      return true;
+    },
+    takeUnknown: never,
+    verifyChallenge: never,
+  };
+  const facts = { media, blobs, payments, chain: null, clock, log: silentLog, workerId: "w", limits: { ...LIMITS, ...limits } };
   const ended = keepHouse({ sweep, turns, ...facts }, stop.signal);
   return {
     clock,
@@ -142,5 +157,13 @@ it("does the other chores when one fails, and tries it again in the next round",
   expect(did).toEqual(["forget"]);
   await clock.move(ROUND_MS);
   expect(did).toEqual(["forget", "months", "forget"]);
+  await end();
+});
+
+it("lets the money of sold calls go whose process died with them", async () => {
+  const { clock, did, backlog, end } = house();
+  backlog.purchases.push({ organizationId: "o", id: "left" });
+  await clock.move(ROUND_MS);
+  expect(did).toContain("release left");
   await end();
 });

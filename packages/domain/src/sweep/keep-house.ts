@@ -4,6 +4,9 @@ import type { Log } from "../logger.ts";
 import type { BlobStore } from "../media/blob-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import { discardMedia } from "../media/upload-media.ts";
+import type { ChainPayments } from "../payment/chain-payments.ts";
+import type { PaymentStore } from "../payment/payment-store.ts";
+import { reconcilePayments } from "../payment/reconcile-payments.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
@@ -16,6 +19,7 @@ const PAUSE_MS = 100;
 const ROWS_MAX = 5_000;
 const CONVERSATIONS_MAX = 100;
 const MEDIA_MAX = 100;
+const PURCHASES_MAX = 100;
 /** Far longer than the server waits for a body. What was not finished by then never will be. */
 const UPLOAD_MS = 3_600_000;
 
@@ -28,6 +32,8 @@ interface HousePorts {
   limits: Limits;
   media: Pick<MediaStore, "forget">;
   blobs: Pick<BlobStore, "remove">;
+  payments: Pick<PaymentStore, "endPurchase" | "takeUnknown" | "verifyChallenge">;
+  chain: Pick<ChainPayments, "verify"> | null;
 }
 
 /**
@@ -36,7 +42,7 @@ interface HousePorts {
  */
 export async function keepHouse(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    for (const chore of [prepareMonths, forgetRows, removeMedia, retainConversations]) {
+    for (const chore of [prepareMonths, releasePurchases, lookForPayments, forgetRows, removeMedia, retainConversations]) {
       await chore(ports, signal).catch((error: unknown) => ports.log.warn({ err: error, chore: chore.name }, "housekeeping failed"));
     }
     await ports.clock.sleep(ROUND_MS, signal);
@@ -55,6 +61,20 @@ async function forgetRows(ports: HousePorts, signal: AbortSignal): Promise<void>
     if (!(await ports.sweep.forget(ports.limits, ROWS_MAX))) return;
     await ports.clock.sleep(PAUSE_MS, signal);
   }
+}
+
+/** Nobody is known to have been given anything for it: the money goes back. */
+async function releasePurchases(ports: HousePorts, signal: AbortSignal): Promise<void> {
+  while (await isElected(ports, signal)) {
+    const left = await ports.sweep.findLeftPurchases({ keptMs: ports.limits.purchaseKeptMs, rowsMax: PURCHASES_MAX });
+    for (const key of left) await ports.payments.endPurchase({ ...key, capture: false });
+    if (left.length < PURCHASES_MAX) return;
+    await ports.clock.sleep(PAUSE_MS, signal);
+  }
+}
+
+async function lookForPayments(ports: HousePorts, signal: AbortSignal): Promise<void> {
+  if (await isElected(ports, signal)) await reconcilePayments(ports);
 }
 
 async function removeMedia(ports: HousePorts, signal: AbortSignal): Promise<void> {

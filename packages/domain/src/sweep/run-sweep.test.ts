@@ -28,6 +28,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
     takeGoneMedia: never,
     takeWaitingHooks: async () => [],
     findUnposted: async () => [],
+    findLeftPurchases: never,
+    findUnknownPayments: never,
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,

@@ -50,6 +50,10 @@ export interface SweepStore {
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
   /** Organizations with usage that is not charged yet, or with holds. */
   findUnposted(organizationsMax: number): Promise<string[]>;
+  /** Sold calls that are under way for longer than any lasts: their process died with them. */
+  findLeftPurchases(options: { keptMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
+  /** Payments on a chain whose outcome nobody knows. */
+  findUnknownPayments(options: { quietMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
   takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */

@@ -13,8 +13,8 @@ export interface RestRoute {
 interface RouteFacts {
   /** The tRPC procedure's kind; null where only plain HTTP offers the route. */
   kind: Kind | null;
-  /** A list: any one of them. `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. `signature`: that of what is delivered. */
-  scope: Scope | readonly Scope[] | "authenticated" | "public" | "admin_secret" | "signature";
+  /** A list: any one of them. `authenticated`: any valid credential. `admin_secret`: the operator's own secret, no organization's key. `signature`: that of what is delivered. `payment`: whoever pays, with a key or without. */
+  scope: Scope | readonly Scope[] | "authenticated" | "public" | "admin_secret" | "signature" | "payment";
   /** The thing named by the caller that must belong to their organization, and to an agent their key may use. */
   tenant: "agent" | "conversation" | "execution" | "organization" | "none";
   /** `turn`: it may start model calls, which are metered. `direct`: it is one, or a turn, as the model that it names says. */

@@ -84,7 +84,7 @@ const NO_PEERS: EnginePorts["peers"] = {
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
   const model = createAskedModel();
-  const { turns, agents, compactions, media, memories, usage, directCalls, repeats, responses } = world.database;
+  const { turns, agents, compactions, media, payments, memories, usage, directCalls, repeats, responses } = world.database;
   const ports = {
     turns: behind(turns),
     agents: behind(agents),
@@ -92,6 +92,8 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     hooks: world.database.hooks,
     admission: { conversations: world.database.conversations, hashBody: (body: string) => body, publicUrl: null },
     media,
+    payments,
+    chain: null,
     blobs: NO_BLOBS,
     memories: behind(memories),
     usage: behind(usage),

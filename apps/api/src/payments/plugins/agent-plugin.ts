@@ -1,0 +1,92 @@
+import { agentId, type Cursor, conversationId, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
+import type { Gateway } from "@parley/domain";
+import type { OpenStream } from "@parley/router";
+import { runTurn, type TurnAnswer, type TurnEars } from "../../turn/run-turn.ts";
+import { TurnText } from "../../turn/turn-text.ts";
+import { bad, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
+
+interface AgentFacts {
+  gateway: Gateway;
+  limits: Limits;
+  openStream: OpenStream;
+  /** The one that guests talk to; null: the organization's oldest. */
+  soldAgentId: string | null;
+}
+
+const FAILED: ReadonlySet<TurnAnswer["status"]> = new Set<TurnAnswer["status"]>(["failed", "error", "stopped", "cancelled"]);
+
+/** A turn of an agent. */
+export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentFacts): Plugin {
+  async function agentOf({ caller, isGuest, body }: PluginCall): Promise<string> {
+    const named = isGuest ? undefined : textIn(body, "agentId", "agent_id");
+    if (named !== undefined && !agentId.safeParse(named).success) throw bad("Unknown agent.");
+    const wanted = named ?? soldAgentId;
+    if (wanted !== null) return (await gateway.getAgent(caller, wanted)).id;
+    const { items } = await gateway.listAgents(caller, { page: 1, perPage: 1 });
+    const [oldest] = items;
+    if (oldest === undefined) throw new GatewayError("no_plugin", { text: "There is no agent here." });
+    return oldest.id;
+  }
+
+  return {
+    auth: false,
+    streams: true,
+    async prepare(call) {
+      const { caller, body, signal } = call;
+      const text = textIn(body, "message", "prompt", "input", "text");
+      if (text === undefined) throw bad("A message is needed.");
+      const conversation = textIn(body, "conversationId", "conversation_id");
+      if (conversation !== undefined && !conversationId.safeParse(conversation).success) throw bad("Unknown conversation.");
+      // A guest is nobody in particular: what one has said is not the next one's to go on with.
+      if (call.isGuest && conversation !== undefined) throw bad("Only the holder of a key goes on with a conversation.");
+      const agent = await agentOf(call);
+      const read = submitInput.safeParse({ agentId: agent, text, ...(conversation !== undefined && { conversationId: conversation }) });
+      if (!read.success) throw bad(read.error.issues[0]?.message ?? "The message is not good.");
+
+      return async (tell) => {
+        const ears = earsOf(tell);
+        const waiting = { gateway, caller, limits, method: "payment.gateway", once: undefined, peer: { openStream, leaving: signal } };
+        try {
+          const answer = await runTurn(waiting, { input: read.data, invoke: true, ears });
+          if (FAILED.has(answer.status)) throw new GatewayError("plugin_failed");
+          const { response: reply, conversationId, turnId, status, tokensUsed } = answer;
+          return { reply, conversationId, turnId, status, usage: tokensUsed };
+        } catch (error) {
+          // Nobody pays for it any more, unless something was read of it.
+          const begun = ears.begun();
+          if (signal.aborted && begun !== null) await gateway.stopConversation(caller, { ...begun, clearQueue: false });
+          throw error;
+        }
+      };
+    },
+  };
+}
+
+/** Notes which turn it is, and passes on what it says. */
+function earsOf(tell: Tell | null): TurnEars & { begun(): { conversationId: string; turnId: string } | null } {
+  let begun: { conversationId: string; turnId: string } | null = null;
+  let text: TurnText | null = null;
+  let said = "";
+  return {
+    begun: () => begun,
+    async submitted(submitted) {
+      const { conversationId, turnId } = submitted;
+      begun = { conversationId, turnId };
+      text = new TurnText({ ...submitted, cursor: submitted.cursor as Cursor });
+    },
+    async event(_conversationId: string, event: LogEvent) {
+      if (tell === null || text === null || event.type === "turn.failed") return;
+      let delta = "";
+      let retracted = false;
+      for (const piece of text.take(event)) {
+        if ("add" in piece) delta += piece.add;
+        else {
+          retracted = true;
+          said = said.slice(0, said.length - piece.retract);
+        }
+      }
+      said += delta;
+      if (delta !== "" || retracted) await tell("token", { delta, accumulated: said });
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { GatewayError, type Limits } from "@parley/contracts";
+import type { DirectCall, DirectResult, Gateway } from "@parley/domain";
+import { bad, type Json, type Plugin, type PluginCall, textIn } from "./plugin.ts";
+
+interface ModelFacts {
+  gateway: Gateway;
+  limits: Pick<Limits, "audioBytesMax">;
+  /** What guests are given, and whoever names none. */
+  models: { text: string; speech: string; transcription: string };
+}
+
+const TEXT_CHARS_MAX = 4_096;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+function modelsFor({ gateway }: ModelFacts, { isGuest, body }: PluginCall, standard: string): string[] {
+  const resolved = gateway.resolveModel((isGuest ? undefined : textIn(body, "model")) ?? standard);
+  if (resolved.kind === "agent") throw bad("An agent is no model here.");
+  return resolved.models;
+}
+
+const asked = ({ gateway }: ModelFacts, call: PluginCall, order: Pick<DirectCall, "kind" | "models" | "body">): Promise<DirectResult> =>
+  gateway.callModel(call.caller, { ...order, route: "payment.gateway", requestId: call.requestId, signal: call.signal });
+
+const jsonOf = (answer: DirectResult): Json => {
+  if (answer.kind !== "json") throw new GatewayError("plugin_failed", { detail: `an answer of the kind ${answer.kind}` });
+  return answer.value;
+};
+
+async function bytesOf(answer: DirectResult, bytesMax: number): Promise<{ contentType: string; bytes: Buffer }> {
+  if (answer.kind !== "bytes") throw new GatewayError("plugin_failed", { detail: `an answer of the kind ${answer.kind}` });
+  const pieces: Uint8Array[] = [];
+  let count = 0;
+  for await (const piece of answer.bytes) {
+    count += piece.byteLength;
+    if (count > bytesMax) throw new GatewayError("plugin_failed", { detail: "more sound than is passed on" });
+    pieces.push(piece);
+  }
+  return { contentType: answer.contentType, bytes: Buffer.concat(pieces) };
+}
+
+/** One answer of a model. */
+export const textPlugin = (facts: ModelFacts): Plugin => ({
+  auth: false,
+  streams: false,
+  async prepare(call) {
+    const { body } = call;
+    const prompt = textIn(body, "prompt", "message", "input", "text");
+    const messages = Array.isArray(body["messages"]) && body["messages"].length > 0 ? body["messages"] : null;
+    if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
+    const models = modelsFor(facts, call, facts.models.text);
+    return async () => {
+      const value = jsonOf(
+        await asked(facts, call, {
+          kind: "chat",
+          models,
+          body: { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }], stream: false },
+        }),
+      );
+      const [choice] = Array.isArray(value["choices"]) ? (value["choices"] as { message?: { content?: unknown } }[]) : [];
+      return { text: choice?.message?.content ?? null, model: value["model"], usage: value["usage"] };
+    };
+  },
+});
+
+/** Speech of a text, in base64. */
+export const speechPlugin = (facts: ModelFacts): Plugin => ({
+  auth: false,
+  streams: false,
+  async prepare(call) {
+    const { body } = call;
+    const input = textIn(body, "text", "input", "message");
+    if (input === undefined) throw bad("A text is needed.");
+    if (input.length > TEXT_CHARS_MAX) throw bad(`At most ${TEXT_CHARS_MAX} characters.`);
+    const models = modelsFor(facts, call, facts.models.speech);
+    const voice = textIn(body, "voice") ?? "alloy";
+    return async () => {
+      const order = { kind: "speech", models, body: { model: models[0] ?? "", input, voice, response_format: "wav" } } as const;
+      const { contentType, bytes } = await bytesOf(await asked(facts, call, order), facts.limits.audioBytesMax);
+      return { contentType, audio: bytes.toString("base64") };
+    };
+  },
+});
+
+/** The text of what is said in a sound, which comes in base64. */
+export const transcriptionPlugin = (facts: ModelFacts): Plugin => ({
+  auth: false,
+  streams: false,
+  async prepare(call) {
+    const { body } = call;
+    const audio = textIn(body, "audio", "input");
+    if (audio === undefined || !BASE64.test(audio)) throw bad("A sound is needed, in base64.");
+    const models = modelsFor(facts, call, facts.models.transcription);
+    return async () => {
+      const form = new FormData();
+      form.append("model", models[0] ?? "");
+      form.append("file", new File([Buffer.from(audio, "base64")], "sound.wav"));
+      return { text: jsonOf(await asked(facts, call, { kind: "transcriptions", models, body: form }))["text"] };
+    };
+  },
+});

@@ -1,0 +1,37 @@
+import { GatewayError } from "@parley/contracts";
+import type { Caller } from "@parley/domain";
+
+export type Json = Record<string, unknown>;
+
+/** A call that is sold, once somebody pays for it. */
+export interface PluginCall {
+  caller: Caller;
+  /** The caller has no key: it chooses nothing that costs more than it pays. */
+  isGuest: boolean;
+  body: Json;
+  requestId: string;
+  /** Aborts when the client leaves. */
+  signal: AbortSignal;
+}
+
+/** What is told while the work is done, where the client reads a stream. */
+export type Tell = (event: string, data: unknown) => Promise<void>;
+
+export interface Plugin {
+  /** Needs somebody who is known, or has paid. */
+  auth: boolean;
+  /** Looks at what is asked for, before any money is touched; gives what does the work. Throws `bad_request`. */
+  prepare(call: PluginCall): Promise<(tell: Tell | null) => Promise<unknown>>;
+  streams: boolean;
+}
+
+export const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
+
+/** The first of these members that is a text. */
+export function textIn(body: Json, ...names: string[]): string | undefined {
+  for (const name of names) {
+    const value = body[name];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,51 @@
+import type { WalletSession } from "@parley/contracts";
+import type { ChallengeClaim, PaymentStore, Reserved } from "@parley/domain";
+import { call, first } from "./call.ts";
+import { guarded, type Sql } from "./connect.ts";
+
+export const createPaymentStore = (sql: Sql): PaymentStore => ({
+  customerOf: (organizationId) => call<string | null>(sql, "read_card_customer", { organizationId }),
+
+  async payerOf(paymentId) {
+    const rows = await guarded(sql<{ payer: string | null }[]>`select card_payer(${paymentId}) as payer`);
+    return first(rows).payer;
+  },
+
+  async sessionOwner(sessionId) {
+    const rows = await guarded(sql<{ owner: string | null }[]>`select wallet_session_owner(${sessionId}) as owner`);
+    return first(rows).owner;
+  },
+
+  openSession: (session) => call<Awaited<ReturnType<PaymentStore["openSession"]>>>(sql, "open_wallet_session", session),
+
+  topUpSession: (order) => call<WalletSession | null>(sql, "top_up_wallet_session", order),
+
+  listSessions: (organizationId, of) => call<WalletSession[]>(sql, "list_wallet_sessions", { organizationId, ...of }),
+
+  closeSession: (key) => call<WalletSession | null>(sql, "close_wallet_session", key),
+
+  async challengeOwner(challengeId) {
+    const rows = await guarded(sql<{ owner: string | null }[]>`select challenge_owner(${challengeId}) as owner`);
+    return first(rows).owner;
+  },
+
+  async offerChallenge(challenge) {
+    await call(sql, "offer_challenge", challenge);
+  },
+
+  claimChallenge: (claim) => call<ChallengeClaim>(sql, "claim_challenge", claim),
+
+  verifyChallenge: (found) => call<boolean>(sql, "verify_challenge", found),
+
+  takeUnknown: (key) => call<Awaited<ReturnType<PaymentStore["takeUnknown"]>>>(sql, "take_unknown_payment", key),
+
+  finishChallenge: (end) => call<boolean>(sql, "finish_challenge", end),
+
+  reserveInSession: (reservation) => call<Reserved>(sql, "reserve_in_session", reservation),
+
+  reserveCredits: (reservation) => call<{ outcome: "reserved" | "insufficient" }>(sql, "reserve_credits", reservation),
+
+  endPurchase: (key) => call<boolean>(sql, "end_purchase", key),
+
+  takeCardEvent: (organizationId, { fact, ...event }) => call<boolean>(sql, "take_card_event", { ...event, ...fact, organizationId }),
+});

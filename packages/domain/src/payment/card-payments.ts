@@ -1,0 +1,42 @@
+/** One checkout, for credits of an organization. */
+export interface CheckoutOrder {
+  organizationId: string;
+  principalId: string;
+  amountCents: number;
+  /** What the payer reads. */
+  name: string;
+  /** Of an organization that has paid before; null: a new one is made. */
+  customerId: string | null;
+  /** Where the payer's browser goes on. */
+  returnUrl: string;
+  /** The same order under the same key is one checkout. */
+  idempotencyKey: string | null;
+}
+
+/** What has become of a payment, as the payment service tells it. Amounts are totals and not steps, so that any order of events comes to the same. */
+export type CardFact =
+  | { kind: "paid"; organizationId: string; paidMicros: number; customerId: string | null }
+  /** The organization is null where only the payment knows it. */
+  | { kind: "refunded"; organizationId: string | null; refundedMicros: number }
+  | { kind: "disputed"; disputedMicros: number }
+  | { kind: "dispute_ended"; disputedMicros: number };
+
+export interface CardEvent {
+  id: string;
+  type: string;
+  createdAt: string;
+  /** What the service knows the payment by; one payment may have many events. */
+  paymentId: string;
+  fact: CardFact;
+}
+
+/** Cards, behind one adapter. What it throws is `payment_failed`, with the service's words in the log only. */
+export interface CardPayments {
+  createCheckout(order: CheckoutOrder): Promise<{ id: string; url: string; expiresAt: string }>;
+  openPortal(customer: { customerId: string; returnUrl: string }): Promise<string>;
+  /**
+   * What an event says, once its signature and its age are found to be right; null for one that is none of ours. Throws `payment_refused`, and
+   * `payments_not_configured` where there is no secret to check with.
+   */
+  readEvent(delivery: { body: Uint8Array; signature: string }): CardEvent | null;
+}

@@ -1,0 +1,94 @@
+import {
+  DEPOSIT_MAX_MICROS,
+  GatewayError,
+  newId,
+  newSessionId,
+  type OpenWallet,
+  type TakeVoucher,
+  type TopUpWallet,
+  type WalletSession,
+} from "@parley/contracts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import { runOnce } from "../idempotency/run-once.ts";
+import type { Caller } from "../identity/caller.ts";
+import { checkVoucher } from "./check-voucher.ts";
+import type { SessionFunds } from "./payment-store.ts";
+import type { PaymentUseCases } from "./payment-use-cases.ts";
+import { priceOfPlugin } from "./plugin-price.ts";
+
+const LISTED_MAX = 100;
+
+type WalletUseCases = Pick<PaymentUseCases, "openWallet" | "topUpWallet" | "listWallets" | "getWallet" | "closeWallet" | "takeVoucher">;
+
+const fundsOf = ({ devFunding }: GatewayContext): SessionFunds => (devFunding ? "credits" : "customer");
+
+const ownOf = ({ organizationId }: Caller, id: string) => ({ organizationId, id });
+
+const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
+
+/** A wallet shows what it signed to one that has no key of it: one call is paid, at its price. */
+async function takeVoucher(context: GatewayContext, input: TakeVoucher) {
+  const { sessionId, userAddress: wallet, plugin, signature } = input;
+  const organizationId = await context.payments.sessionOwner(sessionId);
+  if (organizationId === null) throw bad("Session not found");
+  const amountMicros = await priceOfPlugin(context, organizationId, plugin);
+  if (amountMicros === null) throw bad(`Unknown plugin: ${plugin}`);
+  const { nonce, signedMicros } = await checkVoucher(context, input, { sessionId, wallet, plugin, amountMicros });
+  const id = newId<string>();
+  const use = { organizationId, id, sessionId, wallet, plugin, amountMicros, signature, signedMicros };
+  const reserved = await context.payments.reserveInSession({ ...use, nonce: nonce ?? id });
+  if (reserved.outcome === "invalid") throw bad("Session not found");
+  if (reserved.outcome === "insufficient") throw bad("Insufficient balance");
+  if (reserved.outcome !== "reserved") throw new GatewayError("voucher_failed");
+  await context.payments.endPurchase({ organizationId, id, capture: true });
+  const [session] = await context.payments.listSessions(organizationId, { id: sessionId, limit: 1 });
+  if (session === undefined) throw new GatewayError("internal", { detail: "a session that paid is not there" });
+  return { session, amountMicros, remainingMicros: reserved.remainingMicros };
+}
+
+/** Sessions of wallets: money of an organization's that is set aside for one wallet's calls. */
+export function keepWallets(context: GatewayContext): WalletUseCases {
+  const known = (session: WalletSession | null | undefined): WalletSession => {
+    if (session === null || session === undefined) throw new GatewayError("not_found", { text: "Session not found" });
+    return session;
+  };
+
+  return {
+    openWallet: (caller, input: OpenWallet, once) =>
+      runOnce(context, caller, once, {
+        input,
+        run: ({ payments }) =>
+          payments.openSession({
+            ...{ organizationId: caller.organizationId, principalId: caller.principalId, id: newSessionId() },
+            ...{ wallet: input.address, depositMicros: input.deposit, from: fundsOf(context) },
+          }),
+      }),
+
+    topUpWallet: (caller, input: TopUpWallet, once) =>
+      runOnce(context, caller, once, {
+        input,
+        run: async ({ payments }) =>
+          known(
+            await payments.topUpSession({
+              ...ownOf(caller, input.sessionId),
+              ...{ step: newId<string>(), depositMicros: input.deposit, depositMaxMicros: DEPOSIT_MAX_MICROS, from: fundsOf(context) },
+            }),
+          ),
+      }),
+
+    listWallets: ({ organizationId }, wallet) => context.payments.listSessions(organizationId, { wallet, limit: LISTED_MAX }),
+
+    async getWallet({ organizationId }, id) {
+      const [session] = await context.payments.listSessions(organizationId, { id, limit: 1 });
+      return known(session);
+    },
+
+    closeWallet: (caller, id, once) =>
+      runOnce(context, caller, once, {
+        input: id,
+        run: async ({ payments }) => known(await payments.closeSession(ownOf(caller, id))),
+      }),
+
+    takeVoucher: (input) => takeVoucher(context, input),
+  };
+}

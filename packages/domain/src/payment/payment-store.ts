@@ -1,0 +1,119 @@
+import type { WalletSession } from "@parley/contracts";
+import type { CardEvent } from "./card-payments.ts";
+
+/** Money for one call, set aside in a session. */
+export interface SessionReservation {
+  organizationId: string;
+  id: string;
+  sessionId: string;
+  wallet: string;
+  plugin: string;
+  amountMicros: number;
+  nonce: string;
+  signature: string | null;
+  /** What the wallet has signed for in all; null: for this call alone. */
+  signedMicros: number | null;
+}
+
+export type Reserved =
+  | { outcome: "reserved"; remainingMicros: number }
+  | { outcome: "insufficient"; remainingMicros: number }
+  /** The wallet has signed for less in all. */
+  | { outcome: "unsigned" }
+  /** No open session of that wallet; or the nonce was used before. */
+  | { outcome: "invalid" }
+  | { outcome: "used" };
+
+/** What is to be done next for a challenge. */
+export type ChallengeClaim =
+  | { outcome: "verify"; challenge: object }
+  | { outcome: "run"; receipt: string; payer: string | null }
+  | { outcome: "done"; answer: object }
+  | { outcome: "busy" }
+  | { outcome: "expired" }
+  | { outcome: "mismatch" };
+
+/** Where a session's money comes from: the organization's own credits, or the operator's gift. */
+export type SessionFunds = "customer" | "credits";
+
+export interface PaymentStore {
+  /** The customer that the payment service knows an organization as; null where it has not paid yet. */
+  customerOf(organizationId: string): Promise<string | null>;
+  /** Whose payment that is; null where nobody has heard of it. */
+  payerOf(paymentId: string): Promise<string | null>;
+  /** Notes the event and books what it changes, in one transaction, once for each event. False: it was noted before. */
+  takeCardEvent(organizationId: string, event: CardEvent): Promise<boolean>;
+
+  /** Whose session that is; null where there is none. */
+  sessionOwner(sessionId: string): Promise<string | null>;
+  openSession(session: {
+    organizationId: string;
+    principalId: string;
+    id: string;
+    wallet: string;
+    depositMicros: number;
+    from: SessionFunds;
+  }): Promise<{ created: boolean; session: WalletSession }>;
+  /** Null where there is no active one. Throws `limit_reached`, `budget_exhausted`. */
+  topUpSession(order: {
+    organizationId: string;
+    id: string;
+    /** The same step is made once. */
+    step: string;
+    depositMicros: number;
+    depositMaxMicros: number;
+    from: SessionFunds;
+  }): Promise<WalletSession | null>;
+  /** Newest first. */
+  listSessions(organizationId: string, of: { wallet?: string; id?: string; limit: number }): Promise<WalletSession[]>;
+  /** Null where there is none. It is `closing` while something is under way. */
+  closeSession(key: { organizationId: string; id: string }): Promise<WalletSession | null>;
+
+  challengeOwner(challengeId: string): Promise<string | null>;
+  offerChallenge(challenge: {
+    organizationId: string;
+    id: string;
+    plugin: string;
+    amountMicros: number;
+    digest: string;
+    challenge: object;
+    expiresAt: string;
+  }): Promise<void>;
+  /** Who may go on with it: one at a time, and nobody for longer than the lease without a sign of life. */
+  claimChallenge(claim: {
+    organizationId: string;
+    id: string;
+    plugin: string;
+    digest: string;
+    /** What it is known by, and the credential itself. */
+    credential: string;
+    shown: string;
+    leaseMs: number;
+  }): Promise<ChallengeClaim>;
+  /** Notes what was found. False: that payment has paid for another call. */
+  verifyChallenge(
+    found: { organizationId: string; id: string; then?: "running" | "paid" } & (
+      | { outcome: "paid"; reference: string; payer: string | null; receipt: string }
+      | { outcome: "refused" | "unknown" }
+    ),
+  ): Promise<boolean>;
+  /** Takes up a payment of unknown outcome; null where somebody else has. */
+  takeUnknown(key: {
+    organizationId: string;
+    id: string;
+    quietMs: number;
+  }): Promise<{ plugin: string; challenge: object; shown: string } | null>;
+  /** Null: the work has failed, and is paid for still. */
+  finishChallenge(end: { organizationId: string; id: string; answer: object | null }): Promise<boolean>;
+
+  reserveInSession(reservation: SessionReservation): Promise<Reserved>;
+  reserveCredits(reservation: {
+    organizationId: string;
+    id: string;
+    principalId: string;
+    plugin: string;
+    amountMicros: number;
+  }): Promise<{ outcome: "reserved" | "insufficient" }>;
+  /** Takes the money, or lets it go. False: that was settled before. */
+  endPurchase(key: { organizationId: string; id: string; capture: boolean }): Promise<boolean>;
+}

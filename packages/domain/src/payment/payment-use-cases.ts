@@ -1,0 +1,46 @@
+import type { Checkout, CheckoutInput, OpenWallet, TakeVoucher, TopUpWallet, WalletSession } from "@parley/contracts";
+import type { Once } from "../idempotency/repeat-store.ts";
+import type { Caller } from "../identity/caller.ts";
+import type { Offer } from "./chain-payments.ts";
+import type { CallOrder, ChainPurchase, NamedSession, Purchase, SessionPurchase, ShownCredential } from "./purchase.ts";
+
+/** Money in, and what is sold for it. */
+export interface PaymentUseCases {
+  /** Throws `payments_not_configured`, `payment_failed`, `invalid_input` for a pack or a plugin that is not sold. */
+  createCheckout(caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout>;
+  /** Where the organization looks after its cards and receipts. `not_found` where it has never paid. */
+  openPortal(caller: Caller): Promise<{ url: string }>;
+  /**
+   * Takes what the payment service tells; when this resolves it is booked. Throws `payment_refused` where the signature is not right, and something
+   * that may be tried again where we are not able to book it.
+   */
+  receiveCardEvent(delivery: { body: Uint8Array; signature: string }): Promise<void>;
+
+  /** Sets money aside for one wallet; an open session of its is answered as it is. Throws `budget_exhausted`. */
+  openWallet(caller: Caller, input: OpenWallet, once?: Once): Promise<{ created: boolean; session: WalletSession }>;
+  /** Throws `not_found`, `limit_reached`, `budget_exhausted`. */
+  topUpWallet(caller: Caller, input: TopUpWallet, once?: Once): Promise<WalletSession>;
+  /** Newest first. */
+  listWallets(caller: Caller, wallet: string): Promise<WalletSession[]>;
+  getWallet(caller: Caller, sessionId: string): Promise<WalletSession>;
+  /** What is left goes back once nothing is under way: until then it is `closing`. */
+  closeWallet(caller: Caller, sessionId: string, once?: Once): Promise<WalletSession>;
+  /** Pays one call by what a wallet has signed. Throws `bad_request` with the contract's words, `voucher_failed`. */
+  takeVoucher(input: TakeVoucher): Promise<{ session: WalletSession; amountMicros: number; remainingMicros: number }>;
+
+  /** Asks for a payment of one call; null where there is nobody to be paid. */
+  offerCall(
+    organizationId: string,
+    order: { plugin: string; amountMicros: number; description: string; digest: string; besideKey: boolean },
+  ): Promise<Offer | null>;
+  /** Buys one call with what was paid for it, once. Throws `payment_pending`, `payments_not_configured`. */
+  buyOnChain(shown: ShownCredential): Promise<ChainPurchase>;
+  /** Micro-units of one call; null where it has no price. */
+  priceOf(organizationId: string, plugin: string): Promise<number | null>;
+  /** Whose session that is, where the caller has shown that it may use it. Throws `session_invalid`. */
+  sessionPayer(caller: Caller | null, session: NamedSession): Promise<string>;
+  /** Sets the price aside in the caller's credits. Throws `payment_required`. */
+  buyWithCredits(caller: Caller, order: CallOrder): Promise<Purchase>;
+  /** The same in a session. Throws `session_invalid`, `voucher_failed`. */
+  buyInSession(organizationId: string, session: NamedSession, order: CallOrder): Promise<SessionPurchase>;
+}

@@ -1,0 +1,13 @@
+import type { GatewayContext } from "../gateway-ports.ts";
+
+const PICO_PER_MICRO = 1_000_000;
+
+/** Micro-units of one call, half up; null where it has no price: nothing is sold for nothing by mistake. */
+export async function priceOfPlugin(
+  { billing }: Pick<GatewayContext, "billing">,
+  organizationId: string,
+  name: string,
+): Promise<number | null> {
+  const price = await billing.findPrice(organizationId, { kind: "plugin", name });
+  return price === null || price.withdrawn ? null : Math.floor((price.unitPico + PICO_PER_MICRO / 2) / PICO_PER_MICRO);
+}

@@ -1,0 +1,65 @@
+import { GatewayError, newId } from "@parley/contracts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { Caller } from "../identity/caller.ts";
+import { checkVoucher } from "./check-voucher.ts";
+import type { PaymentUseCases } from "./payment-use-cases.ts";
+import { priceOfPlugin } from "./plugin-price.ts";
+import type { CallOrder, NamedSession, Purchase, SessionPurchase } from "./purchase.ts";
+
+type SaleUseCases = Pick<PaymentUseCases, "priceOf" | "sessionPayer" | "buyWithCredits" | "buyInSession">;
+
+async function buyInSession(
+  context: GatewayContext,
+  organizationId: string,
+  session: NamedSession,
+  order: CallOrder,
+): Promise<SessionPurchase> {
+  const { sessionId, wallet, voucher } = session;
+  const { plugin, amountMicros } = order;
+  const signed = voucher === null ? null : await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
+  const id = newId<string>();
+  const nonce = signed?.nonce ?? id;
+  const reserved = await context.payments.reserveInSession({
+    ...{ organizationId, id, sessionId, wallet, plugin, amountMicros, nonce },
+    ...{ signature: voucher?.signature ?? null, signedMicros: signed?.signedMicros ?? null },
+  });
+  if (reserved.outcome === "invalid") throw new GatewayError("session_invalid");
+  if (reserved.outcome === "used") throw new GatewayError("voucher_failed", { text: "The voucher was used before." });
+  if (reserved.outcome === "unsigned") throw new GatewayError("voucher_failed", { text: "The wallet has signed for less in all." });
+  if (reserved.outcome === "insufficient") return { outcome: "short", remainingMicros: reserved.remainingMicros };
+  const purchase: Purchase = {
+    receipt: `session:${sessionId}:${nonce}`,
+    remainingMicros: reserved.remainingMicros,
+    settle: async (outcome) => void (await context.payments.endPurchase({ organizationId, id, capture: outcome === "done" })),
+  };
+  return { outcome: "bought", purchase };
+}
+
+/** Calls that are sold: what they cost, who pays, and what is set aside for them. */
+export function sellCalls(context: GatewayContext): SaleUseCases {
+  const { payments } = context;
+  return {
+    priceOf: (organizationId, plugin) => priceOfPlugin(context, organizationId, plugin),
+
+    async sessionPayer(caller: Caller | null, { sessionId, voucher }: NamedSession) {
+      const organizationId = await payments.sessionOwner(sessionId);
+      // Two headers prove nothing: a session's own key does, or its wallet's signature.
+      if (organizationId === null || (voucher === null && caller?.organizationId !== organizationId))
+        throw new GatewayError("session_invalid");
+      return organizationId;
+    },
+
+    async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros }) {
+      const id = newId<string>();
+      const { outcome } = await payments.reserveCredits({ organizationId, id, principalId, plugin, amountMicros });
+      if (outcome === "insufficient") throw new GatewayError("payment_required", { text: "The balance or a budget is used up." });
+      return {
+        receipt: null,
+        remainingMicros: null,
+        settle: async (ended) => void (await payments.endPurchase({ organizationId, id, capture: ended === "done" })),
+      };
+    },
+
+    buyInSession: (organizationId, session, order) => buyInSession(context, organizationId, session, order),
+  };
+}

@@ -1,0 +1,79 @@
+import { GatewayError } from "@parley/contracts";
+import type { CardPayments } from "@parley/domain";
+import type { EgressFetch } from "@parley/egress";
+import Stripe from "stripe";
+import type { PaymentSettings } from "./settings.ts";
+import { CREDITS, toCardEvent } from "./stripe-event.ts";
+
+/** How old an event's signature may be. */
+const TOLERANCE_SECONDS = 300;
+const TIMEOUT_MS = 20_000;
+const RETRIES = 2;
+
+/** Nothing of what Stripe says goes to the caller: it may name the account. */
+async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
+  try {
+    return await asking;
+  } catch (cause) {
+    throw new GatewayError("payment_failed", { cause, detail: cause instanceof Error ? cause.message : "Stripe failed" });
+  }
+}
+
+/** Stripe, over our own way out. Null where there is no key for it. */
+export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch): CardPayments | null {
+  const { STRIPE_SECRET_KEY: key, STRIPE_WEBHOOK_SECRET: secrets = [], STRIPE_API_URL: address } = settings;
+  if (key === undefined) return null;
+  const { protocol, hostname, port } = new URL(address);
+  const stripe = new Stripe(key, {
+    httpClient: Stripe.createFetchHttpClient(fetch as typeof globalThis.fetch),
+    protocol: protocol === "http:" ? "http" : "https",
+    host: hostname,
+    port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port),
+    timeout: TIMEOUT_MS,
+    maxNetworkRetries: RETRIES,
+    telemetry: false,
+  });
+
+  return {
+    async createCheckout({ organizationId, principalId, amountCents, name, customerId, returnUrl, idempotencyKey }) {
+      const metadata = { type: CREDITS, ownerId: organizationId, principalId };
+      const session = await asked(
+        stripe.checkout.sessions.create(
+          {
+            mode: "payment",
+            line_items: [{ quantity: 1, price_data: { currency: "usd", unit_amount: amountCents, product_data: { name } } }],
+            client_reference_id: organizationId,
+            metadata,
+            // The charge has them, too, so that its refund says whose it is.
+            payment_intent_data: { metadata },
+            ...(customerId === null ? { customer_creation: "always" } : { customer: customerId }),
+            success_url: `${returnUrl}?paid={CHECKOUT_SESSION_ID}`,
+            cancel_url: returnUrl,
+          },
+          idempotencyKey === null ? {} : { idempotencyKey },
+        ),
+      );
+      if (session.url === null) throw new GatewayError("payment_failed", { detail: "a checkout without an address" });
+      return { id: session.id, url: session.url, expiresAt: new Date(session.expires_at * 1_000).toISOString() };
+    },
+
+    async openPortal({ customerId, returnUrl }) {
+      const { url } = await asked(stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl }));
+      return url;
+    },
+
+    readEvent({ body, signature }) {
+      if (secrets.length === 0) throw new GatewayError("payments_not_configured");
+      for (const secret of secrets) {
+        let event: Stripe.Event;
+        try {
+          event = stripe.webhooks.constructEvent(Buffer.from(body), signature, secret, TOLERANCE_SECONDS);
+        } catch {
+          continue;
+        }
+        return toCardEvent(event);
+      }
+      throw new GatewayError("payment_refused");
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { MICROS_PER_CENT } from "@parley/contracts";
+import type { CardEvent, CardFact } from "@parley/domain";
+import type Stripe from "stripe";
+
+/** What our own checkouts bear, so that others of the same account are left alone. */
+export const CREDITS = "credits";
+const CURRENCY = "usd";
+/** A charge's refunds are told as a total each time; a payment that needs no money has none. */
+const PAID = new Set(["paid", "no_payment_required"]);
+const LOST: Record<string, boolean> = { lost: true, won: false, warning_closed: false, prevented: false };
+
+const idOf = (reference: string | { id: string } | null): string | null =>
+  typeof reference === "string" ? reference : (reference?.id ?? null);
+
+type Found = { paymentId: string | null; fact: CardFact };
+
+function ofCheckout(session: Stripe.Checkout.Session): Found | null {
+  const { mode, metadata, payment_status: status, currency, amount_total: cents } = session;
+  const organizationId = metadata?.ownerId ?? session.client_reference_id;
+  if (mode !== "payment" || metadata?.type !== CREDITS || typeof organizationId !== "string") return null;
+  // Money that takes its time is told of by another event once it is there.
+  if (!PAID.has(status) || currency !== CURRENCY || cents === null) return null;
+  const fact: CardFact = { kind: "paid", organizationId, paidMicros: cents * MICROS_PER_CENT, customerId: idOf(session.customer) };
+  return { paymentId: idOf(session.payment_intent) ?? session.id, fact };
+}
+
+function ofCharge(charge: Stripe.Charge): Found | null {
+  if (charge.metadata.type !== CREDITS || charge.currency !== CURRENCY) return null;
+  const organizationId = charge.metadata.ownerId ?? null;
+  return {
+    paymentId: idOf(charge.payment_intent),
+    fact: { kind: "refunded", organizationId, refundedMicros: charge.amount_refunded * MICROS_PER_CENT },
+  };
+}
+
+function ofDispute(dispute: Stripe.Dispute, hasEnded: boolean): Found | null {
+  if (dispute.currency !== CURRENCY) return null;
+  const disputedMicros = dispute.amount * MICROS_PER_CENT;
+  const paymentId = idOf(dispute.payment_intent);
+  if (!hasEnded) return { paymentId, fact: { kind: "disputed", disputedMicros } };
+  return { paymentId, fact: { kind: "dispute_ended", disputedMicros: LOST[dispute.status] === false ? 0 : disputedMicros } };
+}
+
+function factOf(event: Stripe.Event): Found | null {
+  switch (event.type) {
+    case "checkout.session.completed":
+    case "checkout.session.async_payment_succeeded":
+      return ofCheckout(event.data.object);
+    case "charge.refunded":
+      return ofCharge(event.data.object);
+    case "charge.dispute.created":
+      return ofDispute(event.data.object, false);
+    case "charge.dispute.closed":
+      return ofDispute(event.data.object, true);
+    default:
+      return null;
+  }
+}
+
+/** What an event means for somebody's credits; null where it means nothing. */
+export function toCardEvent(event: Stripe.Event): CardEvent | null {
+  const found = factOf(event);
+  if (found === null || found.paymentId === null) return null;
+  const { paymentId, fact } = found;
+  return { id: event.id, type: event.type, createdAt: new Date(event.created * 1_000).toISOString(), paymentId, fact };
+}

@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import Stripe from "stripe";
+
+/** A checkout as the server keeps it. */
+export interface KeptCheckout {
+  id: string;
+  paymentIntent: string;
+  customer: string;
+  amountCents: number;
+  metadata: Record<string, string>;
+  ownerId: string;
+  isPaid: boolean;
+}
+
+/** An event as Stripe would send it: bytes, and the header that signs them. */
+export interface SignedEvent {
+  id: string;
+  body: string;
+  signature: string;
+}
+
+export interface StripeServer {
+  url: string;
+  /** `host:port`, as allow-lists name it. */
+  host: string;
+  key: string;
+  webhookSecret: string;
+  checkouts: Map<string, KeptCheckout>;
+  /** Method and path, in order. */
+  requests: string[];
+  /** The next so many requests are answered 500. */
+  failNext: number;
+  /** The payer pays; what Stripe tells of it. `later`: it takes its time, and is told of twice. */
+  pay(checkoutId: string, how?: "now" | "later"): SignedEvent[];
+  /** Cents that go back, as a total. */
+  refund(checkoutId: string, totalCents: number): SignedEvent;
+  dispute(checkoutId: string, outcome: "open" | "won" | "lost"): SignedEvent;
+  /** Any event, signed as of so many seconds ago. */
+  event(type: string, object: object, agoSeconds?: number): SignedEvent;
+  close(): Promise<void>;
+}
+
+const newId = (kind: string): string => `${kind}_${randomBytes(8).toString("hex")}`;
+
+async function fieldsOf(request: IncomingMessage): Promise<URLSearchParams> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return new URLSearchParams(Buffer.concat(chunks).toString());
+}
+
+const membersOf = (fields: URLSearchParams, name: string): Record<string, string> =>
+  Object.fromEntries(
+    [...fields].flatMap(([field, value]) => {
+      const [, member] = new RegExp(`^${name}\\[(\\w+)\\]$`).exec(field) ?? [];
+      return member === undefined ? [] : [[member, value]];
+    }),
+  );
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/json", "request-id": newId("req") }).end(JSON.stringify(body));
+}
+
+/** As much of Stripe as we use, over real HTTP: what was asked for under an idempotency key is answered from memory. */
+export async function startStripeServer(): Promise<StripeServer> {
+  const key = `sk_test_${randomBytes(12).toString("hex")}`;
+  const webhookSecret = `whsec_${randomBytes(16).toString("hex")}`;
+  const signer = new Stripe(key).webhooks;
+  const checkouts: StripeServer["checkouts"] = new Map();
+  const answered = new Map<string, { fields: string; body: object }>();
+  const requests: string[] = [];
+  const kept = (id: string): KeptCheckout => {
+    const found = checkouts.get(id);
+    if (found === undefined) throw new Error(`There is no checkout ${id}.`);
+    return found;
+  };
+
+  function event(type: string, object: object, agoSeconds = 0): SignedEvent {
+    const id = newId("evt");
+    const created = Math.floor(Date.now() / 1_000) - agoSeconds;
+    const body = JSON.stringify({ id, object: "event", type, created, livemode: false, data: { object } });
+    return { id, body, signature: signer.generateTestHeaderString({ payload: body, secret: webhookSecret, timestamp: created }) };
+  }
+
+  const sessionOf = (checkout: KeptCheckout, status: string) => ({
+    id: checkout.id,
+    object: "checkout.session",
+    mode: "payment",
+    currency: "usd",
+    amount_total: checkout.amountCents,
+    payment_status: status,
+    payment_intent: checkout.paymentIntent,
+    customer: checkout.customer,
+    client_reference_id: checkout.ownerId,
+    metadata: checkout.metadata,
+    url: `${server.url}/pay/${checkout.id}`,
+    expires_at: Math.floor(Date.now() / 1_000) + 86_400,
+  });
+
+  function made(path: string, fields: URLSearchParams): object | null {
+    if (path === "/v1/billing_portal/sessions") return { id: newId("bps"), url: `${server.url}/portal/${fields.get("customer")}` };
+    if (path !== "/v1/checkout/sessions") return null;
+    const checkout: KeptCheckout = {
+      id: newId("cs"),
+      paymentIntent: newId("pi"),
+      customer: fields.get("customer") ?? newId("cus"),
+      amountCents: Number(fields.get("line_items[0][price_data][unit_amount]")),
+      metadata: membersOf(fields, "metadata"),
+      ownerId: fields.get("client_reference_id") ?? "",
+      isPaid: false,
+    };
+    checkouts.set(checkout.id, checkout);
+    return sessionOf(checkout, "unpaid");
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fields = await fieldsOf(request);
+    requests.push(`${request.method} ${request.url}`);
+    if (request.headers.authorization !== `Bearer ${key}`) return sendJson(response, 401, { error: { type: "invalid_request_error" } });
+    if (server.failNext > 0) {
+      server.failNext -= 1;
+      return sendJson(response, 500, { error: { type: "api_error", message: `the secret is ${key}` } });
+    }
+    const once = request.headers["idempotency-key"];
+    const known = typeof once === "string" ? answered.get(once) : undefined;
+    if (known !== undefined && known.fields !== fields.toString()) return sendJson(response, 400, { error: { type: "idempotency_error" } });
+    const body = known?.body ?? made(request.url ?? "", fields);
+    if (body === null) return sendJson(response, 404, { error: { type: "invalid_request_error" } });
+    if (typeof once === "string") answered.set(once, { fields: fields.toString(), body });
+    sendJson(response, 200, body);
+  }
+
+  const http = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  const server: StripeServer = {
+    ...{ url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, key, webhookSecret, checkouts, requests, failNext: 0, event },
+    pay(checkoutId, how = "now") {
+      const checkout = kept(checkoutId);
+      checkout.isPaid = true;
+      if (how === "now") return [event("checkout.session.completed", sessionOf(checkout, "paid"))];
+      const late = event("checkout.session.async_payment_succeeded", sessionOf(checkout, "paid"));
+      return [event("checkout.session.completed", sessionOf(checkout, "unpaid")), late];
+    },
+    refund(checkoutId, totalCents) {
+      const { paymentIntent, metadata, amountCents } = kept(checkoutId);
+      const charge = { object: "charge", payment_intent: paymentIntent, metadata, currency: "usd" };
+      return event("charge.refunded", { ...charge, id: newId("ch"), amount: amountCents, amount_refunded: totalCents });
+    },
+    dispute(checkoutId, outcome) {
+      const { paymentIntent, amountCents: amount } = kept(checkoutId);
+      const status = outcome === "open" ? "needs_response" : outcome;
+      const dispute = { id: newId("dp"), object: "dispute", payment_intent: paymentIntent, currency: "usd", amount, status };
+      return event(`charge.dispute.${outcome === "open" ? "created" : "closed"}`, dispute);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        http.close(() => resolve());
+        http.closeAllConnections();
+      }),
+  };
+  return server;
+}

@@ -1,0 +1,183 @@
+import { randomUUID } from "node:crypto";
+import { at, type RestAnswer, type SignedEvent, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
+import postgres from "postgres";
+import Stripe from "stripe";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const BASE = "/api/v1/payments/stripe";
+const CENT = 10_000;
+
+let stripe: StripeServer;
+let system: System;
+let sql: postgres.Sql;
+beforeAll(async () => {
+  stripe = await startStripeServer();
+  system = await startSystem({
+    apis: 2,
+    workers: 0,
+    allow: [stripe.host],
+    env: {
+      STRIPE_SECRET_KEY: stripe.key,
+      STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
+      STRIPE_API_URL: stripe.url,
+      PUBLIC_URL: "http://gateway.test",
+    },
+  });
+  sql = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await sql?.end();
+  await system?.close();
+  await stripe?.close();
+});
+
+async function buy(pack = "1000"): Promise<string> {
+  const answer = await system.rest().call(`${BASE}/create?pack=${pack}`, { method: "POST" });
+  expect(answer).toMatchObject({ status: 200, body: { url: expect.stringContaining(stripe.url), expiresAt: expect.any(String) } });
+  return String(at(answer.body, "sessionId"));
+}
+
+const tell = ({ body, signature }: Pick<SignedEvent, "body" | "signature">, api = 0): Promise<RestAnswer> =>
+  system.rest(api, null).call(`${BASE}/webhook`, { body, headers: { "stripe-signature": signature, "content-type": "application/json" } });
+
+async function balance(): Promise<number> {
+  const [row] = await sql`select balance_micros from ledger_balances
+    where organization_id = ${system.ours.organizationId} and account = 'customer'`;
+  return Number(row?.["balance_micros"] ?? 0);
+}
+
+/** What the balance has changed by. */
+async function changeOf(act: () => Promise<unknown>): Promise<number> {
+  const before = await balance();
+  await act();
+  const [sum] = await sql`select coalesce(sum(amount_micros), 0)::int as sum from ledger_entries`;
+  expect(sum).toEqual({ sum: 0 });
+  return (await balance()) - before;
+}
+
+describe("a checkout", () => {
+  test("says where to pay, for a pack or for what a plugin costs and half a dollar at the least", async () => {
+    expect(stripe.checkouts.get(await buy("2500"))).toMatchObject({
+      amountCents: 2500,
+      ownerId: system.ours.organizationId,
+      metadata: { type: "credits", ownerId: system.ours.organizationId },
+    });
+    const plugin = await system.rest().call(`${BASE}/create?plugin=agent`, { method: "POST" });
+    expect(stripe.checkouts.get(String(at(plugin.body, "sessionId")))).toMatchObject({ amountCents: 50 });
+  });
+
+  test.each(["", "?pack=1", "?pack=1e3", "?pack=-500", "?pack=500.0", "?plugin=nothing", "?pack=%00", "?plugin=%00"])(
+    "is refused for %s",
+    async (query) => {
+      expect((await system.rest().call(`${BASE}/create${query}`, { method: "POST" })).status).toBe(422);
+    },
+  );
+
+  test("asked for twice under one key, also of two processes, is one", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const call = (api: number) => system.rest(api).call(`${BASE}/create?pack=500`, { method: "POST", headers });
+    const before = stripe.checkouts.size;
+    const answers = await Promise.all([call(0), call(1), call(0)]);
+    for (const { status, body } of answers) expect([status, body]).toEqual([200, answers[0]?.body]);
+    expect(stripe.checkouts.size).toBe(before + 1);
+    expect((await system.rest().call(`${BASE}/create?pack=1000`, { method: "POST", headers })).status).toBe(409);
+  });
+
+  test("is a 502 where Stripe fails, and nothing of what Stripe says is shown", async () => {
+    stripe.failNext = 3;
+    const answer = await system.rest().call(`${BASE}/create?pack=500`, { method: "POST" });
+    expect(answer.status).toBe(502);
+    expect(answer.text).not.toContain(stripe.key);
+  });
+});
+
+describe("what Stripe tells", () => {
+  test("is booked once, however often and wherever it is told", async () => {
+    const checkout = await buy();
+    const [event] = stripe.pay(checkout);
+    if (event === undefined) throw new Error("Nothing was told.");
+    const change = await changeOf(async () => {
+      const answers = await Promise.all(Array.from({ length: 8 }, (_, index) => tell(event, index % 2)));
+      for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { received: true } });
+      // The same payment under another event's name.
+      for (const again of stripe.pay(checkout)) expect((await tell(again)).status).toBe(200);
+    });
+    expect(change).toBe(1000 * CENT);
+    const portal = await system.rest().call(`${BASE}/portal`, { method: "GET" });
+    expect(portal.body).toEqual({ url: `${stripe.url}/portal/${stripe.checkouts.get(checkout)?.customer}` });
+  });
+
+  test("that is not paid yet changes nothing until the money is there", async () => {
+    const [completed, succeeded] = stripe.pay(await buy(), "later");
+    if (completed === undefined || succeeded === undefined) throw new Error("Too little was told.");
+    expect(await changeOf(() => tell(completed))).toBe(0);
+    expect(await changeOf(() => tell(succeeded))).toBe(1000 * CENT);
+  });
+
+  test("comes to the same in any order: paid, refunded in two parts, disputed, won", async () => {
+    const story = async (order: number[]) => {
+      const checkout = await buy();
+      const events = [
+        ...stripe.pay(checkout),
+        stripe.refund(checkout, 300),
+        stripe.refund(checkout, 400),
+        stripe.dispute(checkout, "open"),
+        stripe.dispute(checkout, "won"),
+      ];
+      return changeOf(async () => {
+        for (const index of order) expect((await tell(events[index] as SignedEvent)).status).toBe(200);
+      });
+    };
+    for (const order of [
+      [0, 1, 2, 3, 4],
+      [2, 1, 0, 4, 3],
+      [1, 4, 3, 0, 2],
+      [0, 4, 3, 2, 1],
+    ])
+      expect([order, await story(order)]).toEqual([order, 600 * CENT]);
+  });
+
+  test("of a dispute takes the money back, and a lost one keeps it", async () => {
+    const checkout = await buy();
+    for (const event of stripe.pay(checkout)) await tell(event);
+    expect(await changeOf(() => tell(stripe.dispute(checkout, "open")))).toBe(-1000 * CENT);
+    expect(await changeOf(() => tell(stripe.dispute(checkout, "lost")))).toBe(0);
+  });
+
+  test("is refused where it is forged, altered, too old or unsigned, and books nothing", async () => {
+    const [event] = stripe.pay(await buy());
+    if (event === undefined) throw new Error("Nothing was told.");
+    const other = new Stripe("sk_test_other").webhooks.generateTestHeaderString({ payload: event.body, secret: "whsec_other" });
+    const old = stripe.event("checkout.session.completed", JSON.parse(event.body).data.object, 301);
+    const change = await changeOf(async () => {
+      for (const bad of [
+        { ...event, signature: other },
+        { ...event, body: event.body.replace('"amount_total":1000', '"amount_total":9000') },
+        { ...event, signature: "" },
+        old,
+      ])
+        expect(await tell(bad)).toMatchObject({ status: 400, body: { error: "Invalid signature" } });
+    });
+    expect(change).toBe(0);
+  });
+
+  test("that we cannot book is answered with a 5xx, so that it comes again: nobody knows that payment yet", async () => {
+    const checkout = await buy();
+    const dispute = stripe.dispute(checkout, "open");
+    expect((await tell(dispute)).status).toBe(503);
+    for (const event of stripe.pay(checkout)) await tell(event);
+    expect(await changeOf(() => tell(dispute))).toBe(-1000 * CENT);
+  });
+
+  test("of something that is none of ours is taken note of, and changes nothing", async () => {
+    const session = {
+      object: "checkout.session",
+      mode: "subscription",
+      metadata: { type: "plan" },
+      payment_status: "paid",
+      currency: "usd",
+    };
+    expect(await changeOf(async () => expect((await tell(stripe.event("checkout.session.completed", session))).status).toBe(200))).toBe(0);
+    expect((await tell(stripe.event("customer.created", {}))).status).toBe(200);
+  });
+});
