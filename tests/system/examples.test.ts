@@ -26,8 +26,21 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 /** As the examples call somebody who is told of a task. */
 const PUSH_ID = "0198a000-0000-7000-8000-00000000000f";
-/** Only its sender can sign a delivery: `tests/webhooks` does. */
-const SIGNED: ReadonlySet<RouteName> = new Set<RouteName>(["hook.receive", "peer.push"]);
+/**
+ * Only its sender can sign a delivery: `tests/webhooks` does. What needs Stripe, a wallet or money of its own is sent by `tests/payments`.
+ */
+const SIGNED: ReadonlySet<RouteName> = new Set<RouteName>([
+  "hook.receive",
+  "peer.push",
+  "payment.checkout",
+  "payment.portal",
+  "payment.event",
+  "wallet.list",
+  "wallet.open",
+  "wallet.topUp",
+  "wallet.close",
+  "wallet.voucher",
+]);
 
 /** No agent is the default here. */
 const OF_DEFAULT_AGENT = /^\/\.well-known\/agent/;
