@@ -44,6 +44,8 @@ const WITH_BODY: ErrorCode[] = ["body_too_large", "unsupported_media_type", "inv
 const REPEATABLE: ErrorCode[] = ["idempotency_mismatch", "call_under_way", "invalid_input"];
 const TURN: ErrorCode[] = ["queue_full", "message_too_large", "turn_in_progress", "nothing_to_steer", "not_found"];
 const DIRECT: ErrorCode[] = [
+  "budget_exhausted",
+  "model_unpriced",
   ...TURN,
   "answer_not_kept",
   "model_not_found",

@@ -17,6 +17,7 @@ export async function deliver(c: Conversation, stage: Stage): Promise<void> {
     // No child and no summary has a part in this.
     case "subtask.run":
     case "conversation.compact":
+    case "billing.post":
     case "hook.run":
     case "response.run":
     case null:

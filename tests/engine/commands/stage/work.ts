@@ -31,6 +31,7 @@ async function perform({ engine }: HiredWorker, name: JobName, stage: Stage): Pr
       return engine.reapTurn(key);
     case "subtask.run":
     case "conversation.compact":
+    case "billing.post":
     case "hook.run":
     case "response.run":
       throw new Error(`Nobody has ordered ${name}.`);

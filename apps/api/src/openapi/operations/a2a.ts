@@ -62,6 +62,9 @@ const LEGACY: Version = {
   sentStatus: 201,
 };
 
+/** What may come with an operation that has no body of its own is read all the same. */
+const OF_BODIES = ["body_too_large", "unsupported_media_type"] as const;
+
 /** What a message may be refused for, besides what every turn may. */
 const OF_MESSAGES = ["task_not_open", "media_quota_full", "too_many_uploads", "limit_reached", "secrets_not_configured"] as const;
 
@@ -95,7 +98,7 @@ function operationsOf({ about, query, said, pushed, content, sentStatus }: Versi
       ...shared,
       summary: "Follow a task",
       successes: streams("Server-sent events: the task as it stands, then what changes."),
-      refusals: ["task_not_open"],
+      refusals: ["task_not_open", ...OF_BODIES],
     },
     "a2a.get": {
       ...shared,
@@ -117,7 +120,7 @@ function operationsOf({ about, query, said, pushed, content, sentStatus }: Versi
       }),
       successes: answer(z.looseObject({ tasks: z.array(task), nextPageToken: text })),
     },
-    "a2a.cancel": { ...shared, summary: "Cancel a task", successes: answer(task), refusals: ["task_not_cancelable"] },
+    "a2a.cancel": { ...shared, summary: "Cancel a task", successes: answer(task), refusals: ["task_not_cancelable", ...OF_BODIES] },
     "a2a.createPush": {
       ...shared,
       summary: "Be told of a task",
@@ -131,6 +134,7 @@ function operationsOf({ about, query, said, pushed, content, sentStatus }: Versi
       ...shared,
       summary: "Be told no more",
       successes: [{ status: 204, description: "Nobody is told under this id." }],
+      refusals: OF_BODIES,
     },
     "a2a.extendedCard": {
       ...shared,
