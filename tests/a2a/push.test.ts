@@ -183,3 +183,25 @@ test("a task goes with its conversation, and with it all who were to be told", a
     expect([table, row?.count]).toEqual([table, 0]);
   }
 });
+
+test("a receiver that is taken away while something comes to be owed to it leaves nothing behind", async () => {
+  system.model.script(ASK);
+  const a2a = await current();
+  const { id } = await a2a.send(said("Hello"));
+  const push = await a2a.setPush(id, receiver());
+  let deletion: Promise<void> | undefined;
+  let isOver = false;
+  await sql.begin(async (writer) => {
+    await writer`select from conversations where id = (select conversation_id from a2a_tasks where id = ${id}) for update`;
+    await writer`select owe_a2a_pushes(t, '{"state": "working"}') from a2a_tasks t where id = ${id}`;
+    deletion = a2a.deletePush(id, push.id).finally(() => {
+      isOver = true;
+    });
+    const waiting = async () =>
+      (await writer<{ pid: number }[]>`select pid from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))`)
+        .length;
+    await expect.poll(async () => isOver || (await waiting()) > 0).toBe(true);
+  });
+  await deletion;
+  expect(await owed()).toBe(0);
+});
