@@ -14,8 +14,13 @@ export function tolerantEvents(
   let data: string[] = [];
 
   function* taken(text: string): Generator<string> {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
+    const [first = "", ...more] = text.split("\n");
+    // A line that comes in ever so many pieces is looked through once, not once for each of them.
+    rest += first;
+    const last = more.pop();
+    if (last === undefined) return;
+    const lines = [rest, ...more];
+    rest = last;
     for (const raw of lines) {
       const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
       if (line.startsWith("data:")) data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
