@@ -36,7 +36,7 @@ test("every version of ours is exact, and the one in the lock file", () => {
     const manifest = read(join(path, "package.json")) as Locked;
     const wanted = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
     for (const [name, version] of Object.entries(wanted)) {
-      expect(version, `${name} in ${path}`).toMatch(/^(npm:[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/);
+      expect(version, `${name} in ${path}`).toMatch(/^(npm:@?[^@]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/);
       const locked = found(path, name);
       if (!locked?.link) expect(locked?.version, `${name} in ${path}`).toBe(version.split("@").at(-1));
     }

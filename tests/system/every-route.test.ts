@@ -46,7 +46,9 @@ async function call(operation: Operation, apiKey: string | null, request: RestRe
 
 test("every route that needs a credential refuses those without a good one with 401, in its door's envelope", async () => {
   const before = await system.rowCounts();
-  for (const operation of document.operations.filter(({ id, ...one }) => !PAID.has(String(rowOf({ id, ...one }).scope)) && !id.startsWith("payment.event"))) {
+  for (const operation of document.operations.filter(
+    ({ id, ...one }) => !PAID.has(String(rowOf({ id, ...one }).scope)) && !id.startsWith("payment.event"),
+  )) {
     for (const key of [null, "agw_nobody"]) {
       const answer = await call(operation, key);
       expect([whereOf(operation), answer.status, isDocumented(operation, answer)]).toEqual([whereOf(operation), 401, true]);

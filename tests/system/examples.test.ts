@@ -23,6 +23,7 @@ const PLACES: Readonly<Record<string, string>> = {
   key_000000000000000000000008: "keyId",
   "0198a000-0000-7000-8000-000000000009": "organizationId",
   "0198a000-0000-7000-8000-00000000000e": "servedTaskId",
+  "0198a000-0000-7000-8000-000000000010": "budgetId",
 };
 /** As the examples call somebody who is told of a task. */
 const PUSH_ID = "0198a000-0000-7000-8000-00000000000f";

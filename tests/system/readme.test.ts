@@ -19,6 +19,7 @@ const ANSWER = "Why did the queue go to therapy?";
 /** What the examples say whose call is not answered by an agent. */
 const OTHER_ANSWERS: Record<string, string> = {
   "docs/mcp.md": '"scopes":["mcp-client"]',
+  "docs/plan.md": '"stop_reason":"stop"',
   "docs/media.md": '"content_type":"application/pdf"',
   "docs/webhooks.md": '"received":true',
 };
@@ -69,7 +70,13 @@ async function run(program: string, parameters: string[], cwd = join(root, "test
   const { apiKey, organizationId } = system.ours;
   const url = system.apis[0]?.url ?? "";
   const names = { URL: url, AGENT: agentId, KEY: apiKey, PARLEY_API_KEY: apiKey };
-  const operator = { ADMIN_SECRET: system.adminSecret, ORGANIZATION: organizationId, HOOK: hook.id, SECRET: hook.secret };
+  const operator = {
+    ADMIN_SECRET: system.adminSecret,
+    ORGANIZATION: organizationId,
+    HOOK: hook.id,
+    SECRET: hook.secret,
+    GATEWAY_API_KEY: apiKey,
+  };
   const child = spawn(
     program,
     parameters.map((text) => text.replaceAll(EXAMPLE_URL, url)),
@@ -86,7 +93,7 @@ async function run(program: string, parameters: string[], cwd = join(root, "test
 
 test("every example is one that is run here", () => {
   expect(shells.length).toBeGreaterThan(2);
-  const known = new Set(["sh", "ts", "json", "mermaid"]);
+  const known = new Set(["sh", "ts", "json", "md", "mermaid"]);
   for (const { page, language } of blocks) expect([page, known.has(language)]).toEqual([page, true]);
 });
 

@@ -51,7 +51,7 @@ export const PARAMETERS: Record<string, Parameter> = {
   budgetId: {
     name: "budget_id",
     schema: budgetInput.shape.budgetId,
-    example: "0198a000-0000-7000-8000-00000000000e",
+    example: "0198a000-0000-7000-8000-000000000010",
     description: "The budget.",
   },
   hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },

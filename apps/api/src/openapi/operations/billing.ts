@@ -11,7 +11,7 @@ import {
   pricesQuery,
   statementQuery,
 } from "../../billing/billing-wire.ts";
-import { ofOrganization } from "../../billing/of-organization.ts";
+import { EXAMPLE_ORGANIZATION, ofExampleOrganization } from "../example-organization.ts";
 import { body, type Operation, ok } from "../operation.ts";
 
 const text = z.string();
@@ -21,7 +21,6 @@ const micros = z.int();
 const count = z.int().min(0);
 const plain = { envelope: "plain" } as const;
 const coded = { envelope: "coded" } as const;
-const EXAMPLE_ORGANIZATION = "0198a000-0000-7000-8000-000000000009";
 
 const account = z
   .object({
@@ -117,7 +116,7 @@ export const billingOperations = {
   "admin.checkLedger": {
     ...coded,
     summary: "Whether an organization's books are in order",
-    query: ofOrganization,
+    query: ofExampleOrganization,
     successes: ok(check),
   },
 } as const satisfies Record<string, Operation>;

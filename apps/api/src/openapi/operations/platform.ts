@@ -1,7 +1,7 @@
 import { createSessionInput, scope, ttlSeconds } from "@parley/contracts";
 import { z } from "zod";
 import { keyBody, keysQuery, organizationBody, rotateBody } from "../../admin.ts";
-import { ofOrganization } from "../../billing/of-organization.ts";
+import { EXAMPLE_ORGANIZATION, ofExampleOrganization } from "../example-organization.ts";
 import { body, created, json, type Operation, ok } from "../operation.ts";
 
 const text = z.string();
@@ -9,8 +9,6 @@ const time = z.iso.datetime();
 const uuid = z.uuid();
 const coded = { envelope: "coded" } as const;
 const plain = { envelope: "plain" } as const;
-const EXAMPLE_ORGANIZATION = "0198a000-0000-7000-8000-000000000009";
-const organizationOfExample = ofOrganization.shape.organization_id.meta({ examples: [EXAMPLE_ORGANIZATION] });
 
 const file = z.object({
   id: text,
@@ -93,7 +91,7 @@ const adminOperations = {
   "admin.listKeys": {
     ...admin,
     summary: "List an organization's keys",
-    query: keysQuery.extend({ organization_id: organizationOfExample }),
+    query: keysQuery.extend(ofExampleOrganization.shape),
     successes: ok(z.object({ api_keys: z.array(key), total: z.int(), page: z.int(), per_page: z.int() })),
   },
   "admin.rotateKey": {
@@ -105,7 +103,7 @@ const adminOperations = {
   "admin.revokeKey": {
     ...admin,
     summary: "Revoke a key",
-    query: z.object({ organization_id: organizationOfExample }),
+    query: ofExampleOrganization,
     successes: ok(z.object({ id: text, revoked: z.literal(true) })),
   },
 } as const satisfies Record<string, Operation>;
