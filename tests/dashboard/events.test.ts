@@ -144,6 +144,13 @@ const ACTS: Partial<Record<ActivityType, () => Promise<Record<string, unknown>>>
     expect(text).toContain('"patched":true');
     return { section: "limits", key: "sessionSeconds", takesEffect: "now" };
   },
+  "diagnostic:billing_snapshot": async () => {
+    const agentId = await system.ours.newAgent();
+    const budget = { scope: "agent", subject: agentId, period: "total", limitMicros: 1, hard: false };
+    const budgetId = at(await trpc("billing.setBudget", budget), "id");
+    await say(agentId, "Hello");
+    return { budgetId, isReached: true };
+  },
   "agent:hot_added": async () => ({ agentId: await system.ours.newAgent() }),
 };
 

@@ -68,7 +68,8 @@ test("nothing goes where a text points: no redirect is followed, no picture and 
   const { events } = await start(world, agent, 'read_page {"page":"trap"}');
   for await (const event of events) if (isEnd(event)) break;
   expect(world.tools.journal.filter(({ path }) => path.startsWith("/trap"))).toEqual([]);
-  expect(JSON.stringify(world.model.journal.at(-1)?.body.messages)).toContain("/trap");
+  // It was read all the same. The last one to ask the model may be another conversation.
+  expect(world.model.journal.some(({ body }) => JSON.stringify(body.messages).includes("/trap"))).toBe(true);
 });
 
 test("what its user asks for is done: at least 95 of 100 harmless turns end without anybody being asked", async () => {
