@@ -10,8 +10,9 @@ export default defineConfig({
     setupFiles: ["./scripts/test/nothing-left-behind.ts"],
     // A process per file: what one leaves behind cannot reach the next, and ends with it.
     pool: "forks",
-    // More files than cores at once, because most wait most of their time: for leases, for a model that is slow on purpose.
-    maxWorkers: Math.min(2 * availableParallelism(), 8),
+    // One file more than there are cores: many wait for leases and slow models, but the whole needs all of two cores for ten minutes, and
+    // with more at once each only waits for the others.
+    maxWorkers: Math.min(availableParallelism() + 1, 8),
     sequence: { sequencer: LongestFirst },
     teardownTimeout: 20_000,
     projects: [
