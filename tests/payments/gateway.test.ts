@@ -189,6 +189,40 @@ describe("a wallet without a key", () => {
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 20_000, reserved: 0 });
   });
 
+  test("is not kept from the end of one call by somebody who shows its voucher again at that moment", async () => {
+    const { sessionId } = await open("1.00", privateKeyToAccount(generatePrivateKey()).address);
+    const [row] = await sql<{ organization: string; wallet: string }[]>`
+      select organization_id as organization, wallet from wallet_sessions where id = ${sessionId}`;
+    const purchase = { organizationId: row?.organization ?? "", id: randomUUID() };
+    const sold = {
+      ...purchase,
+      wallet: row?.wallet ?? "",
+      sessionId,
+      plugin: "tts",
+      amountMicros: 10_000,
+      nonce: "again",
+      signature: "0x",
+    };
+    const reserve = (tx: postgres.ISql, id: string) =>
+      tx<{ answer: { outcome: string } }[]>`select reserve_in_session(${tx.json({ ...sold, id, signedMicros: null })}) as answer`;
+    await using other = { tx: postgres(system.ownerUrl, { max: 1 }), [Symbol.asyncDispose]: () => other.tx.end() };
+    expect(await reserve(sql, purchase.id)).toMatchObject([{ answer: { outcome: "reserved" } }]);
+    let ending: Promise<unknown> | undefined;
+    const again = sql.begin(async (tx) => {
+      await tx`select from wallet_sessions where id = ${sessionId} for update`;
+      ending = other.tx`select end_purchase(${other.tx.json({ ...purchase, capture: true })}) as answer`.then(([end]) => end);
+      const waiting = async () => {
+        await tx`select pg_stat_clear_snapshot()`;
+        return (await tx`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%end_purchase%'`).length;
+      };
+      await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+      return reserve(tx, randomUUID());
+    });
+    expect(await again).toMatchObject([{ answer: { outcome: "used" } }]);
+    expect(await ending).toEqual({ answer: true });
+    expect(await stateOf(sessionId)).toMatchObject({ spent: 10_000, reserved: 0 });
+  });
+
   test("pays by a total that it has signed, which may be shown again and never takes more than that", async () => {
     const wallet = privateKeyToAccount(generatePrivateKey());
     const session = await open("1.00", wallet.address);

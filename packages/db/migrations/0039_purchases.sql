@@ -216,6 +216,8 @@ declare
   u purchases;
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
+  -- The session before its purchase, as whoever buys locks them: the other way round one that shows the same voucher and this wait for each other.
+  perform from wallet_sessions where id = (select session_id from purchases where id = (p->>'id')::uuid) for update;
   update purchases set state = case when captured then 'captured' else 'released' end, ended_at = clock_timestamp()
   where id = (p->>'id')::uuid and state = 'reserved' returning * into u;
   if u.id is null then return 'false'; end if;
