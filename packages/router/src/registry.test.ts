@@ -40,7 +40,7 @@ describe("the registry", () => {
     if (!row.mutating) expect(row.metering).toBe("none");
     if (row.metering !== "none") expect(row.rateLimit).toBe("turn");
     if (row.kind === "subscription") expect(row.attaches).toBe(true);
-    if (row.scope !== "public" && name !== "payment.event") expect(row.rateLimit).not.toBe("none");
+    if (row.scope !== "public") expect(row.rateLimit).not.toBe("none");
     if (row.mutating) for (const scope of [row.scope].flat()) expect(scope).not.toMatch(/:read$|^public$/);
   });
 });

@@ -38,6 +38,7 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
   const receive: RequestHandler = async (request, response) => {
     const visitor = visitorOf(request, response);
     visitor.checkLock();
+    await visitor.count("anonymous", null);
     await new Promise<void>((resolve, reject) => {
       raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
     });

@@ -17,7 +17,7 @@ export const PAYMENT_ROUTES = {
     mutating: true,
     idempotency: "delivery",
     metering: "none",
-    rateLimit: "none",
+    rateLimit: "anonymous",
     rest: rest("POST", "/api/v1/payments/stripe/webhook"),
   },
   "wallet.list": { kind: null, scope: ["admin", "rpc"], tenant: "organization", ...read, rest: rest("GET", "/api/wallet/sessions") },
@@ -33,7 +33,7 @@ export const PAYMENT_ROUTES = {
   /** Let in by the wallet's signature, whose nonce is good once. */
   "wallet.voucher": {
     kind: null,
-    scope: "payment",
+    scope: "signature",
     tenant: "none",
     mutating: true,
     idempotency: "delivery",

@@ -114,7 +114,7 @@ export const paymentOperations = {
     description: "Signed by `Stripe-Signature` over the raw body, not older than 300 s. Answered 200 once it is booked.",
     body: { isRequired: true, content: json(z.unknown()) },
     successes: ok(z.object({ received: z.literal(true) })),
-    refusals: ["payment_refused", "payments_not_configured", "too_many_requests", "not_found"],
+    refusals: ["payment_refused", "payments_not_configured", "not_found"],
   },
   ...walletOperations,
   "payment.gateway": {
