@@ -27,6 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => door?.close());
 
+const SAID = /The model is not answering|The model's answer broke off/;
 const script = (...replies: Parameters<typeof door.system.model.script>) => door.system.model.script(...replies);
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -83,7 +84,7 @@ describe.each(BREAKS)("a response whose provider breaks off (%s)", (_, reply) =>
     const model = createOpenAI({ baseURL: door.baseUrl, apiKey: door.system.ours.apiKey })(MODEL);
     const { fullStream } = streamText({ model, prompt: "Hi", maxRetries: 0, onError: ({ error }) => void errors.push(error) });
     for await (const part of fullStream) if (part.type === "error") errors.push(part.error);
-    expect(errors.length).toBeGreaterThan(0);
+    expect(errors.map(String).join()).toMatch(SAID);
 
     script(broken);
     const agent = new Agent({ name: "a", instructions: "Help.", model: new OpenAIResponsesModel(client, MODEL) });
@@ -92,7 +93,7 @@ describe.each(BREAKS)("a response whose provider breaks off (%s)", (_, reply) =>
       for await (const _event of result);
       await result.completed;
     };
-    expect(await failureOf(running())).not.toBeNull();
+    expect(String(await failureOf(running()))).toMatch(SAID);
 
     script(broken);
     const chain = new ChatOpenAI({
@@ -100,9 +101,9 @@ describe.each(BREAKS)("a response whose provider breaks off (%s)", (_, reply) =>
       configuration: { baseURL: door.baseUrl },
     });
     const chained = async () => {
-      for await (const chunk of await chain.stream("Hi")) expect(chunk).toBeDefined();
+      for await (const _chunk of await chain.stream("Hi"));
     };
-    expect(await failureOf(chained())).not.toBeNull();
+    expect(String(await failureOf(chained()))).toMatch(SAID);
   });
 });
 

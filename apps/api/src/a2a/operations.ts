@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type A2aPush, type A2aPushInput, type A2aTask, hasTaskEnded } from "@parley/contracts";
+import { type A2aPush, type A2aPushInput, type A2aTask, hasTaskEnded, uuidOfHash } from "@parley/contracts";
 import { A2aError, type A2aMethod, type ParamsOf, type PushParams, toWireTask, type WirePush } from "@parley/peers";
 import type { A2aCall, A2aDoor } from "./call.ts";
 import { cardFacts } from "./card-facts.ts";
@@ -18,7 +18,7 @@ function pushIdOf({ version }: A2aCall, { url, token, authentication }: PushPara
   const hash = createHash("sha256")
     .update(JSON.stringify([url, token ?? "", authentication ?? null]))
     .digest("hex");
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+  return uuidOfHash(hash);
 }
 
 const pushInput = (call: A2aCall, push: PushParams): A2aPushInput => ({

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FoldedText, foldText, type LogEvent, NO_TEXT } from "@parley/contracts";
+import { type FoldedText, foldText, type LogEvent, NO_TEXT, uuidOfHash } from "@parley/contracts";
 import type { ToldText } from "./plan-cursor.ts";
 
 export interface TextDelta {
@@ -9,8 +9,7 @@ export interface TextDelta {
 
 /** A part's id: the same for whoever reads it, whenever. */
 function partId(turnId: string, step: number, voids: number): string {
-  const hash = createHash("sha256").update(`${turnId} ${step} ${voids}`).digest("hex");
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+  return uuidOfHash(createHash("sha256").update(`${turnId} ${step} ${voids}`).digest("hex"));
 }
 
 /** Folds a log into the text that a plan tells: one part for each step of the root, and another where an attempt at it was void. */

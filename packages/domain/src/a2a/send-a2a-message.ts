@@ -9,6 +9,7 @@ import {
   isGatewayError,
   type QuestionAnswer,
   submitInput,
+  uuidOfHash,
 } from "@parley/contracts";
 import { answerCard } from "../conversation/decide-cards.ts";
 import { submitMessage } from "../conversation/submit-message.ts";
@@ -68,8 +69,7 @@ async function begin(context: GatewayContext, caller: Caller, send: A2aSend): Pr
 async function conversationOf(context: GatewayContext, owner: A2aOwner, contextId: string): Promise<string> {
   const known = await context.a2a.findContext(owner, contextId);
   if (known !== null) return known;
-  const hash = context.hashBody(JSON.stringify(["a2a", owner.organizationId, owner.principalId, owner.agentId, contextId]));
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+  return uuidOfHash(context.hashBody(JSON.stringify(["a2a", owner.organizationId, owner.principalId, owner.agentId, contextId])));
 }
 
 async function goOn(context: GatewayContext, caller: Caller, send: A2aSend, taskId: string): Promise<string> {

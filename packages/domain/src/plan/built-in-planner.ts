@@ -1,4 +1,4 @@
-import { type AgentConfigInput, agentConfig, hashArguments } from "@parley/contracts";
+import { type AgentConfigInput, agentConfig, hashArguments, uuidOfHash } from "@parley/contracts";
 import type { PlannerSettings } from "./plan-use-cases.ts";
 
 const INSTRUCTIONS = [
@@ -16,8 +16,7 @@ export const builtInPlanner = ({ models: [model, ...fallbackModels], stepsMax, r
 
 /** The same for the same organization: nobody has to keep it. `hash` is SHA-256 in hex. */
 export function plannerId(organizationId: string, hash: (text: string) => string): string {
-  const digits = hash(`planner ${organizationId}`);
-  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-8${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20, 32)}`;
+  return uuidOfHash(hash(`planner ${organizationId}`));
 }
 
 /** Whether they say the same, in whatever order. */

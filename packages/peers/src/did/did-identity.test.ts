@@ -67,7 +67,7 @@ describe("settings", () => {
     "refuse the seed %s without saying it",
     (seed) => {
       const { error } = read({ ...all, DID_SEED: seed });
-      expect(error).toBeDefined();
+      expect(error?.issues.map(({ path }) => path)).toEqual([["DID_SEED"]]);
       expect(z.prettifyError(error ?? new z.ZodError([]))).not.toContain(seed);
     },
   );
