@@ -22,6 +22,7 @@ async function createWorld(system: System): Promise<World> {
   const agentId = await system.ours.newAgent();
   const conversation = String(at((await gatewayOf(system.rest(), agentId).invoke("Hello")).body, "id"));
   const media = String(at((await system.rest().call("/media", { method: "POST", body: "bytes" })).body, "id"));
+  const peer = String(at((await system.rest().call("/v1/peers", { body: { name: "one", endpoint: system.tools.url } })).body, "id"));
   const theirs = await system.newTenant("theirs");
   const headers = { "x-admin-secret": system.adminSecret };
   const key = {
@@ -36,7 +37,7 @@ async function createWorld(system: System): Promise<World> {
     system,
     document: await readDocument(system),
     known: {
-      ...{ agent_id: agentId, conversation_id: conversation, task_id: conversation, media_id: media },
+      ...{ agent_id: agentId, conversation_id: conversation, task_id: conversation, media_id: media, peer_id: peer },
       ...{ organization_id: theirs.organizationId, after: String(at(state.body, "cursor")), model: "custom/scripted" },
     },
     keys: {

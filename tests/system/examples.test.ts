@@ -24,6 +24,7 @@ const PLACES: Readonly<Record<string, string>> = {
   "0198a000-0000-7000-8000-000000000009": "organizationId",
   "0198a000-0000-7000-8000-00000000000e": "servedTaskId",
   "0198a000-0000-7000-8000-000000000010": "budgetId",
+  peer_000000000000000000000011: "peerId",
 };
 /** As the examples call somebody who is told of a task. */
 const PUSH_ID = "0198a000-0000-7000-8000-00000000000f";
@@ -74,8 +75,9 @@ async function thingsToRead(): Promise<Json> {
   const { input } = await cases["turn.edit"]();
   const { input: page } = await cases["media.delete"]();
   const { input: items } = await cases["responses.deleteItem"]();
+  const { input: peer } = await cases["peer.delete"]();
   const responseId = await idOf("/v1/responses", { model: "custom/scripted", input: "Hello" });
-  return { ...input, ...page, ...items, responseId, organizationId: system.ours.organizationId };
+  return { ...input, ...page, ...items, ...peer, responseId, organizationId: system.ours.organizationId };
 }
 
 interface Example {

@@ -2,14 +2,7 @@ import { z } from "zod";
 import { toolSecretName } from "./agent.ts";
 import { peerId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
-
-/** An address without a name and password in it. */
-const address = z
-  .url({ protocol: /^https?$/ })
-  .max(2_048)
-  .refine((url) => new URL(url).username === "" && new URL(url).password === "", {
-    message: "Credentials have no place in an address.",
-  });
+import { webAddress } from "./web-address.ts";
 
 /** What may stand in a header. */
 const credential = z.string().regex(/^[\x21-\x7e]{1,4096}$/, "must be 1 to 4096 visible ASCII characters");
@@ -32,7 +25,7 @@ export const peerAuth = z.discriminatedUnion("type", [
   z.object({ type: z.literal("did_signed"), token: credential.optional(), secret: toolSecretName.optional() }),
   z.object({
     type: z.literal("oauth"),
-    tokenUrl: address,
+    tokenUrl: webAddress,
     clientId: z.string().min(1).max(500),
     clientSecret: credential,
     scope: z.string().max(1_000).optional(),
@@ -80,7 +73,7 @@ export const peerName = z.string().trim().min(1).max(120);
 
 const peerFields = {
   name: peerName,
-  endpoint: address,
+  endpoint: webAddress,
   auth: peerAuth,
   trust: peerTrust,
   /** Null: those of its agent card. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { pageInput } from "./conversation.ts";
 import type { EventType } from "./events.ts";
 import { overlapSeconds } from "./hook.ts";
+import { webAddress } from "./web-address.ts";
 
 export const endpointId = z.string().regex(/^whe_[0-9a-f]{24}$/, "is the id of no endpoint");
 export const newEndpointId = (): string => `whe_${randomBytes(12).toString("hex")}`;
@@ -23,12 +24,7 @@ export const WEBHOOK_EVENTS = [...LOG_EVENTS, "webhook.disabled", "budget.alert"
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
 const endpointFields = {
-  url: z
-    .url({ protocol: /^https?$/ })
-    .max(2_048)
-    .refine((url) => new URL(url).username === "" && new URL(url).password === "", {
-      message: "Credentials have no place in an address.",
-    }),
+  url: webAddress,
   description: z.string().max(500),
   events: z.array(z.enum(WEBHOOK_EVENTS)).min(1).max(WEBHOOK_EVENTS.length),
   /** What was said, asked and answered, too. Only for those who may read conversations. */

@@ -52,7 +52,7 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ overlap_seconds: input.overlapSeconds, voice: input.voice, response_format: input.response_format },
   ...{ model: input.model, messages: input.messages, message: input.text, question: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
-  ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, scopes: input.scopes },
+  ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, endpoint: input.endpoint, scopes: input.scopes },
   ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros, kind: input.kind, mode: input.mode },
   ...{ amount_micros: input.amountMicros, reference: input.reference, effective_from: input.effectiveFrom },
   ...{ address: input.address, deposit: input.deposit, sessionId: input.sessionId },

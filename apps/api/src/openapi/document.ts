@@ -36,7 +36,7 @@ const GROUPS: Record<string, keyof typeof TAGS> = {
   mcp: "Programs",
   a2a: "A2A",
   hook: "Programs",
-  peer: "Programs",
+  peer: "Peers",
   billing: "Billing",
   admin: "Administration",
 };
@@ -47,6 +47,7 @@ const TAGS = {
   Cards: "Questions of agents to their user, and calls that wait for an approval.",
   Executions: "Runs of agents: conversations, and the children that they have started.",
   Memories: "Facts that outlive their conversation.",
+  Peers: "Agents of others that an organization's own may call.",
   OpenAI: "Models and agents as OpenAI's clients speak to them.",
   Dashboard: "What is going on in an organization, and chats in plain words.",
   Files: "Uploads.",

@@ -1,4 +1,4 @@
-import { agentId, budgetInput, cardId, conversationId, executionId, hookId, keyId, memoryId, messageId } from "@parley/contracts";
+import { agentId, budgetInput, cardId, conversationId, executionId, hookId, keyId, memoryId, messageId, peerId } from "@parley/contracts";
 import { z } from "zod";
 
 interface Parameter {
@@ -22,6 +22,7 @@ export const PARAMETERS: Record<string, Parameter> = {
   messageId: { name: "message_id", schema: messageId, example: "0198a000-0000-7000-8000-000000000003", description: "The message." },
   cardId: { name: "card_id", schema: cardId, example: "0198a000-0000-7000-8000-000000000004", description: "The card." },
   memoryId: { name: "memory_id", schema: memoryId, example: "0198a000-0000-7000-8000-000000000005", description: "The memory." },
+  peerId: { name: "peer_id", schema: peerId, example: "peer_000000000000000000000011", description: "The peer." },
   taskId: {
     name: "task_id",
     schema: executionId,

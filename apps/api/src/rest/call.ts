@@ -9,6 +9,7 @@ import {
   type Limits,
   memoryId,
   messageId,
+  peerId,
 } from "@parley/contracts";
 import { type Caller, type Gateway, type Log, mayUseAgent, type Once } from "@parley/domain";
 import { idempotencyKey, type OpenStream, type RouteName, readIdempotencyKey } from "@parley/router";
@@ -46,6 +47,7 @@ const names = {
   conversationId: "conversation_id",
   memoryId: "memory_id",
   messageId: "message_id",
+  peerId: "peer_id",
   taskId: "task_id",
 } as const;
 type Parameter = keyof typeof names;
@@ -69,6 +71,7 @@ const onMessageSchema = onConversationSchema.extend({ message_id: messageId });
 const onEntrySchema = onConversationSchema.extend({ message_id: z.string().max(100) });
 const onCardSchema = onConversationSchema.extend({ card_id: cardIdSchema });
 const onMemorySchema = z.object({ memory_id: memoryId });
+const onPeerSchema = z.object({ peer_id: peerId });
 const onTaskSchema = z.object({ task_id: executionId });
 
 export function onAgent(call: Call) {
@@ -98,6 +101,8 @@ export function onCard(call: Call) {
 }
 
 export const onMemory = (call: Call) => pathOf(call, onMemorySchema).memory_id;
+
+export const onPeer = (call: Call) => pathOf(call, onPeerSchema).peer_id;
 
 export const onTask = (call: Call) => pathOf(call, onTaskSchema).task_id;
 

@@ -1,4 +1,4 @@
-import type { ListExecutions, ListMemories } from "@parley/contracts";
+import type { ListExecutions, ListMemories, PageQuery } from "@parley/contracts";
 import { agentId, EXECUTION_STATUSES, executionId, GatewayError, listExecutionsInput, memoryScope } from "@parley/contracts";
 import { z } from "zod";
 import { parse } from "./parse.ts";
@@ -68,6 +68,13 @@ const memoryFilter = memoryQuery.transform(
     query: query.query,
   }),
 );
+
+export const pageQuery = z.object({ page: orAbsent(shape.page), per_page: orAbsent(shape.perPage) });
+
+const wholePage = pageQuery.transform((query): PageQuery => ({ page: query.page, perPage: query.per_page }));
+
+/** Which page of a list that has no filters. Throws `invalid_input`. */
+export const readPage = (query: unknown, pageMax: number): PageQuery => bounded(parse(wholePage, query, "query"), pageMax);
 
 /** The filters of a list of memories. Throws `invalid_input`. */
 export const readMemoryFilter = (query: unknown, pageMax: number): ListMemories => bounded(parse(memoryFilter, query, "query"), pageMax);

@@ -20,6 +20,7 @@ import {
 } from "./conversation-handlers.ts";
 import { edit, editStream } from "./edit-handlers.ts";
 import { deleteMemory, listMemories } from "./memory-handlers.ts";
+import { createPeer, deletePeer, getPeer, listPeers, updatePeer } from "./peer-handlers.ts";
 import { sendError } from "./send-error.ts";
 import { drainStream, followEvents, invokeStream } from "./stream-handlers.ts";
 import { deleteTask, getFullThread, getTask, getThread, listTasks, stopTask } from "./task-handlers.ts";
@@ -27,12 +28,12 @@ import { invoke, invokeAsync, sendMessage } from "./turn-handlers.ts";
 
 /** The routes of the registry that are below `/v1`. */
 type RestName = {
-  [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
-    ? Name extends `${"turn" | "conversation" | "card" | "execution" | "memory" | "agent"}.${string}`
+  [Name in Exclude<RouteName, "peer.push">]: (typeof ROUTES)[Name] extends { rest: readonly unknown[] }
+    ? Name extends `${"turn" | "conversation" | "card" | "execution" | "memory" | "agent" | "peer"}.${string}`
       ? Name
       : never
     : never;
-}[RouteName];
+}[Exclude<RouteName, "peer.push">];
 
 const HANDLERS: Record<RestName, Handler> = {
   "turn.submit": sendMessage,
@@ -63,6 +64,11 @@ const HANDLERS: Record<RestName, Handler> = {
   "agent.delete": deleteAgent,
   "memory.list": listMemories,
   "memory.delete": deleteMemory,
+  "peer.create": createPeer,
+  "peer.update": updatePeer,
+  "peer.delete": deletePeer,
+  "peer.get": getPeer,
+  "peer.list": listPeers,
 };
 
 const METHODS = { GET: "get", POST: "post", PATCH: "patch", DELETE: "delete" } as const;
@@ -79,7 +85,7 @@ export interface RestDependencies {
 
 /**
  * The REST v1 door: every registry row below `/v1`, to be mounted at the root, before any body parser. It answers all
- * of `/v1/agents`, `/v1/tasks` and `/v1/memories`, errors included, as `{detail}`.
+ * of `/v1/agents`, `/v1/tasks`, `/v1/memories` and `/v1/peers`, errors included, as `{detail}`.
  */
 export function restRoutes(dependencies: RestDependencies): Router {
   const { gateway, log, attachments, openStream, visitorOf, limits } = dependencies;
@@ -103,7 +109,7 @@ export function restRoutes(dependencies: RestDependencies): Router {
     }
   }
   for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
-  router.all(["/v1/agents{/*rest}", "/v1/tasks{/*rest}", "/v1/memories{/*rest}"], () => {
+  router.all(["/v1/agents{/*rest}", "/v1/tasks{/*rest}", "/v1/memories{/*rest}", "/v1/peers{/*rest}"], () => {
     throw new GatewayError("not_found");
   });
   router.use(answerErrors(log));

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { listQuery, memoryQuery } from "../../rest/list-query.ts";
+import { listQuery, memoryQuery, pageQuery } from "../../rest/list-query.ts";
+import { createPeerBody, updatePeerBody } from "../../rest/peer-input.ts";
 import {
   answersBody,
   branchQuery,
@@ -14,12 +15,13 @@ import {
   runQuery,
   stopBody,
 } from "../../rest/wire-input.ts";
-import { body, json, type Operation, ok, streamed } from "../operation.ts";
+import { body, created, json, type Operation, ok, streamed } from "../operation.ts";
 import { PARAMETERS } from "../parameters.ts";
 import { agent } from "../rows/agent.ts";
 import { conversation, fullThread, message, runState, thread } from "../rows/conversation.ts";
 import { execution, tasks } from "../rows/execution.ts";
 import { memories } from "../rows/memory.ts";
+import { peer, peers } from "../rows/peer.ts";
 import { streamEvent } from "../rows/stream-event.ts";
 
 const uuid = z.uuid();
@@ -65,6 +67,9 @@ const stopped = z
     queue_depth: count,
   })
   .meta({ id: "StopResult" });
+
+const deletedPeer = z.object({ id: z.string(), deleted: z.literal(true) });
+const madePeer = { name: "Research", endpoint: "https://research.example.org", skills: [{ id: "search" }], price_micros: 2_000 };
 
 const cancelled = z.object({ conversation_id: uuid, message_id: uuid, cancelled: count, queue_depth: count });
 const deleted = z.object({ id: uuid, deleted: z.literal(true) });
@@ -162,4 +167,22 @@ export const restOperations = {
   "agent.delete": { ...detail, summary: "Delete an agent", successes: ok(deleted) },
   "memory.list": { ...detail, summary: "List or search what is remembered", query: memoryQuery, successes: ok(memories) },
   "memory.delete": { ...detail, summary: "Forget", successes: ok(deleted) },
+  "peer.create": {
+    ...detail,
+    summary: "Register a peer",
+    body: body(createPeerBody.meta({ id: "NewPeer" }), madePeer),
+    successes: created(peer),
+    refusals: ["limit_reached", "secrets_not_configured"],
+  },
+  "peer.update": {
+    ...detail,
+    summary: "Change a peer",
+    description: "What is left out stays. With another origin its credentials are needed, too.",
+    body: body(updatePeerBody.meta({ id: "PeerChange" }), { name: "Searches", timeout_ms: 60_000, price_micros: null }),
+    successes: ok(peer),
+    refusals: ["secrets_not_configured"],
+  },
+  "peer.delete": { ...detail, summary: "Take a peer out of the registry", successes: ok(deletedPeer) },
+  "peer.get": { ...detail, summary: "Read a peer", successes: ok(peer) },
+  "peer.list": { ...detail, summary: "List peers, oldest first", query: pageQuery, successes: ok(peers) },
 } as const satisfies Record<string, Operation>;

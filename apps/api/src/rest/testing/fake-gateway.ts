@@ -5,6 +5,8 @@ import {
   type Memory,
   NO_USAGE,
   newId,
+  newPeerId,
+  type Peer,
   parseCursor,
   SCOPES,
   START,
@@ -41,6 +43,7 @@ export class FakeGateway {
   readonly otherAgentId: string = newId();
   readonly callers = new Map<string, Caller>();
   readonly memories: Memory[] = [];
+  readonly peers: Peer[] = [];
   readonly conversations = new Map<string, FakeConversation>();
   /** Calls of use cases that change or follow something, in order. */
   readonly calls: { name: string; input: unknown; facts?: unknown }[] = [];
@@ -127,6 +130,7 @@ export class FakeGateway {
         if (place === -1) throw new GatewayError("not_found");
         this.memories.splice(place, 1);
       },
+      ...this.#peerUseCases(),
       createKey: absent,
       listKeys: absent,
       rotateKey: absent,
@@ -136,6 +140,35 @@ export class FakeGateway {
       revokeSession: absent,
       createOrganization: absent,
       checkReady: absent,
+    };
+  }
+
+  #peerUseCases(): Pick<Gateway, "createPeer" | "getPeer" | "listPeers" | "updatePeer" | "deletePeer"> {
+    const find = (peerId: string): Peer => {
+      const peer = this.peers.find(({ id }) => id === peerId);
+      if (!peer) throw new GatewayError("not_found");
+      return peer;
+    };
+    const at = "2026-01-01T00:00:00.000Z";
+    return {
+      createPeer: async (_caller, input, once) => {
+        this.#called("createPeer", input, once);
+        const { auth } = input;
+        const shown = auth.type === "bearer" ? { type: auth.type } : auth;
+        const peer = { ...input, auth: shown, organizationId: this.organizationId, id: newPeerId(), createdAt: at, updatedAt: at };
+        this.peers.push(peer);
+        return peer;
+      },
+      getPeer: async (_caller, peerId) => find(peerId),
+      listPeers: async (_caller, page) => ({ items: this.peers, total: this.peers.length, ...page }),
+      updatePeer: async (_caller, input, once) => {
+        this.#called("updatePeer", input, once);
+        return find(input.peerId);
+      },
+      deletePeer: async (_caller, peerId, once) => {
+        this.#called("deletePeer", peerId, once);
+        this.peers.splice(this.peers.indexOf(find(peerId)), 1);
+      },
     };
   }
 
