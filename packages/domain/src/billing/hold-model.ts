@@ -8,8 +8,11 @@ import type { Purse } from "./purse.ts";
 const CHARS_PER_TOKEN = 3;
 const tokensIn = (chars: number): number => Math.ceil(chars / CHARS_PER_TOKEN);
 
-function promptTokens({ messages, tools }: ModelRequest): number {
-  const chars = messages.reduce((sum, message) => sum + message.content.length, 0);
+function promptTokens({ messages, tools = [] }: ModelRequest): number {
+  const chars = messages.reduce(
+    (sum, message) => sum + message.content.length + (message.role === "assistant" ? JSON.stringify(message.toolCalls ?? []).length : 0),
+    0,
+  );
   return tokensIn(chars + JSON.stringify(tools).length) + messages.length;
 }
 
@@ -19,7 +22,7 @@ function promptTokens({ messages, tools }: ModelRequest): number {
  */
 export const holdModel =
   (model: MeteredModel, purse: Purse, ready: () => Promise<void>): MeteredModel =>
-  async (request, { onText, meter }) => {
+  async (request, { onText, onCall, meter }) => {
     const allowance = await purse.begin({ model: request.model, inputTokens: promptTokens(request), signal: request.signal });
     let used: Usage | null = null;
     let chars = 0;
@@ -42,6 +45,13 @@ export const holdModel =
     try {
       await ready();
       return await model(request, {
+        ...(onCall === undefined ? {} : { onCall }),
+        // Of calls and reasoning nothing can be passed on in part: the provider is heard no further than there is money.
+        onUnsaid(more) {
+          pieces += 1;
+          chars += more;
+          if (!allowance.isCovered(tokensBehind(0))) return allowance.cover(tokensBehind(0));
+        },
         onText(text) {
           pieces += 1;
           if (!allowance.isCovered(tokensBehind(text.length))) return passOn(text);

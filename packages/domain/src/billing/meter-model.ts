@@ -1,5 +1,5 @@
 import { NO_USAGE, type Usage } from "@parley/contracts";
-import type { FinishReason, Model, ModelMessage, ModelRequest, ToolCall } from "../model/model.ts";
+import type { FinishReason, Model, ModelRequest, ToolCall } from "../model/model.ts";
 
 export interface MeteredResponse {
   text: string;
@@ -16,18 +16,38 @@ export interface MeterReading extends Usage {
  * The only way to a model. `meter` is called exactly once per call, also when the call fails or is aborted, with what
  * was used; nothing reaches a provider without it.
  */
-export type MeteredModel = (
-  request: ModelRequest,
-  use: { onText: (text: string) => void | Promise<void>; meter: (reading: MeterReading) => void },
-) => Promise<MeteredResponse>;
+export type MeteredModel = (request: ModelRequest, use: ModelUse) => Promise<MeteredResponse>;
+
+export interface ModelUse {
+  /** What it resolves with is waited for, and the provider waits, too. */
+  onText: (text: string) => void | Promise<void>;
+  /** So many characters have come that are no text: of reasoning, or of calls. */
+  onUnsaid?: (chars: number) => void | Promise<void>;
+  /** Told before the model is asked: what tells at any time what the call has used so far, by our estimate. */
+  onCall?: (soFar: () => MeterReading) => void;
+  meter: (reading: MeterReading) => void;
+}
 
 export const meterModel =
   (model: Model): MeteredModel =>
-  async (request, { onText, meter }) => {
+  async (request, { onText, onUnsaid, onCall, meter }) => {
     let text = "";
-    let reasoningChars = 0;
+    const unsaid = { reasoning: 0, call: 0 };
     let started = false;
     let reported: Usage | null = null;
+    let promptTokens: number | undefined;
+    const estimate = (): Usage => {
+      promptTokens ??= tokensIn(promptChars(request));
+      return {
+        inputTokens: promptTokens,
+        outputTokens: tokensIn(text.length + unsaid.call + unsaid.reasoning),
+        cachedTokens: 0,
+        reasoningTokens: tokensIn(unsaid.reasoning),
+        modelCalls: 1,
+        estimated: true,
+      };
+    };
+    onCall?.(() => ({ model: request.model, ...estimate() }));
     try {
       for await (const chunk of model.stream(request)) {
         started = true;
@@ -36,10 +56,13 @@ export const meterModel =
           const passedOn = onText(chunk.text);
           if (passedOn !== undefined) await passedOn;
           text += chunk.text;
-        } else if (chunk.type === "reasoning") {
-          reasoningChars += chunk.text.length;
+        } else if (chunk.type !== "finish") {
+          const covered = onUnsaid?.(chunk.text.length);
+          if (covered !== undefined) await covered;
+          unsaid[chunk.type] += chunk.text.length;
         } else {
-          reported = chunk.usage ?? estimate(request, text, reasoningChars, chunk.toolCalls);
+          unsaid.call = Math.max(unsaid.call, callChars(chunk.toolCalls));
+          reported = chunk.usage ?? estimate();
           return { text, toolCalls: chunk.toolCalls, finishReason: chunk.reason };
         }
       }
@@ -48,7 +71,7 @@ export const meterModel =
       // A call that was refused before anything came back has used nothing.
       meter({
         model: request.model,
-        ...(reported ?? (started || request.signal.aborted ? estimate(request, text, reasoningChars, []) : NO_USAGE)),
+        ...(reported ?? (started || request.signal.aborted ? estimate() : NO_USAGE)),
       });
     }
   };
@@ -57,16 +80,13 @@ export const meterModel =
 const CHARS_PER_TOKEN = 4;
 const tokensIn = (chars: number): number => Math.ceil(chars / CHARS_PER_TOKEN);
 
-const promptChars = (messages: ModelMessage[]): number => messages.reduce((sum, message) => sum + message.content.length, 0);
+const callChars = (calls: ToolCall[]): number => calls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
 
-function estimate(request: ModelRequest, text: string, reasoningChars: number, toolCalls: ToolCall[]): Usage {
-  const callChars = toolCalls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
-  return {
-    inputTokens: tokensIn(promptChars(request.messages)),
-    outputTokens: tokensIn(text.length + callChars + reasoningChars),
-    cachedTokens: 0,
-    reasoningTokens: tokensIn(reasoningChars),
-    modelCalls: 1,
-    estimated: true,
-  };
+/** What the provider has to read: also the tools that it is told of, and earlier calls. */
+function promptChars({ messages, tools = [] }: ModelRequest): number {
+  const said = messages.reduce(
+    (sum, message) => sum + message.content.length + (message.role === "assistant" ? callChars(message.toolCalls ?? []) : 0),
+    0,
+  );
+  return said + (tools.length === 0 ? 0 : JSON.stringify(tools).length);
 }

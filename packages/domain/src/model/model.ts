@@ -41,6 +41,8 @@ export type FinishReason = "stop" | "tool_calls" | "length" | "content_filter";
 export type ModelChunk =
   | { type: "text"; text: string }
   | { type: "reasoning"; text: string }
+  /** A piece of calls as it comes in, for those who count; `finish` has them whole. */
+  | { type: "call"; text: string }
   /** Always the last one of a whole response. `usage` is null where the provider sent none. */
   | { type: "finish"; reason: FinishReason; toolCalls: ToolCall[]; usage: Usage | null };
 

@@ -34,6 +34,7 @@ function calling(
   const stop = new AbortController();
   const retracted: NewEvent[][] = [];
   const tries: number[] = [];
+  const opened: [number, number][] = [];
   let text = "";
   const result = callModel(
     { request: { messages: [{ role: "user", content: "hello" }] }, models, signal: stop.signal, executionId: "e", turnId: "t" },
@@ -49,20 +50,21 @@ function calling(
         retracted.push(events);
         text = "";
       },
+      onCall: (soFar, tryNumber) => void opened.push([tryNumber, soFar().inputTokens]),
       meter: (_, tryNumber) => void tries.push(tryNumber),
       random,
     },
   );
   // Looked at in the end; until then nobody may listen.
   result.catch(() => undefined);
-  return { clock, asked, retracted, tries, stop, result, text: () => text };
+  return { clock, asked, retracted, tries, opened, stop, result, text: () => text };
 }
 
 describe("callModel", () => {
   it("hands on the text as it comes and answers with the model that gave it", async () => {
-    const { result, text, tries } = calling([said("hello")]);
+    const { result, text, tries, opened } = calling([said("hello")]);
     expect(await result).toMatchObject({ text: "hello", model: "one", finishReason: "stop" });
-    expect([text(), tries]).toEqual(["hello", [0]]);
+    expect([text(), tries, opened]).toEqual(["hello", [0], [[0, 2]]]);
   });
 
   it("retracts what a broken response had said before it asks again, and meters every try", async () => {

@@ -25,6 +25,8 @@ interface ModelCallPorts {
   onText: (text: string) => void;
   /** Everything said in this step so far is void: forget it and tell the readers, together with `events`. */
   retract: (events: NewEvent[]) => Promise<void>;
+  /** A try is about to be made; what tells how far it is. */
+  onCall: (soFar: () => MeterReading, tryNumber: number) => void;
   meter: (reading: MeterReading, tryNumber: number) => void;
   random: () => number;
 }
@@ -51,7 +53,11 @@ export async function callModel(call: ModelCall, ports: ModelCallPorts): Promise
       try {
         const response = await ports.model(
           { ...call.request, model, signal: call.signal },
-          { onText: (text) => ports.onText(withoutNul(text)), meter: (reading) => ports.meter(reading, tryNumber) },
+          {
+            onText: (text) => ports.onText(withoutNul(text)),
+            onCall: (soFar) => ports.onCall(soFar, tryNumber),
+            meter: (reading) => ports.meter(reading, tryNumber),
+          },
         );
         return { ...storableResponse(response), model };
       } catch (error) {

@@ -137,10 +137,16 @@ async function askModel(run: TurnRun, execution: RunningExecution, { tools, step
                   data: { attempt: claim.turn.attempt, nextAttempt: claim.turn.attempt, discardFrom, reason: "upstream" },
                 },
               ];
-        await log.commit({ events: [...superseded, ...events] });
+        const usage = run.usage.unsaved();
+        await log.commit({ events: [...superseded, ...events], usage });
+        run.usage.saved(usage);
+      },
+      onCall: (soFar, tryNumber) => {
+        run.usage.open({ executionId: execution.id, step, try: tryNumber }, soFar);
+        run.active.noteCall(soFar());
       },
       meter: (reading, tryNumber) => {
-        run.usage.add(execution.id, step, tryNumber, reading);
+        run.usage.add({ executionId: execution.id, step, try: tryNumber }, reading);
         used = reading;
       },
     },

@@ -19,7 +19,6 @@ import { TurnAbort } from "./turn-abort.ts";
 import type { ActiveTurn } from "./turn-holder.ts";
 import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
 import type { ClaimedTurn, ConversationKey, Past } from "./turn-store.ts";
-import { UsageSheet } from "./usage-sheet.ts";
 
 /** Names the order that starts a new child; its own epochs start from the clock and are never this small. */
 const FIRST_EPOCH = 1;
@@ -57,8 +56,7 @@ const turnMs = (limits: Limits, { turn }: ClaimedTurn): number =>
   turn.options.timeoutMs === undefined ? limits.turnMs : Math.min(turn.options.timeoutMs, limits.turnAskedMs);
 
 function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
-  const { turn, journal } = active.claim;
-  const index = indexJournal(journal);
+  const index = indexJournal(active.claim.journal);
   const purse = turnPurse(ports, active.claim);
   return {
     active,
@@ -78,7 +76,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     random: ports.random,
     isDraining: ports.isDraining,
     journal: index,
-    usage: new UsageSheet(turn.id, turn.attempt),
+    usage: active.usage,
     childrenStarted: index.children(),
     kickChild: (childId) => {
       const { organizationId } = active.claim;
@@ -105,7 +103,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
     userEmail: turn.user?.email ?? null,
     text: turn.text,
     signal,
-    meter: (reading: MeterReading) => run.usage.add(claim.conversationId, 0, 0, reading),
+    meter: (reading: MeterReading) => run.usage.add({ executionId: claim.conversationId, step: 0, try: 0 }, reading),
   };
   const memories = await outlastOutage(run.clock, () => loadMemories(run.memory, facts), signal);
   // What a background child is asked was written by a model; by then its parent may have read anything.

@@ -1,10 +1,11 @@
-import { isGatewayError, type Limits } from "@parley/contracts";
+import { isGatewayError, type Limits, type Usage } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { ClaimedTurn, TurnStore } from "./turn-store.ts";
+import { UsageSheet } from "./usage-sheet.ts";
 
 /** How often a turn that needs its lease asks a Postgres that is away. */
 const STORE_RETRY_MS = 250;
@@ -28,6 +29,10 @@ interface Ports {
 export interface ActiveTurn {
   claim: ClaimedTurn;
   log: TurnLog;
+  /** What it has used. Kept with its texts, so that whoever takes it over can have it charged. */
+  usage: UsageSheet;
+  /** A call has begun with a prompt of this size: one that is large is written down at once, and not with the next heartbeat. */
+  noteCall(reading: Pick<Usage, "inputTokens">): void;
   /** Aborted with a `TurnAbort`. */
   signal: AbortSignal;
   abort(reason: TurnAbort): void;
@@ -54,6 +59,8 @@ export interface TurnHolder {
 }
 
 const CHECKPOINT_GATHER_MS = 100;
+/** About as much as the text that makes a checkpoint due. */
+const NOTED_AT_ONCE_TOKENS = 1_024;
 
 export function createTurnHolder({ store, tail, clock, log, limits }: Ports, settings: HolderSettings): TurnHolder {
   const turns = new Map<string, ActiveTurn>();
@@ -77,6 +84,10 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
     const turn: ActiveTurn = {
       claim,
       log: turnLog,
+      usage: new UsageSheet(claim.turn.id, claim.turn.attempt),
+      noteCall({ inputTokens }) {
+        if (inputTokens >= NOTED_AT_ONCE_TOKENS) checkpointSoon(turn);
+      },
       signal: controller.signal,
       abort,
       async ensureFresh() {
@@ -99,9 +110,16 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
   async function renew(chosen: ActiveTurn[]): Promise<void> {
     if (chosen.length === 0) return;
     const askedAtMs = clock.monotonicMs();
-    const asked = chosen.map((turn) => ({ ...turn.log.fence, texts: turn.log.takeCheckpoint() }));
+    const asked = chosen.map((turn) => {
+      const texts = turn.log.takeCheckpoint();
+      const usage = turn.usage.takeNote();
+      return { ...turn.log.fence, texts, usage: texts === null ? usage : (usage ?? turn.usage.standing()) };
+    });
     const renewals = await store.renew(asked, settings.leaseMs).catch((error: unknown) => {
-      for (const [index, turn] of chosen.entries()) if (asked[index]?.texts != null) turn.log.checkpointFailed();
+      for (const [index, turn] of chosen.entries()) {
+        if (asked[index]?.texts != null) turn.log.checkpointFailed();
+        if (asked[index]?.usage != null) turn.usage.noteFailed();
+      }
       throw error;
     });
     for (const renewal of renewals) {

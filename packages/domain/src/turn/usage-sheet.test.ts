@@ -15,9 +15,9 @@ const reading = (inputTokens: number, more: object = {}) => ({
 describe("UsageSheet", () => {
   it("makes one line per try, under the turn and its attempt, and sums by execution", () => {
     const sheet = new UsageSheet("t", 2);
-    sheet.add("root", 1, 0, reading(10, { estimated: true }));
-    sheet.add("root", 1, 1, reading(20));
-    sheet.add("child", 1, 0, reading(5));
+    sheet.add({ executionId: "root", step: 1, try: 0 }, reading(10, { estimated: true }));
+    sheet.add({ executionId: "root", step: 1, try: 1 }, reading(20));
+    sheet.add({ executionId: "child", step: 1, try: 0 }, reading(5));
     expect(
       sheet.unsaved().map(({ turnId, attempt, executionId, step, try: tryNumber }) => [turnId, attempt, executionId, step, tryNumber]),
     ).toEqual([
@@ -32,7 +32,7 @@ describe("UsageSheet", () => {
 
   it("leaves no line for a call that used nothing", () => {
     const sheet = new UsageSheet("t", 1);
-    sheet.add("root", 1, 0, reading(0, { modelCalls: 0 }));
+    sheet.add({ executionId: "root", step: 1, try: 0 }, reading(0, { modelCalls: 0 }));
     expect(sheet.unsaved()).toEqual([]);
   });
 
@@ -45,11 +45,37 @@ describe("UsageSheet", () => {
 
   it("keeps a line until a write has taken it along, and those that came in between", () => {
     const sheet = new UsageSheet("t", 1);
-    sheet.add("root", 1, 0, reading(1));
+    sheet.add({ executionId: "root", step: 1, try: 0 }, reading(1));
     const taken = sheet.unsaved();
-    sheet.add("root", 2, 0, reading(2));
+    sheet.add({ executionId: "root", step: 2, try: 0 }, reading(2));
     expect(sheet.unsaved()).toHaveLength(2);
     sheet.saved(taken);
     expect(sheet.unsaved().map((line) => line.step)).toEqual([2]);
+  });
+
+  it("notes what a lost process would take along: lines that are not written, and calls under way as far as they are", () => {
+    const sheet = new UsageSheet("t", 3);
+    const place = { executionId: "root", step: 2, try: 0 };
+    let outputTokens = 0;
+    sheet.open(place, () => reading(9, { outputTokens, estimated: true }));
+    expect(sheet.takeNote()).toMatchObject([{ ...place, attempt: 3, inputTokens: 9, outputTokens: 0, estimated: true }]);
+    expect(sheet.takeNote()).toBeNull();
+    outputTokens = 5;
+    expect(sheet.takeNote()).toMatchObject([{ outputTokens: 5 }]);
+    sheet.noteFailed();
+    expect(sheet.takeNote()).toMatchObject([{ outputTokens: 5 }]);
+    sheet.add(place, reading(10));
+    expect(sheet.takeNote()).toMatchObject([{ inputTokens: 10, estimated: false }]);
+    sheet.saved(sheet.unsaved());
+    expect(sheet.takeNote()).toEqual([]);
+    expect(sheet.takeNote()).toBeNull();
+  });
+
+  it("forgets a call under way that turned out to have used nothing", () => {
+    const sheet = new UsageSheet("t", 1);
+    const place = { executionId: "root", step: 1, try: 0 };
+    sheet.open(place, () => reading(9, { estimated: true }));
+    sheet.add(place, reading(0, { modelCalls: 0 }));
+    expect(sheet.standing()).toEqual([]);
   });
 });

@@ -2,9 +2,19 @@ import { addUsage, NO_USAGE, type Usage } from "@parley/contracts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import type { UsageLine } from "./turn-store.ts";
 
+interface CallPlace {
+  executionId: string;
+  step: number;
+  try: number;
+}
+
 /** What a turn has used so far, and which lines of it no write has taken along yet. */
 export class UsageSheet {
   #unsaved: UsageLine[] = [];
+  /** Calls under way, by their place, and what tells how far they are. */
+  readonly #open = new Map<string, () => UsageLine>();
+  /** The lines of the last note, as text. */
+  #noted = "[]";
   readonly #totals = new Map<string, Usage>();
   readonly #turnId: string;
   readonly #attempt: number;
@@ -14,12 +24,17 @@ export class UsageSheet {
     this.#attempt = attempt;
   }
 
+  /** A call is about to be made; `soFar` tells at any time what it has used. It ends with its `add`. */
+  open(place: CallPlace, soFar: () => MeterReading): void {
+    this.#open.set(keyOf(place), () => this.#line(place, soFar()));
+  }
+
   /** A call was metered. Calls that used nothing (refused before anything came back) leave no line. */
-  add(executionId: string, step: number, tryNumber: number, reading: MeterReading): void {
+  add(place: CallPlace, reading: MeterReading): void {
+    this.#open.delete(keyOf(place));
     if (reading.modelCalls === 0) return;
-    const { model, modelCalls: _, ...tokens } = reading;
-    this.#unsaved.push({ turnId: this.#turnId, executionId, attempt: this.#attempt, step, try: tryNumber, model, ...tokens });
-    this.count(executionId, reading);
+    this.#unsaved.push(this.#line(place, reading));
+    this.count(place.executionId, reading);
   }
 
   /** A journalled step of an earlier attempt counts for the answer that is built on it; its line exists already. */
@@ -36,8 +51,33 @@ export class UsageSheet {
     return [...this.#unsaved];
   }
 
+  /** All that would be lost with this process: what no write has taken along yet, and what calls under way have used so far. */
+  standing(): UsageLine[] {
+    return [...this.#unsaved, ...[...this.#open.values()].map((line) => line())];
+  }
+
+  /** The same, for a note; null where it is what the last note had. */
+  takeNote(): UsageLine[] | null {
+    const lines = this.standing();
+    const told = JSON.stringify(lines);
+    if (told === this.#noted) return null;
+    this.#noted = told;
+    return lines;
+  }
+
+  /** The note taken last was not kept: the next one has it again. */
+  noteFailed(): void {
+    this.#noted = "";
+  }
+
   /** A write has taken these along. */
   saved(lines: UsageLine[]): void {
     this.#unsaved = this.#unsaved.filter((line) => !lines.includes(line));
   }
+
+  #line({ executionId, step, try: tryNumber }: CallPlace, { model, modelCalls: _, ...tokens }: MeterReading): UsageLine {
+    return { turnId: this.#turnId, executionId, attempt: this.#attempt, step, try: tryNumber, model, ...tokens };
+  }
 }
+
+const keyOf = ({ executionId, step, try: tryNumber }: CallPlace): string => `${executionId}/${step}/${tryNumber}`;

@@ -74,17 +74,21 @@ const indexOf = (call: CallDelta, calls: Map<number, ToolCall>): number => {
   return last === -1 || (typeof call.id === "string" && call.id !== "" && call.id !== calls.get(last)?.id) ? last + 1 : last;
 };
 
-const addCall = (assembly: Assembly, delta: CallDelta): void => {
+/** What of a call came in with this delta. */
+const addCall = (assembly: Assembly, delta: CallDelta): string => {
   const index = indexOf(delta, assembly.calls);
   const call = assembly.calls.get(index) ?? { id: "", name: "", arguments: "" };
   assembly.calls.set(index, call);
   if (call.id === "" && typeof delta.id === "string") call.id = delta.id;
-  if (call.name === "" && typeof delta.function?.name === "string") call.name = delta.function.name;
-  if (typeof delta.function?.arguments === "string") call.arguments += delta.function.arguments;
+  const name = call.name === "" && typeof delta.function?.name === "string" ? delta.function.name : "";
+  const given = typeof delta.function?.arguments === "string" ? delta.function.arguments : "";
+  call.name += name;
+  call.arguments += given;
+  return name + given;
 };
 
 /** Deltas of the same kind from one network read become one chunk. */
-const addText = (out: ModelChunk[], type: "text" | "reasoning", text: unknown): void => {
+const addText = (out: ModelChunk[], type: "text" | "reasoning" | "call", text: unknown): void => {
   if (typeof text !== "string" || text === "") return;
   const last = out.at(-1);
   if (last?.type === type) last.text += text;
@@ -112,7 +116,8 @@ export const addEvent = (assembly: Assembly, data: string, out: ModelChunk[]): v
     addText(out, "reasoning", delta.reasoning_content ?? delta.reasoning);
     addText(out, "text", delta.content);
     addText(out, "text", delta.refusal);
-    if (Array.isArray(delta.tool_calls)) for (const call of delta.tool_calls) if (isObject(call)) addCall(assembly, call);
+    if (Array.isArray(delta.tool_calls))
+      for (const call of delta.tool_calls) if (isObject(call)) addText(out, "call", addCall(assembly, call));
   }
   const reason = choice.finish_reason;
   if (reason === "error") throw errorFrame(assembly.provider, choice.error ?? "the provider ended with an error");
