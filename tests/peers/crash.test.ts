@@ -10,7 +10,7 @@ let peer: ScriptedPeer;
 let world: World;
 beforeAll(async () => {
   peer = await startScriptedPeer();
-  world = await openWorld({ allow: [peer.host], workers: 2, leaseMs: 1_500, heartbeatMs: 200 });
+  world = await openWorld({ allow: [peer.host], workers: 2, leaseMs: 1_500, heartbeatMs: 200, limits: { peerCancelsMax: 1 } });
 });
 afterAll(async () => {
   await world?.close();
@@ -43,7 +43,9 @@ async function lost(deduplicates: boolean, at: "answered" | "unanswered") {
   for (const worker of busy) worker.thaw();
   const finished = log.flatMap((event) => (event.type === "child.finished" ? [event.data] : []));
   const recorded = await world.sql.owner`select price_micros::int as price from peer_usage where conversation_id = ${execution.id}`;
-  return { finished, recorded };
+  const ledger = async () =>
+    (await world.sql.owner`select id, state, task_id, cancel_outcome from peer_calls where conversation_id = ${execution.id}`)[0];
+  return { finished, recorded, ledger };
 }
 
 test("a worker that dies while its peer works: the task is found again, and nothing is sent twice", async () => {
@@ -53,10 +55,19 @@ test("a worker that dies while its peer works: the task is found again, and noth
   expect(recorded).toEqual([{ price: 7 }]);
 });
 
-test("a worker that dies before it knows the task: the call is not made again, and its outcome is unknown", async () => {
-  const { finished } = await lost(false, "unanswered");
+test("a worker that dies before it knows the task: the call is not made again, its outcome is unknown, and a task that is named after all is cancelled", async () => {
+  peer.on("tasks/cancel", ({ params }) => ({ result: taskAt("canceled", { id: String(params.id) }) }));
+  const { finished, ledger } = await lost(false, "unanswered");
   expect(finished).toMatchObject([{ status: "error", report: { state: "unknown" } }]);
   expect(peer.messageIds()).toHaveLength(1);
+  await expect.poll(ledger, PATIENCE).toMatchObject({ state: "ended", task_id: null, cancel_outcome: "untold" });
+  expect(peer.asked("tasks/cancel")).toEqual([]);
+  const { id } = (await ledger()) as { id: string };
+  const { organizationId } = world.caller;
+  const task = { organizationId, id, taskId: "task-late", contextId: null, sealed: null };
+  expect(await world.database.peerCalls.recordTask(task)).toBe(false);
+  await expect.poll(ledger, PATIENCE).toMatchObject({ state: "ended", task_id: "task-late", cancel_outcome: "told" });
+  expect(peer.asked("tasks/cancel").map(({ params }) => params.id)).toEqual(["task-late"]);
 });
 
 test("the same, where the peer knows a repeated message: it is sent again under the same id", async () => {

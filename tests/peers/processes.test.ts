@@ -1,17 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { at, type System, startSystem } from "@parley/testkit";
+import { at, type PeerServer, type System, startPeerServer, startSystem } from "@parley/testkit";
+import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callTrpc } from "../system/support/call-trpc.ts";
 import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted-peer.ts";
 
 let peer: ScriptedPeer;
+/** Speaks 1.0 and can be asked for its tasks. */
+let listing: PeerServer;
 let system: System;
 let agentId: string;
 beforeAll(async () => {
   peer = await startScriptedPeer({ capabilities: { pushNotifications: true } });
-  system = await startSystem({ workers: 2, leaseMs: 2_000, allow: [peer.host], env: { PUBLIC_URL: "https://gateway.example" } });
+  listing = await startPeerServer({ manner: "scripted" });
+  const allow = [peer.host, listing.host];
+  system = await startSystem({ workers: 2, leaseMs: 2_000, allow, env: { PUBLIC_URL: "https://gateway.example" } });
   const made = await trpc("peer.create", { name: "Jester", endpoint: peer.url, skills: [{ id: "joke" }], priceMicros: 7 });
   agentId = await system.ours.newAgent({ peers: [{ peerId: String(at(made, "id")) }] });
+  system.model.when(
+    ({ body, lastUserText }) => body.messages?.at(-1)?.role === "user" && lastUserText.startsWith("listing "),
+    ({ lastUserText }) => ({ toolCalls: [{ name: "call_listing_do", arguments: { input: lastUserText } }] }),
+  );
   system.model.when(({ body }) => body.messages?.at(-1)?.role === "user", {
     toolCalls: [{ name: "call_jester_joke", arguments: { input: "one" } }],
   });
@@ -19,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await system?.close();
-  await peer?.close();
+  await Promise.all([peer?.close(), listing?.close()]);
 });
 
 async function trpc(name: string, input: unknown): Promise<unknown> {
@@ -76,4 +85,30 @@ test("a peer that calls back with its token is asked at once; any other token, a
   await expect.poll(() => peer.asked("tasks/get").length, { timeout: 4_000, interval: 20 }).toBeGreaterThan(looks);
   await expect.poll(async () => at(await execution(), "status"), { timeout: 20_000 }).toBe("completed");
   expect(await push(path, token)).toMatchObject({ status: 401 });
+});
+
+test("a call that is stopped after its worker was killed, before the peer had answered: the task is found by its message, and it alone is cancelled", async () => {
+  const made = await trpc("peer.create", { name: "Listing", endpoint: listing.url, skills: [{ id: "do" }] });
+  const caller = await system.ours.newAgent({ peers: [{ peerId: String(at(made, "id")) }] });
+  const say = async (text: string) => String(at(await trpc("turn.submit", { agentId: caller, text }), "conversationId"));
+  await say("listing forever, and wanted");
+  await expect.poll(() => listing.tasks.length, { timeout: 20_000, interval: 20 }).toBe(1);
+  const conversationId = await say("listing forever, late:60000");
+  await expect.poll(() => listing.tasks.length, { timeout: 20_000, interval: 20 }).toBe(2);
+  const worker = await system.workerOf(conversationId);
+  await worker?.kill("SIGKILL");
+  await trpc("conversation.stop", { conversationId });
+  await expect.poll(() => listing.tasks[1]?.ends, { timeout: 30_000 }).toMatchObject([{ state: "canceled" }]);
+
+  const owner = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
+  const row = async () =>
+    (await owner`select state, cancel_outcome, task_id, sealed from peer_calls where conversation_id = ${conversationId}`)[0];
+  const told = { state: "ended", cancel_outcome: "told", task_id: listing.tasks[1]?.id, sealed: null };
+  await expect.poll(row, { timeout: 20_000 }).toEqual(told);
+  await owner.end();
+  expect(listing.messageIds()).toHaveLength(2);
+  const cancels = listing.journal.filter(({ method }) => method === "CancelTask").map(({ taskId }) => taskId);
+  expect(new Set(cancels)).toEqual(new Set([listing.tasks[1]?.id]));
+  expect(listing.tasks[0]?.ends).toEqual([]);
+  await worker?.restart();
 });

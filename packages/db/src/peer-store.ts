@@ -53,8 +53,12 @@ export const createPeerCallStore = (sql: Sql): PeerCallStore => ({
     return first(rows).found;
   },
 
-  async endCancel({ organizationId, id }) {
-    await guarded(sql`select end_peer_cancel(${organizationId}, ${id})`);
+  async endCancel({ organizationId, id, outcome, taskId }) {
+    await guarded(sql`select end_peer_cancel(${organizationId}, ${id}, ${outcome}, ${taskId})`);
+  },
+
+  async deferCancel({ organizationId, id, outcome, taskId }) {
+    await guarded(sql`select defer_peer_cancel(${organizationId}, ${id}, ${outcome}, ${taskId})`);
   },
 });
 

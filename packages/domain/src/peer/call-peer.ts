@@ -41,7 +41,8 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
     const outcome = keptOutcome(await converse(run, row, { said: answer?.said, signal: bound.signal }));
     const asks = outcome.error === null && (outcome.state === "input-required" || outcome.state === "auth-required");
     if (asks && mayAsk && row.round <= run.limits.peerQuestionsMax) return { kind: "asks", call: row, outcome, card: null };
-    return { kind: "ended", call: row, outcome, isOwed: outcome.taskId !== null && (outcome.state === "unknown" || asks) };
+    // Of a message that may have been taken up there may be a task, too: it is looked for, and cancelled.
+    return { kind: "ended", call: row, outcome, isOwed: outcome.state === "unknown" || (asks && outcome.taskId !== null) };
   } catch (error) {
     signal.throwIfAborted();
     if (!bound.signal.aborted) throw error;

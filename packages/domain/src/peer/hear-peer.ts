@@ -13,7 +13,7 @@ const PROGRESS_CHARS_MAX = 2_000;
 const STEP = 1;
 
 /** What is heard of a call goes to the ledger and to the log; there under the child's id, so that every door shows it. */
-export function hearPeer(run: TurnRun, { id, organizationId, conversationId }: PeerCallRow): PeerHearing {
+export function hearPeer(run: TurnRun, { id, organizationId, conversationId, sealed }: PeerCallRow): PeerHearing {
   const { log, claim } = run.active;
   const about = { executionId: id, turnId: claim.turn.id };
   let taskId = "";
@@ -24,7 +24,7 @@ export function hearPeer(run: TurnRun, { id, organizationId, conversationId }: P
   return {
     async onTask(task) {
       taskId = keptName(task.taskId);
-      const fact = { organizationId, id, taskId, contextId: task.contextId === "" ? null : keptName(task.contextId) };
+      const fact = { organizationId, id, taskId, contextId: task.contextId === "" ? null : keptName(task.contextId), sealed };
       await outlastOutage(run.clock, () => run.peers.calls.recordTask(fact));
     },
     onProgress({ state, text }) {

@@ -95,6 +95,8 @@ export interface PeerClient {
    * peer knows nothing of it, or cannot be asked.
    */
   reconcile(call: PeerCall & { sentTaskId: string | null }, hearing: PeerHearing): Promise<PeerOutcome | null>;
+  /** The task that the peer has made of a message that was perhaps sent; null where it knows of none. Throws where that is not known, or it cannot be asked. */
+  find(message: Pick<PeerCall, "target" | "messageId" | "contextId" | "signal">): Promise<string | null>;
   /** Tells the peer that the task is not wanted any more. Resolves where it has ended, by this or before. Throws where that is not known. */
   cancel(task: { target: PeerTarget; taskId: string; signal: AbortSignal }): Promise<void>;
   /** Its agent card; null where there is none to be had. Kept for a while, also that there was none. */

@@ -61,6 +61,16 @@ export type BegunPeerCall =
   /** The conversation has passed on; was stopped; the call has ended. */
   | { outcome: "stale" | "stopped" | "gone" };
 
+/** What came of telling a peer that nobody wants its task. */
+export interface TriedCancel {
+  organizationId: string;
+  id: string;
+  /** `not_found`: it knows of no task of this message. `untold`: it could not be asked or told. */
+  outcome: "told" | "not_found" | "untold";
+  /** As the peer calls it, where that is known. */
+  taskId: string | null;
+}
+
 /** The ledger of calls. What is written with the running turn goes by its commits. */
 export interface PeerCallStore {
   /** What the message of this turn has brought along. */
@@ -68,12 +78,23 @@ export interface PeerCallStore {
   find(organizationId: string, id: string): Promise<PeerCallRow | null>;
   /** Before a message goes out; `round` counts them from 1. */
   begin(key: ConversationKey & { epoch: number; id: string; round: number; pushToken: string }): Promise<BegunPeerCall>;
-  /** The peer has taken it up. False where nobody wants it any more. */
-  recordTask(task: { organizationId: string; id: string; taskId: string; contextId: string | null }): Promise<boolean>;
+  /**
+   * The peer has taken it up. False where nobody wants it any more: the peer is then told, also where the call has ended without a task; `sealed` is
+   * what it was called with.
+   */
+  recordTask(task: {
+    organizationId: string;
+    id: string;
+    taskId: string;
+    contextId: string | null;
+    sealed: string | null;
+  }): Promise<boolean>;
   /** The call that this was given for, while it is under way, and the worker that runs it now. */
   pushed(id: string, tokenHash: string): Promise<{ organizationId: string; conversationId: string; owner: string | null } | null>;
   /** The peer knows that nobody wants it, or is given up. */
-  endCancel(key: { organizationId: string; id: string }): Promise<void>;
+  endCancel(tried: TriedCancel): Promise<void>;
+  /** The peer is told later: sooner where it only knows of no task yet. */
+  deferCancel(tried: TriedCancel): Promise<void>;
 }
 
 /** What the workers take of it, across organizations. */

@@ -1,38 +1,25 @@
+import type { Task } from "@a2a-js/sdk";
 import type { PeerCall } from "@parley/domain";
 import { TASK_NOT_FOUND } from "./exchange.ts";
 import type { Line } from "./open-line.ts";
 import type { ReadCard } from "./read-card.ts";
-import type { TaskView } from "./task-view.ts";
 
 /** How many of a context's newest tasks are looked through. */
 const TASKS_MAX = 50;
 const LOOK_MS = 30_000;
 
+type SentMessage = Pick<PeerCall, "messageId" | "contextId" | "signal">;
+
 /**
- * Looks for what became of a message that was sent before: by its task, by the id that it gave to the task, or, where tasks can be listed, by the message in
- * the history of a task. False where the peer knows nothing of it or cannot be asked. Throws what a failed request throws.
+ * The task that became of a message that was sent before: by the id that it gave to the task, or, where tasks can be listed, by the message in the history
+ * of a task. Null where the peer knows of none. Throws what a failed request throws. To be asked only where `mayAsk` says so.
  */
-export async function findSent(
-  line: Line,
-  { card, call, sentTaskId, view }: { card: ReadCard | null; call: PeerCall; sentTaskId: string | null; view: TaskView },
-): Promise<boolean> {
-  const { transport, serviceParameters } = line;
-  const options = { serviceParameters, signal: AbortSignal.any([call.signal, AbortSignal.timeout(LOOK_MS)]) };
-  const named = sentTaskId ?? call.taskId ?? (card?.takesTaskIds === true ? call.messageId : null);
-  if (named !== null) {
-    try {
-      view.takeTask(await transport.getTask({ tenant: "", id: named, historyLength: 0 }, options));
-      return true;
-    } catch (error) {
-      if (line.exchange.refusal?.code === TASK_NOT_FOUND) return false;
-      throw error;
-    }
-  }
-  if (line.version !== "1.0") return false;
-  const { tasks } = await transport.listTasks(
+export async function findTaskOf(line: Line, card: ReadCard | null, { messageId, contextId, signal }: SentMessage): Promise<Task | null> {
+  if (card?.takesTaskIds === true) return taskNamed(line, messageId, signal);
+  const { tasks } = await line.transport.listTasks(
     {
       tenant: "",
-      contextId: call.contextId,
+      contextId,
       status: 0,
       pageSize: TASKS_MAX,
       pageToken: "",
@@ -40,10 +27,25 @@ export async function findSent(
       statusTimestampAfter: undefined,
       includeArtifacts: true,
     },
-    options,
+    optionsOf(line, signal),
   );
-  const found = tasks.find(({ history }) => history.some(({ messageId }) => messageId === call.messageId));
-  if (found === undefined) return false;
-  view.takeTask(found);
-  return true;
+  return tasks.find(({ history }) => history.some((message) => message.messageId === messageId)) ?? null;
 }
+
+/** Whether a peer can be asked what became of a message: of version 0.3 only those that are given the ids of their tasks. */
+export const mayAsk = (line: Line, card: ReadCard | null): boolean => card?.takesTaskIds === true || line.version === "1.0";
+
+/** Null where there is no such task. Throws what a failed request throws. */
+export async function taskNamed(line: Line, id: string, signal: AbortSignal): Promise<Task | null> {
+  try {
+    return await line.transport.getTask({ tenant: "", id, historyLength: 0 }, optionsOf(line, signal));
+  } catch (error) {
+    if (line.exchange.refusal?.code === TASK_NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+const optionsOf = ({ serviceParameters }: Line, signal: AbortSignal) => ({
+  serviceParameters,
+  signal: AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]),
+});

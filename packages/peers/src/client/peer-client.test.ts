@@ -191,4 +191,17 @@ describe("a call that was perhaps sent", () => {
     expect(await client.reconcile({ ...other, sentTaskId: null }, hearing)).toBeNull();
     expect(await client.reconcile({ ...other, sentTaskId: "no-such-task" }, hearing)).toBeNull();
   });
+
+  it("has a task of a name while the answer is still out, and only that message's; a peer that cannot be asked says so", async () => {
+    const { peer, client, call, hearing } = await open("scripted");
+    const { target, contextId, signal } = call;
+    const sent = client.send({ ...call, input: { input: "works:50 late:300" } }, hearing);
+    await expect.poll(() => peer.tasks.length).toBe(1);
+    const find = (messageId: string) => client.find({ target, messageId, contextId, signal });
+    expect(await find(call.messageId)).toBe(peer.tasks[0]?.id);
+    expect(await find("0198a000-0000-7000-8000-000000000003")).toBeNull();
+    expect(await sent).toMatchObject({ state: "completed", text: "done: works:50 late:300", taskId: peer.tasks[0]?.id });
+    const silent = await open("snake-case");
+    await expect(silent.client.find({ ...silent.call })).rejects.toThrow();
+  });
 });

@@ -1,10 +1,11 @@
+import { GatewayError } from "@parley/contracts";
 import type { PeerCall, PeerClient, PeerHearing, PeerOutcome, PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import type { VerifySignatures } from "../did/signature-check.ts";
 import type { Credentials } from "./authorize.ts";
 import { createCardCache } from "./card-cache.ts";
 import { TASK_NOT_CANCELABLE, TASK_NOT_FOUND } from "./exchange.ts";
-import { findSent } from "./find-sent.ts";
+import { findTaskOf, mayAsk, taskNamed } from "./find-sent.ts";
 import { type Line, openLine } from "./open-line.ts";
 import type { PeerBounds } from "./peer-bounds.ts";
 import type { ReadCard } from "./read-card.ts";
@@ -67,6 +68,13 @@ export function createPeerClient({ fetch, credentials, verify, bounds }: PeerCli
       return found === null ? null : outcomeOf(call, card, found);
     },
 
+    async find({ target, signal, ...message }) {
+      const { line, card } = await talkTo(target);
+      if (!mayAsk(line, card)) throw new GatewayError("egress_failed", { detail: "the peer cannot be asked what became of a message" });
+      const task = await findTaskOf(line, card, { ...message, signal: AbortSignal.any([signal, AbortSignal.timeout(CANCEL_MS)]) });
+      return task?.id ?? null;
+    },
+
     async cancel({ target, taskId, signal }) {
       const { line } = await talkTo(target);
       const { transport, exchange, serviceParameters } = line;
@@ -91,7 +99,10 @@ async function findAgain(
 ): Promise<Conversed | null> {
   const known = sentTaskId ?? call.taskId;
   try {
-    if (!(await findSent(line, { card, call, sentTaskId, view }))) return null;
+    if (known === null && !mayAsk(line, card)) return null;
+    const task = known === null ? await findTaskOf(line, card, call) : await taskNamed(line, known, call.signal);
+    if (task === null) return null;
+    view.takeTask(task);
   } catch (error) {
     call.signal.throwIfAborted();
     if (known === null) return { view, failure: { ...whyFailed(error, line.exchange), state: "unknown" } };

@@ -1,6 +1,6 @@
 import { type Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent } from "@a2a-js/sdk";
 import { AgentEvent, type AgentExecutor, type ExecutionEventBus } from "@a2a-js/sdk/server";
-import type { PeerManner } from "./peer-manner.ts";
+import type { PeerManner, PeerServerTask } from "./peer-manner.ts";
 
 export interface PeerWords {
   /** What it answers to a message; the message's own text by default. */
@@ -9,6 +9,14 @@ export interface PeerWords {
   sign: ((text: string) => string) | null;
   /** Cuts every connection and listens no more. */
   die: () => void;
+  /** Of a scripted peer: every task, oldest first. */
+  tasks: PeerServerTask[];
+}
+
+/** The number behind a word of a script; null where the word is not there. */
+export function scripted(text: string, word: "works" | "late"): number | null {
+  const found = new RegExp(`\\b${word}:(\\d+)`).exec(text)?.[1];
+  return found === undefined ? null : Number(found);
 }
 
 const HUGE_CHARS = 33_554_432;
@@ -23,7 +31,7 @@ const textOf = ({ parts }: Message): string =>
     .join("");
 
 /** What the manner comes to, by the SDK's own server. */
-export function peerExecutor(manner: PeerManner, { answer, sign, die }: PeerWords): AgentExecutor {
+export function peerExecutor(manner: PeerManner, { answer, sign, die, tasks }: PeerWords): AgentExecutor {
   const live = new Map<string, string>();
 
   const speaker = (bus: ExecutionEventBus, about: { taskId: string; contextId: string }) => ({
@@ -42,6 +50,18 @@ export function peerExecutor(manner: PeerManner, { answer, sign, die }: PeerWord
       bus.publish(AgentEvent.artifactUpdate(TaskArtifactUpdateEvent.fromJSON({ ...about, artifact, append: place > 0 })));
     },
   });
+
+  const cancelled = new Map<string, PromiseWithResolvers<void>>();
+  function until(taskId: string): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    cancelled.set(taskId, over);
+    return over.promise;
+  }
+  function end(taskId: string, state: PeerServerTask["ends"][number]["state"], tell: () => void): void {
+    live.delete(taskId);
+    tasks.find(({ id }) => id === taskId)?.ends.push({ state, atMs: Date.now() });
+    tell();
+  }
 
   return {
     async execute({ taskId, contextId, userMessage, task }, bus) {
@@ -73,6 +93,15 @@ export function peerExecutor(manner: PeerManner, { answer, sign, die }: PeerWord
           return void (await new Promise(() => undefined));
         case "dies":
           return die();
+        case "scripted":
+          tasks.push({ id: taskId, contextId, messageId: userMessage.messageId, text: said, atMs: Date.now(), ends: [] });
+          if (/\bforever\b/.test(said)) return void (await until(taskId));
+          await pause(scripted(said, "works") ?? 0);
+          // One that was cancelled meanwhile has ended.
+          if (!live.has(taskId)) return;
+          if (/\bfails\b/.test(said)) return end(taskId, "failed", () => say.state("TASK_STATE_FAILED", "It broke."));
+          say.text(answer(said));
+          return end(taskId, "completed", () => say.state("TASK_STATE_COMPLETED"));
         case "asks-input":
           return say.state("TASK_STATE_INPUT_REQUIRED", "Which one?");
         case "asks-auth":
@@ -86,8 +115,8 @@ export function peerExecutor(manner: PeerManner, { answer, sign, die }: PeerWord
     async cancelTask(taskId, bus) {
       const contextId = live.get(taskId);
       if (manner === "stuck" || contextId === undefined) return;
-      live.delete(taskId);
-      speaker(bus, { taskId, contextId }).state("TASK_STATE_CANCELED");
+      end(taskId, "canceled", () => speaker(bus, { taskId, contextId }).state("TASK_STATE_CANCELED"));
+      cancelled.get(taskId)?.resolve();
     },
   };
 }

@@ -22,6 +22,8 @@ export type PeerManner =
   | "asks-auth"
   | "rejects"
   | "fails"
+  /** Does what the message says: words of it are `works:300` (ms), `forever` (until it is cancelled), `fails`, `late:300` (ms until the message is answered). */
+  | "scripted"
   /** Sends everybody to the cloud's metadata address. */
   | "redirects";
 
@@ -42,4 +44,16 @@ export interface PeerServerCall {
   version: string | null;
   headers: Record<string, string | string[] | undefined>;
   atMs: number;
+}
+
+/** One task as the peer saw it. */
+export interface PeerServerTask {
+  id: string;
+  contextId: string;
+  /** Of the message that it began with. */
+  messageId: string;
+  text: string;
+  atMs: number;
+  /** Its end, and any that came after it. */
+  ends: { state: "completed" | "failed" | "canceled"; atMs: number }[];
 }

@@ -5,9 +5,9 @@ import { legacyAgentCardRouter } from "@a2a-js/sdk/compat/v0_3/server/express";
 import { DefaultRequestHandler, InMemoryTaskStore } from "@a2a-js/sdk/server";
 import { agentCardHandler, jsonRpcHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 import { createDidIdentity } from "@parley/peers";
-import express, { type Express, type Request } from "express";
-import { peerExecutor } from "./peer-executor.ts";
-import type { PeerManner, PeerServerCall } from "./peer-manner.ts";
+import express, { type Express, type Request, type Response } from "express";
+import { peerExecutor, scripted } from "./peer-executor.ts";
+import type { PeerManner, PeerServerCall, PeerServerTask } from "./peer-manner.ts";
 import { snakeCasePeer } from "./snake-case-peer.ts";
 
 export interface PeerServerOptions {
@@ -27,6 +27,8 @@ export interface PeerServer {
   publicKey: string;
   /** Every request, oldest first. */
   journal: PeerServerCall[];
+  /** Every task of a scripted peer, oldest first. */
+  tasks: PeerServerTask[];
   /** The ids of all messages that it was sent, repeated ones as often as they came. */
   messageIds(): string[];
   /** One that has died listens again, at the same place, and knows its tasks. */
@@ -43,6 +45,7 @@ export async function startPeerServer(options: PeerServerOptions = {}): Promise<
   const other = createDidIdentity({ seed: Buffer.alloc(32, 0x52), author: "peer@test.example", name: "other" });
   const sign = manner === "signs" ? own.sign : manner === "signs-wrongly" ? other.sign : null;
   const journal: PeerServerCall[] = [];
+  const tasks: PeerServerTask[] = [];
   const app = express();
   let server: Server = createServer(app);
   const listen = (port: number): Promise<number> =>
@@ -58,8 +61,10 @@ export async function startPeerServer(options: PeerServerOptions = {}): Promise<
   const host = `127.0.0.1:${port}`;
   const url = `http://${host}`;
 
-  app.use(express.json({ limit: "16mb" }), (request, _response, next) => {
-    journal.push(callOf(request));
+  app.use(express.json({ limit: "16mb" }), (request, response, next) => {
+    const call = callOf(request);
+    journal.push(call);
+    if (manner === "scripted" && call.messageId !== null) answerLate(response, scripted(call.text, "late") ?? 0);
     next();
   });
   if (manner === "redirects") app.use((_request, response) => response.redirect(307, METADATA_ADDRESS));
@@ -69,7 +74,7 @@ export async function startPeerServer(options: PeerServerOptions = {}): Promise<
     else response.status(404).json({ error: "not found" });
   });
   if (manner === "snake-case") app.post("/", snakeCasePeer(answer));
-  else serveSdk(app, cardOf(url, own.did, options), peerExecutor(manner, { answer, sign, die: stop }));
+  else serveSdk(app, cardOf(url, own.did, options), peerExecutor(manner, { answer, sign, die: stop, tasks }));
 
   return {
     url,
@@ -77,6 +82,7 @@ export async function startPeerServer(options: PeerServerOptions = {}): Promise<
     did: own.did,
     publicKey: own.publicKey,
     journal,
+    tasks,
     messageIds: () => journal.flatMap(({ messageId }) => messageId ?? []),
     async revive() {
       server = createServer(app);
@@ -93,6 +99,16 @@ function serveSdk(app: Express, card: AgentCard, executor: ReturnType<typeof pee
     app.use(path, agentCardHandler({ agentCardProvider: async () => AgentCard.toJSON(card) as AgentCard }));
   }
   app.use(jsonRpcHandler({ requestHandler, userBuilder: UserBuilder.noAuthentication, legacyCompat: { enabled: true } }));
+}
+
+/** What is asked is done at once, and said later. */
+function answerLate(response: Response, ms: number): void {
+  if (ms === 0) return;
+  const send = response.json.bind(response);
+  response.json = (body) => {
+    setTimeout(() => send(body), ms).unref();
+    return response;
+  };
 }
 
 const cardOf = (url: string, did: string, { manner, describes = {} }: PeerServerOptions): AgentCard =>
@@ -127,4 +143,4 @@ function callOf({ method, path, body, headers }: Request): PeerServerCall {
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
-export type { PeerManner, PeerServerCall } from "./peer-manner.ts";
+export type { PeerManner, PeerServerCall, PeerServerTask } from "./peer-manner.ts";
