@@ -1,5 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { agentConfig, newId } from "@parley/contracts";
+import type { Database } from "@parley/db";
 import { JOKER, PARLEY } from "./example-agents.ts";
 import { type ExamplePeer, registered } from "./example-peers.ts";
 import { ApiRefusal, createGatewayApi, type GatewayApi } from "./gateway-api.ts";
@@ -16,43 +18,88 @@ export interface Local {
 }
 
 /** What the example agents were given, so that a key set later can give them a better model. */
-interface Seed {
+interface Kept {
   model: string;
   /** Joker's, then Parley's. */
   agentIds: string[];
+}
+
+/** What is there before the gateway starts, so that its settings may name it. */
+export interface Seed extends Kept {
+  organizationId: string;
+  /** The default agent. */
+  agentId: string;
+  isNew: boolean;
 }
 
 interface Seeded {
   local: Local;
   /** What the example agents are called, by id. */
   names: Record<string, string>;
-  isNew: boolean;
 }
 
-/** The organization, key and example agents of earlier starts where the database still knows them, else new ones. */
+/** The organization and example agents of earlier starts where the database still knows them, else new ones. */
+export async function planted(database: Database, { state, model }: { state: string; model: string }): Promise<Seed> {
+  const seedFile = join(state, "seed.json");
+  const former = read<Kept>(seedFile);
+  const agentId = former?.agentIds[1] ?? read<Local>(join(state, "local.json"))?.agentId;
+  const organizationId = agentId === undefined ? null : await ownerOf(database, agentId);
+  if (agentId !== undefined && organizationId !== null)
+    return { organizationId, agentId, isNew: false, ...(former ?? { model, agentIds: [] }) };
+  const seed = await plant(database, model);
+  write(seedFile, { model, agentIds: seed.agentIds });
+  return seed;
+}
+
+/** Whose agent it is; null where there is none. */
+async function ownerOf({ a2a, agents }: Database, agentId: string): Promise<string | null> {
+  const card = await a2a.card(agentId);
+  const agent = card === null ? null : await agents.find(card.organizationId, agentId, null);
+  return agent === null || agent.state === "deleted" ? null : agent.organizationId;
+}
+
+async function plant({ organizations, agents }: Database, model: string): Promise<Seed> {
+  const organizationId = newId<string>();
+  await organizations.create({ id: organizationId, name: "Local" });
+  const create = async ({ instructions, ...agent }: typeof JOKER, subAgents: { agentId: string; mode: "sync" }[]) => {
+    const config = agentConfig.parse({ instructions, model, subAgents });
+    return (await agents.create(organizationId, { id: newId<string>(), ...agent, config })).id;
+  };
+  const jokerId = await create(JOKER, []);
+  const agentId = await create(PARLEY, [{ agentId: jokerId, mode: "sync" }]);
+  return { organizationId, agentId, model, agentIds: [jokerId, agentId], isNew: true };
+}
+
+/** The key of earlier starts where it still opens the default agent, else a new one; and what the gateway has to know besides. */
 export async function seeded(options: {
   state: string;
   url: string;
   adminSecret: string;
   model: string;
+  seed: Seed;
   peers: ExamplePeer[];
 }): Promise<Seeded> {
-  const { state, url, adminSecret, model, peers } = options;
+  const { state, url, adminSecret, model, seed, peers } = options;
+  const { agentId, organizationId } = seed;
   const localFile = join(state, "local.json");
-  const seedFile = join(state, "seed.json");
   const api = createGatewayApi(url, adminSecret);
 
   const former = read<Local>(localFile);
-  const isKnown = former !== null && (await knows(api, former));
-  const { local, seed } = isKnown ? await kept(api, former, read<Seed>(seedFile), model) : await planted(api, model);
-  await registered(api, local.apiKey, peers);
-  const whole: Local = { url, apiKey: local.apiKey, adminSecret, agentId: local.agentId };
-  write(localFile, whole);
-  write(seedFile, seed);
-  return { local: whole, names: { [seed.agentIds[0] ?? ""]: JOKER.name, [whole.agentId]: PARLEY.name }, isNew: !isKnown };
+  const isKnown = former !== null && former.agentId === agentId && (await opens(api, former));
+  const apiKey = isKnown ? former.apiKey : await newKey(api, organizationId);
+  write(join(state, "seed.json"), await inStep(api, { apiKey, seed, model }));
+  await registered(api, apiKey, peers);
+  const local: Local = { url, apiKey, adminSecret, agentId };
+  write(localFile, local);
+  return { local, names: { [seed.agentIds[0] ?? ""]: JOKER.name, [agentId]: PARLEY.name } };
 }
 
-async function knows(api: GatewayApi, { apiKey, agentId }: Local): Promise<boolean> {
+async function newKey(api: GatewayApi, organizationId: string): Promise<string> {
+  const key = await api.admin("/admin/api-keys", { organization_id: organizationId, name: "npm start", scopes: SCOPES });
+  return String(key["api_key"]);
+}
+
+async function opens(api: GatewayApi, { apiKey, agentId }: Local): Promise<boolean> {
   try {
     await api.query("agent.get", { agentId }, apiKey);
     return true;
@@ -62,30 +109,18 @@ async function knows(api: GatewayApi, { apiKey, agentId }: Local): Promise<boole
   }
 }
 
-async function planted(api: GatewayApi, model: string): Promise<{ local: Pick<Local, "apiKey" | "agentId">; seed: Seed }> {
-  const organization = await api.admin("/admin/organizations", { name: "Local" });
-  const key = await api.admin("/admin/api-keys", { organization_id: organization["id"], name: "npm start", scopes: SCOPES });
-  const apiKey = String(key["api_key"]);
-  const create = async ({ instructions, ...agent }: typeof JOKER, subAgents: object[]) => {
-    const created = await api.mutate("agent.create", { ...agent, config: { instructions, model, subAgents } }, apiKey);
-    return String(created["id"]);
-  };
-  const jokerId = await create(JOKER, []);
-  const agentId = await create(PARLEY, [{ agentId: jokerId, mode: "sync" }]);
-  return { local: { apiKey, agentId }, seed: { model, agentIds: [jokerId, agentId] } };
-}
-
 /** An agent whose model was changed by hand keeps it. */
-async function kept(api: GatewayApi, local: Local, former: Seed | null, model: string): Promise<{ local: Local; seed: Seed }> {
-  if (former === null || former.model === model) return { local, seed: former ?? { model, agentIds: [] } };
-  for (const agentId of former.agentIds) {
-    const agent = await api.query("agent.get", { agentId }, local.apiKey);
+async function inStep(api: GatewayApi, { apiKey, seed, model }: { apiKey: string; seed: Seed; model: string }): Promise<Kept> {
+  const { agentIds, model: former } = seed;
+  if (former === model) return { model, agentIds };
+  for (const agentId of agentIds) {
+    const agent = await api.query("agent.get", { agentId }, apiKey);
     const config = agent["config"] as Record<string, unknown>;
-    if (config["model"] !== former.model) continue;
-    await api.mutate("agent.update", { agentId, config: { ...config, model } }, local.apiKey);
-    await api.mutate("agent.deploy", { agentId }, local.apiKey);
+    if (config["model"] !== former) continue;
+    await api.mutate("agent.update", { agentId, config: { ...config, model } }, apiKey);
+    await api.mutate("agent.deploy", { agentId }, apiKey);
   }
-  return { local, seed: { ...former, model } };
+  return { model, agentIds };
 }
 
 function read<Content>(file: string): Content | null {

@@ -14,7 +14,7 @@ import { nextSteps } from "./next-steps.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { claimCheckout } from "./run-record.ts";
 import { keptSecrets } from "./secrets.ts";
-import { type Local, seeded } from "./seed.ts";
+import { type Local, planted, seeded } from "./seed.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -74,6 +74,10 @@ async function startAll({
     await migrate({ ownerUrl, appPassword, sweepPassword });
   });
 
+  const model = chosenModel(process.env);
+  const databaseUrl = asRole(ownerUrl, "parley_app", appPassword);
+  const database = (await loaded).openDatabase({ url: databaseUrl, pool: 1, prepare: false, applicationName: "parley-start" });
+  const seed = await planted(database, { state: folders.state, model }).finally(() => database.close());
   const peers = await progress.step(
     "Example peers",
     () => startExamples({ folders, onStarted }),
@@ -83,15 +87,18 @@ async function startAll({
     ...process.env,
     ...farLimits(host, process.env),
     NODE_ENV: process.env["NODE_ENV"] || "production",
-    DATABASE_URL: asRole(ownerUrl, "parley_app", appPassword),
+    DATABASE_URL: databaseUrl,
     DATABASE_SWEEP_URL: asRole(ownerUrl, "parley_sweep", sweepPassword),
     REDIS_URL: redisUrl,
     HOST: host,
     EGRESS_ALLOW: allowedWith(process.env["EGRESS_ALLOW"], peers),
     ADMIN_SECRET: adminSecret,
+    // Where `GATEWAY_API_KEY` leads, and whose card stands at the root.
+    DEFAULT_ORGANIZATION_ID: process.env["DEFAULT_ORGANIZATION_ID"] || seed.organizationId,
+    A2A_DEFAULT_AGENT_ID: process.env["A2A_DEFAULT_AGENT_ID"] || seed.agentId,
     SECRETS_KEY: process.env["SECRETS_KEY"] || Buffer.from(secrets.seal, "hex").toString("base64"),
     RECIPES_DIR: process.env["RECIPES_DIR"] || join(root, "recipes"),
-    PLANNER_MODEL: process.env["PLANNER_MODEL"] || chosenModel(process.env),
+    PLANNER_MODEL: process.env["PLANNER_MODEL"] || model,
     MEDIA_DIR: process.env["MEDIA_DIR"] || join(folders.state, "media"),
   };
   const app = { folders, environment, onStarted, watch };
@@ -114,11 +121,10 @@ async function startAll({
         : lost(supervisor, child.name, how, child.logFile)),
   );
 
-  const model = chosenModel(process.env);
   const { local, names } = await progress.step(
     "Key and example agents",
-    () => seeded({ state: folders.state, url, adminSecret, model, peers }),
-    ({ isNew }) => `${isNew ? "made" : "kept"}, with the model ${model}`,
+    () => seeded({ state: folders.state, url, adminSecret, model, seed, peers }),
+    () => `${seed.isNew ? "made" : "kept"}, with the model ${model}`,
   );
   const conversationId = await showConversation(local, names);
   if (!supervisor.isStopping()) print(nextSteps({ local, conversationId, elapsed: progress.elapsed() }));

@@ -47,6 +47,10 @@ test("a fresh checkout holds a conversation, tells how to go on, and serves unti
   for (const word of [url, apiKey, agentId]) expect(run.output()).toContain(word);
   expect((await fetch(`${url}/health`)).status).toBe(200);
 
+  // Whoever looks for an agent at this address finds the default one.
+  const card = await fetch(`${url}/.well-known/agent-card.json`);
+  expect(await card.json()).toMatchObject({ name: "Parley", supportedInterfaces: [{ url: `${url}/a2a/agents/${agentId}` }, {}, {}, {}] });
+
   // The example peers are in the registry, and a plan may call one by the name of this machine.
   const listed = await fetch(`${url}/trpc/peer.list`, { headers: { "x-api-key": apiKey } });
   const { items } = ((await listed.json()) as { result: { data: { items: { name: string; endpoint: string }[] } } }).result.data;
@@ -95,6 +99,13 @@ test("a second start keeps key, agent and data", { timeout: START_MS }, async ()
     body: JSON.stringify({ question: "Hello" }),
   });
   const told = await plan.text();
+  // And it sees what the start has made: one organization has the example agents, the peers and this key.
+  const headers = { authorization: "Bearer from-env-local" };
+  const seen = (procedure: string) => fetch(`${checkout.local().url}/trpc/${procedure}`, { headers }).then((answer) => answer.text());
+  expect(JSON.parse(await seen("agent.list")).result.data.items.map(({ name }: { name: string }) => name)).toEqual(
+    expect.arrayContaining(["Joker", "Parley"]),
+  );
+  expect(JSON.parse(await seen("peer.list")).result.data).toMatchObject({ total: 2 });
   rmSync(join(checkout.folder, ".env.local"));
   expect([plan.status, /^event: (\S+)/gm[Symbol.match](told)?.at(-1)]).toEqual([200, "event: done"]);
 });
