@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { isGatewayError } from "@parley/contracts";
+import { type Booked, isGatewayError } from "@parley/contracts";
 import { openDatabase } from "@parley/db";
 import { type BillingStore, type HoldKey } from "@parley/domain";
 import { type FreshDatabase, freshDatabase } from "@parley/testkit";
@@ -104,6 +104,34 @@ interface Model {
   holds: Map<number, number>;
   done: Set<string>;
 }
+
+test("debits at once of several organizations are each made once and answered by their own account; what is wrong with one is no other's", async () => {
+  const [rich, owing, poor] = [await organization(), await organization("postpaid"), await organization()];
+  await credit(rich, 1_000_000);
+  await debit(rich, 7, "known");
+  const told = (debits: Promise<unknown>[]) => Promise.allSettled(debits);
+  const outcomes = await told([
+    debit(owing, 1),
+    ...Array.from({ length: 20 }, (_, index) => debit(rich, 10, `source ${index % 10}`)),
+    debit(rich, 8, "known"),
+    debit(poor, 1),
+    ...Array.from({ length: 10 }, () => debit(owing, 3)),
+  ]);
+  const refused = outcomes.flatMap((one) => (one.status === "rejected" ? [one.reason.code] : []));
+  expect(refused).toEqual(["idempotency_mismatch", "budget_exhausted"]);
+  const done = outcomes.flatMap((one) => (one.status === "fulfilled" ? [one.value as Booked] : []));
+  expect(done.filter((one) => one.done && one.account.organizationId === rich)).toHaveLength(10);
+  expect(done.filter((one) => one.done && one.account.organizationId === owing)).toHaveLength(11);
+  expect(await billing.account(rich)).toMatchObject({ mode: "prepaid", balanceMicros: 1_000_000 - 7 - 100 });
+  expect(await billing.account(owing)).toMatchObject({ mode: "postpaid", balanceMicros: -31, accounts: { revenue: 31 } });
+
+  // All of them can be made: one statement, and the account as it is after it.
+  const together = await Promise.all([debit(owing, 1), ...Array.from({ length: 10 }, () => debit(rich, 1)), debit(owing, 1)]);
+  expect(together.map((one) => one.done)).not.toContain(false);
+  expect(together.at(-2)?.account).toEqual(await billing.account(rich));
+  expect(together.at(-1)?.account).toEqual(await billing.account(owing));
+  for (const id of [rich, owing, poor]) expect(await billing.check(id)).toMatchObject({ ok: true, sumMicros: 0 });
+});
 
 type Act = { act: "credit" | "debit" | "grow" | "capture" | "release"; name: number; micros: number };
 

@@ -20,6 +20,9 @@ export interface Ours extends Tenant {
   startWorker(): Promise<RunningProcess>;
   /** Its database, as the owner. */
   owner: postgres.Sql;
+  ownerUrl: string;
+  /** The same as the product's own role. */
+  databaseUrl: string;
 }
 
 /** What one organization may ask for. */

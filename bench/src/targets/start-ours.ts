@@ -90,7 +90,21 @@ export async function startOurs(services: Services, name: string, settings: Reco
   };
   const tenant = async () => createTenant({ origin, ...(await seedOurs(origin, adminSecret)), api, worker });
   try {
-    return { ours: { ...(await tenant()), neighbour: await tenant(), api, worker, startWorker, unfinished, held, owner }, stop };
+    return {
+      ours: {
+        ...(await tenant()),
+        neighbour: await tenant(),
+        api,
+        worker,
+        startWorker,
+        unfinished,
+        held,
+        owner,
+        ownerUrl,
+        databaseUrl: env.DATABASE_URL,
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

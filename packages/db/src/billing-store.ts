@@ -2,6 +2,7 @@ import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, 
 import type { BillingStore, Grown } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
+import { joinDebits } from "./join-debits.ts";
 
 export const createBillingStore = (sql: Sql): BillingStore => ({
   account: (organizationId) => call<BillingAccount>(sql, "read_account", { organizationId }),
@@ -15,7 +16,7 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   credit: (credit) => call<Booked>(sql, "credit_account", credit),
 
-  debit: (debit) => call<Booked>(sql, "debit_account", debit),
+  debit: joinDebits(sql),
 
   grow: (key, growth) =>
     call<Grown>(sql, "grow_hold", {
