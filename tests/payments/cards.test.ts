@@ -144,6 +144,86 @@ describe("what Stripe tells", () => {
     expect(await changeOf(() => tell(stripe.dispute(checkout, "lost")))).toBe(0);
   });
 
+  test("of several disputes of one payment, each with its own end, comes to what they leave, in any order", async () => {
+    const story = async (order: number[]) => {
+      const checkout = await buy();
+      const [first, second] = [
+        { name: "first", cents: 400 },
+        { name: "second", cents: 250 },
+      ];
+      for (const event of stripe.pay(checkout)) await tell(event);
+      const events = [
+        stripe.dispute(checkout, "open", first),
+        stripe.dispute(checkout, "won", first),
+        stripe.dispute(checkout, "open", second),
+        stripe.dispute(checkout, "lost", second),
+      ];
+      return changeOf(async () => {
+        for (const index of order) expect((await tell(events[index] as SignedEvent)).status).toBe(200);
+      });
+    };
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [0, 2, 1, 3],
+      [1, 3],
+    ])
+      expect([order, await story(order)]).toEqual([order, -250 * CENT]);
+    expect(await story([0, 2])).toBe(-650 * CENT);
+  });
+
+  test("that is more than was paid takes back what was paid, once, however often it is told", async () => {
+    const checkout = await buy();
+    for (const event of stripe.pay(checkout)) await tell(event);
+    const [refund, dispute] = [stripe.refund(checkout, 700), stripe.dispute(checkout, "lost")];
+    expect(
+      await changeOf(async () => {
+        for (const event of [refund, dispute, refund, dispute, stripe.refund(checkout, 1_000), stripe.refund(checkout, 1_500)])
+          expect((await tell(event)).status).toBe(200);
+      }),
+    ).toBe(-1000 * CENT);
+    // Two processes hear two different things at once.
+    const other = await buy();
+    for (const event of stripe.pay(other)) await tell(event);
+    const told = [stripe.refund(other, 300), stripe.refund(other, 500), stripe.dispute(other, "open"), stripe.dispute(other, "won")];
+    expect(await changeOf(() => Promise.all(told.map((event, index) => tell(event, index % 2))))).toBe(-500 * CENT);
+  });
+
+  test("of money that was spent already leaves a debt: nothing more is bought on credit or set aside until it is made up for", async () => {
+    const { organizationId } = system.ours;
+    const operator = system.rest(0, null);
+    const headers = { "x-admin-secret": system.adminSecret };
+    const setMode = (mode: string) => operator.call("/admin/billing/mode", { body: { organization_id: organizationId, mode }, headers });
+    expect((await setMode("prepaid")).status).toBe(200);
+    const checkout = await buy("500");
+    for (const event of stripe.pay(checkout)) await tell(event);
+    const opening = { address: `0x${randomUUID().replaceAll("-", "").padEnd(40, "0")}`, deposit: "5.00" };
+    const opened = await system.rest().call("/api/wallet/sessions", { body: opening });
+    expect(opened.status).toBe(201);
+    const left = await balance();
+    await sql`select debit_account(${sql.json({ organizationId, amountMicros: left, sourceType: "test", sourceId: randomUUID(), note: "" })})`;
+    await tell(stripe.dispute(checkout, "lost"));
+    expect(await balance()).toBe(-500 * CENT);
+
+    const prompt = { prompt: "Hi" };
+    const call = (more: Record<string, string>) =>
+      system.rest().call("/api/v1/gateway", { body: prompt, headers: { "x-plugin-id": "generate-text", ...more } });
+    expect(await call({ "x-payment-method": "stripe" })).toMatchObject({ status: 402, body: { error: "payment_required" } });
+    const another = { ...opening, address: `0x${"c".repeat(40)}` };
+    expect((await system.rest().call("/api/wallet/sessions", { body: another })).status).toBe(402);
+    // What a wallet has set aside stays the wallet's; what its call would use besides cannot be paid, so that it is not made and costs nothing.
+    const session = { "x-session-id": String(at(opened.body, "session", "id")), "x-wallet-address": opening.address };
+    expect(await call(session)).toMatchObject({ status: 402, body: { error: "budget_exhausted" } });
+    const kept = await system.rest().call(`/api/wallet/sessions?sessionId=${session["x-session-id"]}`);
+    expect(kept.body).toMatchObject({ session: { spent: "0.00", remaining: "5.00" } });
+
+    for (const event of stripe.pay(await buy())) await tell(event);
+    expect(await balance()).toBe(500 * CENT);
+    expect((await call(session)).headers.get("x-session-remaining")).toBe("4.99");
+    expect((await system.rest().call("/api/wallet/sessions", { body: { ...another, deposit: "1.00" } })).status).toBe(201);
+    await setMode("postpaid");
+  });
+
   test("is refused where it is forged, altered, too old or unsigned, and books nothing", async () => {
     const [event] = stripe.pay(await buy());
     if (event === undefined) throw new Error("Nothing was told.");

@@ -37,8 +37,9 @@ function ofDispute(dispute: Stripe.Dispute, hasEnded: boolean): Found | null {
   if (dispute.currency !== CURRENCY) return null;
   const disputedMicros = dispute.amount * MICROS_PER_CENT;
   const paymentId = idOf(dispute.payment_intent);
-  if (!hasEnded) return { paymentId, fact: { kind: "disputed", disputedMicros } };
-  return { paymentId, fact: { kind: "dispute_ended", disputedMicros: LOST[dispute.status] === false ? 0 : disputedMicros } };
+  const { id: disputeId } = dispute;
+  if (!hasEnded) return { paymentId, fact: { kind: "disputed", disputeId, disputedMicros } };
+  return { paymentId, fact: { kind: "dispute_ended", disputeId, disputedMicros: LOST[dispute.status] === false ? 0 : disputedMicros } };
 }
 
 function factOf(event: Stripe.Event): Found | null {

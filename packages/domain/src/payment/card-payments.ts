@@ -18,8 +18,7 @@ export type CardFact =
   | { kind: "paid"; organizationId: string; paidMicros: number; customerId: string | null }
   /** The organization is null where only the payment knows it. */
   | { kind: "refunded"; organizationId: string | null; refundedMicros: number }
-  | { kind: "disputed"; disputedMicros: number }
-  | { kind: "dispute_ended"; disputedMicros: number };
+  | { kind: "disputed" | "dispute_ended"; disputeId: string; disputedMicros: number };
 
 export interface CardEvent {
   id: string;

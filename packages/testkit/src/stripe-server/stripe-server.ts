@@ -36,7 +36,8 @@ export interface StripeServer {
   pay(checkoutId: string, how?: "now" | "later"): SignedEvent[];
   /** Cents that go back, as a total. */
   refund(checkoutId: string, totalCents: number): SignedEvent;
-  dispute(checkoutId: string, outcome: "open" | "won" | "lost"): SignedEvent;
+  /** One dispute of the whole payment; others of it by their name, over a part of it. */
+  dispute(checkoutId: string, outcome: "open" | "won" | "lost", part?: { name: string; cents: number }): SignedEvent;
   /** Any event, signed as of so many seconds ago. */
   event(type: string, object: object, agoSeconds?: number): SignedEvent;
   close(): Promise<void>;
@@ -150,10 +151,12 @@ export async function startStripeServer(): Promise<StripeServer> {
       const charge = { object: "charge", payment_intent: paymentIntent, metadata, currency: "usd" };
       return event("charge.refunded", { ...charge, id: newId("ch"), amount: amountCents, amount_refunded: totalCents });
     },
-    dispute(checkoutId, outcome) {
-      const { paymentIntent, amountCents: amount } = kept(checkoutId);
+    dispute(checkoutId, outcome, part) {
+      const { paymentIntent, amountCents } = kept(checkoutId);
+      const amount = part?.cents ?? amountCents;
       const status = outcome === "open" ? "needs_response" : outcome;
-      const dispute = { id: newId("dp"), object: "dispute", payment_intent: paymentIntent, currency: "usd", amount, status };
+      const id = `dp_${part?.name ?? "whole"}_${checkoutId}`;
+      const dispute = { id, object: "dispute", payment_intent: paymentIntent, currency: "usd", amount, status };
       return event(`charge.dispute.${outcome === "open" ? "created" : "closed"}`, dispute);
     },
     close: () =>
