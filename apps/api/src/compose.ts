@@ -28,7 +28,14 @@ import {
 } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
-import { createCardPayments, createChainPayments, createVoucherSigner } from "@parley/payments";
+import {
+  createCardPayments,
+  createChainPayments,
+  createChannelPayments,
+  createCredentialReader,
+  createTokenPayments,
+  createVoucherSigner,
+} from "@parley/payments";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
@@ -205,6 +212,9 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       cards: createCardPayments(config, egress.fetch),
       packCents: config.STRIPE_PACKS,
       chain: createChainPayments(config, egress.fetch),
+      channels: createChannelPayments(config, egress.fetch),
+      tokens: createTokenPayments(config, egress.fetch),
+      readCredential: createCredentialReader(),
       voucherSigner: createVoucherSigner(config.PAYMENTS_CHAIN_ID),
       devFunding: config.BILLING_DEV_FUNDING,
       vault: createVault(config.SECRETS_KEY),

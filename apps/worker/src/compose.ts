@@ -8,7 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
-import { createChainPayments } from "@parley/payments";
+import { createChainPayments, createChannelPayments, createTokenPayments } from "@parley/payments";
 import { createPushSender } from "@parley/peers";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
@@ -92,6 +92,8 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
       media: database.media,
       payments: database.payments,
       chain: createChainPayments(config, egress.fetch),
+      channels: createChannelPayments(config, egress.fetch),
+      tokens: createTokenPayments(config, egress.fetch),
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
       usage: database.usage,

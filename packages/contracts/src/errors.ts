@@ -98,6 +98,7 @@ export const ERRORS = {
   session_invalid: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "There is no active session of this wallet." },
   insufficient_balance: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "There is not enough money left." },
   voucher_failed: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The voucher is not good, or was used." },
+  channel_gone: { http: 410, trpc: "NOT_FOUND", retry: false, text: "There is no such channel, or it is closed." },
   unknown_plugin: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The plugin has no price." },
   no_plugin: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "There is no such plugin." },
   payment_pending: {

@@ -167,6 +167,10 @@ export const BOUNDS = {
   walletCallsMax: { standard: 120, floor: 1, ceiling: 1_000_000_000 },
   /** A call that is sold whose process died with it: after so long its money is let go. */
   purchaseKeptMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
+  /** A payment channel that nobody uses is closed after so long, and what was spent through it collected. */
+  channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },
+  /** How long a stream waits for its payer to sign for more. */
+  voucherWaitMs: { standard: 60_000, floor: 100, ceiling: 600_000 },
   /** Keys of peers that stay the ones that were seen first, of one organization. */
   peerKeysMax: { standard: 10_000, floor: 0, ceiling: 1_000_000 },
   /** Who may be told of one A2A task, how often each is tried before it is given up, and how long it may take to answer. */

@@ -1,5 +1,5 @@
 import type { WalletSession } from "@parley/contracts";
-import type { ChallengeClaim, PaymentStore, Reserved } from "@parley/domain";
+import type { ChallengeClaim, ChannelReserved, KeptChannel, PaymentStore, Reserved } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
@@ -39,7 +39,19 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   takeUnknown: (key) => call<Awaited<ReturnType<PaymentStore["takeUnknown"]>>>(sql, "take_unknown_payment", key),
 
-  finishChallenge: (end) => call<boolean>(sql, "finish_challenge", end),
+  finishChallenge: (end) => call<{ refund: string | null }>(sql, "finish_challenge", end),
+
+  takeOwed: (key) => call<string | null>(sql, "take_owed_refund", key),
+
+  refundChallenge: (key) => call<boolean>(sql, "refund_challenge", key),
+
+  readChannel: (key) => call<KeptChannel | null>(sql, "read_payment_channel", key),
+
+  writeChannel: (channel) => call<boolean>(sql, "write_payment_channel", channel),
+
+  channelSums: (key) => call<Awaited<ReturnType<PaymentStore["channelSums"]>>>(sql, "payment_channel_sums", key),
+
+  reserveInChannel: (order) => call<ChannelReserved>(sql, "reserve_in_channel", order),
 
   reserveInSession: (reservation) => call<Reserved>(sql, "reserve_in_session", reservation),
 

@@ -115,6 +115,22 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async findOwedRefunds({ quietMs, leftMs, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: { organizationId: string; id: string }[] }[]>`
+        select find_owed_refunds(make_interval(secs => ${quietMs / 1_000}), make_interval(secs => ${leftMs / 1_000}), ${rowsMax}) as found`,
+    );
+    return first(rows).found;
+  },
+
+  async findOpenChannels({ idleMs, rowsMax }) {
+    const rows = await guarded(
+      sql<{ found: { organizationId: string; id: string; isIdle: boolean }[] }[]>`
+        select find_open_channels(make_interval(secs => ${idleMs / 1_000}), ${rowsMax}) as found`,
+    );
+    return first(rows).found;
+  },
+
   async takeWaitingHooks(rowsMax) {
     const rows = await guarded(sql<{ found: HookDeliveryKey[] }[]>`select take_waiting_hooks(${rowsMax}) as found`);
     return first(rows).found;

@@ -30,8 +30,9 @@ import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
 import { keepWallets } from "./payment/keep-wallets.ts";
+import { sellByCredential } from "./payment/sell-by-credential.ts";
 import { sellCalls } from "./payment/sell-calls.ts";
-import { sellOnChain } from "./payment/sell-on-chain.ts";
+import { sellInChannels } from "./payment/sell-in-channels.ts";
 import { takeCards } from "./payment/take-cards.ts";
 import { managePeers } from "./peer/manage-peers.ts";
 import { openPlans } from "./plan/open-plans.ts";
@@ -85,7 +86,8 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...takeCards(context),
       ...keepWallets(context),
       ...sellCalls(context),
-      ...sellOnChain(context),
+      ...sellByCredential(context),
+      ...sellInChannels(context),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),

@@ -30,7 +30,9 @@ import type { MediaStore } from "./media/media-store.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import type { ChainPayments } from "./payment/chain-payments.ts";
-import type { PaymentStore } from "./payment/payment-store.ts";
+import type { ChannelPayments } from "./payment/channel-payments.ts";
+import type { ReconciledPayments } from "./payment/reconcile-payments.ts";
+import type { TokenPayments } from "./payment/token-payments.ts";
 import { createBell } from "./peer/bell.ts";
 import { cancelPeerCalls } from "./peer/cancel-peer-calls.ts";
 import type { PeerPorts } from "./peer/peer-ports.ts";
@@ -50,9 +52,13 @@ import { type DeliveryPorts, deliverWebhooks } from "./webhook/deliver-webhooks.
 
 export interface EnginePorts {
   turns: TurnStore;
-  payments: Pick<PaymentStore, "endPurchase" | "takeUnknown" | "verifyChallenge">;
+  payments: ReconciledPayments;
   /** Null: nobody pays on a chain. */
   chain: Pick<ChainPayments, "verify"> | null;
+  /** Null: nobody pays through channels. */
+  channels: Pick<ChannelPayments, "review"> | null;
+  /** Null: nobody pays single calls by card. */
+  tokens: Pick<TokenPayments, "verify" | "refund"> | null;
   agents: AgentStore;
   billing: BillingStore;
   /** Whether calls that only the fallback prices are refused. */
@@ -224,6 +230,8 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
             blobs: ports.blobs,
             payments: ports.payments,
             chain: ports.chain,
+            channels: ports.channels,
+            tokens: ports.tokens,
           },
           background.signal,
         ),

@@ -34,8 +34,10 @@ import type { RunningHash } from "./media/take-in.ts";
 import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import type { CardPayments } from "./payment/card-payments.ts";
-import type { ChainPayments } from "./payment/chain-payments.ts";
+import type { ChainPayments, CredentialReader } from "./payment/chain-payments.ts";
+import type { ChannelPayments } from "./payment/channel-payments.ts";
 import type { PaymentStore } from "./payment/payment-store.ts";
+import type { TokenPayments } from "./payment/token-payments.ts";
 import type { VoucherSigner } from "./payment/vouchers.ts";
 import type { PeerCallStore, PeerStore } from "./peer/peer-store.ts";
 import type { PlannerSettings } from "./plan/plan-use-cases.ts";
@@ -103,6 +105,11 @@ export interface GatewayPorts {
   packCents: readonly number[];
   /** Null: nobody pays on a chain. */
   chain: ChainPayments | null;
+  /** Null: nobody pays through channels. */
+  channels: ChannelPayments | null;
+  /** Null: nobody pays single calls by card. */
+  tokens: TokenPayments | null;
+  readCredential: CredentialReader;
   voucherSigner: VoucherSigner;
   /** Development: sessions of wallets are funded by the operator. */
   devFunding: boolean;

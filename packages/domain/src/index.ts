@@ -44,9 +44,20 @@ export * from "./memory/memory-store.ts";
 export * from "./model/model.ts";
 export * from "./payment/card-payments.ts";
 export * from "./payment/chain-payments.ts";
+export * from "./payment/channel-payments.ts";
 export * from "./payment/payment-store.ts";
 export * from "./payment/payment-use-cases.ts";
-export type { CallOrder, ChainPurchase, NamedSession, Purchase, SessionPurchase, ShownCredential } from "./payment/purchase.ts";
+export type {
+  CallOrder,
+  ChannelPurchase,
+  NamedSession,
+  Purchase,
+  RefusedCredential,
+  SessionPurchase,
+  ShownCredential,
+} from "./payment/purchase.ts";
+export type { AcceptedPayment } from "./payment/rank-offers.ts";
+export * from "./payment/token-payments.ts";
 export * from "./payment/vouchers.ts";
 export * from "./peer/peer-client.ts";
 export * from "./peer/peer-key-store.ts";

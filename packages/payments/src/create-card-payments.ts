@@ -1,14 +1,13 @@
 import { GatewayError } from "@parley/contracts";
 import type { CardPayments } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import Stripe from "stripe";
+import type Stripe from "stripe";
+import { openStripe } from "./open-stripe.ts";
 import type { PaymentSettings } from "./settings.ts";
 import { CREDITS, toCardEvent } from "./stripe-event.ts";
 
 /** How old an event's signature may be. */
 const TOLERANCE_SECONDS = 300;
-const TIMEOUT_MS = 20_000;
-const RETRIES = 2;
 
 /** Nothing of what Stripe says goes to the caller: it may name the account. */
 async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
@@ -19,20 +18,11 @@ async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
   }
 }
 
-/** Stripe, over our own way out. Null where there is no key for it. */
+/** Money in by card. Null where there is no key for it. */
 export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch): CardPayments | null {
-  const { STRIPE_SECRET_KEY: key, STRIPE_WEBHOOK_SECRET: secrets = [], STRIPE_API_URL: address } = settings;
-  if (key === undefined) return null;
-  const { protocol, hostname, port } = new URL(address);
-  const stripe = new Stripe(key, {
-    httpClient: Stripe.createFetchHttpClient(fetch as typeof globalThis.fetch),
-    protocol: protocol === "http:" ? "http" : "https",
-    host: hostname,
-    port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port),
-    timeout: TIMEOUT_MS,
-    maxNetworkRetries: RETRIES,
-    telemetry: false,
-  });
+  const { STRIPE_WEBHOOK_SECRET: secrets = [] } = settings;
+  const stripe = openStripe(settings, fetch);
+  if (stripe === null) return null;
 
   return {
     async createCheckout({ organizationId, principalId, amountCents, name, customerId, returnUrl, idempotencyKey }) {

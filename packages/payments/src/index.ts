@@ -1,4 +1,4 @@
 export * from "./create-card-payments.ts";
-export * from "./create-chain-payments.ts";
+export * from "./create-offered-payments.ts";
 export * from "./settings.ts";
 export * from "./voucher-signer.ts";

@@ -40,6 +40,11 @@ export const paymentSettings = z.object({
     .regex(/^0x[0-9a-fA-F]{40}$/, "must be an address")
     .optional(),
   MPP_RPC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Of the account that closes channels: the recipient's own, or one that collects in its name. With it, payment channels are offered. */
+  MPP_ACCOUNT_KEY: z
+    .string()
+    .regex(/^0x[0-9a-fA-F]{64}$/, "must be a private key in hex")
+    .optional(),
   /** The token; the standard one is pathUSD. */
   MPP_CURRENCY: z
     .string()
@@ -56,6 +61,8 @@ export const paymentSettings = z.object({
     .transform(listed)
     .pipe(z.array(z.string().min(8).max(500)).max(4))
     .optional(),
+  /** Whom payers share their tokens with, as Stripe knows us: with `MPP_SECRET_KEY` it switches single calls by card on. */
+  STRIPE_NETWORK_ID: z.string().min(1).max(200).optional(),
   STRIPE_API_URL: z.url({ protocol: /^https?$/ }).default("https://api.stripe.com"),
   /** Cents of the packs of credits that are sold. */
   STRIPE_PACKS: z

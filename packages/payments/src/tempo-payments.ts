@@ -1,26 +1,16 @@
-import { createHash } from "node:crypto";
 import { GatewayError, microsToDollars } from "@parley/contracts";
 import type { ChainPayments, Offer, Verified } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import { Challenge, Credential, Errors, Receipt } from "mppx";
 import { Mppx, Store, tempo } from "mppx/server";
-import { createClient, http } from "viem";
-import { tempo as tempoChain } from "viem/tempo/chains";
-import { z } from "zod";
+import { problemOf } from "./payment-problem.ts";
+import { readPlain, readStandard } from "./read-credential.ts";
+import { createTempoClient } from "./tempo-client.ts";
 
 /** How long a payer may take from the offer on. */
 const OPEN_MS = 300_000;
 /** What was paid in time may be shown later: nobody pays twice because the chain, or we, were away. */
 const SHOWN_MS = 86_400_000;
-const TIMEOUT_MS = 10_000;
-const TRIES = 1;
-
-const plainCredential = z.object({
-  scheme: z.literal("Payment"),
-  transaction: z.string().regex(/^0x[0-9a-fA-F]{2,20000}$/),
-  challengeNonce: z.string().min(1).max(200),
-});
-
 export interface ChainSettings {
   /** Binds the offers. */
   secretKey: string;
@@ -29,25 +19,6 @@ export interface ChainSettings {
   currency: string;
   realm: string;
   chainId: number;
-}
-
-const fingerprintOf = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** In the raw JSON of one dialect, or the base64url of the other, which never begins with a brace. */
-function readPlain(credential: string) {
-  try {
-    return plainCredential.parse(JSON.parse(credential));
-  } catch {
-    return null;
-  }
-}
-
-function readStandard(credential: string) {
-  try {
-    return Credential.deserialize(`Payment ${credential}`);
-  } catch {
-    return null;
-  }
 }
 
 /** A refusal of the payment itself; anything else is the chain's silence. */
@@ -60,18 +31,10 @@ function verdictOn(error: unknown): Verified {
   return { outcome: "refused", problem: problemOf(error) };
 }
 
-function problemOf(error: Errors.PaymentError) {
-  const { type, title, detail, status } = error.toProblemDetails();
-  return { type, title, status: status ?? 402, detail };
-}
-
 /** Payments on Tempo, over our own way out. */
 export function createTempoPayments(settings: ChainSettings, fetch: EgressFetch): ChainPayments {
   const { secretKey, recipient, rpcUrl, currency, realm, chainId } = settings;
-  const client = createClient({
-    chain: { ...tempoChain, id: chainId },
-    transport: http(rpcUrl, { fetchFn: fetch as typeof globalThis.fetch, retryCount: TRIES, timeout: TIMEOUT_MS }),
-  });
+  const client = createTempoClient({ rpcUrl, chainId }, fetch);
   /** What was used is kept in Postgres: a memory of its own would refuse what is looked at again. */
   const payments = (besideKey = false) =>
     Mppx.create({
@@ -104,22 +67,12 @@ export function createTempoPayments(settings: ChainSettings, fetch: EgressFetch)
       const expiresAtMs = nowMs + OPEN_MS;
       return {
         id: issued.id,
+        method: "tempo/charge",
         challenge: issued,
         header: Challenge.serialize(issued),
         expiresAt: new Date(expiresAtMs).toISOString(),
         plain: { scheme: "Payment", amount, currency, recipient, description, nonce: issued.id, expiresAt: expiresAtMs },
       };
-    },
-
-    async read(credential) {
-      if (credential.startsWith("{")) {
-        const plain = readPlain(credential);
-        if (plain === null) return null;
-        return { challengeId: plain.challengeNonce, fingerprint: fingerprintOf(plain.transaction), dialect: "plain" };
-      }
-      const read = readStandard(credential);
-      if (read === null) return null;
-      return { challengeId: read.challenge.id, fingerprint: fingerprintOf(JSON.stringify(read.payload)), dialect: "mpp" };
     },
 
     async verify(credential, { challenge, plugin }) {

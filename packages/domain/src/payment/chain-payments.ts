@@ -1,17 +1,22 @@
+/** How one call is paid, as `Accept-Payment` names it. */
+export type OfferedMethod = "tempo/charge" | "tempo/session" | "stripe/charge";
+
 /** What a payer is asked for, in one call's answer. */
 export interface Offer {
   id: string;
+  method: OfferedMethod;
   /** As it is kept, to be looked at again with what is paid. */
   challenge: object;
   /** The `WWW-Authenticate` header's value. */
   header: string;
   expiresAt: string;
-  /** For clients of the other dialect. */
-  plain: { scheme: "Payment"; amount: string; currency: string; recipient: string; description: string; nonce: string; expiresAt: number };
+  /** For clients of the other dialect, which pay on the chain alone. */
+  plain?: { scheme: "Payment"; amount: string; currency: string; recipient: string; description: string; nonce: string; expiresAt: number };
 }
 
 /** What a credential says before anything of it is believed. */
 export interface ReadCredential {
+  method: OfferedMethod;
   challengeId: string;
   /** The same text each time for the same payment. */
   fingerprint: string;
@@ -32,10 +37,22 @@ export type Verified =
   /** The chain did not answer: it may have been paid. */
   | { outcome: "unknown" };
 
+/** One call that is offered. */
+export interface OfferOrder {
+  plugin: string;
+  amountMicros: number;
+  description: string;
+  /** Of the call's plugin and body. */
+  digest: string;
+  /** A key stands in `Authorization`. */
+  besideKey: boolean;
+}
+
+/** Null where it is no credential at all, or of a method that nobody offers. */
+export type CredentialReader = (credential: string) => Promise<ReadCredential | null>;
+
 /** Payments on a chain, behind one adapter. */
 export interface ChainPayments {
-  offer(order: { plugin: string; amountMicros: number; description: string; digest: string; besideKey: boolean }): Promise<Offer>;
-  /** Null where it is no credential at all. */
-  read(credential: string): Promise<ReadCredential | null>;
+  offer(order: OfferOrder): Promise<Offer>;
   verify(credential: string, order: { challenge: object; plugin: string }): Promise<Verified>;
 }

@@ -1,5 +1,7 @@
 import type { WalletSession } from "@parley/contracts";
 import type { CardEvent } from "./card-payments.ts";
+import type { OfferedMethod } from "./chain-payments.ts";
+import type { ChannelChange, KeptChannel } from "./channel-payments.ts";
 
 /** Money for one call, set aside in a session. */
 export interface SessionReservation {
@@ -31,7 +33,16 @@ export type ChallengeClaim =
   | { outcome: "done"; answer: object }
   | { outcome: "busy" }
   | { outcome: "expired" }
-  | { outcome: "mismatch" };
+  | { outcome: "mismatch" }
+  /** The work has failed, and the payer has the money back, or will. */
+  | { outcome: "refunded" };
+
+/** Money for one call, set aside in a channel. */
+export type ChannelReserved =
+  | { outcome: "reserved"; spentMicros: number; voucherMicros: number; units: number }
+  /** The payer has signed for less; what the total has to be. */
+  | { outcome: "short"; requiredMicros: number; voucherMicros: number; depositMicros: number }
+  | { outcome: "gone" };
 
 /** Where a session's money comes from: the organization's own credits, or the operator's gift. */
 export type SessionFunds = "customer" | "credits";
@@ -73,6 +84,7 @@ export interface PaymentStore {
   offerChallenge(challenge: {
     organizationId: string;
     id: string;
+    method: OfferedMethod;
     plugin: string;
     amountMicros: number;
     digest: string;
@@ -102,9 +114,26 @@ export interface PaymentStore {
     organizationId: string;
     id: string;
     quietMs: number;
-  }): Promise<{ plugin: string; challenge: object; shown: string } | null>;
-  /** Null: the work has failed, and is paid for still. */
-  finishChallenge(end: { organizationId: string; id: string; answer: object | null }): Promise<boolean>;
+  }): Promise<{ method: OfferedMethod; plugin: string; challenge: object; shown: string } | null>;
+  /** Null: the work has failed, and is paid for still, or what is named is to be paid back. */
+  finishChallenge(end: { organizationId: string; id: string; answer: object | null }): Promise<{ refund: string | null }>;
+  /** Takes up what a card is owed; null where somebody else has. */
+  takeOwed(key: { organizationId: string; id: string; quietMs: number; leftMs: number }): Promise<string | null>;
+  /** Books that it was paid back, once. */
+  refundChallenge(key: { organizationId: string; id: string }): Promise<boolean>;
+
+  readChannel(key: { organizationId: string; id: string }): Promise<KeptChannel | null>;
+  /** False where it has changed since that version; null: it is new. */
+  writeChannel(channel: { organizationId: string; id: string; version: number | null } & ChannelChange): Promise<boolean>;
+  /** What was sold for it, with what is under way, and what was signed for. */
+  channelSums(key: { organizationId: string; id: string }): Promise<{ spentMicros: number; voucherMicros: number; units: number } | null>;
+  reserveInChannel(order: {
+    organizationId: string;
+    id: string;
+    channelId: string;
+    plugin: string;
+    amountMicros: number;
+  }): Promise<ChannelReserved>;
 
   reserveInSession(reservation: SessionReservation): Promise<Reserved>;
   reserveCredits(reservation: {

@@ -1,8 +1,19 @@
 import type { Checkout, CheckoutInput, OpenWallet, TakeVoucher, TopUpWallet, WalletSession } from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
-import type { Offer } from "./chain-payments.ts";
-import type { CallOrder, ChainPurchase, NamedSession, Purchase, SessionPurchase, ShownCredential } from "./purchase.ts";
+import type { CredentialReader, Offer, OfferOrder, ReadCredential } from "./chain-payments.ts";
+import type {
+  CallOrder,
+  ChannelCall,
+  ChannelPurchase,
+  CredentialPurchase,
+  NamedSession,
+  Purchase,
+  SessionPurchase,
+  ShownCredential,
+  ShownToChannel,
+} from "./purchase.ts";
+import type { AcceptedPayment } from "./rank-offers.ts";
 
 /** Money in, and what is sold for it. */
 export interface PaymentUseCases {
@@ -28,13 +39,20 @@ export interface PaymentUseCases {
   /** Pays one call by what a wallet has signed. Throws `bad_request` with the contract's words, `voucher_failed`. */
   takeVoucher(input: TakeVoucher): Promise<{ session: WalletSession; amountMicros: number; remainingMicros: number }>;
 
-  /** Asks for a payment of one call; null where there is nobody to be paid. */
-  offerCall(
+  /** Asks for a payment of one call, in every way that the payer accepts and in its order; empty where there is nobody to be paid. */
+  offerCall(organizationId: string, order: OfferOrder, accepted: readonly AcceptedPayment[] | null): Promise<Offer[]>;
+  /** Null where it is no credential. Throws `payments_not_configured`. */
+  readCredential: CredentialReader;
+  /** Buys one call with what was paid for it, once. Throws `payment_pending`. */
+  buyWithCredential(read: ReadCredential | null, shown: ShownCredential): Promise<CredentialPurchase>;
+  /** Takes what a payer shows for a channel of that organization; no money is taken for it. Throws `payment_pending`. */
+  showToChannel(
     organizationId: string,
-    order: { plugin: string; amountMicros: number; description: string; digest: string; besideKey: boolean },
-  ): Promise<Offer | null>;
-  /** Buys one call with what was paid for it, once. Throws `payment_pending`, `payments_not_configured`. */
-  buyOnChain(shown: ShownCredential): Promise<ChainPurchase>;
+    shown: Omit<ShownCredential, "digest">,
+    order: { challengeId: string; amountMicros: number },
+  ): Promise<ShownToChannel>;
+  /** Sets the price aside in a channel that something was shown for. */
+  buyInChannel(organizationId: string, call: ChannelCall, order: CallOrder): Promise<ChannelPurchase>;
   /** Micro-units of one call; null where it has no price. */
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
   /** Whose session that is, where the caller has shown that it may use it. Throws `session_invalid`. */

@@ -1,5 +1,6 @@
 import type { Voucher } from "@parley/contracts";
 import type { PaymentProblem } from "./chain-payments.ts";
+import type { ChannelAction } from "./channel-payments.ts";
 
 /** A session and its wallet, as a call names them. */
 export interface NamedSession {
@@ -22,8 +23,11 @@ export interface Purchase {
   receipt: string | null;
   /** Of the session; null where there is none. */
   remainingMicros: number | null;
-  /** Once, whatever is said later. The answer is kept for those who show the same payment again. */
-  settle(outcome: "done" | "failed", answer?: object): Promise<void>;
+  /**
+   * Once, whatever is said later. The answer is kept for those who show the same payment again. Resolves to what a stream's reader is told at its end;
+   * null where there is no such thing.
+   */
+  settle(outcome: "done" | "failed", answer?: object): Promise<ChannelReceipt | null>;
 }
 
 /** What a session pays for a call, or how far its money goes. */
@@ -37,9 +41,56 @@ export interface ShownCredential {
   digest: string;
 }
 
+/** Why a credential buys nothing. */
+export interface RefusedCredential {
+  outcome: "refused";
+  problem: PaymentProblem;
+  dialect: "mpp" | "plain";
+  challengeId: string | null;
+}
+
 /** What a credential buys. */
-export type ChainPurchase =
+export type CredentialPurchase =
   | { outcome: "bought"; organizationId: string; payer: string; purchase: Purchase }
   /** It was bought before; this is what was answered. */
   | { outcome: "answered"; answer: object }
-  | { outcome: "refused"; problem: PaymentProblem; dialect: "mpp" | "plain"; challengeId: string | null };
+  | RefusedCredential;
+
+/** What a payer has shown for a channel. */
+export interface ChannelCall {
+  action: ChannelAction;
+  channelId: string;
+  challengeId: string;
+  payer: string;
+  /** Of what was done on the chain for it. */
+  txHash: string | null;
+}
+
+/** What a channel has come to, as the payment standard tells it. Amounts are integers, in the token's smallest unit. */
+export interface ChannelReceipt {
+  method: "tempo";
+  intent: "session";
+  status: "success";
+  timestamp: string;
+  reference: string;
+  challengeId: string;
+  channelId: string;
+  acceptedCumulative: string;
+  spent: string;
+  units: number;
+  txHash?: string;
+}
+
+export type ShownToChannel = { outcome: "shown"; call: ChannelCall; receipt: string } | RefusedCredential;
+
+export type ChannelPurchase =
+  | { outcome: "bought"; purchase: Purchase }
+  | { outcome: "refused"; problem: PaymentProblem }
+  /** The payer has signed for less than the call costs. */
+  | {
+      outcome: "short";
+      problem: PaymentProblem;
+      challengeId: string;
+      need: { channelId: string; requiredCumulative: string; acceptedCumulative: string; deposit: string };
+      wait(signal: AbortSignal): Promise<Purchase | null>;
+    };

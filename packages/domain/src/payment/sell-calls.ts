@@ -30,7 +30,10 @@ async function buyInSession(
   const purchase: Purchase = {
     receipt: `session:${sessionId}:${nonce}`,
     remainingMicros: reserved.remainingMicros,
-    settle: async (outcome) => void (await context.payments.endPurchase({ organizationId, id, capture: outcome === "done" })),
+    settle: async (outcome) => {
+      await context.payments.endPurchase({ organizationId, id, capture: outcome === "done" });
+      return null;
+    },
   };
   return { outcome: "bought", purchase };
 }
@@ -56,7 +59,10 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       return {
         receipt: null,
         remainingMicros: null,
-        settle: async (ended) => void (await payments.endPurchase({ organizationId, id, capture: ended === "done" })),
+        settle: async (ended) => {
+          await payments.endPurchase({ organizationId, id, capture: ended === "done" });
+          return null;
+        },
       };
     },
 

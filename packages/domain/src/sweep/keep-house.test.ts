@@ -33,6 +33,8 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     takeWaitingHooks: never,
     findUnposted: never,
     findUnknownPayments: never,
+    findOwedRefunds: never,
+    findOpenChannels: never,
     findLeftPurchases: async () => backlog.purchases.splice(0),
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
@@ -77,8 +79,23 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     },
     takeUnknown: never,
     verifyChallenge: never,
+    takeOwed: never,
+    refundChallenge: never,
+    readChannel: never,
+    writeChannel: never,
   };
-  const facts = { media, blobs, payments, chain: null, clock, log: silentLog, workerId: "w", limits: { ...LIMITS, ...limits } };
+  const facts = {
+    media,
+    blobs,
+    payments,
+    chain: null,
+    channels: null,
+    tokens: null,
+    clock,
+    log: silentLog,
+    workerId: "w",
+    limits: { ...LIMITS, ...limits },
+  };
   const ended = keepHouse({ sweep, turns, ...facts }, stop.signal);
   return {
     clock,

@@ -5,8 +5,11 @@ import type { BlobStore } from "../media/blob-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import { discardMedia } from "../media/upload-media.ts";
 import type { ChainPayments } from "../payment/chain-payments.ts";
-import type { PaymentStore } from "../payment/payment-store.ts";
-import { reconcilePayments } from "../payment/reconcile-payments.ts";
+import type { ChannelPayments } from "../payment/channel-payments.ts";
+import { payOwedRefunds } from "../payment/pay-owed-refunds.ts";
+import { type ReconciledPayments, reconcilePayments } from "../payment/reconcile-payments.ts";
+import { reviewChannels } from "../payment/review-channels.ts";
+import type { TokenPayments } from "../payment/token-payments.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
@@ -32,8 +35,10 @@ interface HousePorts {
   limits: Limits;
   media: Pick<MediaStore, "forget">;
   blobs: Pick<BlobStore, "remove">;
-  payments: Pick<PaymentStore, "endPurchase" | "takeUnknown" | "verifyChallenge">;
+  payments: ReconciledPayments;
   chain: Pick<ChainPayments, "verify"> | null;
+  channels: Pick<ChannelPayments, "review"> | null;
+  tokens: Pick<TokenPayments, "verify" | "refund"> | null;
 }
 
 /**
@@ -42,7 +47,8 @@ interface HousePorts {
  */
 export async function keepHouse(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    for (const chore of [prepareMonths, releasePurchases, lookForPayments, forgetRows, removeMedia, retainConversations]) {
+    const chores = [prepareMonths, releasePurchases, lookForPayments, payBack, closeChannels, forgetRows, removeMedia, retainConversations];
+    for (const chore of chores) {
       await chore(ports, signal).catch((error: unknown) => ports.log.warn({ err: error, chore: chore.name }, "housekeeping failed"));
     }
     await ports.clock.sleep(ROUND_MS, signal);
@@ -75,6 +81,14 @@ async function releasePurchases(ports: HousePorts, signal: AbortSignal): Promise
 
 async function lookForPayments(ports: HousePorts, signal: AbortSignal): Promise<void> {
   if (await isElected(ports, signal)) await reconcilePayments(ports);
+}
+
+async function payBack(ports: HousePorts, signal: AbortSignal): Promise<void> {
+  if (await isElected(ports, signal)) await payOwedRefunds(ports);
+}
+
+async function closeChannels(ports: HousePorts, signal: AbortSignal): Promise<void> {
+  if (await isElected(ports, signal)) await reviewChannels(ports);
 }
 
 async function removeMedia(ports: HousePorts, signal: AbortSignal): Promise<void> {

@@ -30,6 +30,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
     findUnposted: async () => [],
     findLeftPurchases: never,
     findUnknownPayments: never,
+    findOwedRefunds: never,
+    findOpenChannels: never,
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,

@@ -54,6 +54,10 @@ export interface SweepStore {
   findLeftPurchases(options: { keptMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
   /** Payments on a chain whose outcome nobody knows. */
   findUnknownPayments(options: { quietMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
+  /** Cards that are owed money: a refund that was not heard of for `quietMs`, or work that nobody came back for within `leftMs`. */
+  findOwedRefunds(options: { quietMs: number; leftMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
+  /** Channels with something to collect; from here on they count as looked at. */
+  findOpenChannels(options: { idleMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string; isIdle: boolean }[]>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
   takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */

@@ -14,6 +14,15 @@ export interface KeptCheckout {
   isPaid: boolean;
 }
 
+/** A charge of a token that a payer has shared: `spt_declined` and `spt_action` are not charged. */
+export interface KeptCharge {
+  id: string;
+  token: string;
+  amountCents: number;
+  status: "succeeded" | "requires_action";
+  refundedCents: number;
+}
+
 /** An event as Stripe would send it: bytes, and the header that signs them. */
 export interface SignedEvent {
   id: string;
@@ -30,8 +39,14 @@ export interface StripeServer {
   checkouts: Map<string, KeptCheckout>;
   /** Method and path, in order. */
   requests: string[];
+  /** Charges of shared tokens, by their ids. */
+  charges: Map<string, KeptCharge>;
   /** The next so many requests are answered 500. */
   failNext: number;
+  /** Refunds are answered 500. */
+  refusesRefunds: boolean;
+  /** The next so many are done, and their answers lost. */
+  loseNext: number;
   /** The payer pays; what Stripe tells of it. `later`: it takes its time, and is told of twice. */
   pay(checkoutId: string, how?: "now" | "later"): SignedEvent[];
   /** Cents that go back, as a total. */
@@ -59,6 +74,17 @@ const membersOf = (fields: URLSearchParams, name: string): Record<string, string
     }),
   );
 
+/** What is refused with Stripe's own words. */
+class Refused extends Error {
+  readonly status: number;
+  readonly fault: object;
+  constructor(status: number, fault: object) {
+    super("refused");
+    this.status = status;
+    this.fault = fault;
+  }
+}
+
 function sendJson(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/json", "request-id": newId("req") }).end(JSON.stringify(body));
 }
@@ -69,6 +95,7 @@ export async function startStripeServer(): Promise<StripeServer> {
   const webhookSecret = `whsec_${randomBytes(16).toString("hex")}`;
   const signer = new Stripe(key).webhooks;
   const checkouts: StripeServer["checkouts"] = new Map();
+  const charges: StripeServer["charges"] = new Map();
   const answered = new Map<string, { fields: string; body: object }>();
   const requests: string[] = [];
   const kept = (id: string): KeptCheckout => {
@@ -99,7 +126,37 @@ export async function startStripeServer(): Promise<StripeServer> {
     expires_at: Math.floor(Date.now() / 1_000) + 86_400,
   });
 
+  const intentOf = ({ id, amountCents, status }: KeptCharge) => ({
+    id,
+    object: "payment_intent",
+    amount: amountCents,
+    currency: "usd",
+    status,
+  });
+
+  function charged(fields: URLSearchParams): object {
+    const token = fields.get("shared_payment_granted_token") ?? "";
+    if (token === "spt_declined") throw new Refused(402, { type: "card_error", code: "card_declined", message: `declined of ${key}` });
+    const status = token === "spt_action" ? "requires_action" : "succeeded";
+    const charge: KeptCharge = { id: newId("pi"), token, amountCents: Number(fields.get("amount")), status, refundedCents: 0 };
+    charges.set(charge.id, charge);
+    return intentOf(charge);
+  }
+
+  function refunded(fields: URLSearchParams): object {
+    const charge = charges.get(fields.get("payment_intent") ?? "");
+    if (charge === undefined) throw new Refused(404, { type: "invalid_request_error", code: "resource_missing" });
+    if (charge.refundedCents > 0) throw new Refused(400, { type: "invalid_request_error", code: "charge_already_refunded" });
+    charge.refundedCents = charge.amountCents;
+    return { id: newId("re"), object: "refund", amount: charge.amountCents, payment_intent: charge.id, status: "succeeded" };
+  }
+
   function made(path: string, fields: URLSearchParams): object | null {
+    if (path === "/v1/payment_intents") return charged(fields);
+    if (path === "/v1/refunds") return refunded(fields);
+    const [, found] = /^\/v1\/payment_intents\/(\w+)$/.exec(path) ?? [];
+    const known = found === undefined ? undefined : charges.get(found);
+    if (known !== undefined) return intentOf(known);
     if (path === "/v1/billing_portal/sessions") return { id: newId("bps"), url: `${server.url}/portal/${fields.get("customer")}` };
     if (path !== "/v1/checkout/sessions") return null;
     const checkout: KeptCheckout = {
@@ -123,22 +180,43 @@ export async function startStripeServer(): Promise<StripeServer> {
       server.failNext -= 1;
       return sendJson(response, 500, { error: { type: "api_error", message: `the secret is ${key}` } });
     }
+    if (server.refusesRefunds && request.url === "/v1/refunds") return sendJson(response, 500, { error: { type: "api_error" } });
     const once = request.headers["idempotency-key"];
     const known = typeof once === "string" ? answered.get(once) : undefined;
     if (known !== undefined && known.fields !== fields.toString()) return sendJson(response, 400, { error: { type: "idempotency_error" } });
+    if (known !== undefined) response.setHeader("idempotent-replayed", "true");
     const body = known?.body ?? made(request.url ?? "", fields);
     if (body === null) return sendJson(response, 404, { error: { type: "invalid_request_error" } });
     if (typeof once === "string") answered.set(once, { fields: fields.toString(), body });
+    if (server.loseNext > 0) {
+      server.loseNext -= 1;
+      return void response.destroy();
+    }
     sendJson(response, 200, body);
   }
 
   const http = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy());
+    answer(request, response).catch((error: unknown) => {
+      if (error instanceof Refused) sendJson(response, error.status, { error: error.fault });
+      else response.destroy();
+    });
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const { port } = http.address() as AddressInfo;
   const server: StripeServer = {
-    ...{ url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, key, webhookSecret, checkouts, requests, failNext: 0, event },
+    ...{
+      url: `http://127.0.0.1:${port}`,
+      host: `127.0.0.1:${port}`,
+      key,
+      webhookSecret,
+      checkouts,
+      charges,
+      requests,
+      failNext: 0,
+      refusesRefunds: false,
+      loseNext: 0,
+      event,
+    },
     pay(checkoutId, how = "now") {
       const checkout = kept(checkoutId);
       checkout.isPaid = true;

@@ -95,6 +95,8 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     media,
     payments,
     chain: null,
+    channels: null,
+    tokens: null,
     blobs: NO_BLOBS,
     memories: behind(memories),
     usage: behind(usage),

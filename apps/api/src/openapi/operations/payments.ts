@@ -121,9 +121,12 @@ export const paymentOperations = {
     envelope: "paid",
     summary: "Call a plugin, and pay for it",
     description:
-      "Plugins: `agent`, `generate-text`, `tts`, `stt`, and the operator's own; named by `X-Plugin-Id`, else in the body. Paid by the caller's credits, a wallet's session (`X-Session-Id`, `X-Wallet-Address`, `X-Session-Voucher`) or a payment credential.",
+      "Plugins: `agent`, `generate-text`, `tts`, `stt`, and the operator's own; named by `X-Plugin-Id`, else in the body. Paid by the caller's credits, a wallet's session (`X-Session-Id`, `X-Wallet-Address`, `X-Session-Voucher`) or a payment credential; `Accept-Payment` filters and orders what a 402 offers.",
     body: { isRequired: false, content: json(z.looseObject({ plugin: text.optional(), message: text.optional() }), { message: "Hello" }) },
-    successes: [{ status: 200, description: "Done and paid.", content: { ...json(paid), "text/event-stream": { frames: z.unknown() } } }],
+    successes: [
+      { status: 200, description: "Done and paid.", content: { ...json(paid), "text/event-stream": { frames: z.unknown() } } },
+      { status: 204, description: "What was shown for a payment channel is taken; nothing was called." },
+    ],
     refusals: [
       "unauthenticated",
       "missing_scope",
@@ -133,6 +136,7 @@ export const paymentOperations = {
       "session_invalid",
       "insufficient_balance",
       "voucher_failed",
+      "channel_gone",
       "unknown_plugin",
       "no_plugin",
       "plugin_failed",

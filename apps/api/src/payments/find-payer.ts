@@ -1,0 +1,113 @@
+import { GatewayError, microsToDollars, type Scope } from "@parley/contracts";
+import type { Caller, Gateway, ReadCredential } from "@parley/domain";
+import { askForPayment, digestOf } from "./ask-for-payment.ts";
+import { credentialIn, sessionOf } from "./read-call.ts";
+import { type PaidAnswer, PaidRefusal, type Payer, type Sale } from "./sale.ts";
+
+/** What a guest may do: what is sold, and look at what has come of it. */
+const GUEST: ReadonlySet<Scope> = new Set<Scope>(["conversations:write", "conversations:read", "agents:read", "api"]);
+
+interface PayerFacts {
+  gateway: Gateway;
+  /** Whose calls are sold to those who have no key; null: nobody's. */
+  soldBy: string | null;
+}
+
+/** Nobody pays for this request: it only tells of a channel. */
+export interface Managed {
+  receipt: string;
+}
+
+const guestOf = (organizationId: string, principalId: string): Caller => ({ organizationId, principalId, scopes: GUEST, agentIds: null });
+
+/** Without a body it asks for nothing. */
+const isEmpty = ({ request: { headers } }: Sale): boolean =>
+  headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
+
+/** Who has paid by a credential, with a key or without. */
+function payerByCredential({ gateway }: PayerFacts, sale: Sale, caller: Caller | null, shown: Shown): Payer {
+  const { organizationId, credential, read } = shown;
+  const { name: plugin, body } = sale;
+  return {
+    caller: caller ?? guestOf(organizationId, "payer:chain"),
+    isGuest: caller === null,
+    isKnownByPayment: true,
+    async buy() {
+      const bought = await gateway.buyWithCredential(read, { credential, plugin, digest: digestOf(plugin, body) });
+      if (bought.outcome === "refused") throw await askForPayment(gateway, sale, { organizationId, refused: bought });
+      return bought.outcome === "answered" ? { answered: bought.answer as PaidAnswer } : bought.purchase;
+    },
+  };
+}
+
+interface Shown {
+  organizationId: string;
+  credential: string;
+  read: ReadCredential | null;
+}
+
+async function payerByChannel(
+  { gateway }: PayerFacts,
+  sale: Sale,
+  caller: Caller | null,
+  { organizationId, credential, challengeId }: { organizationId: string; credential: string; challengeId: string },
+): Promise<Payer | Managed> {
+  const { name: plugin } = sale;
+  const amountMicros = await gateway.priceOf(organizationId, plugin);
+  if (amountMicros === null) throw new GatewayError("unknown_plugin");
+  const shown = await gateway.showToChannel(organizationId, { credential, plugin }, { challengeId, amountMicros });
+  if (shown.outcome === "refused") throw await askForPayment(gateway, sale, { organizationId, refused: shown });
+  const { call, receipt } = shown;
+  if (call.action === "close" || call.action === "topUp" || isEmpty(sale)) return { receipt };
+  return {
+    caller: caller ?? guestOf(organizationId, `payer:${call.payer}`),
+    isGuest: caller === null,
+    isKnownByPayment: false,
+    async buy(priceMicros) {
+      const bought = await gateway.buyInChannel(organizationId, call, { plugin, amountMicros: priceMicros });
+      if (bought.outcome === "short") return bought;
+      if (bought.outcome === "bought") return bought.purchase;
+      const refused = { outcome: "refused", problem: bought.problem, dialect: "mpp", challengeId } as const;
+      throw await askForPayment(gateway, sale, { organizationId, refused });
+    },
+  };
+}
+
+async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, caller: Caller | null): Promise<Payer> {
+  const session = sessionOf(request);
+  const organizationId = await gateway.sessionPayer(caller, session);
+  const isGuest = caller?.organizationId !== organizationId;
+  return {
+    caller: isGuest || caller === null ? guestOf(organizationId, `wallet:${session.wallet}`) : caller,
+    isGuest,
+    isKnownByPayment: false,
+    async buy(amountMicros) {
+      const sold = await gateway.buyInSession(organizationId, session, { plugin: name, amountMicros });
+      if (sold.outcome === "bought") return sold.purchase;
+      const [cost, remaining] = [microsToDollars(amountMicros), microsToDollars(sold.remainingMicros)];
+      const reason = new GatewayError("insufficient_balance", { text: `Need $${cost}, have $${remaining}` });
+      throw new PaidRefusal(reason, { session: { remaining, cost } });
+    },
+  };
+}
+
+/** Who pays, by the call's method; null where nobody does, and is to be asked. Throws what the door refuses. */
+export async function findPayer(facts: PayerFacts, sale: Sale, caller: Caller | null): Promise<Payer | Managed | null> {
+  const { gateway, soldBy } = facts;
+  if (sale.method === "session") return payerBySession(facts, sale, caller);
+  const credential = sale.method === "mpp" ? credentialIn(sale.request) : null;
+  const organizationId = caller?.organizationId ?? soldBy;
+  if (credential !== null && organizationId !== null) {
+    const read = await gateway.readCredential(credential);
+    if (read?.method !== "tempo/session") return payerByCredential(facts, sale, caller, { organizationId, credential, read });
+    return payerByChannel(facts, sale, caller, { organizationId, credential, challengeId: read.challengeId });
+  }
+  if (sale.plugin.auth && caller === null) throw new GatewayError("unauthenticated");
+  if (sale.method === "mpp" || caller === null) return null;
+  return {
+    caller,
+    isGuest: false,
+    isKnownByPayment: false,
+    buy: (amountMicros) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros }),
+  };
+}

@@ -1,0 +1,49 @@
+import type { GatewayError } from "@parley/contracts";
+import type { Caller, ChannelPurchase, Purchase } from "@parley/domain";
+import type { Request, Response } from "express";
+import type { FrontVisitor } from "../visitors.ts";
+import type { Json, Plugin } from "./plugins/plugin.ts";
+import type { PaymentMethod } from "./read-call.ts";
+
+/** One call that is to be sold. */
+export interface Sale {
+  request: Request;
+  response: Response;
+  visitor: FrontVisitor;
+  body: Json;
+  name: string;
+  plugin: Plugin;
+  method: PaymentMethod;
+}
+
+/** An answer as it is given again. */
+export interface PaidAnswer {
+  headers: Record<string, string>;
+  envelope: object;
+}
+
+export type ShortChannel = Extract<ChannelPurchase, { outcome: "short" }>;
+
+/** Who pays, and as whom the work is done. */
+export interface Payer {
+  caller: Caller;
+  isGuest: boolean;
+  /** Its payments are known by themselves: an `Idempotency-Key` says nothing more. */
+  isKnownByPayment: boolean;
+  /** Sets the money aside, or shows what was bought with it before. */
+  buy(amountMicros: number): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
+}
+
+/** A refusal, with what its answer says besides. */
+export class PaidRefusal extends Error {
+  readonly reason: GatewayError;
+  readonly more: object;
+  /** It is told as a problem of the payment standard. */
+  readonly isProblem: boolean;
+  constructor(reason: GatewayError, more: object, isProblem = false) {
+    super(reason.message);
+    this.reason = reason;
+    this.more = more;
+    this.isProblem = isProblem;
+  }
+}

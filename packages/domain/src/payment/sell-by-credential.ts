@@ -1,0 +1,111 @@
+import { ERRORS, GatewayError, MICROS_PER_CENT } from "@parley/contracts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { Offer, OfferedMethod, OfferOrder, ReadCredential } from "./chain-payments.ts";
+import { PROBLEMS } from "./payment-problems.ts";
+import type { PaymentUseCases } from "./payment-use-cases.ts";
+import type { CredentialPurchase, Purchase, ShownCredential } from "./purchase.ts";
+import { rankOffers } from "./rank-offers.ts";
+
+/** Whoever holds a challenge and says nothing for so long has died with it. */
+const LEASE_MS = 300_000;
+
+type CredentialUseCases = Pick<PaymentUseCases, "offerCall" | "readCredential" | "buyWithCredential">;
+
+/** In our own order: what is cheapest for one call first. */
+function methodsFor({ chain, channels, tokens }: GatewayContext, amountMicros: number): OfferedMethod[] {
+  const methods: OfferedMethod[] = [];
+  if (chain !== null) methods.push("tempo/charge");
+  if (channels !== null) methods.push("tempo/session");
+  if (tokens !== null && amountMicros >= tokens.amountMinMicros) methods.push("stripe/charge");
+  return methods;
+}
+
+/** Calls that are paid one by one, on a chain or by card: asked for, looked for, bought once. */
+export function sellByCredential(context: GatewayContext): CredentialUseCases {
+  const { payments, chain, channels, tokens } = context;
+  const portOf = (method: OfferedMethod) => (method === "tempo/charge" ? chain : method === "stripe/charge" ? tokens : null);
+
+  /** What is not paid back now is paid back by a job. */
+  async function payBack(key: { organizationId: string; id: string }, reference: string): Promise<void> {
+    await tokens?.refund(reference);
+    await payments.refundChallenge(key);
+  }
+
+  const purchaseOf = (key: { organizationId: string; id: string }, receipt: string): Purchase => ({
+    receipt,
+    remainingMicros: null,
+    async settle(outcome, answer) {
+      const { refund } = await payments.finishChallenge({ ...key, answer: outcome === "done" ? (answer ?? {}) : null });
+      // Whoever is told of the failure does not wait for it.
+      if (refund !== null)
+        void payBack(key, refund).catch((error: unknown) => context.log.warn({ err: error, challengeId: key.id }, "a refund is put off"));
+      return null;
+    },
+  });
+
+  async function offerBy(method: OfferedMethod, organizationId: string, order: OfferOrder): Promise<Offer | null> {
+    // A channel's voucher is for no call in particular, and is checked by itself.
+    if (method === "tempo/session") return channels?.offer(order) ?? null;
+    // A card is charged whole cents.
+    const amountMicros =
+      method === "stripe/charge" ? Math.ceil(order.amountMicros / MICROS_PER_CENT) * MICROS_PER_CENT : order.amountMicros;
+    const offer = (await portOf(method)?.offer({ ...order, amountMicros })) ?? null;
+    if (offer === null) return null;
+    const { id, challenge, expiresAt } = offer;
+    const { plugin, digest } = order;
+    await payments.offerChallenge({ organizationId, id, method, plugin, amountMicros, digest, challenge, expiresAt });
+    return offer;
+  }
+
+  async function buy(read: ReadCredential, { credential, plugin, digest }: ShownCredential): Promise<CredentialPurchase> {
+    const { challengeId: id, method, dialect, fingerprint } = read;
+    const refused = (problem: (typeof PROBLEMS)["used"]): CredentialPurchase => ({ outcome: "refused", problem, dialect, challengeId: id });
+    const port = portOf(method);
+    if (port === null) return refused(PROBLEMS.unsupported);
+    const organizationId = await payments.challengeOwner(id);
+    if (organizationId === null) return refused(PROBLEMS.mismatch);
+    const key = { organizationId, id };
+    const claim = await payments.claimChallenge({
+      ...key,
+      ...{ plugin, digest, credential: fingerprint, shown: credential, leaseMs: LEASE_MS },
+    });
+    if (claim.outcome === "mismatch" || claim.outcome === "expired" || claim.outcome === "refunded")
+      return refused(PROBLEMS[claim.outcome]);
+    if (claim.outcome === "done") return { outcome: "answered", answer: claim.answer };
+    // A race that is lost is not to be paid again.
+    if (claim.outcome === "busy") throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
+    if (claim.outcome === "run") {
+      return { outcome: "bought", organizationId, payer: claim.payer ?? id, purchase: purchaseOf(key, claim.receipt) };
+    }
+    const verified = await port.verify(credential, { challenge: claim.challenge, plugin });
+    const isFirst = await payments.verifyChallenge({ ...key, ...(verified.outcome === "refused" ? { outcome: "refused" } : verified) });
+    if (verified.outcome === "refused") return refused(verified.problem);
+    if (verified.outcome === "unknown") {
+      throw new GatewayError("payment_pending", { text: ERRORS.payment_pending.text, retryAfterSeconds: 5 });
+    }
+    if (!isFirst) return refused(PROBLEMS.used);
+    return { outcome: "bought", organizationId, payer: verified.payer ?? id, purchase: purchaseOf(key, verified.receipt) };
+  }
+
+  return {
+    async offerCall(organizationId, order, accepted): Promise<Offer[]> {
+      if (order.amountMicros === 0) return [];
+      const offers: Offer[] = [];
+      for (const method of rankOffers(methodsFor(context, order.amountMicros), accepted)) {
+        const offer = await offerBy(method, organizationId, order);
+        if (offer !== null) offers.push(offer);
+      }
+      return offers;
+    },
+
+    async readCredential(credential) {
+      if (methodsFor(context, Number.MAX_SAFE_INTEGER).length === 0) throw new GatewayError("payments_not_configured");
+      return context.readCredential(credential);
+    },
+
+    async buyWithCredential(read, shown) {
+      if (read === null) return { outcome: "refused", problem: PROBLEMS.malformed, dialect: "mpp", challengeId: null };
+      return buy(read, shown);
+    },
+  };
+}

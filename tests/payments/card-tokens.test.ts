@@ -1,0 +1,179 @@
+import { randomBytes } from "node:crypto";
+import { at, type RestAnswer, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
+import { Challenge, Credential, Receipt } from "mppx";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const PATH = "/api/v1/gateway";
+const PROBLEMS = "https://paymentauth.org/problems/";
+
+let stripe: StripeServer;
+let system: System;
+let sql: postgres.Sql;
+beforeAll(async () => {
+  stripe = await startStripeServer();
+  const env = {
+    STRIPE_SECRET_KEY: stripe.key,
+    STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
+    STRIPE_API_URL: stripe.url,
+    STRIPE_NETWORK_ID: "profile_test",
+    MPP_SECRET_KEY: randomBytes(32).toString("hex"),
+    MPP_RECIPIENT: "0x00000000000000000000000000000000000a9e77",
+    // Nobody is asked: offers are made without a chain.
+    MPP_RPC_URL: "http://127.0.0.1:9",
+    LIMIT_SOLD_CALLS_MAX: "100000",
+  };
+  system = await startSystem({ apis: 2, allow: [stripe.host], env });
+  sql = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
+  await system.ours.newAgent();
+  system.model.otherwise({ text: ["Hello"] });
+  await sql`insert into prices (organization_id, kind, name, input_pico, output_pico, unit_pico)
+    values (${system.ours.organizationId}, 'plugin', 'agent', 0, 0, 750000000000)`;
+});
+afterAll(async () => {
+  await sql?.end();
+  await system?.close();
+  await stripe?.close();
+});
+
+const BODY = { message: "Hi" };
+const call = (headers: Record<string, string> = {}, body: object = BODY, api = 0): Promise<RestAnswer> =>
+  system.rest(api).call(PATH, { body, headers: { "x-payment-method": "mpp", ...headers } });
+
+const offersIn = ({ headers }: RestAnswer): Challenge.Challenge[] =>
+  headers.get("www-authenticate") === null ? [] : Challenge.fromResponseList(new Response(null, { status: 402, headers }));
+const namesIn = (answer: RestAnswer): string[] => offersIn(answer).map(({ method, intent }) => `${method}/${intent}`);
+
+async function offered(): Promise<Challenge.Challenge> {
+  const [challenge] = offersIn(await call({ "accept-payment": "stripe/charge" }));
+  if (challenge === undefined) throw new Error("Nothing was offered.");
+  return challenge;
+}
+
+const paidWith = (challenge: Challenge.Challenge, spt: string) => ({
+  "payment-authorization": Credential.serialize(Credential.from({ challenge, payload: { spt } })),
+});
+const chargedWith = (spt: string) => [...stripe.charges.values()].filter(({ token }) => token === spt);
+
+/** What the ledger has of it: as revenue, all together. */
+async function earned(): Promise<number> {
+  const [row] = await sql`select coalesce(sum(amount_micros), 0)::int as sum from ledger_entries
+    where source_type in ('payment', 'refund') and account = 'revenue'`;
+  return Number(row?.["sum"]);
+}
+
+describe("offers", () => {
+  test("are filtered and ordered by what the payer accepts", async () => {
+    expect(namesIn(await call())).toEqual(["tempo/charge", "stripe/charge"]);
+    expect(namesIn(await call({ "accept-payment": "tempo/charge;q=0.4, stripe/charge" }))).toEqual(["stripe/charge", "tempo/charge"]);
+    expect(namesIn(await call({ "accept-payment": "tempo/*" }))).toEqual(["tempo/charge"]);
+    expect(namesIn(await call({ "accept-payment": "*/*, tempo/charge;q=0" }))).toEqual(["stripe/charge"]);
+  });
+
+  test("are all made where nothing of them is accepted, or nothing can be read: who must pay is told how", async () => {
+    for (const header of ["evm/charge", "tempo/charge;q=9", "\u00e9"])
+      expect(namesIn(await call({ "accept-payment": header }))).toEqual(["tempo/charge", "stripe/charge"]);
+  });
+
+  test("are not made by card below half a dollar", async () => {
+    const cheap = { "x-plugin-id": "generate-text" };
+    expect(namesIn(await call(cheap, { prompt: "Hi" }))).toEqual(["tempo/charge"]);
+    expect(namesIn(await call({ ...cheap, "accept-payment": "stripe/charge" }, { prompt: "Hi" }))).toEqual(["tempo/charge"]);
+  });
+
+  test("by card name the price in cents and whom the token is shared with, and no address for the other dialect", async () => {
+    const answer = await call({ "accept-payment": "stripe/charge" });
+    expect(offersIn(answer)[0]).toMatchObject({
+      request: { amount: "75", currency: "usd", methodDetails: { networkId: "profile_test", paymentMethodTypes: ["card", "link"] } },
+    });
+    expect(answer.body).toMatchObject({ error: "payment_required", stripe: { amount: "0.75" } });
+    expect(at(answer.body, "mpp")).toBeUndefined();
+  });
+});
+
+describe("a card's token", () => {
+  test("shown 20 times at once to two processes is charged once and buys once; shown later it gets the same answer", async () => {
+    const before = await earned();
+    const credential = paidWith(await offered(), "spt_many");
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => call(credential, BODY, index % 2)));
+    for (const { status } of answers) expect([200, 503]).toContain(status);
+    const again = await call(credential, BODY, 1);
+    expect(again).toMatchObject({ status: 200, body: { payment: { method: "mpp" }, data: { reply: "Hello" } } });
+    for (const { body } of answers.filter(({ status }) => status === 200)) expect(body).toEqual(again.body);
+    const receipt = Receipt.deserialize(again.headers.get("payment-receipt") ?? "");
+    expect(chargedWith("spt_many")).toMatchObject([{ id: receipt.reference, amountCents: 75, refundedCents: 0 }]);
+    expect(await earned()).toBe(before + 750_000);
+  });
+
+  test("is for one plugin and one body, and its price cannot be altered", async () => {
+    const challenge = await offered();
+    const credential = paidWith(challenge, "spt_other");
+    const altered = { ...challenge, request: { ...challenge.request, amount: "1" } } as Challenge.Challenge;
+    for (const refused of [
+      await call({ ...credential, "x-plugin-id": "generate-text" }, { prompt: "Hi" }),
+      await call(credential, { message: "Another" }),
+      await call(paidWith(altered, "spt_other")),
+    ]) {
+      expect(refused).toMatchObject({ status: 402, body: { type: `${PROBLEMS}invalid-challenge` } });
+      expect(offersIn(refused).length).toBeGreaterThan(0);
+    }
+    expect(chargedWith("spt_other")).toEqual([]);
+  });
+
+  test("that is declined, or wants its holder, is refused without Stripe's words, and another may be shown", async () => {
+    const challenge = await offered();
+    const declined = await call(paidWith(challenge, "spt_declined"));
+    expect(declined).toMatchObject({ status: 402, body: { type: `${PROBLEMS}verification-failed`, challengeId: challenge.id } });
+    expect(declined.text).not.toContain(stripe.key);
+    expect(await call(paidWith(challenge, "spt_action"))).toMatchObject({ body: { type: `${PROBLEMS}payment-action-required` } });
+    expect((await call(paidWith(challenge, "spt_good"))).status).toBe(200);
+  });
+
+  test("whose charge was made and not heard of is not charged again: the same credential gets what was paid for", async () => {
+    const before = await earned();
+    const credential = paidWith(await offered(), "spt_lost");
+    stripe.loseNext = 3;
+    const pending = await call(credential);
+    expect(pending).toMatchObject({ status: 503, body: { error: "payment_pending" } });
+    expect(pending.headers.get("retry-after")).not.toBeNull();
+    expect((await call(credential)).status).toBe(200);
+    expect(chargedWith("spt_lost")).toMatchObject([{ refundedCents: 0 }]);
+    expect(await earned()).toBe(before + 750_000);
+  });
+
+  test("is paid back once where the work fails, and then buys nothing more", async () => {
+    const before = await earned();
+    const credential = paidWith(await offered(), "spt_failed");
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect(await call(credential)).toMatchObject({ status: 502, body: { error: "plugin_failed" } });
+    await expect.poll(() => chargedWith("spt_failed")).toMatchObject([{ refundedCents: 75 }]);
+    await expect.poll(earned).toBe(before);
+    const again = await call(credential);
+    expect(again).toMatchObject({ status: 402, body: { detail: expect.stringContaining("paid back") } });
+    expect(offersIn(again).length).toBeGreaterThan(0);
+    expect(await sql`select organization_id from ledger_entries group by 1 having sum(amount_micros) <> 0`).toEqual([]);
+  });
+
+  test("that is owed money when Stripe is away, or whose payer never comes back, is paid by a job", async () => {
+    const before = await earned();
+    const [failed, left] = [await offered(), await offered()];
+    const asked = stripe.requests.filter((request) => request.endsWith("/refunds")).length;
+    stripe.refusesRefunds = true;
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect((await call(paidWith(failed, "spt_owed"))).status).toBe(502);
+    expect(await sql`select state from payment_challenges where id = ${failed.id}`).toEqual([{ state: "refunding" }]);
+    // As it is where the process dies that did the work.
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect((await call(paidWith(left, "spt_left"))).status).toBe(502);
+    await sql`update payment_challenges set touched_at = now() - interval '2 hours', state = 'running' where id = ${left.id}`;
+    await sql`update payment_challenges set touched_at = now() - interval '2 minutes' where id = ${failed.id}`;
+    // Each was tried three times, by whoever told of the failure.
+    await expect.poll(() => stripe.requests.filter((request) => request.endsWith("/refunds")).length - asked, { timeout: 20_000 }).toBe(6);
+    stripe.refusesRefunds = false;
+    await sql`delete from elections where name = 'house'`;
+    await system.workers[0]?.restart();
+    for (const spt of ["spt_owed", "spt_left"])
+      await expect.poll(() => chargedWith(spt), { timeout: 20_000 }).toMatchObject([{ refundedCents: 75 }]);
+    await expect.poll(earned).toBe(before);
+  });
+});
