@@ -43,16 +43,23 @@ async function lost(deduplicates: boolean, at: "answered" | "unanswered") {
   for (const worker of busy) worker.thaw();
   const finished = log.flatMap((event) => (event.type === "child.finished" ? [event.data] : []));
   const recorded = await world.sql.owner`select price_micros::int as price from peer_usage where conversation_id = ${execution.id}`;
+  const charged = async () => {
+    const charges = () => world.sql.owner`
+      select amount_micros::int as micros from charges where source_type = 'peer' and conversation_id = ${execution.id}`;
+    await expect.poll(async () => (await charges()).length, PATIENCE).toBeGreaterThan(0);
+    return [...(await charges())];
+  };
   const ledger = async () =>
     (await world.sql.owner`select id, state, task_id, cancel_outcome from peer_calls where conversation_id = ${execution.id}`)[0];
-  return { finished, recorded, ledger };
+  return { finished, recorded, charged, ledger };
 }
 
 test("a worker that dies while its peer works: the task is found again, and nothing is sent twice", async () => {
-  const { finished, recorded } = await lost(false, "answered");
+  const { finished, recorded, charged } = await lost(false, "answered");
   expect(finished).toMatchObject([{ status: "completed", report: { state: "completed", taskId: "task-1" } }]);
   expect(peer.messageIds()).toHaveLength(1);
   expect(recorded).toEqual([{ price: 7 }]);
+  expect(await charged()).toEqual([{ micros: 7 }]);
 });
 
 test("a worker that dies before it knows the task: the call is not made again, its outcome is unknown, and a task that is named after all is cancelled", async () => {
@@ -71,8 +78,9 @@ test("a worker that dies before it knows the task: the call is not made again, i
 });
 
 test("the same, where the peer knows a repeated message: it is sent again under the same id", async () => {
-  const { finished } = await lost(true, "unanswered");
+  const { finished, charged } = await lost(true, "unanswered");
   expect(finished).toMatchObject([{ status: "completed", report: { state: "completed" } }]);
+  expect(await charged()).toEqual([{ micros: 7 }]);
   expect(new Set(peer.messageIds()).size).toBe(1);
   expect(peer.messageIds()).toHaveLength(2);
 });

@@ -1747,6 +1747,8 @@ export type StatementLine = {
   outputTokens: number;
   cachedTokens: number;
   reasoningTokens: number;
+  audioMs: number;
+  images: number;
   amountMicros: number;
   estimatedCalls: number;
   assumedCalls: number;

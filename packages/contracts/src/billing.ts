@@ -154,6 +154,9 @@ export interface StatementLine {
   outputTokens: number;
   cachedTokens: number;
   reasoningTokens: number;
+  /** Sound, where its provider counts no tokens of it, and pictures. */
+  audioMs: number;
+  images: number;
   amountMicros: number;
   /** Of them counted by us, priced by the fallback, and not priced at all. */
   estimatedCalls: number;
@@ -161,10 +164,10 @@ export interface StatementLine {
   unpricedCalls: number;
 }
 
-/** One use of a model, and what it was charged. */
+/** One use of a model, one call of a peer, or one run of an agent that has a price; and what it was charged. */
 export interface Charge {
   at: string;
-  sourceType: "turn" | "direct";
+  sourceType: "turn" | "direct" | "peer" | "agent";
   sourceId: string;
   payer: "customer" | "house";
   amountMicros: number;
@@ -175,12 +178,17 @@ export interface Charge {
   userId: string | null;
   conversationId: string | null;
   turnId: string | null;
+  /** The model's name, `peer/<name>` or `agent/<id>`. */
   model: string;
   inputTokens: number;
   outputTokens: number;
   cachedTokens: number;
   reasoningTokens: number;
   estimated: boolean;
+  audioMs: number;
+  images: number;
+  /** By what the peer's own row in the registry said. */
+  registered: boolean;
 }
 
 export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing", "sessions"]);

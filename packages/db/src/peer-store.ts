@@ -41,6 +41,8 @@ export const createPeerCallStore = (sql: Sql): PeerCallStore => ({
     return first(rows).found;
   },
 
+  price: (organizationId, id) => call<{ micros: number; assumed: boolean }>(sql, "price_peer_call", { organizationId, id }),
+
   begin: (key) => call<BegunPeerCall>(sql, "begin_peer_call", key),
 
   recordTask: (task) => call<boolean>(sql, "record_peer_task", task),

@@ -41,6 +41,7 @@ export * from "./media/media-store.ts";
 export * from "./media/media-use-cases.ts";
 export * from "./media/take-in.ts";
 export * from "./memory/memory-store.ts";
+export { isPicture } from "./model/is-picture.ts";
 export * from "./model/model.ts";
 export * from "./payment/card-payments.ts";
 export * from "./payment/chain-payments.ts";

@@ -19,6 +19,9 @@ const COLUMNS = [
   "cachedTokens",
   "reasoningTokens",
   "estimated",
+  "audioMs",
+  "images",
+  "registered",
 ] as const satisfies (keyof Charge)[];
 
 /** A cell that no spreadsheet takes for a formula: what callers have named is text. */

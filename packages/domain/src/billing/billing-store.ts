@@ -48,6 +48,10 @@ export interface Growth {
   model?: string;
   inputTokens?: number;
   firmOutputTokens?: number;
+  audioMs?: number;
+  images?: number;
+  /** What the price takes for each call. */
+  calls?: number;
   /** Of this slice only a beginning has to be there. */
   sliceTokens?: number;
   /** Held already, and free for this. */

@@ -1,7 +1,6 @@
-import type { Usage } from "@parley/contracts";
 import type { ModelRequest } from "../model/model.ts";
 import type { MeteredEmbedding } from "./meter-embedding.ts";
-import type { MeteredModel } from "./meter-model.ts";
+import { type MeteredModel, type MeterReading, picturesIn } from "./meter-model.ts";
 import type { Purse } from "./purse.ts";
 
 /** Fewer than four characters a token: what is set aside is rather too much than too little, and only what was used is charged. */
@@ -23,8 +22,9 @@ function promptTokens({ messages, tools = [] }: ModelRequest): number {
 export const holdModel =
   (model: MeteredModel, purse: Purse, ready: () => Promise<void>): MeteredModel =>
   async (request, { onText, onCall, meter }) => {
-    const allowance = await purse.begin({ model: request.model, inputTokens: promptTokens(request), signal: request.signal });
-    let used: Usage | null = null;
+    const { model: name, messages, signal } = request;
+    const allowance = await purse.begin({ model: name, inputTokens: promptTokens(request), images: picturesIn(messages), signal });
+    let used: MeterReading | null = null;
     let chars = 0;
     let pieces = 0;
     /** Of the piece that is being passed on, as far as it has been. */
@@ -60,7 +60,7 @@ export const holdModel =
         },
         meter(reading) {
           used = begun > 0 && reading.estimated ? { ...reading, outputTokens: reading.outputTokens + tokensIn(begun) } : reading;
-          meter({ ...used, model: reading.model });
+          meter(used);
         },
       });
     } finally {
@@ -82,7 +82,7 @@ export const holdEmbedding =
   async (request, meter) => {
     const inputTokens = tokensIn(request.texts.reduce((sum, text) => sum + text.length, 0));
     const allowance = await purse.begin({ model: name, inputTokens, signal: request.signal });
-    let used: Usage | null = null;
+    let used: MeterReading | null = null;
     try {
       return await embed(request, (reading) => {
         used = reading;

@@ -1,6 +1,7 @@
-import { NO_USAGE, type Usage } from "@parley/contracts";
+import { NO_USAGE } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { DirectCallRecord, DirectOutcome, ResponseAttempt } from "../direct/direct-call-store.ts";
+import type { DirectUsage } from "../direct/direct-models.ts";
 import type { DirectUsageBook } from "./direct-usage-book.ts";
 
 interface Metered {
@@ -19,7 +20,7 @@ export interface DirectMeter {
   /** Another try, of this model. */
   tries(model: string): void;
   /** A provider has begun to answer; from here on the call has used something. */
-  answers(usage: () => Usage): void;
+  answers(usage: () => DirectUsage): void;
   /** The call is over: writes its record. Only the first end counts. */
   ends(outcome: DirectOutcome): void;
 }
@@ -30,7 +31,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   const startedMs = clock.monotonicMs();
   let { model } = call;
   let tries = 0;
-  let usage: (() => Usage) | null = null;
+  let usage: (() => DirectUsage) | null = null;
   let ended = false;
   return {
     tries(tried) {

@@ -1,4 +1,5 @@
 import { NO_USAGE, type Usage } from "@parley/contracts";
+import { isPicture } from "../model/is-picture.ts";
 import type { FinishReason, Model, ModelRequest, ToolCall } from "../model/model.ts";
 
 export interface MeteredResponse {
@@ -10,6 +11,8 @@ export interface MeteredResponse {
 /** What a call used: exact where the provider said so, else our estimate, marked as such. */
 export interface MeterReading extends Usage {
   model: string;
+  /** Pictures that it had to look at. */
+  images?: number;
 }
 
 /**
@@ -36,6 +39,8 @@ export const meterModel =
     let started = false;
     let reported: Usage | null = null;
     let promptTokens: number | undefined;
+    const images = picturesIn(request.messages);
+    const named = { model: request.model, ...(images === 0 ? {} : { images }) };
     const estimate = (): Usage => {
       promptTokens ??= tokensIn(promptChars(request));
       return {
@@ -47,7 +52,7 @@ export const meterModel =
         estimated: true,
       };
     };
-    onCall?.(() => ({ model: request.model, ...estimate() }));
+    onCall?.(() => ({ ...named, ...estimate() }));
     try {
       for await (const chunk of model.stream(request)) {
         started = true;
@@ -70,7 +75,7 @@ export const meterModel =
     } finally {
       // A call that was refused before anything came back has used nothing.
       meter({
-        model: request.model,
+        ...named,
         ...(reported ?? (started || request.signal.aborted ? estimate() : NO_USAGE)),
       });
     }
@@ -81,6 +86,9 @@ const CHARS_PER_TOKEN = 4;
 const tokensIn = (chars: number): number => Math.ceil(chars / CHARS_PER_TOKEN);
 
 const callChars = (calls: ToolCall[]): number => calls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
+
+export const picturesIn = (messages: ModelRequest["messages"]): number =>
+  messages.reduce((sum, message) => sum + (message.role === "user" ? (message.files ?? []).filter(isPicture).length : 0), 0);
 
 /** What the provider has to read: also the tools that it is told of, and earlier calls. */
 function promptChars({ messages, tools = [] }: ModelRequest): number {

@@ -1,8 +1,8 @@
-import { GatewayError, type Limits, type Usage } from "@parley/contracts";
+import { GatewayError, type Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import { outlastOutage } from "../turn/outlast-outage.ts";
 import type { BillingStore, Grown, Growth, HoldKey } from "./billing-store.ts";
-import { priceUsage, type Rates } from "./price-usage.ts";
+import { priceUsage, type Rates, type Used } from "./price-usage.ts";
 
 export interface PursePorts {
   billing: Pick<BillingStore, "grow">;
@@ -19,6 +19,9 @@ interface Asked {
   inputTokens: number;
   /** What the caller has bounded the answer to, where all of it comes at once. */
   firmOutputTokens?: number;
+  /** Of sound that is heard, or will be spoken. */
+  audioMs?: number;
+  images?: number;
   signal: AbortSignal;
 }
 
@@ -29,13 +32,15 @@ export interface Allowance {
   /** Resolves when they may be. Throws `budget_exhausted`. */
   cover(outputTokens: number): Promise<void>;
   /** The call is over; what it was given and has not used is free for the next one. */
-  settle(usage: Pick<Usage, "inputTokens" | "outputTokens" | "cachedTokens" | "reasoningTokens"> | null): void;
+  settle(usage: Used | null): void;
 }
 
 /** The growing hold of one turn, or of one direct call. */
 export interface Purse {
   /** Before the model is called. Throws `budget_exhausted` where there is no money for it, also after a wait, and `model_unpriced`. */
   begin(asked: Asked): Promise<Allowance>;
+  /** Sets aside what something costs that is no model, and used for sure once this resolves. Throws `budget_exhausted`. */
+  spend(micros: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Those who wait for money ask again after about so long. */
@@ -80,10 +85,16 @@ export function createPurse(
   }
 
   return {
-    async begin({ model, inputTokens, firmOutputTokens = 0, signal }) {
+    async spend(micros, signal) {
       opening ??= open(signal);
       await opening;
-      const first = await grow({ model, inputTokens, firmOutputTokens, sliceTokens }, limits.holdBeginMs, signal);
+      if (micros > 0) await grow({ firmMicros: micros }, limits.holdBeginMs, signal);
+    },
+    async begin({ model, inputTokens, firmOutputTokens = 0, audioMs = 0, images = 0, signal }) {
+      opening ??= open(signal);
+      await opening;
+      const asked = { model, inputTokens, firmOutputTokens, audioMs, images, calls: 1, sliceTokens };
+      const first = await grow(asked, limits.holdBeginMs, signal);
       let coveredTokens = firmOutputTokens + sliceTokens;
       let grantedMicros = first.neededMicros;
       const price: Rates | null = first.price;

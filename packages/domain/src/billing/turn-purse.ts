@@ -1,12 +1,16 @@
 import { isGatewayError } from "@parley/contracts";
+import type { PeerCallStore } from "../peer/peer-store.ts";
+import { outlastOutage } from "../turn/outlast-outage.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
 import type { ClaimedTurn } from "../turn/turn-store.ts";
 import type { BillingStore } from "./billing-store.ts";
 import type { MeteredModel } from "./meter-model.ts";
+import { priceUsage } from "./price-usage.ts";
 import { createPurse, type Purse, type PursePorts } from "./purse.ts";
 
 interface TurnPursePorts extends PursePorts {
-  billing: Pick<BillingStore, "grow" | "pending">;
+  billing: Pick<BillingStore, "grow" | "pending" | "findPrice">;
+  peers: { calls: Pick<PeerCallStore, "price"> };
 }
 
 /** The purse of a turn; null where nobody has to have money first. An attempt that takes over goes on with what the one before has held. */
@@ -21,6 +25,8 @@ export function turnPurse(ports: TurnPursePorts, { organizationId, agentId, spen
   });
 }
 
+const asBudget = (error: unknown): unknown => (isGatewayError(error, "budget_exhausted") ? new TurnAbort("budget") : error);
+
 /** No other model costs nothing: a turn without money ends, it does not fall back. */
 export const endingWithoutMoney =
   (model: MeteredModel): MeteredModel =>
@@ -28,6 +34,39 @@ export const endingWithoutMoney =
     try {
       return await model(request, use);
     } catch (error) {
-      throw isGatewayError(error, "budget_exhausted") ? new TurnAbort("budget") : error;
+      throw asBudget(error);
     }
   };
+
+/** Sets aside what is bought in a turn beside models, where there has to be money first. Throws `TurnAbort` where there is none. */
+export interface TurnPayments {
+  /** One run of an agent, where it has a price of its own. */
+  forAgent(agentId: string, signal: AbortSignal): Promise<void>;
+  /** A call of the ledger of peers, before it is sent. False where nobody has said what it costs, and such calls are refused. */
+  forPeer(callId: string, signal: AbortSignal): Promise<boolean>;
+}
+
+const ONE_RUN = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 };
+
+export function turnPayments(ports: TurnPursePorts, { organizationId }: ClaimedTurn, purse: Purse | null): TurnPayments {
+  const { billing, clock, peers, refuseUnpriced } = ports;
+  const spend = async (micros: number, signal: AbortSignal): Promise<void> => {
+    await purse?.spend(micros, signal).catch((error: unknown) => {
+      throw asBudget(error);
+    });
+  };
+  return {
+    async forAgent(agentId, signal) {
+      if (purse === null) return;
+      const price = await outlastOutage(clock, () => billing.findPrice(organizationId, { kind: "agent", name: agentId }), signal);
+      if (price !== null) await spend(priceUsage(price, ONE_RUN), signal);
+    },
+    async forPeer(callId, signal) {
+      if (purse === null) return true;
+      const { micros, assumed } = await outlastOutage(clock, () => peers.calls.price(organizationId, callId), signal);
+      if (assumed && refuseUnpriced) return false;
+      await spend(micros, signal);
+      return true;
+    },
+  };
+}

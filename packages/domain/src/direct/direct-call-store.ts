@@ -1,4 +1,4 @@
-import type { Usage } from "@parley/contracts";
+import type { DirectUsage } from "./direct-models.ts";
 
 /** How a call on the direct path ended. `refused`: nothing was answered. `cut`: the provider broke off. `cancelled`: the caller left. */
 export type DirectOutcome = "answered" | "refused" | "cut" | "cancelled";
@@ -10,7 +10,7 @@ export interface ResponseAttempt {
 }
 
 /** What one call has used: a fact, written once and never changed. */
-export interface DirectCallRecord extends Usage {
+export interface DirectCallRecord extends DirectUsage {
   id: string;
   organizationId: string;
   principalId: string;

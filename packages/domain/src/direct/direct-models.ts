@@ -9,10 +9,18 @@ export interface StreamEvent {
   value: Record<string, unknown>;
 }
 
+/** What a call has used, and what of it is no text. */
+export interface DirectUsage extends Usage {
+  /** Of sound that was heard or spoken, where its provider counts no tokens of it. */
+  audioMs?: number;
+  /** Pictures that the provider had to look at. */
+  images?: number;
+}
+
 /** What of an answer is known before it has been read. */
 interface AnswerHead {
   /** What was used so far: exact where the provider has said it, else our estimate, marked as such. */
-  usage(): Usage;
+  usage(): DirectUsage;
 }
 
 export type WholeAnswer = AnswerHead & { kind: "json"; text: string; value: Record<string, unknown> };
@@ -44,5 +52,5 @@ export interface DirectModels {
   list(): Promise<string[]>;
   call(request: DirectRequest): Promise<DirectAnswer>;
   /** Our estimate of what a call has used that was given up before it was answered. */
-  promptUsage(request: Pick<DirectRequest, "route" | "body">): Usage;
+  promptUsage(request: Pick<DirectRequest, "route" | "body">): DirectUsage;
 }

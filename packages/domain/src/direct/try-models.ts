@@ -23,11 +23,12 @@ const HOLD_FACTOR = 4 / 3;
 
 /** Money for the prompt and the beginning of the answer; for all of it where the caller has bounded it, as it may come at once. */
 function allow({ direct }: TryPorts, { route, body, model, signal }: DirectRequest, purse: Purse): Promise<Allowance> {
-  const inputTokens = Math.ceil(direct.promptUsage({ route, body }).inputTokens * HOLD_FACTOR);
+  const { inputTokens: tokens, audioMs = 0, images = 0 } = direct.promptUsage({ route, body });
+  const inputTokens = Math.ceil(tokens * HOLD_FACTOR);
   const asked = body instanceof FormData ? undefined : (body["max_completion_tokens"] ?? body["max_tokens"]);
   const firmOutputTokens =
     Number.isSafeInteger(asked) && !(body instanceof FormData) && body["stream"] !== true ? Math.max(Number(asked), 0) : 0;
-  return purse.begin({ model, inputTokens, firmOutputTokens: Math.min(firmOutputTokens, 10_000_000), signal });
+  return purse.begin({ model, inputTokens, firmOutputTokens: Math.min(firmOutputTokens, 10_000_000), audioMs, images, signal });
 }
 
 async function begin(context: TryPorts, request: DirectRequest, allowance: Allowance | null): Promise<BegunAnswer> {

@@ -59,6 +59,8 @@ async function converse(
   { said, signal }: { said: Said | undefined; signal: AbortSignal },
 ): Promise<PeerOutcome> {
   const { peers } = run;
+  if (row.round === 0 && !(await run.payments.forPeer(row.id, signal)))
+    return { ...lost(row, "The agent has no price, and is not called without."), state: "failed" };
   const isNew = row.state === "planned" || said !== undefined;
   const round = isNew ? row.round + 1 : row.round;
   const { token, hash } = peers.makeToken();

@@ -76,6 +76,8 @@ export interface PeerCallStore {
   /** What the message of this turn has brought along. */
   brought(organizationId: string, turnId: string): Promise<BroughtPeer[]>;
   find(organizationId: string, id: string): Promise<PeerCallRow | null>;
+  /** What it costs; `assumed`: only the fallback says so, or nobody. */
+  price(organizationId: string, id: string): Promise<{ micros: number; assumed: boolean }>;
   /** Before a message goes out; `round` counts them from 1. */
   begin(key: ConversationKey & { epoch: number; id: string; round: number; pushToken: string }): Promise<BegunPeerCall>;
   /**

@@ -53,6 +53,7 @@ async function untilEnd(run: TurnRun, parent: RunningExecution, intent: Dispatch
   try {
     const agent = await run.findAgent(run.active.claim.organizationId, intent.agentId, intent.agentVersion);
     if (agent === null) return failed("internal", "The agent does not exist any more.");
+    await run.payments.forAgent(agent.id, parent.signal);
     const child: RunningExecution = {
       id: intent.childId,
       agent,

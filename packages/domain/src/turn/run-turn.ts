@@ -2,7 +2,7 @@ import { isGatewayError, type Limits } from "@parley/contracts";
 import { holdEmbedding, holdModel } from "../billing/hold-model.ts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import { orderPosting } from "../billing/order-posting.ts";
-import { endingWithoutMoney, turnPurse } from "../billing/turn-purse.ts";
+import { endingWithoutMoney, turnPayments, turnPurse } from "../billing/turn-purse.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
 import { pastOf } from "../compaction/past-of.ts";
 import { createFileShow } from "../media/show-files.ts";
@@ -65,6 +65,7 @@ function makeRun(ports: RunTurnPorts, active: ActiveTurn): TurnRun {
     findTools: ports.findTools,
     memory: purse === null ? ports.memory : { ...ports.memory, embed: holdEmbedding(ports.memory.embed, ports.embeddingModel, purse) },
     peers: ports.peers,
+    payments: turnPayments(ports, active.claim, purse),
     mayAskForPeers: false,
     showFiles: createFileShow(ports.files, active.claim.organizationId),
     tainted: false,
@@ -97,6 +98,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
   run.mayAskForPeers = agent.config.mayAsk;
   if (turn.options.peerCall === true)
     return answerByPeer(run, { id: claim.conversationId, agent, depth: 0, messages: [], tainted: true, signal });
+  await run.payments.forAgent(agent.id, signal);
   const facts = {
     organizationId: claim.organizationId,
     agent,

@@ -2,6 +2,7 @@ import type { Limits, PeerReport } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
 import type { BillingStore } from "../billing/billing-store.ts";
 import type { MeteredModel } from "../billing/meter-model.ts";
+import type { TurnPayments } from "../billing/turn-purse.ts";
 import type { Clock } from "../clock.ts";
 import type { CompactionStore } from "../compaction/compaction-store.ts";
 import type { EngineMetrics } from "../engine-metrics.ts";
@@ -37,7 +38,7 @@ export interface RunTurnPorts {
   findTools: FindTools;
   memory: MemoryPorts;
   peers: PeerPorts;
-  billing: Pick<BillingStore, "grow" | "pending">;
+  billing: Pick<BillingStore, "grow" | "pending" | "findPrice">;
   refuseUnpriced: boolean;
   /** The model that vectors are made by. */
   embeddingModel: string;
@@ -65,6 +66,7 @@ export interface TurnRun {
   findTools: FindTools;
   memory: MemoryPorts;
   peers: PeerPorts;
+  payments: TurnPayments;
   showFiles: ShowFiles;
   /** Whether something that the turn was told at its start, or by a steer, comes from a tool, a peer or a page. */
   tainted: boolean;

@@ -191,6 +191,7 @@ export interface UsageLine {
   cachedTokens: number;
   reasoningTokens: number;
   estimated: boolean;
+  images?: number;
 }
 
 export type ChildChange =

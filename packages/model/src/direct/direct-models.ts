@@ -5,7 +5,7 @@ import type { Provider } from "../provider.ts";
 import { callLocal, isLocal, LOCAL_MODELS } from "./local/call-local.ts";
 import { createModelLists } from "./model-lists.ts";
 import { createProviderRoutes } from "./provider-routes.ts";
-import { promptTokens } from "./usage-count.ts";
+import { promptTokens, sensedIn } from "./usage-count.ts";
 
 interface DirectModelsOptions {
   providers: Provider[];
@@ -35,6 +35,6 @@ export function createDirectModels({ providers, egress, listed }: DirectModelsOp
       if (found === null) throw new GatewayError("model_not_found");
       return found.client.call(request, found.model);
     },
-    promptUsage: (request) => ({ ...NO_USAGE, inputTokens: promptTokens(request), modelCalls: 1, estimated: true }),
+    promptUsage: (request) => ({ ...NO_USAGE, inputTokens: promptTokens(request), ...sensedIn(request), modelCalls: 1, estimated: true }),
   };
 }

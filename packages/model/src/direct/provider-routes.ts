@@ -6,6 +6,7 @@ import { chatStream } from "./chat-stream.ts";
 import { doubleReasoning } from "./double-reasoning.ts";
 import { isObject, type Json, objectsIn } from "./known.ts";
 import { refusalOf } from "./refusal.ts";
+import { assumedMs, soundMs } from "./sound.ts";
 import { UsageCount } from "./usage-count.ts";
 
 const PATHS: Record<DirectRoute, string> = {
@@ -79,8 +80,26 @@ async function wholeAnswer(response: RawResponse, provider: string, count: Usage
   count.report(value.usage);
   const messages = objectsIn(value.choices).flatMap(({ message }) => (isObject(message) ? [message] : []));
   for (const message of messages) count.add(message);
+  // A transcription, of a provider that counts nothing, or how long it was.
+  if (typeof value.text === "string") count.addText(value.text.length);
+  if (!count.isReported && typeof value.duration === "number") count.reportSeconds(value.duration);
   const changed = messages.map(doubleReasoning).includes(true);
   return { kind: "json", text: changed ? JSON.stringify(value) : text, value, usage: () => count.usage() };
+}
+
+/** Counts what is neither a message nor its pieces: what was heard before the answer, and what is spoken or written with it. */
+async function* sensed(pieces: AsyncIterable<Uint8Array>, { route, count, contentType }: Sensing): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of pieces) {
+    if (route === "speech") count.addSound(assumedMs(piece.byteLength, contentType));
+    else count.addText(piece.byteLength);
+    yield piece;
+  }
+}
+
+interface Sensing {
+  route: DirectRoute;
+  count: UsageCount;
+  contentType: string;
 }
 
 /** A provider's own routes, with its own words going both ways. */
@@ -99,6 +118,7 @@ export function createProviderRoutes(provider: Provider, egress: Pick<Egress, "o
       throw refusalOf({ provider: provider.name, status, said: parsed(text) ?? text, retryAfter: headers["retry-after"] });
     }
     const count = new UsageCount(request);
+    if (request.body instanceof FormData) count.addSound(await soundMs(request.body));
     const usage = () => count.usage();
     const contentType = String(headers["content-type"] ?? "");
     const { route, body: asked } = request;
@@ -107,7 +127,8 @@ export function createProviderRoutes(provider: Provider, egress: Pick<Egress, "o
       return { kind: "events", usage, events: translated(stream, provider.name, request.signal) };
     }
     if (route === "chat" || route === "embeddings" || contentType.includes("json")) return wholeAnswer(response, provider.name, count);
-    return { kind: "bytes", usage, contentType: typeOf(contentType), bytes: translated(body, provider.name, request.signal) };
+    const bytes = translated(sensed(body, { route, count, contentType }), provider.name, request.signal);
+    return { kind: "bytes", usage, contentType: typeOf(contentType), bytes };
   }
 
   return {

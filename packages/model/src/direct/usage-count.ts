@@ -1,6 +1,7 @@
 import { NO_USAGE, type Usage } from "@parley/contracts";
-import type { DirectRequest } from "@parley/domain";
+import type { DirectRequest, DirectUsage } from "@parley/domain";
 import { isObject, type Json, objectsIn, textOf } from "./known.ts";
+import { assumedMs, filesIn, spokenMs } from "./sound.ts";
 
 /** Where a provider does not count, a token is taken as four characters. */
 const CHARS_PER_TOKEN = 4;
@@ -38,26 +39,56 @@ const inputChars = (input: unknown): number => {
 
 /** What the provider had to read, by our estimate. */
 export function promptTokens({ body }: Pick<DirectRequest, "body">): number {
-  if (body instanceof FormData) return 0;
+  if (body instanceof FormData) return tokensIn(textOf(body.get("prompt")).length);
   const messages = objectsIn(body.messages).reduce((chars, message) => chars + contentChars(message.content), 0);
   const tools = Array.isArray(body.tools) && body.tools.length > 0 ? JSON.stringify(body.tools).length : 0;
   return tokensIn(messages + tools + inputChars(body.input));
 }
 
+const isImage = (part: Json): boolean => part.type === "image_url" || part.type === "input_image";
+
+/** What of the prompt is no text, by our estimate; nothing where there is none. */
+export function sensedIn({ route, body }: Pick<DirectRequest, "route" | "body">): Pick<DirectUsage, "audioMs" | "images"> {
+  if (body instanceof FormData) return { audioMs: filesIn(body).reduce((sum, { size, type }) => sum + assumedMs(size, type), 0) };
+  if (route === "speech") return { audioMs: spokenMs(textOf(body.input)) };
+  const images = objectsIn(body.messages).reduce((sum, { content }) => sum + objectsIn(content).filter(isImage).length, 0);
+  return images === 0 ? {} : { images };
+}
+
 /** What a call has used, counted while its answer passes: the provider's figures, or else ours. */
 export class UsageCount {
   #reported: Usage | null = null;
+  /** Of sound, where it has no tokens. */
+  #audioMs = 0;
   #outputChars = 0;
   #reasoningChars = 0;
-  readonly #request: Pick<DirectRequest, "body">;
+  readonly #request: Pick<DirectRequest, "route" | "body">;
 
-  constructor(request: Pick<DirectRequest, "body">) {
+  constructor(request: Pick<DirectRequest, "route" | "body">) {
     this.#request = request;
   }
 
   /** Takes the provider's own figures; the last ones count. */
   report(usage: unknown): void {
-    this.#reported = usageIn(usage) ?? this.#reported;
+    if (isObject(usage) && usage.type === "duration" && typeof usage.seconds === "number") this.reportSeconds(usage.seconds);
+    else this.#reported = usageIn(usage) ?? this.#reported;
+  }
+
+  /** Takes how long the sound was, as the provider says: what it counts instead of tokens. */
+  reportSeconds(seconds: number): void {
+    if (!(seconds >= 0 && seconds < Number.MAX_SAFE_INTEGER / 1_000)) return;
+    this.#reported = { ...NO_USAGE, modelCalls: 1 };
+    this.#audioMs = Math.ceil(seconds * 1_000);
+  }
+
+  /** Counts sound, by our estimate. */
+  addSound(ms: number): void {
+    if (this.#reported === null) this.#audioMs += ms;
+  }
+
+  /** Counts text that is no message. */
+  addText(chars: number): void {
+    this.#outputChars += chars;
   }
 
   get isReported(): boolean {
@@ -74,9 +105,12 @@ export class UsageCount {
     }
   }
 
-  usage(): Usage {
-    if (this.#reported !== null) return this.#reported;
+  usage(): DirectUsage {
+    const { images } = this.#request.body instanceof FormData ? {} : sensedIn(this.#request);
+    const sensed = { ...(this.#audioMs === 0 ? {} : { audioMs: this.#audioMs }), ...(images === undefined ? {} : { images }) };
+    if (this.#reported !== null) return { ...this.#reported, ...sensed };
     return {
+      ...sensed,
       ...NO_USAGE,
       inputTokens: promptTokens(this.#request),
       outputTokens: tokensIn(this.#outputChars + this.#reasoningChars),

@@ -1,19 +1,17 @@
-import type { ModelMessage, ModelRequest } from "@parley/domain";
+import { isPicture, type ModelMessage, type ModelRequest } from "@parley/domain";
 import type OpenAI from "openai";
 import type { Provider } from "../provider.ts";
 
 type Body = OpenAI.ChatCompletionCreateParamsStreaming;
 
-const IMAGE = /^data:image\/|^https?:\/\/[^?#]+\.(?:png|jpe?g|gif|webp)(?:[?#]|$)/i;
-
 const DOCUMENT = /^data:application\/pdf[;,]/i;
 
 const userContent = (text: string, files: string[]): string | OpenAI.ChatCompletionContentPart[] => {
   if (files.length === 0) return text;
-  const others = files.filter((file) => !IMAGE.test(file) && !DOCUMENT.test(file));
+  const others = files.filter((file) => !isPicture(file) && !DOCUMENT.test(file));
   const words = [text, ...others.map((file) => `[file] ${file}`)].join("\n");
   const parts = files.flatMap((file): OpenAI.ChatCompletionContentPart[] => {
-    if (IMAGE.test(file)) return [{ type: "image_url", image_url: { url: file } }];
+    if (isPicture(file)) return [{ type: "image_url", image_url: { url: file } }];
     return DOCUMENT.test(file) ? [{ type: "file", file: { filename: "document.pdf", file_data: file } }] : [];
   });
   return parts.length === 0 ? words : [{ type: "text", text: words }, ...parts];

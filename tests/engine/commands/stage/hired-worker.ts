@@ -69,6 +69,7 @@ const NO_PEERS: EnginePorts["peers"] = {
   peers: { find: async () => [] },
   calls: {
     brought: async () => [],
+    price: unreachable,
     find: async () => null,
     begin: unreachable,
     recordTask: unreachable,

@@ -52,7 +52,7 @@ const entry = z.object({
 });
 const line = z.object({
   ...{ name: text.nullable(), calls: count, input_tokens: count, output_tokens: count, cached_tokens: count, reasoning_tokens: count },
-  ...{ amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
+  ...{ audio_ms: count, images: count, amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
 });
 const pageOf = (item: z.ZodType) => z.object({ items: z.array(item), total: count, page: count, per_page: count });
 const booked = z.object({ done: z.boolean(), account });
