@@ -1,6 +1,7 @@
-import { createTenant } from "@parley/testkit";
+import { at, createRestClient, createTenant, type RestClient } from "@parley/testkit";
+import { CREDIT_MICROS, INPUT_PICO, OUTPUT_PICO } from "./prices.ts";
 
-/** An organization of its own with the agents that all trials use; one trial at a time. */
+/** An organization of its own, which pays first, with the agents that all trials use; one trial at a time. */
 export interface Slot {
   organizationId: string;
   apiKey: string;
@@ -17,14 +18,18 @@ interface SlotOptions {
   url: string;
   adminSecret: string;
   name: string;
-  /** Where its tools are. */
+  /** Where its tools and its peers are. */
   toolUrl: string;
+  peerUrl: string;
 }
 
+/** What never ends by itself is given up after so long. */
+const PEER_MS = 2_500;
 const ORDER = { type: "object", properties: { order: { type: "string" }, how: { type: "string" } }, required: ["order"] };
 
-export async function openSlot({ url, adminSecret, name, toolUrl }: SlotOptions): Promise<Slot> {
+export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl }: SlotOptions): Promise<Slot> {
   const { organizationId, apiKey, newAgent } = await createTenant(url, adminSecret, name);
+  await charge(createRestClient(url, null), adminSecret, organizationId);
   const helper = await newAgent({ name: "Helper", description: "Answers at once" });
   const background = await newAgent({ name: "Background", description: "Answers later" });
   const deep = await newAgent({
@@ -45,10 +50,20 @@ export async function openSlot({ url, adminSecret, name, toolUrl }: SlotOptions)
     },
     ...more,
   });
+  const rest = createRestClient(url, apiKey);
+  const peer = async (called: string): Promise<string> => {
+    const body = { name: called, endpoint: peerUrl, skills: [{ id: "do" }], timeoutMs: PEER_MS };
+    return String(at((await rest.call("/trpc/peer.create", { body })).body, "result", "data", "id"));
+  };
+  const [courier, errand] = [await peer("courier"), await peer("errand")];
   const config = {
     mayAsk: true,
     // A charge that is made twice is money lost; a lookup may be made as often as one likes; a payment waits for a person.
     tools: [tool("charge", {}), tool("lookup", { idempotent: true }), tool("pay", { needsApproval: true })],
+    peers: [
+      { peerId: courier, mode: "sync" as const },
+      { peerId: errand, mode: "async" as const },
+    ],
     subAgents: [
       { agentId: helper as never, mode: "sync" as const, needsApproval: false },
       { agentId: background as never, mode: "async" as const, needsApproval: false },
@@ -60,4 +75,16 @@ export async function openSlot({ url, adminSecret, name, toolUrl }: SlotOptions)
   const router = await newAgent({ name: "Router", ...config });
   const waker = await newAgent({ name: "Waker", ...config, wakeOnAsyncResult: true, ...impatient });
   return { organizationId, apiKey, agents: { router, waker } };
+}
+
+/** Nothing is used without being held for and charged. */
+async function charge(operator: RestClient, adminSecret: string, organizationId: string): Promise<void> {
+  const order = async (path: string, facts: object): Promise<void> => {
+    const body = { organization_id: organizationId, ...facts };
+    const { status, text } = await operator.call(`/admin/billing/${path}`, { body, headers: { "x-admin-secret": adminSecret } });
+    if (status >= 300) throw new Error(`${path} were answered ${status}: ${text}`);
+  };
+  await order("prices", { kind: "model", name: "custom/scripted", input_pico: INPUT_PICO, output_pico: OUTPUT_PICO });
+  await order("credits", { amount_micros: CREDIT_MICROS, reference: "chaos" });
+  await order("mode", { mode: "prepaid" });
 }

@@ -6,7 +6,7 @@ type ScriptedToolCall = NonNullable<Reply["toolCalls"]>[number];
 /**
  * What the model does is written in the text that it is asked: `<marker> <step>; <step>; …`, each step a list of words. `say:N:delayMs`
  * are so many tokens, `call:a,b` hands work to these agents, with `:NxM` behind it they say N tokens, one each M ms; `use:tool:how` calls
- * a tool that goes about it in that way, `ask` asks the user; `cut:N` and `busy` go wrong the first time, `mute` leaves the usage out. The
+ * a tool that goes about it in that way, `hand:peer:way` hands work to a peer, `ask` asks the user; `cut:N` and `busy` go wrong the first time, `mute` leaves the usage out. The
  * last step is also every later one.
  */
 interface Script {
@@ -65,6 +65,7 @@ function replyOf(key: string, words: string[], { usage, isFirst }: { usage: Repl
     }
     if (verb === "call") for (const name of first.split(",")) calls.push(dispatch(key, name, { index: calls.length, says: second }));
     if (verb === "use") calls.push({ name: first, arguments: { order: `${key}/${calls.length}`, how: second ?? "plain" } });
+    if (verb === "hand") calls.push({ name: `call_${first}_do`, arguments: { input: `${key}/${calls.length} ${peerWay(second)}` } });
     if (verb === "ask") calls.push(question(key));
     if (verb === "cut" && isFirst) reply.breaks = { afterChunks: Number(first), how: "cut" };
     if (verb === "busy" && isFirst) reply.status = 503;
@@ -73,6 +74,17 @@ function replyOf(key: string, words: string[], { usage, isFirst }: { usage: Repl
   if (calls.length > 0) reply.toolCalls = calls.map((call, index) => ({ ...call, id: `${key}/${index}` }));
   return reply;
 }
+
+/** How a peer goes about its work, in the words that it does what they say by. */
+const PEER_WAYS: Record<string, string> = {
+  slow: "works:400",
+  late: "works:50 late:300",
+  failing: "works:50 fails",
+  asks: "asks",
+  forever: "forever",
+  lateForever: "forever late:300",
+};
+const peerWay = (name = "plain"): string => PEER_WAYS[name] ?? "works:0";
 
 function dispatch(
   key: string,

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch, UNCOUNTED } from "@parley/testkit";
+import { type PeerServer, startPeerServer } from "@parley/testkit/peer-server";
 import { startRedis } from "@parley/testkit/redis-server";
 import { startToolServer, type ToolServer } from "@parley/testkit/tool-server";
 import postgres from "postgres";
@@ -22,6 +23,8 @@ const LEASE_MS = 1_000;
 const HEARTBEAT_MS = 250;
 /** An order to end is not a way to wait for all turns: most have to be given back. */
 const GRACE_MS = 150;
+/** A message that never went out is looked for at its peer for 7 s. */
+const CANCELS_MAX = 4;
 
 export interface ArenaOptions {
   /** Absent: that of the test run. */
@@ -40,6 +43,7 @@ export interface Arena {
   apis: Member[];
   model: ModelServer;
   tools: ToolServer;
+  peer: PeerServer;
   /** As the owner, who sees everything. */
   sql: postgres.Sql;
   board: FaultBoard;
@@ -92,9 +96,13 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     const tools = await startToolServer();
     opened.defer(() => tools.close());
     tools.otherwise(scriptedTool);
-    // One line for all: where a tool is stands in the agent's configuration.
+    const peer = await startPeerServer({ manner: "scripted" });
+    opened.defer(() => peer.close());
+    // One line for all: where a tool or a peer is stands in the agent's configuration.
     const toolLine = await startTcpSwitch([tools.url]);
     opened.defer(() => toolLine.close());
+    const peerLine = await startTcpSwitch([peer.url]);
+    opened.defer(() => peerLine.close());
     const sql = postgres(database.ownerUrl, { max: 4, onnotice: () => undefined });
     opened.defer(() => sql.end());
     if (broken === "fence") await removeFence(sql);
@@ -126,6 +134,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       if (kind === "storm") return { over: storm(member, holdMs) };
       if (kind === "flush-redis") await flushRedis(redis.port);
       if (kind === "reset-tools") toolLine.reset();
+      if (kind === "reset-peers") peerLine.reset();
       if (kind === "reset-postgres" || kind === "reset-redis" || kind === "reset-model") member.reset(kind.slice(6) as Link);
       return { over: Promise.resolve() };
     }
@@ -149,7 +158,8 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       LIMIT_IDLE_QUEUE_GRACE_MS: "1500",
       LIMIT_QUEUED_MESSAGE_KEPT_MS: "4000",
       LOG_LEVEL: "info",
-      EGRESS_ALLOW: `${links.model.host},${new URL(toolLine.url).host}`,
+      LIMIT_PEER_CANCELS_MAX: String(CANCELS_MAX),
+      EGRESS_ALLOW: [links.model.host, new URL(toolLine.url).host, new URL(peerLine.url).host].join(),
       MODEL_BASE_URL: `${links.model.origin}/v1`,
       ...chaosEnvironment(control.port, broken === "fence" ? null : broken),
     });
@@ -173,11 +183,11 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     const apis = members.filter(({ app }) => app === "api");
     const slots = await Promise.all(
       Array.from({ length: slotCount }, (_, index) =>
-        openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}`, toolUrl: toolLine.url }),
+        openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}`, toolUrl: toolLine.url, peerUrl: peerLine.url }),
       ),
     );
     const closing = opened.move();
-    return { slots, apis, model, tools, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
+    return { slots, apis, model, tools, peer, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

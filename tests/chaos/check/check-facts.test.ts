@@ -17,6 +17,7 @@ function append(facts: Facts, event: EventRow): void {
   const end = facts.events.findLastIndex(({ conversationId }) => conversationId === CONVERSATION) + 1;
   facts.events.splice(end, 0, { ...event, epoch: 5, n: 5, previous: null, atMs: STARTED_MS + 600 });
 }
+const taskOf = (facts: Facts) => byId(facts.peers.tasks, "task");
 const deltas = (facts: Facts): Set<string> => facts.witnessed.get(CONVERSATION) as Set<string>;
 const change = (row: object, more: object): void => void Object.assign(row, more);
 
@@ -125,6 +126,38 @@ test.each<[string, string, (facts: Facts) => unknown]>([
     (facts) => change(ofType(facts, "card.closed"), { data: { cardId: "card", outcome: "denied" } }),
   ],
 
+  ["a peer is sent a message twice", "peersActOnce: the message", (facts) => facts.peers.messages.push(...facts.peers.messages)],
+  [
+    "a peer is sent a call under another id",
+    "peersActOnce: the call",
+    (facts) => facts.peers.messages.push({ ...find(facts.peers.messages, () => true), id: "another" }),
+  ],
+  ["a call is two tasks", "peersActOnce: the call", (facts) => facts.peers.tasks.push({ ...taskOf(facts), id: "another" })],
+  ["a task has no end", "peersActOnce: the task", (facts) => taskOf(facts).ends.pop()],
+  ["a task has two ends", "peersActOnce: the task", (facts) => taskOf(facts).ends.push({ state: "canceled", atMs: STARTED_MS })],
+  [
+    "a call is told as completed that was cancelled",
+    "peersActOnce: the call",
+    (facts) =>
+      change(
+        find(taskOf(facts).ends, () => true),
+        { state: "canceled" },
+      ),
+  ],
+  ["a call is told another's answer", "peersActOnce: the call", (facts) => change(taskOf(facts), { text: "another" })],
+  ["a call is told to be another task", "peersActOnce: the call", (facts) => change(taskOf(facts), { id: "another" })],
+  ["a task is cancelled whose answer was taken", "peersActOnce: the task", (facts) => facts.peers.cancelled.push("task")],
+  [
+    "a call is still in the ledger",
+    "peersActOnce: the call",
+    (facts) => change(byId(facts.peers.calls, "peer-call"), { state: "canceling" }),
+  ],
+  [
+    "a call is given up whose task the peer has",
+    "peersActOnce: the call",
+    (facts) => change(byId(facts.peers.calls, "peer-call"), { cancelOutcome: "not_found" }),
+  ],
+
   ["a card is opened twice", "cardsCloseOnce", (facts) => append(facts, ofType(facts, "card.opened"))],
   ["a card is closed twice", "cardsCloseOnce", (facts) => append(facts, ofType(facts, "card.closed"))],
   ["a card of an ended turn is open", "cardsCloseOnce", (facts) => change(byId(facts.cards, "card"), { status: "open" })],
@@ -145,7 +178,89 @@ test.each<[string, string, (facts: Facts) => unknown]>([
   ],
 
   ["a step was not metered", "usageOnce", (facts) => facts.usage.shift()],
+  [
+    "an answer was estimated that the model has counted",
+    "usageOnce: the model counted 4/2",
+    (facts) =>
+      change(
+        find(facts.usage, ({ step }) => step === 2),
+        { estimated: true },
+      ),
+  ],
+  [
+    "more was estimated than was ever sent",
+    "was estimated as 900 tokens",
+    (facts) =>
+      change(
+        find(facts.usage, ({ step }) => step === 2),
+        { estimated: true, outputTokens: 900 },
+      ),
+  ],
+  ["more uses were metered than calls made", "usageOnce: 4 uses were metered of 1 calls", (facts) => facts.calls.splice(0, 3)],
   ["an answer was metered twice", "usageOnce", (facts) => facts.usage.push({ ...find(facts.usage, ({ step }) => step === 1), attempt: 2 })],
+
+  ["the books do not add up", "moneyExact: the entries", (facts) => facts.money.entries.pop()],
+  [
+    "an account is kept as something else",
+    "moneyExact: revenue is kept as 51, and its entries add up to 99",
+    (facts) =>
+      change(
+        find(facts.money.balances, ({ account }) => account === "revenue"),
+        { balanceMicros: 51 },
+      ),
+  ],
+  [
+    "money is held at rest",
+    "moneyExact: of customer",
+    (facts) =>
+      change(
+        find(facts.money.balances, ({ account }) => account === "customer"),
+        { heldMicros: 1 },
+      ),
+  ],
+  ["a hold is left", "moneyExact: 1 holds", (facts) => change(facts.money, { holds: 1 })],
+  [
+    "more was earned than charged",
+    "moneyExact: the transaction posted earns 99 for charges of 76",
+    (facts) =>
+      change(
+        find(facts.money.charges, () => true),
+        { transactionId: "another" },
+      ),
+  ],
+  ["a use is not charged", "moneyExact: the use", (facts) => facts.money.charges.pop()],
+  ["a use is charged twice", "moneyExact: the use", (facts) => facts.money.charges.push(find(facts.money.charges, () => true))],
+  [
+    "a use is charged at another price",
+    "costs 23 and was charged 24",
+    (facts) =>
+      change(
+        find(facts.money.charges, () => true),
+        { amountMicros: 24 },
+      ),
+  ],
+  [
+    "a use is charged as another",
+    "moneyExact: the use",
+    (facts) =>
+      change(
+        find(facts.money.charges, () => true),
+        { outputTokens: 3 },
+      ),
+  ],
+  [
+    "the customer pays for two attempts of a step",
+    "moneyExact: the customer pays",
+    (facts) => {
+      facts.usage.push({ ...find(facts.usage, ({ step }) => step === 1), attempt: 2 });
+      facts.money.charges.push({ ...find(facts.money.charges, () => true), sourceId: `${TURN}/${CONVERSATION}/2/1/0` });
+    },
+  ],
+  [
+    "somebody with money is refused",
+    "for want of money",
+    (facts) => change(ofType(facts, "turn.completed"), { type: "turn.failed", data: { reason: "budget", result: null } }),
+  ],
 ])("it is seen when %s", (_, told, damage) => {
   const facts = healthyTrial();
   damage(facts);

@@ -5,6 +5,8 @@ import { childrenEnd } from "./rules/children-end.ts";
 import { cursorsGrow } from "./rules/cursors-grow.ts";
 import { messagesEnd } from "./rules/messages-end.ts";
 import { modelAskedOnce } from "./rules/model-asked-once.ts";
+import { moneyExact } from "./rules/money-exact.ts";
+import { peersActOnce } from "./rules/peers-act-once.ts";
 import { stepsOnce } from "./rules/steps-once.ts";
 import { stopsHold } from "./rules/stops-hold.ts";
 import { toolsActOnce } from "./rules/tools-act-once.ts";
@@ -24,9 +26,11 @@ const RULES: Record<string, Rule> = {
   answersWhole,
   childrenEnd,
   toolsActOnce,
+  peersActOnce,
   cardsCloseOnce,
   stopsHold,
   usageOnce,
+  moneyExact,
 };
 
 /** Everything that is wrong with a trial, a line each: the rule and what it found. Knows nothing of how the engine works. */

@@ -4,6 +4,8 @@ import type postgres from "postgres";
 import { keyOf } from "../arena/scripted-reply.ts";
 import type { Arena } from "../arena/start-arena.ts";
 import type { Ledger } from "../trial/ledger.ts";
+import { collectMoney } from "./collect-money.ts";
+import { collectPeers } from "./collect-peers.ts";
 import type {
   CardRow,
   ConversationRow,
@@ -40,12 +42,13 @@ export async function conversationsOf(
 }
 
 /** Where the facts are. */
-type Sources = Pick<Arena, "sql" | "model" | "tools" | "frozen" | "witnessed">;
+type Sources = Pick<Arena, "sql" | "model" | "tools" | "peer" | "frozen" | "witnessed">;
 
 /** Reads all that the checker judges by, from the database as its owner, and from the model's own journal. */
 export async function collectFacts(sources: Sources, { organizationId, marker, ledger, unrest, callsFrom }: Trial): Promise<Facts> {
-  const { sql, model, tools, frozen, witnessed } = sources;
-  const ids = sql(await conversationsOf(sql, { organizationId, marker }));
+  const { sql, model, tools, peer, frozen, witnessed } = sources;
+  const known = await conversationsOf(sql, { organizationId, marker });
+  const ids = sql(known);
   const [conversations, messages, turns, executions, events, usage, cards] = await Promise.all([
     sql<ConversationRow[]>`select id, state, parent_conversation_id as "parentId" from conversations where id in ${ids}`,
     sql<MessageRow[]>`
@@ -66,13 +69,14 @@ export async function collectFacts(sources: Sources, { organizationId, marker, l
     >`select id, conversation_id as "conversationId", turn_id as "turnId", kind, status from cards where conversation_id in ${ids}`,
   ]);
   // A result that comes back from the background is asked about without the trial's marker; its child's id is no other's.
-  const known = new Set([...turns.map(({ text }) => text)]);
   const calls = model.journal
     .slice(callsFrom)
     .map(callFact)
-    .filter(({ asked }) => asked.includes(marker) || known.has(asked));
+    .filter(({ asked }) => asked.includes(marker) || known.some((id) => asked.includes(id)));
   const toolCalls = tools.journal.map(toolCallFact).filter(({ order }) => order.startsWith(marker));
-  return { ledger, unrest, conversations, messages, turns, executions, events, usage, calls, toolCalls, cards, frozen, witnessed };
+  const [peers, money] = await Promise.all([collectPeers(sql, peer, { ids: known, marker }), collectMoney(sql, organizationId)]);
+  const told = { conversations, messages, turns, executions, events, usage, cards };
+  return { ledger, unrest, ...told, calls, toolCalls, peers, money, frozen, witnessed };
 }
 
 function toolCallFact({ key, path, arguments: given, atMs, actedAtMs }: ToolServerCall): ToolCallFact {
@@ -83,13 +87,15 @@ function toolCallFact({ key, path, arguments: given, atMs, actedAtMs }: ToolServ
 function callFact({ path, body, atMs, reply, outcome }: ModelCall): ModelCallFact & { asked: string } {
   const content = body.messages?.findLast(({ role }) => role === "user")?.content;
   const asked = typeof content === "string" ? content : "";
+  const text = [reply.text ?? ""].flat().join("");
   const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = (reply.usage ?? {}) as Record<string, number>;
   return {
     asked,
     key: keyOf({ path, body, lastUserText: asked }),
     atMs,
     isWhole: outcome === "finished" && reply.status === undefined,
-    text: [reply.text ?? ""].flat().join(""),
+    text,
+    chars: (reply.toolCalls ?? []).reduce((sum, call) => sum + call.name.length + JSON.stringify(call.arguments).length, text.length),
     usage: inputTokens === undefined || outputTokens === undefined ? null : { inputTokens, outputTokens },
   };
 }

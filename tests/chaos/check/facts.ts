@@ -90,7 +90,45 @@ export interface ModelCallFact {
   /** Whether all of the answer went onto the wire. */
   isWhole: boolean;
   text: string;
+  /** Of the text, and of the names and arguments of its calls. */
+  chars: number;
   usage: { inputTokens: number; outputTokens: number } | null;
+}
+
+export interface PeerTaskFact {
+  id: string;
+  /** The id of the model's call, out of the message's text. */
+  order: string;
+  text: string;
+  ends: { state: string; atMs: number }[];
+}
+
+/** What the peers' own journal says, and our ledger of calls. */
+export interface PeerFacts {
+  /** `taskId`: the task that it goes on with; null where it begins one. */
+  messages: { id: string; taskId: string | null; order: string; text: string }[];
+  tasks: PeerTaskFact[];
+  /** Tasks that the peer was asked to cancel. */
+  cancelled: string[];
+  calls: { id: string; state: string; cancelOutcome: string | null }[];
+}
+
+export interface ChargeRow {
+  sourceId: string;
+  transactionId: string | null;
+  payer: string;
+  amountMicros: number;
+  inputTokens: number;
+  outputTokens: number;
+  estimated: boolean;
+}
+
+/** The books of the trial's organization, which has had other trials before. */
+export interface MoneyFacts {
+  entries: { transactionId: string; account: string; sourceType: string; amountMicros: number }[];
+  balances: { account: string; balanceMicros: number; heldMicros: number }[];
+  holds: number;
+  charges: ChargeRow[];
 }
 
 /** All that is known about a trial when everything has come to rest. */
@@ -108,6 +146,8 @@ export interface Facts {
   cards: CardRow[];
   calls: ModelCallFact[];
   toolCalls: ToolCallFact[];
+  peers: PeerFacts;
+  money: MoneyFacts;
   /** When processes slept: what one was about to do, it does on waking. */
   frozen: Span[];
   /** Cursors that were given to readers without a row. */

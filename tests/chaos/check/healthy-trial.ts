@@ -1,5 +1,6 @@
 import type { EventData, EventType } from "@parley/contracts";
-import type { EventRow, Facts, MessageRow } from "./facts.ts";
+import { CREDIT_MICROS } from "../arena/prices.ts";
+import type { ChargeRow, EventRow, Facts, MessageRow, MoneyFacts } from "./facts.ts";
 
 export const CONVERSATION = "conversation";
 const BACKGROUND = "background";
@@ -11,6 +12,17 @@ const CALLS = ["helper", "background", "pay", "charge"].map((name, index) => ({ 
 const WAITED_FOR = { childId: "sync", agentId: "a", mode: "sync" as const };
 const SENT_OFF = { childId: BACKGROUND, agentId: "a", mode: "async" as const };
 const ANSWERS = { helper: "t1.0.s1.c0/1#0 ", background: "t1.0.s1.c1/1#0 ", root: "t1.3/1#0 " };
+
+const PEER_CALL = "peer-call";
+const ORDER = "t1.0.s1.c1/1/0";
+const PEER_ENDED = {
+  childId: PEER_CALL,
+  agentId: "a",
+  mode: "sync" as const,
+  status: "completed" as const,
+  result: `<x>${ORDER} plain</x>`,
+  usage: USED,
+};
 
 interface Fact<Type extends EventType> {
   type: Type;
@@ -35,7 +47,7 @@ const returned = (callIndex: number, result = `t1.0/1/${callIndex}`): Fact<"tool
 
 /**
  * Handed to three workers: the first is lost after it has sent one child off and charged; the second waits for the other child and for
- * an approval; the third pays, is told something more, and answers that.
+ * an approval; the third pays, is told something more, and answers that. The child in the background has called a peer.
  */
 const EVENTS = [
   ...epoch(CONVERSATION, 1, "0-0", [fact("turn.created")]),
@@ -75,6 +87,8 @@ const EVENTS = [
   ...epoch(BACKGROUND, 1, "0-0", [fact("turn.created")]),
   ...epoch(BACKGROUND, 3, "1-1", [
     fact("turn.started", { attempt: 1 }),
+    fact("child.created", { childId: PEER_CALL, agentId: "a", mode: "sync", peer: { callId: ORDER } as never }),
+    fact("child.finished", { ...PEER_ENDED, report: { state: "completed", taskId: "task" } as never }),
     fact("turn.completed", { result: ANSWERS.background, usage: USED }),
   ]),
 ];
@@ -85,12 +99,41 @@ const message = (id: string, turnId: string, state: string, text: string): Messa
 });
 const accepted = ({ id, ...row }: MessageRow) => ({ ...row, messageId: id, mode: "auto" });
 const asked = (key: string, text: string, afterMs: number) => ({
-  ...{ key, text, isWhole: true, atMs: STARTED_MS + afterMs },
+  ...{ key, text, chars: text.length, isWhole: true, atMs: STARTED_MS + afterMs },
   usage: { inputTokens: afterMs, outputTokens: 2 },
 });
-const used = (step: number, inputTokens: number) => ({
+const used = (step: number, inputTokens: number, place: { turnId?: string; executionId?: string } = {}) => ({
   ...{ turnId: TURN, executionId: CONVERSATION, attempt: 1, step, try: 0, inputTokens, outputTokens: 2, estimated: false },
+  ...place,
 });
+
+const USAGE = [used(1, 1), used(2, 4), used(1, 2, { executionId: "sync" }), used(1, 3, { turnId: CHILD_TURN, executionId: BACKGROUND })];
+/** To the micro-unit, at the arena's prices. */
+const COSTS = [23, 27, 24, 25];
+const CHARGES = USAGE.map(
+  ({ turnId, executionId, attempt, step, try: tried, ...tokens }, index): ChargeRow => ({
+    ...{ sourceId: [turnId, executionId, attempt, step, tried].join("/"), transactionId: "posted", payer: "customer" },
+    ...{ amountMicros: COSTS[index] ?? 0, ...tokens },
+  }),
+);
+const EARNED = 99;
+const GIVEN = { transactionId: "given", sourceType: "credits" };
+const POSTED = { transactionId: "posted", sourceType: "usage" };
+const BOOKS: MoneyFacts = {
+  entries: [
+    { ...GIVEN, account: "credits", amountMicros: -CREDIT_MICROS },
+    { ...GIVEN, account: "customer", amountMicros: CREDIT_MICROS },
+    { ...POSTED, account: "customer", amountMicros: -EARNED },
+    { ...POSTED, account: "revenue", amountMicros: EARNED },
+  ],
+  balances: [
+    { account: "credits", balanceMicros: -CREDIT_MICROS, heldMicros: 0 },
+    { account: "customer", balanceMicros: CREDIT_MICROS - EARNED, heldMicros: 0 },
+    { account: "revenue", balanceMicros: EARNED, heldMicros: 0 },
+  ],
+  holds: 0,
+  charges: CHARGES,
+};
 
 /** A trial in which all went well; new at every call. */
 export function healthyTrial(): Facts {
@@ -121,9 +164,10 @@ export function healthyTrial(): Facts {
       { id: CONVERSATION, conversationId: CONVERSATION, parentId: null, mode: "root", status: "completed" },
       { id: "sync", conversationId: CONVERSATION, parentId: CONVERSATION, mode: "sync", status: "completed" },
       { id: BACKGROUND, conversationId: BACKGROUND, parentId: CONVERSATION, mode: "async", status: "completed" },
+      { id: PEER_CALL, conversationId: BACKGROUND, parentId: BACKGROUND, mode: "sync", status: "completed" },
     ],
     events: EVENTS,
-    usage: [used(1, 1), used(2, 4)],
+    usage: USAGE,
     cards: [{ id: "card", conversationId: CONVERSATION, turnId: TURN, kind: "approval", status: "approved" }],
     calls: [
       asked("t1.0/1", "", 1),
@@ -135,6 +179,13 @@ export function healthyTrial(): Facts {
       { key: "k3", path: "/charge", order: "t1.0/1/3", atMs: STARTED_MS + 205, hasActed: true },
       { key: "k2", path: "/pay", order: "t1.0/1/2", atMs: STARTED_MS + 501, hasActed: true },
     ],
+    peers: {
+      messages: [{ id: "message", taskId: null, order: ORDER, text: `${ORDER} plain` }],
+      tasks: [{ id: "task", order: ORDER, text: `${ORDER} plain`, ends: [{ state: "completed", atMs: STARTED_MS + 300 }] }],
+      cancelled: [],
+      calls: [{ id: PEER_CALL, state: "ended", cancelOutcome: null }],
+    },
+    money: BOOKS,
     frozen: [],
     witnessed: new Map([[CONVERSATION, new Set(["2-13", "2-14", "3-3"])]]),
   });

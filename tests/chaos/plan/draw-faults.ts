@@ -15,6 +15,7 @@ const KINDS: { weight: number; kind: FaultKind }[] = [
   { weight: 1, kind: "reset-redis" },
   { weight: 1, kind: "reset-model" },
   { weight: 1, kind: "reset-tools" },
+  { weight: 1, kind: "reset-peers" },
   { weight: 1, kind: "flush-redis" },
 ];
 

@@ -3,7 +3,8 @@ export type Phase = "before" | "during" | "after";
 
 /**
  * What happens to the process or around it. `kill`: SIGKILL. `freeze`: SIGSTOP, past the lease, then SIGCONT. `terminate`: SIGTERM.
- * `reset-…`: its TCP connections there are reset. `storm`: those to Postgres are, again and again. `flush-redis`: FLUSHALL. `lose`: the
+ * `reset-…`: its TCP connections there are reset. `storm`: those to Postgres are, again and again. `reset-tools` and `reset-peers` are those of all
+ * processes. `flush-redis`: FLUSHALL. `lose`: the
  * order never reaches Redis.
  */
 export type FaultKind =
@@ -15,6 +16,7 @@ export type FaultKind =
   | "reset-redis"
   | "reset-model"
   | "reset-tools"
+  | "reset-peers"
   | "flush-redis"
   | "lose";
 
@@ -30,6 +32,16 @@ export const POINTS = {
   started: ANY,
   tool: ANY,
   result: ANY,
+  // A call of a peer: written down; marked before its message goes out; sent; its task named; looked for by another worker; the cancels that are owed
+  // found, told, and written down as told.
+  dispatch: ANY,
+  begin: ANY,
+  send: ANY,
+  named: ANY,
+  reconcile: ANY,
+  owed: ["after"],
+  withdraw: ANY,
+  told: ANY,
   steer: ANY,
   inbox: ANY,
   checkpoint: ANY,

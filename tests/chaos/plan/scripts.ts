@@ -15,6 +15,12 @@ interface ScriptEntry {
 
 const WAYS = ["plain", "plain", "slow", "late", "lost", "unreached", "failing"] as const;
 
+const PEER_WAYS = ["plain", "slow", "slow", "late", "late", "failing"] as const;
+const ENDLESS_WAYS = ["forever", "lateForever"] as const;
+/** The steps of the dispatch ledger. */
+const CALLED: PointName[] = ["dispatch", "begin", "send", "named", "reconcile"];
+const GIVEN_UP: PointName[] = ["owed", "withdraw", "told"];
+
 const say = (random: Random): string => `say:${integer(random, 2, 40)}:${integer(random, 0, 8)}`;
 
 /** Everything that a turn may do. Another kind of turn is another entry. */
@@ -40,6 +46,19 @@ const SCRIPTS: Record<string, ScriptEntry> = {
     weight: 2,
     points: ["step", "tool", "child", "result"],
     draw: (random) => `use:charge:slow use:lookup call:helper,background; use:charge; ${say(random)}`,
+  },
+  peer: { weight: 3, points: [...CALLED, "result"], draw: (random) => `hand:courier:${pick(random, PEER_WAYS)}; ${say(random)}` },
+  peerInBackground: { weight: 2, points: CALLED, draw: (random) => `hand:errand:${pick(random, PEER_WAYS)}; ${say(random)}` },
+  peerThatAsks: { weight: 1, points: [...CALLED, "card"], draw: (random) => `hand:courier:asks; ${say(random)}` },
+  peerWithoutEnd: {
+    weight: 2,
+    points: [...CALLED, ...GIVEN_UP],
+    draw: (random) => `hand:${pick(random, ["courier", "errand"] as const)}:${pick(random, ENDLESS_WAYS)}; ${say(random)}`,
+  },
+  peersAndChildren: {
+    weight: 1,
+    points: [...CALLED, "tool", "child", "result"],
+    draw: (random) => `hand:courier:slow hand:courier:late hand:errand:slow call:helper use:charge; ${say(random)}`,
   },
   approval: { weight: 2, points: ["settle", "card", "started", "tool"], draw: (random) => `use:pay:${pick(random, WAYS)}; ${say(random)}` },
   twoApprovals: {

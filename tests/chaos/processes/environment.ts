@@ -1,4 +1,4 @@
-import type { BrokenPart } from "./broken-build.ts";
+import { type BrokenPart, isBrokenPart } from "./broken-build.ts";
 
 /** What the driver tells a process of chaos at its start, besides the app's own settings. */
 export const chaosEnvironment = (port: number, broken: BrokenPart | null): Record<string, string> => ({
@@ -8,5 +8,5 @@ export const chaosEnvironment = (port: number, broken: BrokenPart | null): Recor
 
 export function readChaosEnvironment(environment: NodeJS.ProcessEnv): { port: number; broken: BrokenPart | null } {
   const broken = environment["CHAOS_BROKEN"];
-  return { port: Number(environment["CHAOS_CONTROL_PORT"]), broken: broken === "journal" || broken === "outbox" ? broken : null };
+  return { port: Number(environment["CHAOS_CONTROL_PORT"]), broken: isBrokenPart(broken) ? broken : null };
 }

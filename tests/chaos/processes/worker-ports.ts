@@ -2,6 +2,7 @@ import type { EnginePorts, FindTools, JobQueue, LiveTail, Model, ModelRequest, S
 import type { PointName } from "../plan/points.ts";
 import { at, obeying } from "./at.ts";
 import type { Control } from "./control.ts";
+import { failingOutbox, failingPeers } from "./peer-ports.ts";
 
 /** The engine's ports, failing where the driver says. */
 export const failingEnginePorts = (control: Control, ports: EnginePorts): EnginePorts => ({
@@ -11,6 +12,8 @@ export const failingEnginePorts = (control: Control, ports: EnginePorts): Engine
   tail: witnessedTail(control, ports.tail),
   model: failingModel(control, ports.model),
   tools: failingTools(control, ports.tools),
+  peers: failingPeers(control, ports.peers),
+  ...(ports.peerOutbox === undefined ? {} : { peerOutbox: failingOutbox(control, ports.peerOutbox) }),
   ...(ports.sweep === undefined ? {} : { sweep: failingSweep(control, ports.sweep) }),
 });
 
@@ -19,6 +22,7 @@ function pointsOf({ finish, pause, children, journal, takeSteers }: TurnChanges)
   if (pause !== undefined) return ["settle"];
   if (takeSteers !== undefined) return ["steer"];
   if (journal?.some(({ kind }) => kind === "started")) return ["started"];
+  if (children?.some((child) => child.change === "start" && child.peerCall !== undefined)) return ["dispatch", "child", "step"];
   if (children?.some(({ change }) => change === "start")) return ["child", "step"];
   if (journal?.some(({ kind }) => kind === "response")) return ["step"];
   if (journal?.some(({ kind }) => kind === "result")) return ["result"];

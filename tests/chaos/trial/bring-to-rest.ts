@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { PeerServer } from "@parley/testkit/peer-server";
 import type postgres from "postgres";
 import { conversationsOf } from "../check/collect-facts.ts";
 import type { Caller } from "./caller.ts";
 import { decideCards } from "./decide-cards.ts";
 import type { Ledger } from "./ledger.ts";
+import { stillOwed } from "./still-owed.ts";
 
 interface Resting {
   sql: postgres.Sql;
+  peer: Pick<PeerServer, "tasks">;
   organizationId: string;
   marker: string;
   caller: Caller;
@@ -38,18 +41,20 @@ const QUIET_LOOKS = 2;
  * Waits until nothing of the trial is on its way any more, and does what only a caller can do: releases a held queue, decides
  * what is asked. Gives what is not at rest though nothing has happened for that long, or things happen without an end.
  */
-export async function bringToRest({ sql, organizationId, marker, caller, ledger, stuckMs }: Resting): Promise<string[]> {
+export async function bringToRest({ sql, peer, organizationId, marker, caller, ledger, stuckMs }: Resting): Promise<string[]> {
   const untilMs = performance.now() + PATIENCE * stuckMs;
   let seen = "";
   let sinceMs = performance.now();
   let quiet = 0;
   for (;;) {
-    const restless = await unrest(sql, await conversationsOf(sql, { organizationId, marker }));
-    quiet = restless.length === 0 ? quiet + 1 : 0;
+    const ids = await conversationsOf(sql, { organizationId, marker });
+    const restless = await unrest(sql, ids);
+    const owed = await stillOwed({ sql, peer, organizationId, marker, ids });
+    quiet = restless.length === 0 && owed.length === 0 ? quiet + 1 : 0;
     if (quiet === QUIET_LOOKS) return [];
-    const now = JSON.stringify(restless);
+    const now = JSON.stringify([restless, owed]);
     if (now !== seen) sinceMs = performance.now();
-    if (performance.now() > Math.min(untilMs, sinceMs + stuckMs)) return restless.map(describe);
+    if (performance.now() > Math.min(untilMs, sinceMs + stuckMs)) return [...restless.map(describe), ...owed];
     seen = now;
     for (const one of restless) await attend(one, caller, ledger);
     await sleep(LOOK_MS);

@@ -69,6 +69,10 @@ export function peerExecutor(manner: PeerManner, { answer, sign, die, tasks }: P
       const say = speaker(bus, { taskId, contextId });
       live.set(taskId, contextId);
       say.begin();
+      if (task !== undefined && manner === "scripted") {
+        say.text(answer(said));
+        return end(taskId, "completed", () => say.state("TASK_STATE_COMPLETED"));
+      }
       if (task !== undefined || manner === "completes" || manner === "signs" || manner === "signs-wrongly") {
         say.text(answer(said));
         return say.state("TASK_STATE_COMPLETED");
@@ -95,6 +99,7 @@ export function peerExecutor(manner: PeerManner, { answer, sign, die, tasks }: P
           return die();
         case "scripted":
           tasks.push({ id: taskId, contextId, messageId: userMessage.messageId, text: said, atMs: Date.now(), ends: [] });
+          if (/\basks\b/.test(said)) return say.state("TASK_STATE_INPUT_REQUIRED", "Which one?");
           if (/\bforever\b/.test(said)) return void (await until(taskId));
           await pause(scripted(said, "works") ?? 0);
           // One that was cancelled meanwhile has ended.

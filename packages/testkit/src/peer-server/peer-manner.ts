@@ -22,7 +22,7 @@ export type PeerManner =
   | "asks-auth"
   | "rejects"
   | "fails"
-  /** Does what the message says: words of it are `works:300` (ms), `forever` (until it is cancelled), `fails`, `late:300` (ms until the message is answered). */
+  /** Does what the message says: words of it are `works:300` (ms), `forever` (until it is cancelled), `asks` (once), `fails`, `late:300` (ms until the message is answered). */
   | "scripted"
   /** Sends everybody to the cloud's metadata address. */
   | "redirects";

@@ -8,14 +8,18 @@ export const answersWhole: Rule = (facts) => {
   const texts = new Map(facts.turns.map(({ id, text }) => [id, text]));
   for (const { turnId, data } of eventsOf(facts, "steer.applied")) texts.set(turnId ?? "", `${texts.get(turnId ?? "")}\n${data.text}`);
   const wrong: string[] = [];
+  // What a peer has answered is looked at by itself.
+  const peers = new Set(eventsOf(facts, "child.created").flatMap(({ data }) => (data.peer === undefined ? [] : [data.childId])));
+  const ofModels = <Event extends { conversationId: string }>(events: Event[]): Event[] =>
+    events.filter(({ conversationId }) => !peers.has(conversationId));
   const ends = [
-    ...eventsOf(facts, "turn.completed").map(({ turnId, data }) => ({
+    ...ofModels(eventsOf(facts, "turn.completed")).map(({ turnId, data }) => ({
       of: `turn ${turnId}`,
       asked: texts.get(turnId ?? ""),
       result: data.result,
     })),
     ...eventsOf(facts, "child.finished")
-      .filter(({ data }) => data.status === "completed")
+      .filter(({ data }) => data.status === "completed" && !peers.has(data.childId))
       .map(({ data }) => ({ of: `child ${data.childId}`, asked: undefined, result: data.result ?? "" })),
   ];
   for (const { of, asked, result } of ends) {
@@ -23,7 +27,7 @@ export const answersWhole: Rule = (facts) => {
     const marker = markerOf(result);
     if (asked !== undefined && marker !== undefined && !asked.includes(`${marker} `)) wrong.push(`${of} has the answer to ${marker}`);
   }
-  for (const { turnId, data } of eventsOf(facts, "turn.failed", "turn.stopped")) {
+  for (const { turnId, data } of ofModels(eventsOf(facts, "turn.failed", "turn.stopped"))) {
     const { result } = data;
     if (result === null || facts.calls.some(({ text }) => text.startsWith(result))) continue;
     wrong.push(`turn ${turnId} was left with words that the model never said: ${result.slice(0, 80)}`);

@@ -7,8 +7,8 @@ const WAKING_MS = 2_000;
 
 const keyOfText = (text: string): string | undefined => /^(\S+\/\d+)#/.exec(text)?.[1];
 
-/** When each answer was written down for good. */
-function writtenAt(facts: Facts): Map<string, number> {
+/** When each answer was written down for good, by which answer it is. */
+export function writtenAt(facts: Facts): Map<string, number> {
   const written = new Map<string, number>();
   const note = (key: string | undefined, atMs: number): void => {
     if (key !== undefined && !written.has(key)) written.set(key, atMs);

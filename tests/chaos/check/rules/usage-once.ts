@@ -1,9 +1,16 @@
 import { eventsOf, grouped, type Rule } from "../facts.ts";
+import { writtenAt } from "./model-asked-once.ts";
 
 const figuresOf = ({ inputTokens, outputTokens }: { inputTokens: number; outputTokens: number }): string =>
   `${inputTokens}/${outputTokens}`;
 
-/** Every answer that was written down was metered; what was metered exactly is what the model counted, and no more often than it answered. */
+/** An estimate counts so many characters for a token. */
+const CHARS_PER_TOKEN = 4;
+
+/**
+ * Every answer that was written down was metered, exactly where the model has counted it; what was metered exactly is what the model counted, no more often
+ * than it answered; and an estimate is of no more than it has sent.
+ */
 export const usageOnce: Rule = (facts) => {
   const wrong: string[] = [];
   const recorded = new Set(facts.usage.map(({ turnId, executionId, step }) => `${turnId}/${executionId}/${step}`));
@@ -15,6 +22,19 @@ export const usageOnce: Rule = (facts) => {
     [turnId, executionId, attempt, step, tried].join("/"),
   );
   for (const [key, same] of lines) if (same.length > 1) wrong.push(`${key} was metered ${same.length} times`);
+
+  if (facts.usage.length > facts.calls.length) wrong.push(`${facts.usage.length} uses were metered of ${facts.calls.length} calls`);
+  const exact = new Set(facts.usage.filter(({ estimated }) => !estimated).map(figuresOf));
+  const written = writtenAt(facts);
+  for (const { key, isWhole, usage } of facts.calls) {
+    if (usage !== null && isWhole && written.has(key) && !exact.has(figuresOf(usage)))
+      wrong.push(`the model counted ${figuresOf(usage)} for ${key}, and that was not metered`);
+  }
+  const longest = Math.max(0, ...facts.calls.map(({ chars }) => Math.ceil(chars / CHARS_PER_TOKEN)));
+  for (const { turnId, step, estimated, outputTokens } of facts.usage) {
+    if (estimated && outputTokens > longest)
+      wrong.push(`step ${step} of ${turnId} was estimated as ${outputTokens} tokens, and no answer has more than ${longest}`);
+  }
 
   const answered = grouped(
     facts.calls.filter(({ usage }) => usage !== null),

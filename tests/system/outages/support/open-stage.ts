@@ -1,5 +1,13 @@
 import { type Client, createClient } from "@parley/client";
-import { type System, type SystemOptions, startSystem, startTcpSwitch, type TcpSwitch } from "@parley/testkit";
+import {
+  type PeerServer,
+  type System,
+  type SystemOptions,
+  startPeerServer,
+  startSystem,
+  startTcpSwitch,
+  type TcpSwitch,
+} from "@parley/testkit";
 import postgres from "postgres";
 import { openSlot, type Slot } from "../../../chaos/arena/open-slot.ts";
 import { scriptedReply } from "../../../chaos/arena/scripted-reply.ts";
@@ -10,6 +18,7 @@ import { type Caller, createCaller } from "../../../chaos/trial/caller.ts";
 export interface Stage {
   system: System;
   slot: Slot;
+  peer: PeerServer;
   /** As the owner, who sees everything. */
   sql: postgres.Sql;
   /** Asks again until there is an answer, where a call may be made twice. */
@@ -22,14 +31,16 @@ export interface Stage {
 
 export async function openStage(options: SystemOptions): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
-  const system = await startSystem(options);
+  const peer = await startPeerServer({ manner: "scripted" });
+  opened.defer(() => peer.close());
+  const system = await startSystem({ ...options, allow: [...(options.allow ?? []), peer.host] });
   opened.defer(() => system.close());
   system.model.otherwise(scriptedReply());
   system.tools.otherwise(scriptedTool);
   const sql = postgres(system.ownerUrl, { max: 4, onnotice: () => undefined });
   opened.defer(() => sql.end());
   const { adminSecret, apis } = system;
-  const slot = await openSlot({ url: apis[0]?.url ?? "", adminSecret, name: "crowd", toolUrl: system.tools.url });
+  const slot = await openSlot({ url: apis[0]?.url ?? "", adminSecret, name: "crowd", toolUrl: system.tools.url, peerUrl: peer.url });
   // A process that is started again has another address.
   const { apiKey } = slot;
   const balancer = await startTcpSwitch(apis);
@@ -49,5 +60,5 @@ export async function openStage(options: SystemOptions): Promise<Stage> {
     apiKey,
   );
   const close = opened.move();
-  return { system, slot, sql, caller, balancer, clients, close: () => close.disposeAsync() };
+  return { system, peer, slot, sql, caller, balancer, clients, close: () => close.disposeAsync() };
 }
