@@ -13,7 +13,7 @@ import { cardHandler } from "./card-handler.ts";
 import { answerRpc, ROUTE_OF } from "./json-rpc.ts";
 import { originOf } from "./origin-of.ts";
 import { readVersion } from "./read-version.ts";
-import { answerRest } from "./rest-binding.ts";
+import { answerRest, isOfLegacy } from "./rest-binding.ts";
 import { toA2aError } from "./to-a2a-error.ts";
 
 export interface A2aDependencies extends A2aDoor {
@@ -74,6 +74,12 @@ export function a2aRoutes({ visitorOf, defaultAgentId, ...door }: A2aDependencie
   // Those whose paths say what is done to a task stand before the task itself, whose id would take it in.
   for (const method of Object.keys(ROUTE_OF) as A2aMethod[]) if (method !== "GetTask") add(ROUTE_OF[method], rest(method));
   add(ROUTE_OF.GetTask, rest("GetTask"));
+  // Clients of 1.0 may put a tenant before what they ask for. An agent's address is its tenant's already: as in JSON-RPC, it says nothing more.
+  for (const method of Object.keys(ROUTE_OF) as A2aMethod[]) {
+    for (const { method: verb, path } of routeRow(ROUTE_OF[method]).rest ?? []) {
+      if (!isOfLegacy(path)) router[METHODS[verb]](path.replace(":agentId", ":agentId/:tenant"), rest(method));
+    }
+  }
   for (const [path, methods] of allowed) {
     router.all(path, (_request, response) => {
       response.setHeader("allow", methods.join(", "));

@@ -3,6 +3,7 @@ import { type A2aPush, type A2aPushInput, type A2aTask, hasTaskEnded, uuidOfHash
 import { A2aError, type A2aMethod, type ParamsOf, type PushParams, toWireTask, type WirePush } from "@parley/peers";
 import type { A2aCall, A2aDoor } from "./call.ts";
 import { cardFacts } from "./card-facts.ts";
+import { checkOutputModes } from "./check-output-modes.ts";
 import { listFilter, pageToken } from "./list-page.ts";
 import { readMessage } from "./read-message.ts";
 import type { Result } from "./results.ts";
@@ -41,6 +42,7 @@ const wirePush = ({ taskId, id, url, scheme }: A2aPush): WirePush => ({
 export async function accept(door: A2aDoor, call: A2aCall, { message, configuration }: ParamsOf<"SendMessage">): Promise<A2aTask> {
   const { gateway } = door;
   const { agentId, caller } = call;
+  checkOutputModes(configuration?.acceptedOutputModes);
   const read = await readMessage({ ...door, caller }, agentId, message);
   const push = configuration?.taskPushNotificationConfig ?? null;
   return gateway.sendA2aMessage(caller, {

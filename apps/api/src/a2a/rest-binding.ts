@@ -62,7 +62,8 @@ async function paramsOf(method: A2aMethod, { request, response, version }: A2aCa
   }
 }
 
-const isOfLegacy = (path: string): boolean => /^\/a2a\/agents\/[^/]+\/(?:v1\/|agent\/)/.test(path);
+/** Whether a path, of a request or of a route, is one of version 0.3. */
+export const isOfLegacy = (path: string): boolean => /^\/a2a\/agents\/[^/]+\/(?:v1\/|agent\/)/.test(path);
 
 /** The path's version is the only one that it has. */
 function checkPath({ version, request }: A2aCall): void {

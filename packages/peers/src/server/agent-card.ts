@@ -28,7 +28,8 @@ export const INPUT_MODES = [
   "image/gif",
   "image/webp",
 ];
-const OUTPUT_MODES = ["text/plain"];
+/** And of those that answers have. */
+export const OUTPUT_MODES = ["text/plain"];
 const BINDINGS = ["JSONRPC", "HTTP+JSON"] as const;
 
 /** 1.0 first, as careless readers take the first binding that they know. */
