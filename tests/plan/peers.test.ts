@@ -142,6 +142,18 @@ describe("a peer that the request brings", () => {
     expect(peers.completes.journal.find(({ messageId }) => messageId !== null)?.referenceTaskIds).toEqual(["task-before"]);
   });
 
+  test("is told how many agents may still work behind it, as the request's max_hops has it", async () => {
+    for (const [preferences, hopsMax] of [
+      [{}, 4],
+      [{ max_hops: 2 }, 1],
+      [{ max_hops: 1 }, 0],
+      [{ max_hops: 1_000_000 }, 4],
+    ] as const) {
+      await planWith([agentOf("completes")], { preferences });
+      expect(peers.completes.journal.findLast(({ messageId }) => messageId !== null)?.metadata).toEqual({ skill: "do", hopsMax });
+    }
+  });
+
   test("in a private network that is not allowed is not called", async () => {
     const frames = await planWith([agentOf("completes", { endpoint: "http://169.254.169.254/latest" })]);
     expect(of(frames, "task.finished")).toMatchObject([{ state: "failed" }]);

@@ -1517,6 +1517,7 @@ export type Routes = {
               returnMetrics?: boolean | undefined;
               stepsMax?: number | undefined;
               timeoutMs?: number | undefined;
+              hopsMax?: number | undefined;
               guarded?: boolean | undefined;
               summaryKnownThrough?: number | undefined;
             }
@@ -1555,6 +1556,7 @@ export type Routes = {
               returnMetrics?: boolean | undefined;
               stepsMax?: number | undefined;
               timeoutMs?: number | undefined;
+              hopsMax?: number | undefined;
               guarded?: boolean | undefined;
               summaryKnownThrough?: number | undefined;
             }
@@ -1595,6 +1597,7 @@ export type Routes = {
               returnMetrics?: boolean | undefined;
               stepsMax?: number | undefined;
               timeoutMs?: number | undefined;
+              hopsMax?: number | undefined;
               guarded?: boolean | undefined;
               summaryKnownThrough?: number | undefined;
             }
@@ -1635,6 +1638,7 @@ export type Routes = {
               returnMetrics?: boolean | undefined;
               stepsMax?: number | undefined;
               timeoutMs?: number | undefined;
+              hopsMax?: number | undefined;
               guarded?: boolean | undefined;
               summaryKnownThrough?: number | undefined;
             }
@@ -1900,6 +1904,7 @@ export type TurnOptions = {
   returnMetrics?: boolean | undefined;
   stepsMax?: number | undefined;
   timeoutMs?: number | undefined;
+  hopsMax?: number | undefined;
   guarded?: boolean | undefined;
   summaryKnownThrough?: number | undefined;
   peers?: number | undefined;

@@ -69,6 +69,8 @@ export const turnOptions = z.object({
   stepsMax: z.int().positive().max(BOUNDS.stepsPerTurnMax.ceiling).optional(),
   /** How long the turn may work, in place of `turnMs`; never more than `turnAskedMs`. */
   timeoutMs: z.int().min(1_000).max(BOUNDS.turnAskedMs.ceiling).optional(),
+  /** How many agents of others, one behind the other, may work for the turn; never more than `peerHopsMax`. 0: no peer is called. */
+  hopsMax: z.int().min(0).max(BOUNDS.peerHopsMax.ceiling).optional(),
   /** Kept from going round in circles: a third identical call in a row is answered and not made, and the last step has no tools and concludes. */
   guarded: z.boolean().optional(),
   /**

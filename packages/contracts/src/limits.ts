@@ -36,6 +36,8 @@ export const BOUNDS = {
   peersPerAgentMax: { standard: 32, floor: 0, ceiling: 256 },
   /** Skills of one peer that become tools. */
   peerSkillsMax: { standard: 64, floor: 1, ceiling: 256 },
+  /** Agents of others, one behind the other, that may work for one turn; 0: none. */
+  peerHopsMax: { standard: 5, floor: 0, ceiling: 32 },
   /** One call of a peer, from its first message on, without the time in which it waits for people. */
   peerCallMs: { standard: 600_000, floor: 1_000, ceiling: WEEK_MS },
   /** How long a peer that has a task may be away, before the call is given up. */

@@ -39,7 +39,11 @@ const wirePush = ({ taskId, id, url, scheme }: A2aPush): WirePush => ({
 });
 
 /** Accepts a message, and keeps what is in it. */
-export async function accept(door: A2aDoor, call: A2aCall, { message, configuration }: ParamsOf<"SendMessage">): Promise<A2aTask> {
+export async function accept(
+  door: A2aDoor,
+  call: A2aCall,
+  { message, configuration, metadata }: ParamsOf<"SendMessage">,
+): Promise<A2aTask> {
   const { gateway } = door;
   const { agentId, caller } = call;
   checkOutputModes(configuration?.acceptedOutputModes);
@@ -50,6 +54,7 @@ export async function accept(door: A2aDoor, call: A2aCall, { message, configurat
     taskId: message.taskId === undefined ? undefined : taskIdOf(message.taskId),
     contextId: message.contextId,
     ...read,
+    hopsMax: metadata?.hopsMax,
     push: push === null ? null : pushInput(call, push),
   });
 }

@@ -117,6 +117,7 @@ async function inputOf({ gateway, limits }: Door, caller: Caller, plan: PlanRequ
       guarded: true,
       ...(asked.response_format !== undefined && { expectedOutput: asked.response_format }),
       ...(asked.max_steps !== undefined && { stepsMax: Math.min(asked.max_steps, limits.stepsPerTurnMax) }),
+      ...(asked.max_hops !== undefined && { hopsMax: Math.min(asked.max_hops, limits.peerHopsMax) }),
       ...(asked.timeout_ms !== undefined && { timeoutMs: Math.min(asked.timeout_ms, limits.turnAskedMs) }),
       ...(past !== undefined && { summaryKnownThrough: past.summaries.length }),
     },

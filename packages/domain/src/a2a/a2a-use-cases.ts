@@ -14,6 +14,8 @@ export interface A2aSend {
   /** Structured answers to what the task has asked. */
   answers: QuestionAnswer[] | null;
   message: A2aMessage;
+  /** How many agents behind ours may work for it, as the client says; absent: as many as for anybody. */
+  hopsMax?: number | undefined;
   push: A2aPushInput | null;
 }
 

@@ -48,10 +48,12 @@ export async function sendA2aMessage(context: GatewayContext, caller: Caller, se
 }
 
 async function begin(context: GatewayContext, caller: Caller, send: A2aSend): Promise<string> {
-  const { agentId, contextId, text, files } = send;
+  const { agentId, contextId, text, files, hopsMax } = send;
   const owner = ownerOf(caller, agentId);
   const conversationId = contextId === undefined ? undefined : await conversationOf(context, owner, contextId);
-  const input = submitInput.parse({ agentId, conversationId, text, files, options: { source: "a2a", sourceNodeType: "a2a" } });
+  const hops = hopsMax === undefined ? {} : { hopsMax: Math.min(hopsMax, context.limits.peerHopsMax) };
+  const options = { source: "a2a", sourceNodeType: "a2a", ...hops };
+  const input = submitInput.parse({ agentId, conversationId, text, files, options });
   const invoke = conversationId !== undefined;
   const submitted = await submitMessage(context, caller, input, { route: ROUTE, invoke });
   await context.a2a.begin({

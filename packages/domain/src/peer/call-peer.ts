@@ -4,6 +4,7 @@ import { TurnAbort } from "../turn/turn-abort.ts";
 import type { TurnRun } from "../turn/turn-run.ts";
 import type { StoredCard } from "../turn/turn-store.ts";
 import { hearPeer } from "./hear-peer.ts";
+import { hopsLeft } from "./hops-left.ts";
 import { keptOutcome } from "./kept-outcome.ts";
 import { openTarget } from "./open-target.ts";
 import type { PeerCall, PeerOutcome } from "./peer-client.ts";
@@ -81,6 +82,7 @@ async function converse(
     referenceTaskIds: row.taskId === null ? [...new Set([...row.priorTaskIds, ...begun.earlierTasks])] : [],
     skill: row.skill,
     input: said?.input ?? row.input,
+    hopsMax: Math.max(0, hopsLeft(run) - 1),
     push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/peers/push/${row.id}`, token },
     signal,
   };

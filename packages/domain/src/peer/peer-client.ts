@@ -37,6 +37,8 @@ export interface PeerCall {
   skill: string | null;
   /** Exactly `{input}` with a text goes as text, anything else as data. */
   input: Record<string, unknown>;
+  /** How many agents behind the peer may still work for it. */
+  hopsMax: number;
   /** Where the peer may call when the task has moved, and the token that it then shows; null: it is asked. */
   push: { url: string; token: string } | null;
   /** Aborted when the call's time is over or its turn must end. What has become of the task is not known then. */

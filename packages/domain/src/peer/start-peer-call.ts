@@ -1,6 +1,7 @@
 import { type MessageId, type NewEvent, newId, peerContextId, type TurnId } from "@parley/contracts";
 import type { RunningExecution, TurnRun } from "../turn/turn-run.ts";
 import type { ChildChange } from "../turn/turn-store.ts";
+import { hopsOf } from "./hops-left.ts";
 import type { PeerTool } from "./peer-tools.ts";
 import type { PeerIntent } from "./run-peer-call.ts";
 
@@ -22,7 +23,10 @@ export function startPeerCall(
   const didSource = did === null ? null : target.trust.pinnedDid === undefined ? "observed" : "pinned";
   const peer = { peerId: target.peerId, name: target.name, did, didSource, skill, callId, input } as const;
   return {
-    child: mode === "sync" ? { ...base, mode } : { ...base, mode, messageId: newId<MessageId>(), turnId: newId<TurnId>(), wakesParent },
+    child:
+      mode === "sync"
+        ? { ...base, mode }
+        : { ...base, mode, messageId: newId<MessageId>(), turnId: newId<TurnId>(), wakesParent, ...hopsOf(run) },
     event: {
       type: "child.created",
       executionId: parent.id,

@@ -25,6 +25,7 @@ const plan = (
       mayAsk: more.mayAsk ?? true,
       forcedMode: more.forcedMode ?? null,
       childrenRefused: more.refused ?? null,
+      hopsLeft: 1,
       tainted: more.tainted ?? false,
     },
   );

@@ -23,6 +23,8 @@ interface CallFacts {
   tainted: boolean;
   /** No more children may be started below this execution, and why. */
   childrenRefused: string | null;
+  /** How many agents of others, one behind the other, may still work for the turn. */
+  hopsLeft: number;
 }
 
 /** Decides what a call will do. What cannot be done becomes a refusal that the model reads, never a failure of the turn. */
@@ -68,11 +70,15 @@ export function planCall(call: ToolCall, facts: CallFacts): IntentRecord {
   };
 }
 
+/** Of a request that has come through other agents, or was to call none. */
+const TOO_FAR = "The request has gone through as many agents as it may: no further one is called. Answer without it, and say so.";
+
 function planPeerCall({ id: callId }: ToolCall, peer: PeerTool, parsed: unknown, facts: CallFacts): IntentRecord {
   const { childrenRefused, forcedMode } = facts;
   const given = checkToolArguments(peer.definition.parameters, parsed);
   if (!given.ok) return { act: "refuse", callId, text: `The arguments do not fit the schema: ${given.why}` };
   if (childrenRefused !== null) return { act: "refuse", callId, text: childrenRefused };
+  if (facts.hopsLeft < 1) return { act: "refuse", callId, text: TOO_FAR };
   const mode = forcedMode === null || forcedMode === "auto" ? peer.mode : forcedMode;
   return {
     ...{

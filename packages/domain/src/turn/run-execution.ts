@@ -1,5 +1,6 @@
 import type { NewEvent, Usage } from "@parley/contracts";
 import { memoryTools } from "../memory/memory-tools.ts";
+import { hopsLeft } from "../peer/hops-left.ts";
 import { loadPeerTools } from "../peer/peer-tools.ts";
 import { actOnCalls } from "./act-on-calls.ts";
 import type { AgentTool } from "./agent-tool.ts";
@@ -82,6 +83,7 @@ async function takeStep(
       mayAsk: mayAsk(execution) && !concludes,
       forcedMode: run.active.claim.subTasks,
       childrenRefused: childrenRefused(run, execution, index),
+      hopsLeft: hopsLeft(run),
       tainted: isTainted(run, execution),
     };
     const intent = planCall({ id: call.callId, name: call.name, arguments: call.arguments }, facts);

@@ -1,4 +1,5 @@
 import { type MessageId, type NewEvent, newId, type TurnId } from "@parley/contracts";
+import { hopsOf } from "../peer/hops-left.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
 import type { ChildChange, IntentRecord, ResultRecord } from "./turn-store.ts";
 
@@ -17,7 +18,10 @@ export async function startChild(
   const base = { change: "start" as const, id: childId, parentId: parent.id, agentId, agentVersion, text: query };
   const wakesParent = parent.depth === 0 && parent.agent.config.wakeOnAsyncResult;
   return {
-    child: mode === "sync" ? { ...base, mode } : { ...base, mode, messageId: newId<MessageId>(), turnId: newId<TurnId>(), wakesParent },
+    child:
+      mode === "sync"
+        ? { ...base, mode }
+        : { ...base, mode, messageId: newId<MessageId>(), turnId: newId<TurnId>(), wakesParent, ...hopsOf(run) },
     event: {
       type: "child.created",
       executionId: parent.id,

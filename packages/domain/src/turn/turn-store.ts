@@ -216,6 +216,7 @@ export type ChildChange =
       messageId: string;
       turnId: string;
       wakesParent: boolean;
+      options?: Pick<TurnOptions, "hopsMax">;
       peerCall?: NewPeerCall;
     }
   /** Where a call of a peer stands. `canceling`: the peer has still to be told that nobody wants it. */

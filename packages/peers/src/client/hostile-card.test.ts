@@ -54,7 +54,16 @@ async function callOf(endpoint: string, allow: string[]) {
   const trust = peerTrust.parse({});
   const call: PeerCall = {
     target: { organizationId: "o", id: "p", name: "Peer", endpoint, auth: { type: "bearer", token: "t" }, trust, deduplicates: false },
-    ...{ messageId: "m-1", contextId: "c-1", taskId: null, referenceTaskIds: [], skill: null, input: { input: "it" }, push: null },
+    ...{
+      messageId: "m-1",
+      contextId: "c-1",
+      taskId: null,
+      referenceTaskIds: [],
+      skill: null,
+      input: { input: "it" },
+      hopsMax: 4,
+      push: null,
+    },
     signal: new AbortController().signal,
   };
   return { client, call, hearing };

@@ -24,7 +24,7 @@ export function requestOf(call: PeerCall, taskId: string | null): SendMessageReq
       taskPushNotificationConfig: pushConfig,
       returnImmediately: true,
     },
-    metadata: call.skill === null ? undefined : { skill: call.skill },
+    metadata: { ...(call.skill === null ? {} : { skill: call.skill }), hopsMax: call.hopsMax },
   };
 }
 

@@ -55,7 +55,7 @@ async function open(
     },
     messageId: "0198a000-0000-7000-8000-000000000001",
     contextId: "0198a000-0000-7000-8000-000000000002",
-    ...{ taskId: null, referenceTaskIds: [], skill: "do", input: { input: "it" }, push: null, signal: stop.signal },
+    ...{ taskId: null, referenceTaskIds: [], skill: "do", input: { input: "it" }, hopsMax: 4, push: null, signal: stop.signal },
   };
   return { peer, client, call, hearing, heard, stop };
 }

@@ -47,8 +47,15 @@ const message = z.object({
 
 const flag = z.preprocess((value) => value ?? undefined, z.boolean().optional());
 
+/** Said by gateways like this one. Whoever means something else by the name is not held to it. */
+const onTheWay = z
+  .object({ hopsMax: z.int().min(0).optional().catch(undefined) })
+  .nullish()
+  .catch(undefined);
+
 const send = z.object({
   message,
+  metadata: onTheWay,
   configuration: z
     .object({
       acceptedOutputModes: names,

@@ -40,6 +40,8 @@ export interface PeerServerCall {
   referenceTaskIds: string[];
   /** All texts of a message, and its data as JSON. */
   text: string;
+  /** Beside the message, in the request's parameters. */
+  metadata: Record<string, unknown>;
   /** What `A2A-Version` says; null where it says nothing. */
   version: string | null;
   headers: Record<string, string | string[] | undefined>;

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { AgentCard } from "@a2a-js/sdk";
 import { legacyAgentCardRouter } from "@a2a-js/sdk/compat/v0_3/server/express";
 import { DefaultRequestHandler, InMemoryTaskStore } from "@a2a-js/sdk/server";
-import { agentCardHandler, jsonRpcHandler, UserBuilder } from "@a2a-js/sdk/server/express";
+import { agentCardHandler, jsonRpcHandler, restHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 import { createDidIdentity } from "@parley/peers";
 import express, { type Express, type Request, type Response } from "express";
 import { peerExecutor, scripted } from "./peer-executor.ts";
@@ -14,6 +14,10 @@ export interface PeerServerOptions {
   manner?: PeerManner;
   /** What it answers to a message; the message's own text by default. */
   answer?: (text: string) => string;
+  /** The one binding that it speaks; JSON-RPC by default. */
+  binding?: "JSONRPC" | "HTTP+JSON";
+  /** Those that it speaks; both by default. */
+  versions?: ("1.0" | "0.3")[];
   /** What its card says of it and of its one skill, `do`. */
   describes?: { name?: string; description?: string; skill?: string };
 }
@@ -98,7 +102,9 @@ function serveSdk(app: Express, card: AgentCard, executor: ReturnType<typeof pee
     app.use(path, legacyAgentCardRouter({ agentCardProvider: async () => card }));
     app.use(path, agentCardHandler({ agentCardProvider: async () => AgentCard.toJSON(card) as AgentCard }));
   }
-  app.use(jsonRpcHandler({ requestHandler, userBuilder: UserBuilder.noAuthentication, legacyCompat: { enabled: true } }));
+  const options = { requestHandler, userBuilder: UserBuilder.noAuthentication, legacyCompat: { enabled: true } };
+  const speaksRest = card.supportedInterfaces.some(({ protocolBinding }) => protocolBinding === "HTTP+JSON");
+  app.use(speaksRest ? restHandler(options) : jsonRpcHandler(options));
 }
 
 /** What is asked is done at once, and said later. */
@@ -111,12 +117,16 @@ function answerLate(response: Response, ms: number): void {
   };
 }
 
-const cardOf = (url: string, did: string, { manner, describes = {} }: PeerServerOptions): AgentCard =>
+const cardOf = (
+  url: string,
+  did: string,
+  { manner, binding = "JSONRPC", versions = ["1.0", "0.3"], describes = {} }: PeerServerOptions,
+): AgentCard =>
   AgentCard.fromJSON({
     name: describes.name ?? "Peer",
     description: describes.description ?? "Does what it is asked.",
     version: "1.0.0",
-    supportedInterfaces: ["1.0", "0.3"].map((protocolVersion) => ({ url, protocolBinding: "JSONRPC", protocolVersion })),
+    supportedInterfaces: versions.map((protocolVersion) => ({ url, protocolBinding: binding, protocolVersion })),
     capabilities: { streaming: manner === "streams" || manner === "endless", extensions: [{ uri: did }] },
     defaultInputModes: ["text/plain"],
     defaultOutputModes: ["text/plain"],
@@ -125,8 +135,9 @@ const cardOf = (url: string, did: string, { manner, describes = {} }: PeerServer
 
 function callOf({ method, path, body, headers }: Request): PeerServerCall {
   const { method: called, params } = (body ?? {}) as { method?: string; params?: Record<string, unknown> };
-  const message = params?.["message"] as Record<string, unknown> | undefined;
-  const parts = (message?.["parts"] ?? []) as { text?: string; data?: unknown }[];
+  const given = params ?? (body as Record<string, unknown> | undefined);
+  const message = given?.["message"] as Record<string, unknown> | undefined;
+  const parts = (message?.["parts"] ?? message?.["content"] ?? []) as { text?: string; data?: unknown }[];
   const version = headers["a2a-version"];
   return {
     method: called ?? `${method} ${path}`,
@@ -135,6 +146,7 @@ function callOf({ method, path, body, headers }: Request): PeerServerCall {
     contextId: textOf(message?.["contextId"]),
     referenceTaskIds: (message?.["referenceTaskIds"] ?? []) as string[],
     text: parts.map(({ text, data }) => text ?? (data === undefined ? "" : JSON.stringify(data))).join(""),
+    metadata: (given?.["metadata"] ?? {}) as Record<string, unknown>,
     version: typeof version === "string" ? version : null,
     headers,
     atMs: Date.now(),
