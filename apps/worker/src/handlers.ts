@@ -9,6 +9,7 @@ import { runHook } from "./handlers/run-hook.ts";
 import { runResponse } from "./handlers/run-response.ts";
 import { runSubtask } from "./handlers/run-subtask.ts";
 import { runTurn } from "./handlers/run-turn.ts";
+import { settlePayment } from "./handlers/settle-payment.ts";
 
 /** One handler for every order there is; it does not compile with one missing. */
 export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName, unknown> => ({
@@ -17,6 +18,7 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "conversation.drain": drainConversation(engine),
   "response.run": runResponse(engine),
   "billing.post": postUsage(engine),
+  "payment.settle": settlePayment(engine),
   "turn.reap": reapTurn(engine),
   "conversation.compact": compactConversation(engine),
   "hook.run": runHook(engine),

@@ -167,7 +167,7 @@ export const BOUNDS = {
   /** Calls that are sold, and calls about wallets, of one credential within `rateWindowMs`; without one `anonymousCallsMax` of its address. */
   soldCallsMax: { standard: 100, floor: 1, ceiling: 1_000_000_000 },
   walletCallsMax: { standard: 120, floor: 1, ceiling: 1_000_000_000 },
-  /** A call that is sold whose process died with it: after so long its money is let go. */
+  /** A call that is sold and whose process has said nothing for so long has died with it: its money is let go. */
   purchaseKeptMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
   /** A payment channel that nobody uses is closed after so long, and what was spent through it collected. */
   channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },

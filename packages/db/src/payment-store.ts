@@ -35,11 +35,13 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   claimChallenge: (claim) => call<ChallengeClaim>(sql, "claim_challenge", claim),
 
-  verifyChallenge: (found) => call<boolean>(sql, "verify_challenge", found),
+  holdChallenge: (claimed) => call<boolean>(sql, "hold_challenge", claimed),
+
+  verifyChallenge: (found) => call<"kept" | "used" | "lost">(sql, "verify_challenge", found),
 
   takeUnknown: (key) => call<Awaited<ReturnType<PaymentStore["takeUnknown"]>>>(sql, "take_unknown_payment", key),
 
-  finishChallenge: (end) => call<{ refund: string | null }>(sql, "finish_challenge", end),
+  finishChallenge: (end) => call<{ refund: string | null; kept: boolean }>(sql, "finish_challenge", end),
 
   takeOwed: (key) => call<string | null>(sql, "take_owed_refund", key),
 
@@ -57,7 +59,11 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   reserveCredits: (reservation) => call<{ outcome: "reserved" | "insufficient" }>(sql, "reserve_credits", reservation),
 
+  holdPurchase: (key) => call<boolean>(sql, "hold_purchase", key),
+
   endPurchase: (key) => call<boolean>(sql, "end_purchase", key),
+
+  releaseLeft: (key) => call<boolean>(sql, "release_left_purchase", key),
 
   takeCardEvent: (organizationId, { fact, ...event }) => call<boolean>(sql, "take_card_event", { ...event, ...fact, organizationId }),
 });

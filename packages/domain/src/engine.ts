@@ -1,4 +1,4 @@
-import type { Limits } from "@parley/contracts";
+import type { JobPayload, Limits } from "@parley/contracts";
 import { deliverA2aPushes, type PushPorts } from "./a2a/deliver-a2a-pushes.ts";
 import type { RelayStore } from "./activity/activity-store.ts";
 import { runRelay } from "./activity/run-relay.ts";
@@ -31,7 +31,8 @@ import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import type { ChainPayments } from "./payment/chain-payments.ts";
 import type { ChannelPayments } from "./payment/channel-payments.ts";
-import type { ReconciledPayments } from "./payment/reconcile-payments.ts";
+import type { ReconciledPayments } from "./payment/reconcile-payment.ts";
+import { settlePayment } from "./payment/settle-payment.ts";
 import type { TokenPayments } from "./payment/token-payments.ts";
 import { createBell } from "./peer/bell.ts";
 import { cancelPeerCalls } from "./peer/cancel-peer-calls.ts";
@@ -125,6 +126,7 @@ export interface Engine {
   runResponse(key: ResponseKey, signal: AbortSignal): Promise<void>;
   /** Charges what an organization has used; ends early when the signal aborts. */
   postUsage(organizationId: string, signal: AbortSignal): Promise<void>;
+  settlePayment(payment: JobPayload<"payment.settle">): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -196,6 +198,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       await run.finally(() => responses.delete(run));
     },
     compact,
+    settlePayment: (payment) => settlePayment(ports, payment),
     postUsage: (organizationId, signal) => postUsage(ports, organizationId, signal),
     runHook: (key) =>
       runHook(
@@ -229,7 +232,6 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
             media: ports.media,
             blobs: ports.blobs,
             payments: ports.payments,
-            chain: ports.chain,
             channels: ports.channels,
             tokens: ports.tokens,
           },

@@ -1,16 +1,17 @@
 import { GatewayError, microsToDollars } from "@parley/contracts";
 import type { ChainPayments, Offer, Verified } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import { Challenge, Credential, Errors, Receipt } from "mppx";
+import { Challenge, Credential, Receipt } from "mppx";
 import { Mppx, Store, tempo } from "mppx/server";
-import { problemOf } from "./payment-problem.ts";
 import { readPlain, readStandard } from "./read-credential.ts";
 import { createTempoClient } from "./tempo-client.ts";
+import { type Shown, verdictOn } from "./tempo-verdict.ts";
 
 /** How long a payer may take from the offer on. */
 const OPEN_MS = 300_000;
 /** What was paid in time may be shown later: nobody pays twice because the chain, or we, were away. */
-const SHOWN_MS = 86_400_000;
+const SHOWN_MS = 7 * 86_400_000;
+
 export interface ChainSettings {
   /** Binds the offers. */
   secretKey: string;
@@ -19,16 +20,6 @@ export interface ChainSettings {
   currency: string;
   realm: string;
   chainId: number;
-}
-
-/** A refusal of the payment itself; anything else is the chain's silence. */
-function verdictOn(error: unknown): Verified {
-  if (!(error instanceof Errors.PaymentError) || error instanceof Errors.InternalPaymentError) {
-    const isAbsent = error instanceof Error && /TransactionReceiptNotFound|TransactionNotFound/.test(error.name);
-    if (!isAbsent) return { outcome: "unknown" };
-    return { outcome: "refused", problem: problemOf(new Errors.VerificationFailedError({ reason: "the chain has no such transaction" })) };
-  }
-  return { outcome: "refused", problem: problemOf(error) };
 }
 
 /** Payments on Tempo, over our own way out. */
@@ -89,11 +80,14 @@ export function createTempoPayments(settings: ChainSettings, fetch: EgressFetch)
               ? { type: "hash", hash: plain.transaction }
               : { type: "transaction", signature: plain?.transaction },
         });
+      const look = async (credential: Shown): Promise<Verified> => {
+        const receipt = await payments().broadcastCredential(credential, { scope: `plugin:${plugin}` });
+        return { outcome: "paid", reference: receipt.reference, payer: credential.source ?? null, receipt: Receipt.serialize(receipt) };
+      };
       try {
-        const receipt = await payments().broadcastCredential(shown, { scope: `plugin:${plugin}` });
-        return { outcome: "paid", reference: receipt.reference, payer: shown.source ?? null, receipt: Receipt.serialize(receipt) };
+        return await look(shown);
       } catch (error) {
-        return verdictOn(error);
+        return verdictOn(error, { client, shown, look });
       }
     },
   };

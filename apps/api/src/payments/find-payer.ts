@@ -63,8 +63,8 @@ async function payerByChannel(
     caller: caller ?? guestOf(organizationId, `payer:${call.payer}`),
     isGuest: caller === null,
     isKnownByPayment: false,
-    async buy(priceMicros) {
-      const bought = await gateway.buyInChannel(organizationId, call, { plugin, amountMicros: priceMicros });
+    async buy(priceMicros, under) {
+      const bought = await gateway.buyInChannel(organizationId, call, { plugin, amountMicros: priceMicros, under });
       if (bought.outcome === "short") return bought;
       if (bought.outcome === "bought") return bought.purchase;
       const refused = { outcome: "refused", problem: bought.problem, dialect: "mpp", challengeId } as const;
@@ -81,8 +81,8 @@ async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, 
     caller: isGuest || caller === null ? guestOf(organizationId, `wallet:${session.wallet}`) : caller,
     isGuest,
     isKnownByPayment: false,
-    async buy(amountMicros) {
-      const sold = await gateway.buyInSession(organizationId, session, { plugin: name, amountMicros });
+    async buy(amountMicros, under) {
+      const sold = await gateway.buyInSession(organizationId, session, { plugin: name, amountMicros, under });
       if (sold.outcome === "bought") return sold.purchase;
       const [cost, remaining] = [microsToDollars(amountMicros), microsToDollars(sold.remainingMicros)];
       const reason = new GatewayError("insufficient_balance", { text: `Need $${cost}, have $${remaining}` });
@@ -108,6 +108,6 @@ export async function findPayer(facts: PayerFacts, sale: Sale, caller: Caller | 
     caller,
     isGuest: false,
     isKnownByPayment: false,
-    buy: (amountMicros) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros }),
+    buy: (amountMicros, under) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }),
   };
 }

@@ -1,5 +1,5 @@
 import { GatewayError, type Limits, microsToDollars, type Scope } from "@parley/contracts";
-import type { Caller, Gateway, Log, Purchase } from "@parley/domain";
+import type { Caller, ClaimedCall, Gateway, Log, Purchase } from "@parley/domain";
 import { hasScope, type OpenStream } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
@@ -69,13 +69,18 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   /** A repeated call gets the first answer, and pays nothing. */
   async function once(sale: Sale, payer: Payer, amountMicros: number): Promise<void> {
     const { request, response, name, body, method } = sale;
+    const progress = { isTold: false, isRepeatable: payer.isKnownByPayment };
     const gone = new AbortController();
-    onGone(response, () => gone.abort(CLIENT_LEFT));
+    // What somebody has read of is paid; where they can ask for it again, it is done to its end for them.
+    onGone(response, () => {
+      if (!(progress.isTold && progress.isRepeatable)) gone.abort(CLIENT_LEFT);
+    });
     const key = payer.isKnownByPayment ? undefined : onceOf(request, ROUTE);
     const claim = key === undefined ? null : await gateway.claimCall(payer.caller, key, { name, body, method }, gone.signal);
     if (claim?.answer) return sendAnswer(response, claim.answer as PaidAnswer);
+    if (claim !== null) progress.isRepeatable = true;
     try {
-      await run(sale, payer, { amountMicros, signal: gone.signal, keep: (answer) => claim?.keep(answer) ?? Promise.resolve() });
+      await run(sale, payer, { amountMicros, signal: gone.signal, progress, claim });
     } finally {
       await claim?.free();
     }
@@ -84,15 +89,16 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   interface Running {
     amountMicros: number;
     signal: AbortSignal;
-    keep(answer: object): Promise<void>;
+    progress: { isTold: boolean };
+    claim: ClaimedCall | null;
   }
 
-  async function run(sale: Sale, payer: Payer, { amountMicros, signal, keep }: Running): Promise<void> {
+  async function run(sale: Sale, payer: Payer, { amountMicros, signal, progress, claim }: Running): Promise<void> {
     const { request, response, plugin, body, visitor } = sale;
     const requestId = String(response.getHeader("x-request-id"));
     const { caller, isGuest } = payer;
     const work = await plugin.prepare({ caller, isGuest, body, requestId, signal });
-    const bought = await payer.buy(amountMicros);
+    const bought = await payer.buy(amountMicros, claim?.held ?? null);
     if ("answered" in bought) return sendAnswer(response, bought.answered);
     const wantsStream = plugin.streams && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
     if ("wait" in bought && !wantsStream) {
@@ -101,7 +107,6 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     }
     let purchase = "wait" in bought ? null : bought;
     let stream: NamedStream | null = null;
-    let told = false;
     try {
       if (wantsStream) {
         for (const [header, value] of Object.entries(headersOf(sale, purchase))) response.setHeader(header, value);
@@ -118,7 +123,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
         open === null
           ? null
           : (event, data) => {
-              told = true;
+              progress.isTold = true;
               return open.send(namedFrame(event, data));
             };
       const data = await work(tell);
@@ -126,7 +131,8 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       const headers = headersOf(sale, purchase);
       const envelope = envelopeOf(sale, purchase, data);
       const receipt = await purchase.settle("done", { headers, envelope });
-      await keep({ headers, envelope });
+      // In the same transaction as the payment.
+      claim?.kept();
       if (stream !== null) {
         if (receipt !== null) await stream.send(namedFrame("payment-receipt", receipt));
         await stream.send(namedFrame("done", envelope));
@@ -135,7 +141,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       sendAnswer(response, { headers, envelope });
     } catch (error) {
       // Who has read some of it and leaves has had it; what failed, or was never begun to be told, costs nothing.
-      await purchase?.settle(told && signal.aborted ? "done" : "failed");
+      await purchase?.settle(progress.isTold && signal.aborted ? "done" : "failed");
       if (stream === null) throw error;
       if (!stream.isOver) await stream.send(errorFrame(toGatewayError(error, log)));
       stream.end();

@@ -1,5 +1,5 @@
 import type { GatewayError } from "@parley/contracts";
-import type { Caller, ChannelPurchase, Purchase } from "@parley/domain";
+import type { Caller, ChannelPurchase, HeldKey, Purchase } from "@parley/domain";
 import type { Request, Response } from "express";
 import type { FrontVisitor } from "../visitors.ts";
 import type { Json, Plugin } from "./plugins/plugin.ts";
@@ -30,8 +30,8 @@ export interface Payer {
   isGuest: boolean;
   /** Its payments are known by themselves: an `Idempotency-Key` says nothing more. */
   isKnownByPayment: boolean;
-  /** Sets the money aside, or shows what was bought with it before. */
-  buy(amountMicros: number): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
+  /** Sets the money aside, or shows what was bought with it before. `under` is the key that the call is repeated by. */
+  buy(amountMicros: number, under: HeldKey | null): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
 }
 
 /** A refusal, with what its answer says besides. */

@@ -1,7 +1,7 @@
 import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { hashInput } from "./hash-input.ts";
-import type { Once, RepeatableCall, Repeater } from "./repeat-store.ts";
+import type { HeldKey, Once, RepeatableCall, Repeater } from "./repeat-store.ts";
 
 /** A key whose holder has died is free again after so long. */
 const HOLD_MS = 30_000;
@@ -13,6 +13,9 @@ const LOOK_EVERY_MS = 1_000;
 export interface ClaimedCall {
   /** What the first call was answered with; null where this is the first. */
   answer: object | null;
+  /** Where this is the first: what the answer may be kept with, in the transaction of what it is about; then it has to be told by `kept`. */
+  held: HeldKey | null;
+  kept(): void;
   /** Keeps the first answer for those who repeat the call. */
   keep(answer: object): Promise<void>;
   /** Leaves the key free: there was no answer. */
@@ -36,7 +39,7 @@ export async function claimCall(context: ClaimPorts, { input, signal, ...claim }
   const giveUpAtMs = clock.monotonicMs() + limits.syncWaitMs;
   for (let waitMs = LOOK_FIRST_MS; ; waitMs = Math.min(waitMs * 2, LOOK_EVERY_MS)) {
     const found = await repeats.claim(call, held);
-    if (found.state === "done") return { answer: found.answer, keep: async () => {}, free: async () => {} };
+    if (found.state === "done") return { answer: found.answer, held: null, kept: () => {}, keep: async () => {}, free: async () => {} };
     if (found.state === "claimed") break;
     if (clock.monotonicMs() >= giveUpAtMs) throw new GatewayError("call_under_way", { retryAfterSeconds: 1 });
     await clock.sleep(waitMs, signal);
@@ -55,5 +58,11 @@ export async function claimCall(context: ClaimPorts, { input, signal, ...claim }
     settled.abort();
     await repeats.settleClaim(call, held.token, answer);
   };
-  return { answer: null, keep: (answer) => settle(answer), free: () => settle(null) };
+  return {
+    answer: null,
+    held: { principalId, route, idempotencyKey: key, token: held.token },
+    kept: () => settled.abort(),
+    keep: (answer) => settle(answer),
+    free: () => settle(null),
+  };
 }

@@ -33,7 +33,8 @@ export interface PaymentProblem {
 
 export type Verified =
   | { outcome: "paid"; reference: string; payer: string | null; receipt: string }
-  | { outcome: "refused"; problem: PaymentProblem }
+  /** `isAbsent`: nobody has heard of it, which may change. */
+  | { outcome: "refused"; problem: PaymentProblem; isAbsent?: true }
   /** The chain did not answer: it may have been paid. */
   | { outcome: "unknown" };
 

@@ -12,9 +12,11 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
 import { checkVoucher } from "./check-voucher.ts";
+import { QUIET_MS } from "./hold-purchase.ts";
 import type { SessionFunds } from "./payment-store.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
+import { untilHeard } from "./say-alive.ts";
 
 const LISTED_MAX = 100;
 
@@ -36,11 +38,13 @@ async function takeVoucher(context: GatewayContext, input: TakeVoucher) {
   const { nonce, signedMicros } = await checkVoucher(context, input, { sessionId, wallet, plugin, amountMicros });
   const id = newId<string>();
   const use = { organizationId, id, sessionId, wallet, plugin, amountMicros, signature, signedMicros };
-  const reserved = await context.payments.reserveInSession({ ...use, nonce: nonce ?? id });
+  const reserved = await context.payments.reserveInSession({ ...use, nonce: nonce ?? id, callKey: null, quietMs: QUIET_MS });
   if (reserved.outcome === "invalid") throw bad("Session not found");
   if (reserved.outcome === "insufficient") throw bad("Insufficient balance");
+  if (reserved.outcome === "used" && reserved.underWay) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
   if (reserved.outcome !== "reserved") throw new GatewayError("voucher_failed");
-  await context.payments.endPurchase({ organizationId, id, capture: true });
+  const isPaid = await untilHeard(context.clock, () => context.payments.endPurchase({ organizationId, id, capture: true }));
+  if (!isPaid) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
   const [session] = await context.payments.listSessions(organizationId, { id: sessionId, limit: 1 });
   if (session === undefined) throw new GatewayError("internal", { detail: "a session that paid is not there" });
   return { session, amountMicros, remainingMicros: reserved.remainingMicros };

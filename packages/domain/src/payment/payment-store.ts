@@ -1,4 +1,5 @@
 import type { WalletSession } from "@parley/contracts";
+import type { HeldKey } from "../idempotency/repeat-store.ts";
 import type { CardEvent } from "./card-payments.ts";
 import type { OfferedMethod } from "./chain-payments.ts";
 import type { ChannelChange, KeptChannel } from "./channel-payments.ts";
@@ -15,6 +16,15 @@ export interface SessionReservation {
   signature: string | null;
   /** What the wallet has signed for in all; null: for this call alone. */
   signedMicros: number | null;
+  /** Of the call that it is for; what an earlier holder of it has set aside goes back. */
+  callKey: string | null;
+  /** Whoever holds the nonce and says nothing for so long has died with it. */
+  quietMs: number;
+}
+
+/** Where a call's answer is kept, by whoever holds its key. */
+export interface KeptAnswer extends HeldKey {
+  answer: object;
 }
 
 export type Reserved =
@@ -24,12 +34,13 @@ export type Reserved =
   | { outcome: "unsigned" }
   /** No open session of that wallet; or the nonce was used before. */
   | { outcome: "invalid" }
-  | { outcome: "used" };
+  /** `underWay`: its call is not over yet. */
+  | { outcome: "used"; underWay?: true };
 
 /** What is to be done next for a challenge. */
 export type ChallengeClaim =
-  | { outcome: "verify"; challenge: object }
-  | { outcome: "run"; receipt: string; payer: string | null }
+  | { outcome: "verify"; epoch: number; challenge: object }
+  | { outcome: "run"; epoch: number; receipt: string; payer: string | null }
   | { outcome: "done"; answer: object }
   | { outcome: "busy" }
   | { outcome: "expired" }
@@ -102,21 +113,26 @@ export interface PaymentStore {
     shown: string;
     leaseMs: number;
   }): Promise<ChallengeClaim>;
-  /** Notes what was found. False: that payment has paid for another call. */
+  /** Whoever has claimed it is alive. False: another has. */
+  holdChallenge(claimed: { organizationId: string; id: string; epoch: number }): Promise<boolean>;
+  /** Notes what was found. `used`: that payment has paid for another call; `lost`: somebody else looks for it now, or has found it. */
   verifyChallenge(
-    found: { organizationId: string; id: string; then?: "running" | "paid" } & (
+    found: { organizationId: string; id: string; epoch: number; then?: "running" | "paid" } & (
       | { outcome: "paid"; reference: string; payer: string | null; receipt: string }
-      | { outcome: "refused" | "unknown" }
+      | { outcome: "refused" | "absent" | "unknown" }
     ),
-  ): Promise<boolean>;
+  ): Promise<"kept" | "used" | "lost">;
   /** Takes up a payment of unknown outcome; null where somebody else has. */
   takeUnknown(key: {
     organizationId: string;
     id: string;
     quietMs: number;
-  }): Promise<{ method: OfferedMethod; plugin: string; challenge: object; shown: string } | null>;
-  /** Null: the work has failed, and is paid for still, or what is named is to be paid back. */
-  finishChallenge(end: { organizationId: string; id: string; answer: object | null }): Promise<{ refund: string | null }>;
+  }): Promise<{ epoch: number; method: OfferedMethod; plugin: string; challenge: object; shown: string } | null>;
+  /** Null: the work has failed, and is paid for still, or what is named is to be paid back. Not kept: another has taken it over. */
+  finishChallenge(end: { organizationId: string; id: string; epoch: number; answer: object | null }): Promise<{
+    refund: string | null;
+    kept: boolean;
+  }>;
   /** Takes up what a card is owed; null where somebody else has. */
   takeOwed(key: { organizationId: string; id: string; quietMs: number; leftMs: number }): Promise<string | null>;
   /** Books that it was paid back, once. */
@@ -133,6 +149,7 @@ export interface PaymentStore {
     channelId: string;
     plugin: string;
     amountMicros: number;
+    callKey: string | null;
   }): Promise<ChannelReserved>;
 
   reserveInSession(reservation: SessionReservation): Promise<Reserved>;
@@ -142,7 +159,12 @@ export interface PaymentStore {
     principalId: string;
     plugin: string;
     amountMicros: number;
+    callKey: string | null;
   }): Promise<{ outcome: "reserved" | "insufficient" }>;
-  /** Takes the money, or lets it go. False: that was settled before. */
-  endPurchase(key: { organizationId: string; id: string; capture: boolean }): Promise<boolean>;
+  /** Whoever is at it is alive. False: it has ended. */
+  holdPurchase(key: { organizationId: string; id: string }): Promise<boolean>;
+  /** Takes the money, with the answer under the call's key, or lets it go. False: it has ended otherwise, or the key is another's: nobody may be given the answer. */
+  endPurchase(key: { organizationId: string; id: string; capture: boolean; keep?: KeptAnswer | null }): Promise<boolean>;
+  /** Lets one go of which nothing was heard for so long. */
+  releaseLeft(key: { organizationId: string; id: string; quietMs: number }): Promise<boolean>;
 }

@@ -1,4 +1,5 @@
 import type { Voucher } from "@parley/contracts";
+import type { HeldKey } from "../idempotency/repeat-store.ts";
 import type { PaymentProblem } from "./chain-payments.ts";
 import type { ChannelAction } from "./channel-payments.ts";
 
@@ -15,6 +16,8 @@ export interface NamedSession {
 export interface CallOrder {
   plugin: string;
   amountMicros: number;
+  /** The key that the call is repeated by: its answer is kept under it in the moment that it is paid. */
+  under: HeldKey | null;
 }
 
 /** Money that is set aside for one call: taken when it is done, let go when it failed. */
@@ -24,7 +27,8 @@ export interface Purchase {
   /** Of the session; null where there is none. */
   remainingMicros: number | null;
   /**
-   * Once, whatever is said later. The answer is kept for those who show the same payment again. Resolves to what a stream's reader is told at its end;
+   * Once, whatever is said later. The answer is kept for those who show the same payment again, or the call's key. Throws `payment_pending` where somebody else
+   * has taken the call over meanwhile: then nobody may be given the answer. Resolves to what a stream's reader is told at its end;
    * null where there is no such thing.
    */
   settle(outcome: "done" | "failed", answer?: object): Promise<ChannelReceipt | null>;

@@ -1,13 +1,19 @@
 import { ERRORS, GatewayError, MICROS_PER_CENT } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Offer, OfferedMethod, OfferOrder, ReadCredential } from "./chain-payments.ts";
+import { QUIET_MS } from "./hold-purchase.ts";
 import { PROBLEMS } from "./payment-problems.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import type { CredentialPurchase, Purchase, ShownCredential } from "./purchase.ts";
 import { rankOffers } from "./rank-offers.ts";
+import { sayAlive, untilHeard } from "./say-alive.ts";
+import { verdictOf } from "./verdict-of.ts";
 
-/** Whoever holds a challenge and says nothing for so long has died with it. */
-const LEASE_MS = 300_000;
+interface ClaimedKey {
+  organizationId: string;
+  id: string;
+  epoch: number;
+}
 
 type CredentialUseCases = Pick<PaymentUseCases, "offerCall" | "readCredential" | "buyWithCredential">;
 
@@ -22,7 +28,7 @@ function methodsFor({ chain, channels, tokens }: GatewayContext, amountMicros: n
 
 /** Calls that are paid one by one, on a chain or by card: asked for, looked for, bought once. */
 export function sellByCredential(context: GatewayContext): CredentialUseCases {
-  const { payments, chain, channels, tokens } = context;
+  const { payments, chain, channels, tokens, clock } = context;
   const portOf = (method: OfferedMethod) => (method === "tempo/charge" ? chain : method === "stripe/charge" ? tokens : null);
 
   /** What is not paid back now is paid back by a job. */
@@ -31,11 +37,15 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
     await payments.refundChallenge(key);
   }
 
-  const purchaseOf = (key: { organizationId: string; id: string }, receipt: string): Purchase => ({
+  /** `hush` ends what says that somebody is at it. */
+  const purchaseOf = (key: ClaimedKey, receipt: string, hush: () => void): Purchase => ({
     receipt,
     remainingMicros: null,
     async settle(outcome, answer) {
-      const { refund } = await payments.finishChallenge({ ...key, answer: outcome === "done" ? (answer ?? {}) : null });
+      const isDone = outcome === "done";
+      const finish = () => payments.finishChallenge({ ...key, answer: isDone ? (answer ?? {}) : null });
+      const { refund, kept } = await untilHeard(clock, finish).finally(hush);
+      if (isDone && !kept) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
       // Whoever is told of the failure does not wait for it.
       if (refund !== null)
         void payBack(key, refund).catch((error: unknown) => context.log.warn({ err: error, challengeId: key.id }, "a refund is put off"));
@@ -64,27 +74,43 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
     if (port === null) return refused(PROBLEMS.unsupported);
     const organizationId = await payments.challengeOwner(id);
     if (organizationId === null) return refused(PROBLEMS.mismatch);
-    const key = { organizationId, id };
+    const owned = { organizationId, id };
     const claim = await payments.claimChallenge({
-      ...key,
-      ...{ plugin, digest, credential: fingerprint, shown: credential, leaseMs: LEASE_MS },
+      ...owned,
+      ...{ plugin, digest, credential: fingerprint, shown: credential, leaseMs: QUIET_MS },
     });
     if (claim.outcome === "mismatch" || claim.outcome === "expired" || claim.outcome === "refunded")
       return refused(PROBLEMS[claim.outcome]);
     if (claim.outcome === "done") return { outcome: "answered", answer: claim.answer };
     // A race that is lost is not to be paid again.
     if (claim.outcome === "busy") throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
+    const key = { ...owned, epoch: claim.epoch };
+    const hush = sayAlive(context, () => payments.holdChallenge(key));
     if (claim.outcome === "run") {
-      return { outcome: "bought", organizationId, payer: claim.payer ?? id, purchase: purchaseOf(key, claim.receipt) };
+      return { outcome: "bought", organizationId, payer: claim.payer ?? id, purchase: purchaseOf(key, claim.receipt, hush) };
     }
-    const verified = await port.verify(credential, { challenge: claim.challenge, plugin });
-    const isFirst = await payments.verifyChallenge({ ...key, ...(verified.outcome === "refused" ? { outcome: "refused" } : verified) });
-    if (verified.outcome === "refused") return refused(verified.problem);
-    if (verified.outcome === "unknown") {
-      throw new GatewayError("payment_pending", { text: ERRORS.payment_pending.text, retryAfterSeconds: 5 });
+    const { challenge } = claim;
+    const look = async (): Promise<CredentialPurchase> => {
+      const verified = await port.verify(credential, { challenge, plugin });
+      const noted = await untilHeard(clock, () => payments.verifyChallenge({ ...key, ...verdictOf(verified) }));
+      // Somebody else has found it, or looks for it: what that comes to is told to whoever shows it again.
+      if (noted === "lost") throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
+      if (verified.outcome === "refused") return refused(verified.problem);
+      if (verified.outcome === "unknown") {
+        throw new GatewayError("payment_pending", { text: ERRORS.payment_pending.text, retryAfterSeconds: 5 });
+      }
+      if (noted === "used") return refused(PROBLEMS.used);
+      const purchase = purchaseOf(key, verified.receipt, hush);
+      return { outcome: "bought", organizationId, payer: verified.payer ?? id, purchase };
+    };
+    try {
+      const looked = await look();
+      if (looked.outcome !== "bought") hush();
+      return looked;
+    } catch (error) {
+      hush();
+      throw error;
     }
-    if (!isFirst) return refused(PROBLEMS.used);
-    return { outcome: "bought", organizationId, payer: verified.payer ?? id, purchase: purchaseOf(key, verified.receipt) };
   }
 
   return {

@@ -2,6 +2,7 @@ import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { checkVoucher } from "./check-voucher.ts";
+import { callKeyOf, holdPurchase, QUIET_MS } from "./hold-purchase.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
 import type { CallOrder, NamedSession, Purchase, SessionPurchase } from "./purchase.ts";
@@ -15,23 +16,27 @@ async function buyInSession(
   order: CallOrder,
 ): Promise<SessionPurchase> {
   const { sessionId, wallet, voucher } = session;
-  const { plugin, amountMicros } = order;
+  const { plugin, amountMicros, under } = order;
   const signed = voucher === null ? null : await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
   const id = newId<string>();
   const nonce = signed?.nonce ?? id;
   const reserved = await context.payments.reserveInSession({
     ...{ organizationId, id, sessionId, wallet, plugin, amountMicros, nonce },
     ...{ signature: voucher?.signature ?? null, signedMicros: signed?.signedMicros ?? null },
+    ...{ callKey: callKeyOf(under), quietMs: QUIET_MS },
   });
   if (reserved.outcome === "invalid") throw new GatewayError("session_invalid");
+  // A race that is lost, or a call whose end nobody knows yet, is not to be paid again.
+  if (reserved.outcome === "used" && reserved.underWay) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
   if (reserved.outcome === "used") throw new GatewayError("voucher_failed", { text: "The voucher was used before." });
   if (reserved.outcome === "unsigned") throw new GatewayError("voucher_failed", { text: "The wallet has signed for less in all." });
   if (reserved.outcome === "insufficient") return { outcome: "short", remainingMicros: reserved.remainingMicros };
+  const kept = holdPurchase(context, { organizationId, id, under });
   const purchase: Purchase = {
     receipt: `session:${sessionId}:${nonce}`,
     remainingMicros: reserved.remainingMicros,
-    settle: async (outcome) => {
-      await context.payments.endPurchase({ organizationId, id, capture: outcome === "done" });
+    settle: async (outcome, answer) => {
+      await kept.end(outcome, answer);
       return null;
     },
   };
@@ -52,15 +57,17 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       return organizationId;
     },
 
-    async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros }) {
+    async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }) {
       const id = newId<string>();
-      const { outcome } = await payments.reserveCredits({ organizationId, id, principalId, plugin, amountMicros });
+      const callKey = callKeyOf(under);
+      const { outcome } = await payments.reserveCredits({ organizationId, id, principalId, plugin, amountMicros, callKey });
       if (outcome === "insufficient") throw new GatewayError("payment_required", { text: "The balance or a budget is used up." });
+      const kept = holdPurchase(context, { organizationId, id, under });
       return {
         receipt: null,
         remainingMicros: null,
-        settle: async (ended) => {
-          await payments.endPurchase({ organizationId, id, capture: ended === "done" });
+        settle: async (ended, answer) => {
+          await kept.end(ended, answer);
           return null;
         },
       };

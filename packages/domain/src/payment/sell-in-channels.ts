@@ -1,6 +1,7 @@
 import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { ChannelBook } from "./channel-payments.ts";
+import { callKeyOf, holdPurchase } from "./hold-purchase.ts";
 import { PROBLEMS } from "./payment-problems.ts";
 import type { ChannelReserved, PaymentStore } from "./payment-store.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
@@ -39,21 +40,24 @@ export function sellInChannels(context: GatewayContext): ChannelUseCases {
     return receiptOf(call, kept, clock.now());
   }
 
-  function purchaseOf(organizationId: string, id: string, call: ChannelCall, reserved: Kept): Purchase {
+  function purchaseOf(key: { organizationId: string; id: string }, { under }: CallOrder, call: ChannelCall, reserved: Kept): Purchase {
+    const kept = holdPurchase(context, { ...key, under });
     return {
       receipt: headerOf(receiptOf(call, reserved, clock.now())),
       remainingMicros: null,
-      async settle(outcome) {
-        await payments.endPurchase({ organizationId, id, capture: outcome === "done" });
-        return receiptNow(organizationId, call);
+      async settle(outcome, answer) {
+        await kept.end(outcome, answer);
+        return receiptNow(key.organizationId, call);
       },
     };
   }
 
-  async function reserve(organizationId: string, call: ChannelCall, { plugin, amountMicros }: CallOrder) {
-    const id = newId<string>();
-    const reserved = await payments.reserveInChannel({ organizationId, id, channelId: call.channelId, plugin, amountMicros });
-    if (reserved.outcome === "reserved") return purchaseOf(organizationId, id, call, reserved);
+  async function reserve(organizationId: string, call: ChannelCall, order: CallOrder) {
+    const { plugin, amountMicros, under } = order;
+    const key = { organizationId, id: newId<string>() };
+    const callKey = callKeyOf(under);
+    const reserved = await payments.reserveInChannel({ ...key, channelId: call.channelId, plugin, amountMicros, callKey });
+    if (reserved.outcome === "reserved") return purchaseOf(key, order, call, reserved);
     return reserved;
   }
 

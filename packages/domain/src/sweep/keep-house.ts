@@ -4,10 +4,9 @@ import type { Log } from "../logger.ts";
 import type { BlobStore } from "../media/blob-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import { discardMedia } from "../media/upload-media.ts";
-import type { ChainPayments } from "../payment/chain-payments.ts";
 import type { ChannelPayments } from "../payment/channel-payments.ts";
 import { payOwedRefunds } from "../payment/pay-owed-refunds.ts";
-import { type ReconciledPayments, reconcilePayments } from "../payment/reconcile-payments.ts";
+import type { ReconciledPayments } from "../payment/reconcile-payment.ts";
 import { reviewChannels } from "../payment/review-channels.ts";
 import type { TokenPayments } from "../payment/token-payments.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
@@ -22,7 +21,6 @@ const PAUSE_MS = 100;
 const ROWS_MAX = 5_000;
 const CONVERSATIONS_MAX = 100;
 const MEDIA_MAX = 100;
-const PURCHASES_MAX = 100;
 /** Far longer than the server waits for a body. What was not finished by then never will be. */
 const UPLOAD_MS = 3_600_000;
 
@@ -36,9 +34,8 @@ interface HousePorts {
   media: Pick<MediaStore, "forget">;
   blobs: Pick<BlobStore, "remove">;
   payments: ReconciledPayments;
-  chain: Pick<ChainPayments, "verify"> | null;
   channels: Pick<ChannelPayments, "review"> | null;
-  tokens: Pick<TokenPayments, "verify" | "refund"> | null;
+  tokens: Pick<TokenPayments, "refund"> | null;
 }
 
 /**
@@ -47,7 +44,7 @@ interface HousePorts {
  */
 export async function keepHouse(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const chores = [prepareMonths, releasePurchases, lookForPayments, payBack, closeChannels, forgetRows, removeMedia, retainConversations];
+    const chores = [prepareMonths, payBack, closeChannels, forgetRows, removeMedia, retainConversations];
     for (const chore of chores) {
       await chore(ports, signal).catch((error: unknown) => ports.log.warn({ err: error, chore: chore.name }, "housekeeping failed"));
     }
@@ -67,20 +64,6 @@ async function forgetRows(ports: HousePorts, signal: AbortSignal): Promise<void>
     if (!(await ports.sweep.forget(ports.limits, ROWS_MAX))) return;
     await ports.clock.sleep(PAUSE_MS, signal);
   }
-}
-
-/** Nobody is known to have been given anything for it: the money goes back. */
-async function releasePurchases(ports: HousePorts, signal: AbortSignal): Promise<void> {
-  while (await isElected(ports, signal)) {
-    const left = await ports.sweep.findLeftPurchases({ keptMs: ports.limits.purchaseKeptMs, rowsMax: PURCHASES_MAX });
-    for (const key of left) await ports.payments.endPurchase({ ...key, capture: false });
-    if (left.length < PURCHASES_MAX) return;
-    await ports.clock.sleep(PAUSE_MS, signal);
-  }
-}
-
-async function lookForPayments(ports: HousePorts, signal: AbortSignal): Promise<void> {
-  if (await isElected(ports, signal)) await reconcilePayments(ports);
 }
 
 async function payBack(ports: HousePorts, signal: AbortSignal): Promise<void> {

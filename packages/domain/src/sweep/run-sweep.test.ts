@@ -1,3 +1,4 @@
+import { LIMITS } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import type { OrderLines } from "../job-queue.ts";
 import { movedClock } from "../testing/moved-clock.ts";
@@ -28,8 +29,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
     takeGoneMedia: never,
     takeWaitingHooks: async () => [],
     findUnposted: async () => [],
-    findLeftPurchases: never,
-    findUnknownPayments: never,
+    findLeftPurchases: async () => [],
+    findUnknownPayments: async () => [],
     findOwedRefunds: never,
     findOpenChannels: never,
     readWeights: async () => new Map(),
@@ -54,7 +55,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     restore: never,
     weigh: async (weights) => void weighed.push({ atMs: clock.monotonicMs(), weights }),
   };
-  const ended = runSweep({ store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS }, stop.signal);
+  const ended = runSweep({ store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS }, stop.signal);
   return {
     clock,
     asked,
@@ -186,6 +187,22 @@ describe("runSweep", () => {
     await clock.move(1_000 + LEASE_MS);
     expect(asked).toEqual([true, true, true, false]);
     await clock.move(1_000 + LEASE_MS);
+    await end();
+  });
+
+  it("has payments brought to an end that nobody is at: calls that were left, and payments whose outcome nobody knows; what Redis does not take is found again", async () => {
+    const key = (id: string) => ({ organizationId: "o", id });
+    const left = [key("left"), key("stuck")];
+    const { clock, orders, failing, end } = sweep({
+      findLeftPurchases: async () => left,
+      findUnknownPayments: async () => [key("unknown")],
+    });
+    failing.add("stuck");
+    await clock.move(1_000);
+    expect(orders).toEqual(["payment.settle left", "payment.settle unknown"]);
+    failing.clear();
+    await clock.move(1_000);
+    expect(orders.slice(2)).toEqual(["payment.settle left", "payment.settle stuck", "payment.settle unknown"]);
     await end();
   });
 });

@@ -1,3 +1,4 @@
+import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import { hookPayload } from "../hook/hook-payload.ts";
 import type { JobQueue, OrderLines } from "../job-queue.ts";
@@ -7,6 +8,7 @@ import { jobPayload } from "../turn/kick.ts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 import { ensureKicks } from "./ensure-kicks.ts";
 import { orderPostings } from "./order-postings.ts";
+import { orderSettlements } from "./order-settlements.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
 const TICK_MS = 1_000;
@@ -25,6 +27,7 @@ interface SweepPorts {
   log: Log;
   workerId: string;
   leaseMs: number;
+  limits: Pick<Limits, "purchaseKeptMs">;
 }
 
 /**
@@ -33,7 +36,9 @@ interface SweepPorts {
  * A sweep that missed its own ticks for more than half a lease (paused, or Postgres was away) first waits one whole
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
-export async function runSweep({ store, queue, lines, clock, log, workerId, leaseMs }: SweepPorts, signal: AbortSignal): Promise<void> {
+export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<void> {
+  const { store, queue, lines, clock, log, workerId, leaseMs } = ports;
+
   /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
   async function order(found: ConversationKey[]): Promise<void> {
     const outcomes = await Promise.allSettled(found.map((key) => queue.enqueue("turn.reap", jobPayload(key))));
@@ -68,6 +73,7 @@ export async function runSweep({ store, queue, lines, clock, log, workerId, leas
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
       const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
       await orderPostings({ store, queue });
+      await orderSettlements(ports);
       await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
     } catch (error) {
       log.warn({ err: error }, "sweep failed");

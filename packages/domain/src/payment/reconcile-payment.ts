@@ -1,0 +1,40 @@
+import type { ChainPayments } from "./chain-payments.ts";
+import { QUIET_MS } from "./hold-purchase.ts";
+import type { PaymentStore } from "./payment-store.ts";
+import type { TokenPayments } from "./token-payments.ts";
+import { verdictOf } from "./verdict-of.ts";
+
+/** What the jobs about payments need of their store. */
+export type ReconciledPayments = Pick<
+  PaymentStore,
+  "releaseLeft" | "takeUnknown" | "verifyChallenge" | "takeOwed" | "refundChallenge" | "readChannel" | "writeChannel"
+>;
+
+interface ReconcilePorts {
+  payments: Pick<PaymentStore, "takeUnknown" | "verifyChallenge">;
+  /** Null: nobody pays on a chain. */
+  chain: Pick<ChainPayments, "verify"> | null;
+  /** Null: nobody pays single calls by card. */
+  tokens: Pick<TokenPayments, "verify"> | null;
+}
+
+/**
+ * Looks again for one payment of unknown outcome: what is found is booked, and waits for its payer to come back for the work. Safe to run twice: one takes it up, and
+ * what an earlier look finds changes nothing any more.
+ */
+export async function reconcilePayment(
+  { payments, chain, tokens }: ReconcilePorts,
+  key: { organizationId: string; id: string },
+): Promise<void> {
+  const taken = await payments.takeUnknown({ ...key, quietMs: QUIET_MS });
+  if (taken === null) return;
+  const { epoch, method, shown, ...order } = taken;
+  const verified = await (method === "stripe/charge" ? tokens : chain)?.verify(shown, order);
+  // While that way to pay is switched off nobody knows.
+  await payments.verifyChallenge({
+    ...key,
+    epoch,
+    then: "paid",
+    ...(verified === undefined ? { outcome: "unknown" } : verdictOf(verified)),
+  });
+}
