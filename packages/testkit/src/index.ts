@@ -1,4 +1,5 @@
 export * from "./certificates/make-certificates.ts";
+export * from "./faulty-link/faulty-link.ts";
 export * from "./issuer/start-issuer.ts";
 export * from "./model-server/model-server.ts";
 export * from "./peer-server/peer-server.ts";

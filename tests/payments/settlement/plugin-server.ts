@@ -1,0 +1,34 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** The operator's own plugin: does what it is told to, and notes how often. */
+export interface PluginServer {
+  url: string;
+  host: string;
+  /** How often each piece of work was done, by its name. */
+  done: Map<string, number>;
+  close(): Promise<void>;
+}
+
+/** Takes `{work, takesMs?}` and answers `{work}`. */
+export async function startPluginServer(): Promise<PluginServer> {
+  const done: PluginServer["done"] = new Map();
+  const server = createServer(async (request, response) => {
+    let text = "";
+    for await (const piece of request) text += String(piece);
+    const { work, takesMs = 0 } = JSON.parse(text) as { work: string; takesMs?: number };
+    done.set(work, (done.get(work) ?? 0) + 1);
+    await new Promise((resolve) => setTimeout(resolve, takesMs));
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ work }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    ...{ url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, done },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
