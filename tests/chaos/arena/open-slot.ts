@@ -1,5 +1,5 @@
 import { at, createRestClient, createTenant, type RestClient } from "@parley/testkit";
-import { CREDIT_MICROS, INPUT_PICO, OUTPUT_PICO } from "./prices.ts";
+import { CREDIT_MICROS, INPUT_PICO, OUTPUT_PICO, PEER_MICROS } from "./prices.ts";
 
 /** An organization of its own, which pays first, with the agents that all trials use; one trial at a time. */
 export interface Slot {
@@ -52,7 +52,7 @@ export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl }: Slo
   });
   const rest = createRestClient(url, apiKey);
   const peer = async (called: string): Promise<string> => {
-    const body = { name: called, endpoint: peerUrl, skills: [{ id: "do" }], timeoutMs: PEER_MS };
+    const body = { name: called, endpoint: peerUrl, skills: [{ id: "do" }], timeoutMs: PEER_MS, priceMicros: PEER_MICROS };
     return String(at((await rest.call("/trpc/peer.create", { body })).body, "result", "data", "id"));
   };
   const [courier, errand] = [await peer("courier"), await peer("errand")];

@@ -196,13 +196,12 @@ test.each<[string, string, (facts: Facts) => unknown]>([
         { estimated: true, outputTokens: 900 },
       ),
   ],
-  ["more uses were metered than calls made", "usageOnce: 4 uses were metered of 1 calls", (facts) => facts.calls.splice(0, 3)],
   ["an answer was metered twice", "usageOnce", (facts) => facts.usage.push({ ...find(facts.usage, ({ step }) => step === 1), attempt: 2 })],
 
   ["the books do not add up", "moneyExact: the entries", (facts) => facts.money.entries.pop()],
   [
     "an account is kept as something else",
-    "moneyExact: revenue is kept as 51, and its entries add up to 99",
+    "moneyExact: revenue is kept as 51, and its entries add up to 777100",
     (facts) =>
       change(
         find(facts.money.balances, ({ account }) => account === "revenue"),
@@ -221,14 +220,16 @@ test.each<[string, string, (facts: Facts) => unknown]>([
   ["a hold is left", "moneyExact: 1 holds", (facts) => change(facts.money, { holds: 1 })],
   [
     "more was earned than charged",
-    "moneyExact: the transaction posted earns 99 for charges of 76",
+    "moneyExact: the transaction posted earns 777100 for charges of 777077",
     (facts) =>
       change(
         find(facts.money.charges, () => true),
         { transactionId: "another" },
       ),
   ],
-  ["a use is not charged", "moneyExact: the use", (facts) => facts.money.charges.pop()],
+  ["a use is not charged", "moneyExact: the use", (facts) => facts.money.charges.shift()],
+  ["a peer's call is not charged", "was taken up and is not charged", (facts) => facts.money.charges.pop()],
+  ["a peer's call is charged twice", "is charged 2 times", (facts) => facts.money.charges.push(...facts.money.charges.slice(-1))],
   ["a use is charged twice", "moneyExact: the use", (facts) => facts.money.charges.push(find(facts.money.charges, () => true))],
   [
     "a use is charged at another price",

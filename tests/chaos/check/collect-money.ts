@@ -12,7 +12,7 @@ export async function collectMoney(sql: postgres.Sql, organizationId: string): P
       from ledger_balances where organization_id = ${organizationId}`,
     sql<{ holds: number }[]>`select count(*)::int as holds from holds where organization_id = ${organizationId}`,
     sql<ChargeRow[]>`
-      select source_id as "sourceId", transaction_id as "transactionId", payer, amount_micros::float8 as "amountMicros",
+      select source_type as "sourceType", source_id as "sourceId", transaction_id as "transactionId", payer, amount_micros::float8 as "amountMicros",
         input_tokens::float8 as "inputTokens", output_tokens::float8 as "outputTokens", estimated
       from charges where organization_id = ${organizationId}`,
   ]);

@@ -114,6 +114,7 @@ export interface PeerFacts {
 }
 
 export interface ChargeRow {
+  sourceType: string;
   sourceId: string;
   transactionId: string | null;
   payer: string;

@@ -1,5 +1,5 @@
 import type { EventData, EventType } from "@parley/contracts";
-import { CREDIT_MICROS } from "../arena/prices.ts";
+import { CREDIT_MICROS, PEER_MICROS } from "../arena/prices.ts";
 import type { ChargeRow, EventRow, Facts, MessageRow, MoneyFacts } from "./facts.ts";
 
 export const CONVERSATION = "conversation";
@@ -112,11 +112,16 @@ const USAGE = [used(1, 1), used(2, 4), used(1, 2, { executionId: "sync" }), used
 const COSTS = [23, 27, 24, 25];
 const CHARGES = USAGE.map(
   ({ turnId, executionId, attempt, step, try: tried, ...tokens }, index): ChargeRow => ({
+    sourceType: "turn",
     ...{ sourceId: [turnId, executionId, attempt, step, tried].join("/"), transactionId: "posted", payer: "customer" },
     ...{ amountMicros: COSTS[index] ?? 0, ...tokens },
   }),
 );
-const EARNED = 99;
+const PEER_CHARGE: ChargeRow = {
+  ...{ sourceType: "peer", sourceId: PEER_CALL, transactionId: "posted", payer: "customer", amountMicros: PEER_MICROS },
+  ...{ inputTokens: 0, outputTokens: 0, estimated: false },
+};
+const EARNED = 99 + PEER_MICROS;
 const GIVEN = { transactionId: "given", sourceType: "credits" };
 const POSTED = { transactionId: "posted", sourceType: "usage" };
 const BOOKS: MoneyFacts = {
@@ -132,7 +137,7 @@ const BOOKS: MoneyFacts = {
     { account: "revenue", balanceMicros: EARNED, heldMicros: 0 },
   ],
   holds: 0,
-  charges: CHARGES,
+  charges: [...CHARGES, PEER_CHARGE],
 };
 
 /** A trial in which all went well; new at every call. */

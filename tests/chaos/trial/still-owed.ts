@@ -16,7 +16,8 @@ export async function stillOwed({ sql, peer, organizationId, marker, ids }: Owin
     sql<{ id: string; state: string; tries: number }[]>`
       select id, state, cancel_tries as tries from peer_calls where conversation_id in ${sql(ids)} and state <> 'ended'`,
     sql<{ uncharged: number; holds: number }[]>`
-      select (select count(*)::int from usage_records where organization_id = ${organizationId} and unposted) as uncharged,
+      select (select count(*)::int from usage_records where organization_id = ${organizationId} and unposted)
+          + (select count(*)::int from peer_usage where organization_id = ${organizationId} and unposted) as uncharged,
         (select count(*)::int from holds where organization_id = ${organizationId}) as holds`,
   ]);
   const { uncharged = 0, holds = 0 } = money ?? {};

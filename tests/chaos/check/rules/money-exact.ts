@@ -1,5 +1,5 @@
-import { CREDIT_MICROS, INPUT_PICO, OUTPUT_PICO } from "../../arena/prices.ts";
-import { type ChargeRow, type Facts, grouped, type Rule, type UsageRow } from "../facts.ts";
+import { CREDIT_MICROS, INPUT_PICO, OUTPUT_PICO, PEER_MICROS } from "../../arena/prices.ts";
+import { type ChargeRow, eventsOf, type Facts, grouped, type Rule, type UsageRow } from "../facts.ts";
 
 const PICO_PER_MICRO = 1_000_000n;
 
@@ -81,11 +81,36 @@ function wrongCharge(line: UsageRow, charge: ChargeRow): string[] {
   return wrong;
 }
 
+/** Each call that a peer has taken up is charged once, whatever became of it; one that nobody knows of, at most once. */
+function wrongPeerCharges(facts: Facts): string[] {
+  const taken = new Set(facts.peers.tasks.map(({ order }) => order));
+  const charges = grouped(
+    facts.money.charges.filter(({ sourceType }) => sourceType === "peer"),
+    ({ sourceId }) => sourceId,
+  );
+  return eventsOf(facts, "child.created").flatMap(({ data }) => {
+    if (data.peer === undefined) return [];
+    const order = data.peer.callId;
+    const own = charges.get(data.childId) ?? [];
+    const wrong = own
+      .filter(({ amountMicros }) => amountMicros !== PEER_MICROS)
+      .map(({ amountMicros }) => `the call ${order} was charged ${amountMicros}`);
+    if (own.length > 1) wrong.push(`the call ${order} is charged ${own.length} times`);
+    if (own.length === 0 && taken.has(order)) wrong.push(`the call ${order} was taken up and is not charged`);
+    return wrong;
+  });
+}
+
 /** There is money for everything: nobody is refused. */
 const refusals = (facts: Facts): string[] =>
   facts.events.flatMap(({ type, turnId, data }) =>
     type === "turn.failed" && (data as { reason: string }).reason === "budget" ? [`turn ${turnId} ended for want of money`] : [],
   );
 
-/** The books add up, nothing is held at rest, each use is charged once at its price, and nobody is refused who has money. */
-export const moneyExact: Rule = (facts) => [...wrongInTheBooks(facts), ...wrongCharges(facts), ...refusals(facts)];
+/** The books add up, nothing is held at rest, each use and each call of a peer is charged once at its price, and nobody is refused who has money. */
+export const moneyExact: Rule = (facts) => [
+  ...wrongInTheBooks(facts),
+  ...wrongCharges(facts),
+  ...wrongPeerCharges(facts),
+  ...refusals(facts),
+];

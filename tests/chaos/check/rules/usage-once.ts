@@ -23,7 +23,6 @@ export const usageOnce: Rule = (facts) => {
   );
   for (const [key, same] of lines) if (same.length > 1) wrong.push(`${key} was metered ${same.length} times`);
 
-  if (facts.usage.length > facts.calls.length) wrong.push(`${facts.usage.length} uses were metered of ${facts.calls.length} calls`);
   const exact = new Set(facts.usage.filter(({ estimated }) => !estimated).map(figuresOf));
   const written = writtenAt(facts);
   for (const { key, isWhole, usage } of facts.calls) {
