@@ -10,7 +10,7 @@ beforeAll(async () => {
   a2a = rawA2a(system, await system.ours.newAgent({ name: "Clerk", mayAsk: true }));
   system.model.otherwise({ text: ["the answer"] });
 });
-afterAll(() => system.close());
+afterAll(() => system?.close());
 
 const rest = (tail: string, request: object = {}) => system.rest().call(a2a.path(tail), { headers: V1, ...request });
 const legacyMessage = () => ({ kind: "message", messageId: randomUUID(), role: "user", parts: [{ kind: "text", text: "Hello" }] });
@@ -84,6 +84,13 @@ describe("JSON-RPC", () => {
   test("a call without an id is answered, with none", async () => {
     const answer = await system.rest().call(a2a.path(), { body: { jsonrpc: "2.0", method: "ListTasks" }, headers: V1 });
     expect(answer).toMatchObject({ status: 200, body: { id: null, result: { tasks: expect.any(Array) } } });
+  });
+
+  test("in 0.3 a task is found by every name that its clients have for it", async () => {
+    const id = idOf(await a2a.send());
+    for (const name of ["id", "taskId", "task_id"])
+      expect(await result(a2a.rpc("tasks/get", { [name]: id }, { version: null }))).toMatchObject({ id, status: { state: "completed" } });
+    expect(await errorOf(a2a.rpc("GetTask", { taskId: id }))).toMatchObject({ code: -32602 });
   });
 
   test("who calls is looked at before what they send", async () => {

@@ -71,6 +71,9 @@ function setOf({ taskId, pushNotificationConfig, config }: Json): Json {
 /** A task is `id` there where 1.0 has `taskId`, and a configuration of it need not be named where there is only one. */
 const ofPush = ({ id, taskId, pushNotificationConfigId }: Json): Json => ({ taskId: taskId ?? id, id: pushNotificationConfigId ?? id });
 
+/** Peers of a family call it `taskId`, or, where that is refused, `task_id`. */
+const ofTask = (params: Json): Json => ({ ...params, id: params["id"] ?? params["taskId"] ?? params["task_id"] });
+
 export function fromLegacy(method: A2aMethod, params: unknown): unknown {
   if (!isObject(params)) return params;
   switch (method) {
@@ -84,6 +87,10 @@ export function fromLegacy(method: A2aMethod, params: unknown): unknown {
       return ofPush(params);
     case "ListTaskPushNotificationConfigs":
       return { taskId: params["taskId"] ?? params["id"] };
+    case "GetTask":
+    case "CancelTask":
+    case "SubscribeToTask":
+      return ofTask(params);
     default:
       return params;
   }

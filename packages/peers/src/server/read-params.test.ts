@@ -84,6 +84,14 @@ test.each<[string, unknown]>([
   expect(() => readParams("SendMessage", params)).toThrow(A2aError);
 });
 
+test.each(["GetTask", "CancelTask", "SubscribeToTask"] as const)(
+  "a task of version 0.3 is named by any of its three names: %s",
+  (method) => {
+    for (const name of ["id", "taskId", "task_id"]) expect(readParams(method, fromLegacy(method, { [name]: "t" }))).toEqual({ id: "t" });
+    expect(() => readParams(method, { taskId: "t" })).toThrow(A2aError);
+  },
+);
+
 test("a configuration of version 0.3 is named by its task where it names none", () => {
   const params = fromLegacy("GetTaskPushNotificationConfig", { id: "task" });
   expect(readParams("GetTaskPushNotificationConfig", params)).toEqual({ taskId: "task", id: "task" });
