@@ -7,15 +7,19 @@ import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted
 /** Only a hang reaches it, on a busy machine, too. */
 const PATIENCE = { timeout: 20_000 };
 
+const SKILL = { id: "do", description: "Does it.", tags: [], outputModes: [] };
+const card = { skills: [{ ...SKILL, id: "before" }] };
+
 let peer: ScriptedPeer;
+let carded: ScriptedPeer;
 let world: World;
 beforeAll(async () => {
-  peer = await startScriptedPeer();
-  world = await openWorld({ allow: [peer.host], limits: { peerHopsMax: 3 } });
+  [peer, carded] = await Promise.all([startScriptedPeer(), startScriptedPeer(card)]);
+  world = await openWorld({ allow: [peer.host, carded.host], limits: { peerHopsMax: 3 } });
 });
 afterAll(async () => {
   await world?.close();
-  await peer?.close();
+  await Promise.all([peer?.close(), carded?.close()]);
 });
 beforeEach(() => {
   peer.journal.length = 0;
@@ -23,7 +27,6 @@ beforeEach(() => {
   world.model.otherwise({ text: ["told"] });
 });
 
-const SKILL = { id: "do", description: "Does it.", tags: [], outputModes: [] };
 const call = (input: string) => ({ toolCalls: [{ name: "call_jester_do", arguments: { input } }] });
 
 async function agentWith(more: object = {}, config: object = {}) {
@@ -91,6 +94,23 @@ describe("how many agents may work behind one another", () => {
       (event) => isEnd(event) && event.type === "turn.completed" && event.data.turnNumber === 2,
     );
   });
+});
+
+test("a card is kept, and read anew once the peer's entry is changed, be it by nothing", async () => {
+  const trust = { verifyDid: false, policy: "lenient", onBadSignature: "fail" } as const;
+  const facts = { name: "Carded", endpoint: carded.url, auth: { type: "none" as const }, skills: null, trust };
+  const made = await world.gateway.createPeer(world.caller, { ...facts, priceMicros: null, timeoutMs: null, deduplicates: false });
+  const agent = await world.agent({ peers: [{ peerId: made.id }] });
+  const offered = async () => {
+    await say(agent, "Hello");
+    const tools = (world.model.journal.at(-1)?.body.tools ?? []) as { function: { name: string } }[];
+    return tools.map((tool) => tool.function.name).filter((name) => name.startsWith("call_"));
+  };
+  expect(await offered()).toEqual(["call_carded_before"]);
+  card.skills = [{ ...SKILL, id: "after" }];
+  expect(await offered()).toEqual(["call_carded_before"]);
+  await world.gateway.updatePeer(world.caller, { peerId: made.id });
+  expect(await offered()).toEqual(["call_carded_after"]);
 });
 
 describe("a peer that is marked as sensitive", () => {

@@ -7,6 +7,8 @@ export interface CalledPeer {
   name: string;
   endpoint: string;
   auth: ShownPeerAuth;
+  /** When its entry of the registry was changed last; null: it has none. */
+  changedAt: string | null;
   /** Where what is sealed opens. */
   place: string;
   trust: PeerTrust;

@@ -12,6 +12,6 @@ interface Called {
 
 /** A peer with its credentials opened. Throws `internal` where they do not open here. */
 export function openTarget({ vault }: Pick<PeerPorts, "vault">, { organizationId, peerRef, target, sealed }: Called): PeerTarget {
-  const { name, endpoint, auth, place, trust, deduplicates } = target;
-  return { organizationId, id: peerRef, name, endpoint, auth: openAuth(vault, { auth, sealed }, place), trust, deduplicates };
+  const { name, endpoint, changedAt, auth, place, trust, deduplicates } = target;
+  return { organizationId, id: peerRef, name, endpoint, changedAt, auth: openAuth(vault, { auth, sealed }, place), trust, deduplicates };
 }

@@ -7,6 +7,8 @@ export interface PeerTarget {
   id: string;
   name: string;
   endpoint: string;
+  /** With each change of its entry in the registry what is kept of its card is void; null: it has none. */
+  changedAt: string | null;
   auth: PeerAuth;
   trust: PeerTrust;
   /** A message that it is sent twice under one id is one task. */
@@ -102,5 +104,5 @@ export interface PeerClient {
   /** Tells the peer that the task is not wanted any more. Resolves where it has ended, by this or before. Throws where that is not known. */
   cancel(task: { target: PeerTarget; taskId: string; signal: AbortSignal }): Promise<void>;
   /** Its agent card; null where there is none to be had. Kept for a while, also that there was none. */
-  card(target: Pick<PeerTarget, "id" | "endpoint">): Promise<PeerCard | null>;
+  card(target: Pick<PeerTarget, "id" | "endpoint" | "changedAt">): Promise<PeerCard | null>;
 }

@@ -70,8 +70,8 @@ async function registered(run: TurnRun, { agent, signal }: RunningExecution): Pr
   });
 }
 
-const calledPeer = ({ id, organizationId, name, endpoint, auth, trust, timeoutMs, deduplicates }: StoredPeer): CalledPeer => ({
-  ...{ peerId: id, name, endpoint, auth, place: peerPlace(organizationId, id), trust, timeoutMs, deduplicates },
+const calledPeer = ({ id, organizationId, name, endpoint, auth, trust, timeoutMs, deduplicates, updatedAt }: StoredPeer): CalledPeer => ({
+  ...{ peerId: id, name, endpoint, auth, changedAt: updatedAt, place: peerPlace(organizationId, id), trust, timeoutMs, deduplicates },
 });
 
 async function brought(run: TurnRun): Promise<Peer[]> {
@@ -80,7 +80,7 @@ async function brought(run: TurnRun): Promise<Peer[]> {
   const found = await outlastOutage(run.clock, () => run.peers.calls.brought(organizationId, turn.id), run.active.signal);
   return found.map(({ peer, sealed }, place): Peer => {
     const { name, endpoint, auth, trust, skills, priorTaskId } = peer;
-    const target = { peerId: null, name, endpoint, auth, place: broughtPlace(organizationId, turn.id, place), trust };
+    const target = { peerId: null, name, endpoint, auth, changedAt: null, place: broughtPlace(organizationId, turn.id, place), trust };
     return {
       // The same peer, brought along by another message of the conversation, is the same peer.
       peerRef: `${name} ${endpoint}`,
@@ -93,9 +93,9 @@ async function brought(run: TurnRun): Promise<Peer[]> {
 
 async function toolsOf(run: TurnRun, peer: Peer): Promise<PeerTool[]> {
   const { organizationId, skills, offered, ...facts } = peer;
-  const { trust, endpoint } = peer.target;
+  const { trust, endpoint, changedAt } = peer.target;
   const asks = skills === null || (trust.pinnedDid === undefined && trust.verifyDid);
-  const card = asks ? await run.peers.client.card({ id: peer.peerRef, endpoint }) : null;
+  const card = asks ? await run.peers.client.card({ id: peer.peerRef, endpoint, changedAt }) : null;
   const base = { ...facts, did: trust.pinnedDid ?? card?.did ?? null };
   const known = skills ?? card?.skills ?? [];
   const chosen = known.filter(({ id }) => offered === null || offered.includes(id)).slice(0, run.limits.peerSkillsMax);

@@ -12,14 +12,14 @@ const MISSING_MS = 10_000;
 const CARD_BYTES_MAX = 262_144;
 const ENTRIES_MAX = 1_000;
 
-export type FindCard = (target: Pick<PeerTarget, "id" | "endpoint">) => Promise<ReadCard | null>;
+export type FindCard = (target: Pick<PeerTarget, "id" | "endpoint" | "changedAt">) => Promise<ReadCard | null>;
 
-/** Agent cards, each asked for once at a time and kept for a while; that there is none, for a short while. No credential is shown for one. */
+/** Agent cards, each asked for once at a time and kept for a while; that there is none, for a short while; whoever changes the peer's entry has it asked for anew. No credential is shown for one. */
 export function createCardCache(fetch: EgressFetch, skillsMax: number): FindCard {
   const known = new Map<string, { card: Promise<ReadCard | null>; untilMs: number }>();
 
-  return ({ id, endpoint }) => {
-    const key = `${id} ${endpoint}`;
+  return ({ id, endpoint, changedAt }) => {
+    const key = `${id} ${endpoint} ${changedAt ?? ""}`;
     const entry = known.get(key);
     if (entry !== undefined && entry.untilMs > performance.now()) return entry.card;
     const fresh = { card: fetchCard(fetch, endpoint, skillsMax), untilMs: Number.POSITIVE_INFINITY };

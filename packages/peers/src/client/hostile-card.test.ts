@@ -53,7 +53,16 @@ async function callOf(endpoint: string, allow: string[]) {
   const hearing: PeerHearing = { onTask: async () => {}, onProgress() {}, onText() {}, nudged: () => new Promise(() => {}) };
   const trust = peerTrust.parse({});
   const call: PeerCall = {
-    target: { organizationId: "o", id: "p", name: "Peer", endpoint, auth: { type: "bearer", token: "t" }, trust, deduplicates: false },
+    target: {
+      organizationId: "o",
+      id: "p",
+      name: "Peer",
+      endpoint,
+      changedAt: null,
+      auth: { type: "bearer", token: "t" },
+      trust,
+      deduplicates: false,
+    },
     ...{
       messageId: "m-1",
       contextId: "c-1",

@@ -48,6 +48,7 @@ async function open(
       id: "p",
       name: "Peer",
       endpoint: peer.url,
+      changedAt: null,
       auth: { type: "none" },
       trust: peerTrust.parse({}),
       deduplicates: false,
