@@ -302,6 +302,7 @@ export type ErrorCode =
   | "session_invalid"
   | "insufficient_balance"
   | "voucher_failed"
+  | "channel_gone"
   | "unknown_plugin"
   | "no_plugin"
   | "payment_pending"
