@@ -125,6 +125,7 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
     queues: config.WORKER_QUEUES,
     places: queue,
     concurrency: config.WORKER_CONCURRENCY,
+    waiting: database.turnsWaiting,
     handlers: handlers(engine),
     timeoutMs: Math.max(limits.turnMs, limits.turnAskedMs) + TIMEOUT_MARGIN_MS,
     // The right to run a turn is its lease in Postgres; BullMQ's lock only says who was told about it.

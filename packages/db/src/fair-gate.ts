@@ -1,5 +1,9 @@
 /** Lets so many calls through at a time; of those that wait, each organization's by turns. */
-export type FairGate = <Answer>(organizationId: string, call: () => Promise<Answer>) => Promise<Answer>;
+export interface FairGate {
+  pass<Answer>(organizationId: string, call: () => Promise<Answer>): Promise<Answer>;
+  /** How many stand before it now. */
+  waiting(): number;
+}
 
 interface Crowd {
   running: number;
@@ -14,6 +18,7 @@ export function createFairGate(callsMax: number): FairGate {
   /** Whoever is let through goes to the end. */
   const crowds = new Map<string, Crowd>();
   let running = 0;
+  let waiting = 0;
 
   function begin(organizationId: string, crowd: Crowd): void {
     crowd.running += 1;
@@ -34,18 +39,24 @@ export function createFairGate(callsMax: number): FairGate {
     letThrough();
   }
 
-  return async (organizationId, call) => {
-    const crowd = crowds.get(organizationId) ?? { running: 0, waiting: [] };
-    if (running < callsMax) {
-      begin(organizationId, crowd);
-    } else {
-      crowds.set(organizationId, crowd);
-      await new Promise<void>((resolve) => crowd.waiting.push(resolve));
-    }
-    try {
-      return await call();
-    } finally {
-      end(organizationId, crowd);
-    }
+  async function stand(organizationId: string, crowd: Crowd): Promise<void> {
+    crowds.set(organizationId, crowd);
+    waiting += 1;
+    await new Promise<void>((resolve) => crowd.waiting.push(resolve));
+    waiting -= 1;
+  }
+
+  return {
+    async pass(organizationId, call) {
+      const crowd = crowds.get(organizationId) ?? { running: 0, waiting: [] };
+      if (running < callsMax) begin(organizationId, crowd);
+      else await stand(organizationId, crowd);
+      try {
+        return await call();
+      } finally {
+        end(organizationId, crowd);
+      }
+    },
+    waiting: () => waiting,
   };
 }

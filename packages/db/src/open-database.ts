@@ -81,6 +81,8 @@ export interface Database {
   responses: ResponseStore;
   sessions: SessionStore;
   turns: TurnStore;
+  /** How many calls of turns stand in line for Postgres in this process. */
+  turnsWaiting(): number;
   usage: UsageStore;
   /** Whether Postgres answers. */
   ping(): Promise<boolean>;
@@ -94,6 +96,7 @@ const CLOSE_SECONDS = 5;
 export function openDatabase(options: ConnectOptions): Database {
   const sql = connect(options);
   const within = inOrganization(sql);
+  const turns = runFairly(createTurnStore(sql), options.pool);
   return {
     a2a: createA2aStore(sql),
     activity: createActivityStore(sql),
@@ -119,7 +122,8 @@ export function openDatabase(options: ConnectOptions): Database {
     repeats: createRepeatStore(sql),
     responses: createResponseStore(sql),
     sessions: createSessionStore(sql),
-    turns: runFairly(createTurnStore(sql), options.pool),
+    turns: turns.store,
+    turnsWaiting: turns.waiting,
     usage: createUsageStore(sql),
     ping: () =>
       guarded(sql`select 1`).then(

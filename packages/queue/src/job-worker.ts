@@ -15,8 +15,10 @@ export interface JobWorkerOptions extends RedisAddress {
   queues: readonly QueueName[];
   /** Who is told which places in the queues are held here, and which are free again: the `JobQueue` that gives the orders. */
   places: Places;
-  /** Jobs at a time, for each queue. */
+  /** Jobs at a time, for each queue, and fewer while more are of no use. */
   concurrency: number;
+  /** How many of the jobs stand in line for something in this process; none when absent. */
+  waiting?: () => number;
   /** Needs a handler for every job of every queue in `queues`. */
   handlers: JobHandlers;
   log: Log;
@@ -48,10 +50,10 @@ const REPORT_MS = 2_000;
 
 export function createJobWorker(options: JobWorkerOptions): JobWorker {
   const { prefix, queues, concurrency, handlers, log, metrics, timeoutMs } = options;
-  const { abandonMs = 5_000, disconnectedMsMax = 15_000, abortOnLostLock = true } = options;
+  const { abandonMs = 5_000, disconnectedMsMax = 15_000, abortOnLostLock = true, waiting = () => 0 } = options;
   requireHandlers(queues, handlers);
   const runs = createRunningJobs({ abandonMs });
-  const held = new Map(queues.map((queue) => [queue, createHeldPlaces({ queue, slots: concurrency, places: options.places })]));
+  const held = new Map(queues.map((queue) => [queue, createHeldPlaces({ queue, slots: concurrency, waiting, places: options.places })]));
   const served = [...held].map(([queue, places]) =>
     serveQueue({
       queue,

@@ -1,11 +1,13 @@
+import { performance } from "node:perf_hooks";
 import { newId, type QueueName } from "@parley/contracts";
+import { type Load, nextSlots } from "./next-slots.ts";
 import type { Places, SharedOrder } from "./places.ts";
 
 /** The places of one queue that are held by this worker's jobs. */
 export interface HeldPlaces {
   /** For a job that begins. What it returns is called at its end, and told whether the job has left BullMQ. */
   begin(data: unknown): (hasLeft: boolean) => void;
-  /** From now on this worker says every second how many jobs it takes at a time and what it has in its hands. */
+  /** From now on this worker says how many jobs it takes at a time and what it has in its hands: every second, and when the number changes. */
   open(): void;
   /** It takes no more. */
   retire(): void;
@@ -13,35 +15,86 @@ export interface HeldPlaces {
   close(): Promise<void>;
 }
 
+interface HeldPlacesOptions {
+  queue: QueueName;
+  /** Jobs at a time, at most. */
+  slots: number;
+  /** How many calls of jobs stand in line for something in this process. */
+  waiting: () => number;
+  places: Places;
+}
+
 /** Well within the shortest grace after which the sweep takes an order for lost whose place nobody speaks of. */
 const REPORT_MS = 1_000;
+/** A crowd that is let in at once is through in less than a second, and has to be noticed before. */
+const LOOK_MS = 100;
+/** An organization that has had the worker to itself for so long is kept from nothing: it may wait here as well as in line. */
+const ALONE_MS = 600_000;
 
-export function createHeldPlaces({ queue, slots, places }: { queue: QueueName; slots: number; places: Places }): HeldPlaces {
-  const holder = { id: newId(), slots, orders: new Set<SharedOrder>() };
+export function createHeldPlaces({ queue, slots: slotsMax, waiting, places }: HeldPlacesOptions): HeldPlaces {
+  const holder = { id: newId(), slots: slotsMax, orders: new Set<SharedOrder>() };
   const unheard = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
+  let isRetired = false;
+  let reportedAtMs = Number.NEGATIVE_INFINITY;
+  let lookedAtMs = performance.now();
+  let seen = performance.eventLoopUtilization();
+  let ended = 0;
+  let newest: string | undefined;
+  let changedAtMs = Number.NEGATIVE_INFINITY;
 
   function say(saying: Promise<void>): void {
     unheard.add(saying);
     void saying.finally(() => unheard.delete(saying));
   }
-  const report = (): void => say(places.report(queue, holder));
+
+  function report(): void {
+    reportedAtMs = performance.now();
+    say(places.report(queue, holder));
+  }
+
+  function take(order: SharedOrder): void {
+    holder.orders.add(order);
+    const organization = order.slice(0, order.indexOf("/"));
+    if (newest !== undefined && newest !== organization) changedAtMs = performance.now();
+    newest = organization;
+  }
+
+  function takeLoad(): Load {
+    const nowMs = performance.now();
+    const { utilization } = performance.eventLoopUtilization(seen);
+    const load = { utilization, running: holder.orders.size, waiting: waiting(), ended, passedMs: nowMs - lookedAtMs };
+    seen = performance.eventLoopUtilization();
+    lookedAtMs = nowMs;
+    ended = 0;
+    return load;
+  }
+
+  function look(): void {
+    const before = holder.slots;
+    const load = takeLoad();
+    const isAlone = lookedAtMs - changedAtMs > ALONE_MS;
+    if (!isRetired) holder.slots = isAlone ? slotsMax : nextSlots(before, slotsMax, load);
+    if (holder.slots !== before || lookedAtMs - reportedAtMs >= REPORT_MS) report();
+  }
 
   return {
     begin(data) {
       const order = orderOf(data);
       if (order === null) return () => undefined;
-      holder.orders.add(order);
+      take(order);
       return (hasLeft) => {
+        ended += 1;
         holder.orders.delete(order);
         if (hasLeft) say(places.leave(queue, order));
       };
     },
     open() {
       report();
-      timer ??= setInterval(report, REPORT_MS);
+      timer ??= setInterval(look, LOOK_MS);
     },
     retire() {
+      isRetired = true;
       holder.slots = 0;
       report();
     },
