@@ -82,12 +82,42 @@ test("who has enough pays what was used, and what was held beyond it is free aga
 
 test("a stream ends with the refusal where the money does, and what was said is charged, at most one slice beyond", async () => {
   const { post, account } = await payer(1_000);
-  door.system.model.script({ tokens: 400, delayMs: 2 });
+  door.system.model.script({ tokens: 4_000, delayMs: 2 });
+  const before = door.system.model.journal.length;
   const { text } = await post({ stream: true });
   expect(text).toContain("budget_exhausted");
   expect(text).not.toContain("t399");
+  await expect.poll(() => door.system.model.journal[before]?.outcome).toBe("aborted");
   await expect.poll(account, { timeout: 15_000, interval: 100 }).toMatchObject({ held_micros: 0 });
   const left = Number(at(await account(), "balance_micros"));
   expect(left).toBeGreaterThanOrEqual(-2 * SLICE_TOKENS * OUT_MICROS);
   expect(left).toBeLessThan(1_000);
+});
+
+test("a whole answer that its caller has not bounded is heard no further than there is money, and looks like any other where there is enough", async () => {
+  const poor = await payer(1_000);
+  const before = door.system.model.journal.length;
+  door.system.model.script({ tokens: 4_000, delayMs: 2 });
+  const refused = await poor.post({});
+  expect([refused.status, at(refused.body, "error", "code")]).toEqual([402, "budget_exhausted"]);
+  await expect.poll(() => door.system.model.journal[before]?.outcome).toBe("aborted");
+  expect(door.system.model.journal[before]?.tokensSent).toBeLessThan(1_000);
+  await expect.poll(poor.account, { timeout: 15_000, interval: 100 }).toMatchObject({ held_micros: 0 });
+  const left = Number(at(await poor.account(), "balance_micros"));
+  expect(left).toBeGreaterThanOrEqual(-2 * SLICE_TOKENS * OUT_MICROS);
+  expect(left).toBeLessThan(1_000 - SLICE_TOKENS * OUT_MICROS);
+
+  const reply = { tokens: 3, toolCalls: [{ name: "tell", arguments: { a: 1 } }], usage: { prompt_tokens: 9, completion_tokens: 5 } };
+  door.system.model.script(reply, reply);
+  const [rich, later] = [await payer(5_000), await payer(null)];
+  const [gathered, plain] = [(await rich.post({})).body, (await later.post({})).body] as Record<string, unknown>[];
+  expect({ ...gathered, id: "" }).toEqual({ ...plain, id: "" });
+  await rich.charged(5_000 - 9 - 5 * OUT_MICROS);
+});
+
+test("who has no money for a vector finds memories by their words, and nothing is charged", async () => {
+  const { rest, charged } = await payer(0);
+  const found = await rest.call("/api/memory/search?q=anything");
+  expect(found.status).toBe(200);
+  await charged(0);
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { agentConfig } from "@parley/contracts";
-import { openWorld, untilRest, type World } from "@parley/testkit";
+import { collectUntil, openWorld, tokenText, typesOf, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { dueCompactions, isSummaryCall, liveSummaries, longThread } from "../engine/testing/long-thread.ts";
 import { routerOver, start } from "../engine/testing/start.ts";
 import { atRest, grant, IN_MICROS, MODEL, OUT_MICROS, setPrices } from "./money.ts";
 
@@ -65,22 +66,59 @@ describe("what turns use is charged", () => {
   });
 
   test("also of children, of a step that was tried again, and of a stop: the estimate is marked", async () => {
-    const helper = await ours.agent({ name: "Helper" });
+    const helper = await ours.agent({ name: "Helper", fallbackModels: ["test/other"] });
+    await setPrices(ours, organizationId, { name: "test/other" });
     const router = await routerOver(ours, [helper as never], "sync", BASE);
+    const before = world.model.journal.length;
     world.model.script(
       { toolCalls: [{ name: "helper", arguments: { query: "help" } }], usage: { prompt_tokens: 20, completion_tokens: 4 } },
+      // The child's step is tried again by the same model, then by another, whose answer counts.
+      { tokens: 12, breaks: { afterChunks: 9, how: "cut" } },
+      { status: 400 },
       { tokens: 2, usage: { prompt_tokens: 9, completion_tokens: 2 } },
-      { tokens: 3, usage: { prompt_tokens: 30, completion_tokens: 3 } },
+      { tokens: 900, delayMs: 5 },
     );
-    const calls = world.model.journal.length;
-    expect(await endOf(router)).toMatchObject({ type: "turn.completed" });
-    expect(world.model.journal.length - calls).toBe(3);
-    expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -(59 * IN_MICROS + 9 * OUT_MICROS) });
-    const byAgent = await world.gateway.readStatement(ours.caller, { by: "agent" });
-    expect(byAgent.map(({ name, amountMicros }) => [name, amountMicros])).toEqual([
-      [router.id, 120],
-      [helper.id, 29],
+    const { events, submitted } = await start(ours, router, "Hello");
+    let said = 0;
+    const log = await collectUntil(events, (event) => {
+      if (event.type === "turn.delta" && event.executionId === submitted.conversationId) said += 1;
+      if (said === 10) void ours.gateway.stopConversation(ours.caller, { conversationId: submitted.conversationId, clearQueue: false });
+      return event.type === "turn.stopped";
+    });
+    expect(typesOf(log)).toEqual(expect.arrayContaining(["model.retried", "model.fell_back", "child.finished", "turn.stopped"]));
+    const [dispatch, broken, refused, again, stopped, ...more] = world.model.journal.slice(before);
+    expect([dispatch, broken, refused, again, stopped].map((call) => call?.outcome)).toEqual([
+      ...["finished", "broken", "finished", "finished"],
+      expect.stringMatching(/open|aborted/),
     ]);
+    expect(more).toEqual([]);
+    const { balanceMicros } = await atRest(world, organizationId);
+    const charges = [];
+    for await (const some of world.gateway.readCharges(ours.caller, {})) charges.push(...some);
+    // One line for each call that was answered, whoever was asked; what was refused has used nothing.
+    const lines = charges.map(({ model, agentId, inputTokens, outputTokens, estimated, payer }) => ({
+      ...{ model, agentId, inputTokens, outputTokens, estimated, payer },
+    }));
+    const exact = { estimated: false, payer: "customer" };
+    const estimate = { estimated: true, payer: "customer", inputTokens: expect.any(Number), outputTokens: expect.any(Number) };
+    expect(lines).toHaveLength(4);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        { ...exact, model: MODEL, agentId: router.id, inputTokens: 20, outputTokens: 4 },
+        { ...estimate, model: MODEL, agentId: helper.id },
+        { ...exact, model: "test/other", agentId: helper.id, inputTokens: 9, outputTokens: 2 },
+        { ...estimate, model: MODEL, agentId: router.id },
+      ]),
+    );
+    // Nine pieces came of the one; of the other as many as were sent until its socket was closed, less what was on the way.
+    const estimated = lines.filter((line) => line.estimated);
+    const ofHelper = estimated.find(({ agentId }) => agentId === helper.id)?.outputTokens;
+    expect(ofHelper).toBe(Math.ceil(tokenText(9).length / 4));
+    const ofRouter = estimated.find(({ agentId }) => agentId === router.id)?.outputTokens ?? 0;
+    await expect.poll(() => stopped?.outcome).toBe("aborted");
+    expect(ofRouter).toBeGreaterThanOrEqual(5);
+    expect(ofRouter).toBeLessThanOrEqual(stopped?.tokensSent ?? 0);
+    expect(-balanceMicros).toBe(lines.reduce((sum, line) => sum + line.inputTokens * IN_MICROS + line.outputTokens * OUT_MICROS, 0));
   });
 
   test("an attempt's use of a step that a later one has made again is borne by the house", async () => {
@@ -142,6 +180,19 @@ describe("who has to have money first", () => {
     expect(said * OUT_MICROS).toBeGreaterThan(1_000 - 2 * SLICE * OUT_MICROS - 200);
     await expect.poll(() => world.model.journal[before]?.outcome).toBe("aborted");
     expect(await world.gateway.readStatement(ours.caller, {})).toMatchObject([{ calls: 1, estimatedCalls: 1 }]);
+  });
+
+  test("and runs out while the model writes the arguments of a call: it is heard no further, and the call is not made", async () => {
+    await prepaid(1_000);
+    const agent = await ours.agent();
+    // Of three pieces the first alone costs more than there is.
+    world.model.script({ toolCalls: [{ name: "remember", arguments: { text: "x".repeat(3_000) } }], delayMs: 20 });
+    const before = world.model.journal.length;
+    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    await expect.poll(() => world.model.journal[before]?.outcome).toBe("aborted");
+    const { balanceMicros } = await atRest(world, organizationId);
+    expect(balanceMicros).toBeGreaterThanOrEqual(-SLICE * OUT_MICROS);
+    expect(balanceMicros).toBeLessThan(1_000);
   });
 
   test("and waits for it while another turn holds it, goes on when that one lets go", async () => {
@@ -245,4 +296,28 @@ test("a hold whose turn is gone is let go by the sweep", async () => {
     { firmMicros: 300 },
   );
   expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: 1_000 });
+});
+
+test("a summary is charged to the token, to its conversation's agent; where there is no money for it none is made", async () => {
+  world.model.when(isSummaryCall, { text: ["<summary>Short.</summary>"], usage: { prompt_tokens: 500, completion_tokens: 7 } });
+  const agent = await ours.agent();
+  const conversationId = await longThread(ours, agent, 60);
+  await atRest(world, organizationId);
+  const before = (await world.gateway.getAccount(organizationId as never)).balanceMicros;
+  const summaries = () => world.model.journal.filter((call) => isSummaryCall({ ...call, lastUserText: "" })).length;
+  const compact = async () => {
+    await world.database.compactions.mark({ organizationId, conversationId });
+    await world.workers[0]?.engine.compact({ organizationId, conversationId }, new AbortController().signal);
+  };
+  await world.gateway.setBillingMode({ organizationId: organizationId as never, mode: "prepaid" });
+  await compact();
+  expect(summaries()).toBe(0);
+  expect((await atRest(world, organizationId)).balanceMicros).toBe(before);
+
+  await grant(world, organizationId, 1_000_000);
+  await world.sql.owner`update compactions set due_at = now(), ordered_at = null where conversation_id = ${conversationId}`;
+  await expect.poll(async () => (await liveSummaries(ours, conversationId)).length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(async () => (await dueCompactions(ours, conversationId)).length, { timeout: 20_000 }).toBe(0);
+  const calls = summaries();
+  expect((await atRest(world, organizationId)).balanceMicros).toBe(before + 1_000_000 - calls * (500 * IN_MICROS + 7 * OUT_MICROS));
 });

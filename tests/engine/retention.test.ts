@@ -212,6 +212,50 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   expect(await world.sql.owner`select peer_ref as call from peer_calls`).toEqual([{ call: "young" }]);
 });
 
+test("what charges have made superfluous goes after its time: calls of peers that are charged, periods of budgets that are over", async () => {
+  const { organizationId } = world.caller;
+  for (const [name, days, unposted] of [
+    ["old", 500, false],
+    ["old and not charged", 500, true],
+    ["young", 300, false],
+  ] as const)
+    await world.sql
+      .owner`insert into peer_usage (execution_id, organization_id, conversation_id, turn_id, peer_ref, name, price_micros, at, unposted)
+      values (${newId()}, ${organizationId}, ${newId()}, ${newId()}, 'p', ${name}, 1, now() - ${days} * interval '1 day', ${unposted})`;
+  const budgetId = newId();
+  await world.sql.owner`insert into budgets (id, organization_id, scope, subject, period, limit_micros, alert_percent, hard)
+    values (${budgetId}, ${organizationId}, 'organization', '', 'day', 5, 80, false)`;
+  for (const [starts, held] of [
+    ["2000-01-01", 0],
+    ["2001-01-01", 0],
+    ["2001-01-02", 7],
+  ] as const)
+    await world.sql
+      .owner`insert into budget_periods (organization_id, budget_id, starts_on, held_micros) values (${organizationId}, ${budgetId}, ${starts}, ${held})`;
+  const forget = (directCallsKeptDays: number) =>
+    sweep.store.forget(
+      {
+        ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
+        ...{ directCallsKeptDays, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
+      },
+      1_000,
+    );
+  const left = async () => [
+    (await world.sql.owner<{ name: string }[]>`select name from peer_usage where peer_ref = 'p' order by name`).map(({ name }) => name),
+    (
+      await world.sql.owner<{ day: string }[]>`select starts_on::text as day from budget_periods where budget_id = ${budgetId} order by 1`
+    ).map(({ day }) => day),
+  ];
+  await forget(0);
+  expect((await left()).map((rows) => rows?.length)).toEqual([3, 3]);
+  await forget(400);
+  expect((await left())[1]).toEqual(["2000-01-01", "2001-01-02"]);
+  // What is not charged yet is charged, by the sweep; then it goes, too.
+  await expect.poll(async () => (await forget(400), (await left())[0]), { timeout: 20_000 }).toEqual(["young"]);
+  expect(await world.sql.owner`select from charges where source_type = 'peer' and model = 'peer/old and not charged'`).toHaveLength(1);
+  await world.sql.owner`delete from budgets where id = ${budgetId}`;
+});
+
 test("each conversation is looked at once in a while, eldest first, whoever it belongs to", async () => {
   const ids = [await converse(["a"]), await converse(["b"]), await converse(["c"])];
   const [eldest = "", elder = "", young = ""] = ids;

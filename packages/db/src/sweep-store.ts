@@ -79,6 +79,10 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
       sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
         forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
     );
+    const spent = await guarded(
+      sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
+        forget_spent(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
+    );
     const webhooks = await guarded(
       sql<{ gone: number }[]>`select forget_webhooks(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
     );
@@ -96,7 +100,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const activity = await guarded(
       sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
     );
-    return [keys, journal, peers, calls, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
+    return [keys, journal, peers, calls, spent, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
   },
 
   async findLeftPurchases({ keptMs, rowsMax }) {

@@ -180,7 +180,8 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     isDraining: () => draining,
   };
 
-  const compact: Engine["compact"] = (key, signal) => compactConversation({ ...turnPorts, store: compactions, usage, embed }, key, signal);
+  const compact: Engine["compact"] = (key, signal) =>
+    compactConversation({ ...turnPorts, store: compactions, usage, purses, embed }, key, signal);
 
   return {
     runTurn: (key) => runTurn(turnPorts, key),

@@ -1,6 +1,6 @@
 import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
-import type { BillingStore } from "./billing-store.ts";
+import type { BillingStore, HoldKey } from "./billing-store.ts";
 import { createPurse, type Purse } from "./purse.ts";
 
 /** How long a change of an organization's mode or budgets may take to be seen by calls that are no turn. */
@@ -15,7 +15,9 @@ interface PursesPorts {
 }
 
 /** The purse of a call outside of turns; null where its organization needs none, which is known without asking for some seconds. */
-export type DirectPurses = (call: { organizationId: string; principalId: string; id: string }) => Promise<Purse | null>;
+export type DirectPurses = (
+  call: Pick<HoldKey, "organizationId" | "principalId" | "id"> & { agentId?: string | null },
+) => Promise<Purse | null>;
 
 export function createDirectPurses({ billing, clock, limits, refuseUnpriced }: PursesPorts): DirectPurses {
   const known = new Map<string, { needed: Promise<boolean>; untilMs: number }>();
@@ -32,11 +34,11 @@ export function createDirectPurses({ billing, clock, limits, refuseUnpriced }: P
     return needed;
   }
 
-  return async ({ organizationId, principalId, id }) => {
+  return async ({ organizationId, principalId, id, agentId = null }) => {
     if (!refuseUnpriced && !(await isNeeded(organizationId))) return null;
     return createPurse(
       { billing, clock, random: Math.random, limits, refuseUnpriced },
-      { organizationId, id, kind: "call", principalId, agentId: null, userId: null },
+      { organizationId, id, kind: "call", principalId, agentId, userId: null },
     );
   };
 }

@@ -1,4 +1,4 @@
-import { NO_USAGE } from "@parley/contracts";
+import { addUsage, NO_USAGE, type Usage } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { DirectCallRecord, DirectOutcome, ResponseAttempt } from "../direct/direct-call-store.ts";
 import type { DirectUsage } from "../direct/direct-models.ts";
@@ -17,10 +17,12 @@ interface Metered {
 
 /** Counts one call, from before its first try. */
 export interface DirectMeter {
-  /** Another try, of this model. */
+  /** Another try, of this model. What the one before has used, if anything, counts still. */
   tries(model: string): void;
   /** A provider has begun to answer; from here on the call has used something. */
   answers(usage: () => DirectUsage): void;
+  /** Nobody waits for an answer any more; what is known of one counts. */
+  givesUp(usage: () => DirectUsage): void;
   /** The call is over: writes its record. Only the first end counts. */
   ends(outcome: DirectOutcome): void;
 }
@@ -32,16 +34,21 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   let { model } = call;
   let tries = 0;
   let usage: (() => DirectUsage) | null = null;
+  let failed: Usage = NO_USAGE;
   let ended = false;
   return {
     tries(tried) {
       model = tried;
+      if (usage !== null) failed = addUsage(failed, usage());
+      usage = null;
       tries += 1;
     },
     answers(known) {
-      // Nobody was asked yet: the caller has left while it waited for money.
-      if (tries === 0) return;
       usage = known;
+    },
+    givesUp(assumed) {
+      // Where nobody was asked yet, the caller has left while it waited for money.
+      if (tries > 0) usage ??= assumed;
     },
     ends(outcome) {
       if (ended) return;
@@ -51,9 +58,15 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
         ...{ id, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
         latencyMs: Math.round(clock.monotonicMs() - startedMs),
         at: new Date(clock.now()).toISOString(),
-        ...(usage === null ? NO_USAGE : usage()),
+        ...totalOf(failed, usage),
       };
       book.record(record);
     },
   };
+}
+
+/** A call counts once, however many of its tries have used something. */
+function totalOf(failed: Usage, usage: (() => DirectUsage) | null): DirectUsage {
+  const last: DirectUsage = usage?.() ?? NO_USAGE;
+  return failed === NO_USAGE ? last : { ...last, ...addUsage(failed, last) };
 }

@@ -1,7 +1,11 @@
 import { type AgentConfig, GatewayError, isGatewayError, type Limits, type MemoryId, newId } from "@parley/contracts";
 import type { FindAgent } from "../agent/agent-catalog.ts";
+import type { BillingStore } from "../billing/billing-store.ts";
+import type { DirectPurses } from "../billing/direct-purses.ts";
+import { holdEmbedding, holdModel } from "../billing/hold-model.ts";
 import type { MeteredEmbedding } from "../billing/meter-embedding.ts";
 import type { MeteredModel, MeterReading } from "../billing/meter-model.ts";
+import type { Purse } from "../billing/purse.ts";
 import type { UsageStore } from "../billing/usage-store.ts";
 import type { Clock } from "../clock.ts";
 import type { EngineMetrics } from "../engine-metrics.ts";
@@ -19,6 +23,10 @@ export interface CompactPorts extends KickPorts {
   store: CompactionStore;
   usage: UsageStore;
   model: MeteredModel;
+  /** The money of one summary; null where none has to be there first. */
+  purses: DirectPurses;
+  billing: Pick<BillingStore, "release">;
+  embeddingModel: string;
   embed: MeteredEmbedding;
   findAgent: FindAgent;
   log: Log;
@@ -58,7 +66,7 @@ export async function compactConversation(ports: CompactPorts, key: Conversation
     const startedAtMs = clock.monotonicMs();
     const tell = (end: "installed" | "dropped" | "failed") => metrics.summaryEnded({ end, durationMs: clock.monotonicMs() - startedAtMs });
     try {
-      const installed = await compactPart(ports, { key, work, part, run: { id: holder, count } }, signal);
+      const installed = await compactPart(ports, { key, work, part }, signal);
       tell(installed ? "installed" : "dropped");
       // An edit came in between: what stands now is looked at anew, but not at once by the same run.
       if (!installed) return store.postpone(key, holder, { delayMs: 0, failed: false });
@@ -77,16 +85,19 @@ interface PartWork {
   key: ConversationKey;
   work: CompactionWork;
   part: Part;
-  /** One run of the work, and which of its summaries this is: what usage is recorded under. */
-  run: { id: string; count: number };
 }
 
-async function compactPart(ports: CompactPorts, { key, work, part, run }: PartWork, signal: AbortSignal): Promise<boolean> {
+async function compactPart(given: CompactPorts, { key, work, part }: PartWork, signal: AbortSignal): Promise<boolean> {
+  /** What its usage is recorded, and its money held under. */
+  const id = newId<string>();
+  const { organizationId } = key;
+  const purse = await given.purses({ organizationId, principalId: null, agentId: work.agentId, id });
+  const ports = purse === null ? given : holding(given, purse);
   const { store, limits } = ports;
   const agent = await ports.findAgent(key.organizationId, work.agentId, null);
   if (agent === null) throw new GatewayError("internal", { detail: "the agent of a conversation is missing" });
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-  const meter = meterInto(run, key);
+  const meter = meterInto(id, key);
   try {
     const order = { charsMax: limits.summaryCharsMax, wantsFacts: part.level === 1 && learns(agent.config, work) };
     const { text, facts, model } = await summarise(ports, agent.config, { part, order, signal: bounded, meter: meter.add });
@@ -99,8 +110,16 @@ async function compactPart(ports: CompactPorts, { key, work, part, run }: PartWo
     return posted !== null;
   } finally {
     await recordUsage(ports, key, meter.lines);
+    if (purse !== null && meter.lines.length === 0) await ports.billing.release({ organizationId, id }).catch(() => undefined);
   }
 }
+
+/** Without money there is no summary: the prompt is bounded by the tail meanwhile. */
+const holding = (ports: CompactPorts, purse: Purse): CompactPorts => ({
+  ...ports,
+  model: holdModel(ports.model, purse, () => Promise.resolve()),
+  embed: holdEmbedding(ports.embed, ports.embeddingModel, purse),
+});
 
 /** Only what is surely about one user, and goes back to that user alone. */
 const learns = ({ memory }: AgentConfig, { userEmail }: CompactionWork): boolean =>
@@ -171,14 +190,14 @@ async function recordUsage({ usage, log }: CompactPorts, key: ConversationKey, l
   });
 }
 
-/** Lines under the run's own id: no turn's usage has them. */
-function meterInto({ id, count }: PartWork["run"], { conversationId }: ConversationKey) {
+/** Lines under an id of their own: no turn's usage has them. */
+function meterInto(id: string, { conversationId }: ConversationKey) {
   const lines: UsageLine[] = [];
   return {
     lines,
     add({ model, modelCalls, ...tokens }: MeterReading): void {
       if (modelCalls === 0) return;
-      lines.push({ turnId: id, executionId: conversationId, attempt: 1, step: count, try: lines.length, model, ...tokens });
+      lines.push({ turnId: id, executionId: conversationId, attempt: 1, step: 0, try: lines.length, model, ...tokens });
     },
   };
 }

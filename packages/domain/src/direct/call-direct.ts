@@ -56,7 +56,7 @@ export async function callDirect(
   bound.signal.addEventListener(
     "abort",
     () => {
-      if (!state.answered) meter.answers(() => context.direct.promptUsage({ route: kind, body }));
+      if (!state.answered) meter.givesUp(() => context.direct.promptUsage({ route: kind, body }));
       end(signal.aborted ? "cancelled" : "cut");
     },
     { once: true },

@@ -3,6 +3,7 @@ import type { DirectMeter } from "../billing/meter-direct.ts";
 import type { Allowance, Purse } from "../billing/purse.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { DirectAnswer, DirectRequest, StreamEvent } from "./direct-models.ts";
+import { gatherAnswer } from "./gather-answer.ts";
 
 type TryPorts = Pick<GatewayContext, "direct" | "clock" | "limits">;
 
@@ -31,8 +32,31 @@ function allow({ direct }: TryPorts, { route, body, model, signal }: DirectReque
   return purse.begin({ model, inputTokens, firmOutputTokens: Math.min(firmOutputTokens, 10_000_000), audioMs, images, signal });
 }
 
-async function begin(context: TryPorts, request: DirectRequest, allowance: Allowance | null): Promise<BegunAnswer> {
-  const answer = await context.direct.call(request);
+/** Whether the answer comes in one piece, of which nobody knows how large it will be. */
+const isUnbounded = ({ route, body }: DirectRequest): boolean =>
+  route === "chat" &&
+  !(body instanceof FormData) &&
+  body["stream"] !== true &&
+  body["max_completion_tokens"] === undefined &&
+  body["max_tokens"] === undefined;
+
+const streamed = ({ body, ...request }: DirectRequest): DirectRequest => ({
+  ...request,
+  body: { ...body, stream: true, stream_options: { include_usage: true } },
+});
+
+async function begin(
+  context: TryPorts,
+  request: DirectRequest,
+  { meter, allowance }: { meter: DirectMeter; allowance: Allowance | null },
+): Promise<BegunAnswer> {
+  // Where money has to be there first, it is heard piece by piece: there is no other way to stop it where the money ends.
+  const gathers = allowance !== null && isUnbounded(request);
+  const answer = await context.direct.call(gathers ? streamed(request) : request);
+  if (gathers && answer.kind === "events") {
+    meter.answers(() => answer.usage());
+    return { ...(await gatherAnswer(answer, allowance)), model: request.model, allowance };
+  }
   if (answer.kind !== "events") return { ...answer, model: request.model, allowance };
   const rest = answer.events[Symbol.asyncIterator]();
   const { done, value } = await rest.next();
@@ -65,7 +89,7 @@ export async function tryModels(
       try {
         if (purse !== null) allowance = await allow(context, { ...same, model }, purse);
         meter.tries(model);
-        return await begin(context, { ...same, model }, allowance);
+        return await begin(context, { ...same, model }, { meter, allowance });
       } catch (error) {
         allowance?.settle(null);
         request.signal.throwIfAborted();

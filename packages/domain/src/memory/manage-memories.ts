@@ -1,5 +1,6 @@
 import { GatewayError, type MemoryId, newId, type StoreMemory } from "@parley/contracts";
 import { findAgent } from "../agent/find-agent.ts";
+import { holdEmbedding } from "../billing/hold-model.ts";
 import { meterDirect } from "../billing/meter-direct.ts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
@@ -60,23 +61,29 @@ async function storeMemory(
   return { id: await memories.store(organizationId, { ...said, ...place, embedding }, limits.memoriesPerScopeMax) };
 }
 
-/** Null where the embedding model does not answer. It is of no turn, and metered as the calls are that callers make of models themselves. */
+/** Null where the embedding model does not answer, or there is no money for it. It is of no turn, and metered as the calls are that callers make of models themselves. */
 async function embedOne(
   context: GatewayContext,
   { organizationId, principalId }: Caller,
   { text, route }: { text: string; route: string },
 ): Promise<Embedding | null> {
   const { directUsage, clock, embeddingModel } = context;
+  const id = crypto.randomUUID();
   const call = meterDirect(directUsage, clock, {
-    ...{ id: crypto.randomUUID(), model: embeddingModel, organizationId, principalId },
+    ...{ id, model: embeddingModel, organizationId, principalId },
     ...{ route, requestId: newId<string>() },
   });
   call.tries(embeddingModel);
-  const [embedding = null] = await embedTexts(context, {
-    texts: [text],
-    signal: new AbortController().signal,
-    meter: ({ model: _, ...usage }) => call.answers(() => usage),
-  });
+  const purse = await context.purses({ organizationId, principalId, id });
+  const embed = purse === null ? context.embed : holdEmbedding(context.embed, embeddingModel, purse);
+  const [embedding = null] = await embedTexts(
+    { ...context, embed },
+    {
+      texts: [text],
+      signal: new AbortController().signal,
+      meter: ({ model: _, ...usage }) => call.answers(() => usage),
+    },
+  );
   call.ends(embedding === null ? "refused" : "answered");
   return embedding;
 }

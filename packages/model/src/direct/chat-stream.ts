@@ -42,29 +42,33 @@ export async function* chatStream({ provider, body, count, showsUsage }: ChatStr
   };
   const isWhole = (): boolean => progress.finished.size > 0 && progress.finished.size === progress.begun.size;
   const source = body[Symbol.asyncIterator]();
-  for (;;) {
-    let piece: IteratorResult<Uint8Array, unknown>;
-    try {
-      piece = await source.next();
-    } catch (error) {
-      // A connection that breaks behind the last word has lost the usage at most.
-      if (!isWhole()) throw error;
-      break;
+  let over = false;
+  try {
+    for (;;) {
+      let piece: IteratorResult<Uint8Array, unknown>;
+      try {
+        piece = await source.next();
+      } catch (error) {
+        // A connection that breaks behind the last word has lost the usage at most.
+        if (!isWhole()) throw error;
+        break;
+      }
+      const events: StreamEvent[] = [];
+      let failure: unknown = null;
+      try {
+        take(splitter.push(piece.done ? `${decoder.decode()}\n\n` : decoder.decode(piece.value, { stream: true })), events);
+      } catch (error) {
+        failure = error;
+      }
+      // What came before a failure in the same piece is told still.
+      if (events.length > 0) yield events;
+      if (failure !== null) throw failure;
+      if (piece.done || splitter.isDone) break;
     }
-    const events: StreamEvent[] = [];
-    let failure: unknown = null;
-    try {
-      take(splitter.push(piece.done ? `${decoder.decode()}\n\n` : decoder.decode(piece.value, { stream: true })), events);
-    } catch (error) {
-      failure = error;
-    }
-    // What came before a failure in the same piece is told still.
-    if (events.length > 0) yield events;
-    if (failure !== null) {
-      void source.return?.();
-      throw failure;
-    }
-    if (piece.done || splitter.isDone) break;
+    over = true;
+  } finally {
+    // It fails, or nobody reads on: the provider is let go. A connection whose answer is over is another call's next.
+    if (!over) void source.return?.();
   }
   if (!isWhole()) throw brokenAnswer(provider, "the stream ended without a finish reason");
   if (showsUsage && !progress.usageShown) yield [eventOf({ ...progress.head, choices: [], usage: chatUsage(count.usage()) })];
