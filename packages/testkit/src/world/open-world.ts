@@ -265,6 +265,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         "conversation.drain": (key) => engine.drainQueue(key),
         "response.run": (key, { signal }) => engine.runResponse(key, signal),
         "billing.post": ({ organizationId }, { signal }) => engine.postUsage(organizationId, signal),
+        "payment.settle": (payment) => engine.settlePayment(payment),
         "turn.reap": (key) => engine.reapTurn(key),
         "conversation.compact": (key, { signal }) => engine.compact(key, signal),
         "hook.run": (key) => engine.runHook(key),
