@@ -10,7 +10,7 @@ const CALL: PeerCallRow = {
   ...{ taskId: null, contextId: "context", peerState: null, prompt: null, cardId: null, cancelTries: 1, peerRef: "p", sealed: null },
   ...{ skill: null, input: {}, priorTaskIds: [] },
   target: {
-    ...{ peerId: null, name: "Peer", endpoint: "http://peer.example", auth: { type: "none" }, place: "", timeoutMs: null },
+    ...{ peerId: null, name: "Peer", endpoint: "http://peer.example", auth: { type: "none" }, place: "", timeoutMs: null, changedAt: null },
     ...{ trust: { verifyDid: false, policy: "lenient", onBadSignature: "fail" }, deduplicates: false },
   },
 };
