@@ -34,6 +34,8 @@ const PUSH_ID = "0198a000-0000-7000-8000-00000000000f";
 const SIGNED: ReadonlySet<RouteName> = new Set<RouteName>([
   "hook.receive",
   "peer.push",
+  "billing.subscribe",
+  "billing.portal",
   "payment.checkout",
   "payment.portal",
   "payment.event",

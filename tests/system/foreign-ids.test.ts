@@ -51,6 +51,9 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "billing.statement",
   "billing.entries",
   "billing.budgets",
+  "billing.plans",
+  "billing.subscribe",
+  "billing.portal",
   "billing.setBudget",
   "memory.list",
 ]);

@@ -36,6 +36,7 @@ beforeAll(async () => {
     env: {
       STRIPE_SECRET_KEY: stripe.key,
       STRIPE_API_URL: stripe.url,
+      STRIPE_PLANS: JSON.stringify({ solo: { cents: 2900, credits: "30.00" }, label: { cents: 14_900, credits: "100.00" } }),
       PUBLIC_URL: "http://gateway.test",
       BILLING_DEV_FUNDING: "true",
       LIMIT_IDLE_QUEUE_GRACE_MS: "600000",

@@ -211,6 +211,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       embeddingModel: config.EMBEDDING_MODEL,
       cards: createCardPayments(config, egress.fetch),
       packCents: config.STRIPE_PACKS,
+      plans: config.STRIPE_PLANS,
       chain: createChainPayments(config, egress.fetch),
       channels: createChannelPayments(config, egress.fetch),
       tokens: createTokenPayments(config, egress.fetch),

@@ -201,6 +201,8 @@ export type ChangedMessage = { conversationId: string; messageId: string; positi
 
 export type CheckedAnswer = { questionId: string; selectedOptionIds: string[]; freeText: string | null };
 
+export type Checkout = { url: string; sessionId: string; expiresAt: string };
+
 export type ConversationState = "running" | "idle" | "ready" | "paused";
 
 export type ConversationView = {
@@ -296,6 +298,7 @@ export type ErrorCode =
   | "task_not_cancelable"
   | "webhook_disabled"
   | "payments_not_configured"
+  | "plan_active"
   | "payment_refused"
   | "payment_required"
   | "session_required"
@@ -895,6 +898,12 @@ export type PeerTrust = {
   pinnedKey?: string | undefined;
 };
 
+export type Plan = { name: string; priceMicros: number; creditMicros: number };
+
+export type PlanInvoice = { id: string; plan: string; paidMicros: number; creditMicros: number; paidAt: string };
+
+export type Plans = { plans: Plan[]; subscription: Subscription | null; invoices: PlanInvoice[] };
+
 export type Price = {
   id: string;
   own: boolean;
@@ -1152,6 +1161,9 @@ export type Routes = {
       input: { page?: string | number | undefined; perPage?: string | number | undefined } | undefined;
       output: { items: Budget[]; total: number; page: number; perPage: number };
     };
+    plans: { kind: "query"; input: void; output: Plans };
+    subscribe: { kind: "mutation"; input: { idempotencyKey?: string | undefined; plan: string }; output: Checkout };
+    portal: { kind: "query"; input: void; output: { url: string } };
     setBudget: {
       kind: "mutation";
       input: {
@@ -1791,6 +1803,8 @@ export type SubmitResult = {
   cursor: string;
   replayed: boolean;
 };
+
+export type Subscription = { plan: string; status: string; endsAt: string | null; cancelsAtEnd: boolean };
 
 export type TextSoFar = { executionId: string; step: number; text: string };
 

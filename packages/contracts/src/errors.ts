@@ -91,6 +91,7 @@ export const ERRORS = {
     retry: false,
     text: "This way of paying is not set up here.",
   },
+  plan_active: { http: 409, trpc: "CONFLICT", retry: false, text: "There is a plan already: it is changed where cards are looked after." },
   payment_refused: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "Invalid signature" },
   payment_required: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "Payment is required." },
   session_required: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "A session and its wallet are needed." },

@@ -35,6 +35,47 @@ export const checkoutInput = z.object({
 });
 export type CheckoutInput = z.infer<typeof checkoutInput>;
 
+/** What is sold by the month, as settings and payers name it. */
+export const planName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be the name of a plan");
+export const subscribeInput = z.object({ plan: planName });
+export type Subscribe = z.infer<typeof subscribeInput>;
+
+/** What is sold by the month. */
+export interface Plan {
+  name: string;
+  /** Of one month, in micro-units. */
+  priceMicros: number;
+  /** What each paid month gives. */
+  creditMicros: number;
+}
+
+/** An organization's plan, as the payment service told of it last. */
+export interface Subscription {
+  plan: string;
+  /** In the payment service's words: `active`, `past_due`, `unpaid`, `paused` and others. */
+  status: string;
+  /** Of the month that is paid. */
+  endsAt: string | null;
+  /** It is not paid on after that. */
+  cancelsAtEnd: boolean;
+}
+
+export interface PlanInvoice {
+  id: string;
+  plan: string;
+  paidMicros: number;
+  creditMicros: number;
+  paidAt: string;
+}
+
+export interface Plans {
+  plans: Plan[];
+  /** Null: there is none, or it has ended. */
+  subscription: Subscription | null;
+  /** Paid ones, the newest dozen. */
+  invoices: PlanInvoice[];
+}
+
 /** Where to pay. */
 export interface Checkout {
   url: string;

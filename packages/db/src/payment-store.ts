@@ -4,6 +4,11 @@ import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
 export const createPaymentStore = (sql: Sql): PaymentStore => ({
+  takePlanEvent: (event) => call<boolean>(sql, "take_plan_event", event),
+
+  readPlan: (organizationId, invoicesMax) =>
+    call<Awaited<ReturnType<PaymentStore["readPlan"]>>>(sql, "read_plan", { organizationId, invoicesMax }),
+
   customerOf: (organizationId) => call<string | null>(sql, "read_card_customer", { organizationId }),
 
   async payerOf(paymentId) {

@@ -33,6 +33,7 @@ import { keepWallets } from "./payment/keep-wallets.ts";
 import { sellByCredential } from "./payment/sell-by-credential.ts";
 import { sellCalls } from "./payment/sell-calls.ts";
 import { sellInChannels } from "./payment/sell-in-channels.ts";
+import { sellPlans } from "./payment/sell-plans.ts";
 import { takeCards } from "./payment/take-cards.ts";
 import { managePeers } from "./peer/manage-peers.ts";
 import { openPlans } from "./plan/open-plans.ts";
@@ -88,6 +89,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...sellCalls(context),
       ...sellByCredential(context),
       ...sellInChannels(context),
+      ...sellPlans(context),
       ...controlConversations(context),
       ...readExecutions(context),
       ...changeExecutions(context),

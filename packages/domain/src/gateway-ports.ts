@@ -1,4 +1,4 @@
-import type { Limits } from "@parley/contracts";
+import type { Limits, Plan } from "@parley/contracts";
 import type { A2aStore } from "./a2a/a2a-store.ts";
 import type { ActivityNews } from "./activity/activity-news.ts";
 import type { ActivityStore } from "./activity/activity-store.ts";
@@ -103,6 +103,8 @@ export interface GatewayPorts {
   cards: CardPayments | null;
   /** Cents of the packs that credits are sold in. */
   packCents: readonly number[];
+  /** What is sold by the month. */
+  plans: readonly Plan[];
   /** Null: nobody pays on a chain. */
   chain: ChainPayments | null;
   /** Null: nobody pays through channels. */

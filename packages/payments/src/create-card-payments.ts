@@ -3,6 +3,7 @@ import type { CardPayments } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import type Stripe from "stripe";
 import { openStripe } from "./open-stripe.ts";
+import { PLAN, toPlanEvent } from "./plan-event.ts";
 import type { PaymentSettings } from "./settings.ts";
 import { CREDITS, toCardEvent } from "./stripe-event.ts";
 
@@ -16,6 +17,11 @@ async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
   } catch (cause) {
     throw new GatewayError("payment_failed", { cause, detail: cause instanceof Error ? cause.message : "Stripe failed" });
   }
+}
+
+function checkoutOf({ id, url, expires_at: expiresAt }: Stripe.Checkout.Session) {
+  if (url === null) throw new GatewayError("payment_failed", { detail: "a checkout without an address" });
+  return { id, url, expiresAt: new Date(expiresAt * 1_000).toISOString() };
 }
 
 /** Money in by card. Null where there is no key for it. */
@@ -43,8 +49,33 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
           idempotencyKey === null ? {} : { idempotencyKey },
         ),
       );
-      if (session.url === null) throw new GatewayError("payment_failed", { detail: "a checkout without an address" });
-      return { id: session.id, url: session.url, expiresAt: new Date(session.expires_at * 1_000).toISOString() };
+      return checkoutOf(session);
+    },
+
+    async createSubscription({ organizationId, principalId, plan, priceCents, creditMicros, customerId, returnUrl, idempotencyKey }) {
+      const metadata = { type: PLAN, ownerId: organizationId, principalId, plan, creditMicros: String(creditMicros) };
+      const session = await asked(
+        stripe.checkout.sessions.create(
+          {
+            mode: "subscription",
+            line_items: [
+              {
+                quantity: 1,
+                price_data: { currency: "usd", unit_amount: priceCents, recurring: { interval: "month" }, product_data: { name: plan } },
+              },
+            ],
+            client_reference_id: organizationId,
+            metadata,
+            // What the subscription bears, each of its events and invoices does, too.
+            subscription_data: { metadata },
+            ...(customerId === null ? {} : { customer: customerId }),
+            success_url: `${returnUrl}?paid={CHECKOUT_SESSION_ID}`,
+            cancel_url: returnUrl,
+          },
+          idempotencyKey === null ? {} : { idempotencyKey },
+        ),
+      );
+      return checkoutOf(session);
     },
 
     async openPortal({ customerId, returnUrl }) {
@@ -61,7 +92,7 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
         } catch {
           continue;
         }
-        return toCardEvent(event);
+        return toPlanEvent(event) ?? toCardEvent(event);
       }
       throw new GatewayError("payment_refused");
     },

@@ -1,23 +1,47 @@
-import { agentId, organizationId, pluginName } from "@parley/contracts";
+import { agentId, dollarsToMicros, MICROS_PER_CENT, organizationId, type Plan, planName, pluginName } from "@parley/contracts";
 import { z } from "zod";
+
+function readJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: "custom", message: "must be JSON" });
+    return z.NEVER;
+  }
+}
 
 /** A JSON object that names the operator's own plugins; null switches one off that is built in. */
 const plugins = z
   .string()
   .default("{}")
-  .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: "custom", message: "must be JSON" });
-      return z.NEVER;
-    }
-  })
+  .transform(readJson)
   .pipe(z.record(pluginName, z.strictObject({ url: z.url({ protocol: /^https?$/ }), auth: z.boolean().default(false) }).nullable()));
 
 const modelName = (standard: string) => z.string().min(1).max(200).default(standard);
 
 const listed = (text: string): string[] => text.split(",").map((entry) => entry.trim());
+
+/** A JSON object of what is sold by the month: cents, and the dollars of credit that each paid month gives. */
+const plans = z
+  .string()
+  .default("{}")
+  .transform(readJson)
+  .pipe(
+    z.record(
+      planName,
+      z.strictObject({
+        cents: z.int().min(50).max(99_999_999),
+        credits: z.string().refine((text) => dollarsToMicros(text) !== null, "must be dollars such as 30.00"),
+      }),
+    ),
+  )
+  .transform((sold): Plan[] =>
+    Object.entries(sold).map(([name, { cents, credits }]) => ({
+      name,
+      priceMicros: cents * MICROS_PER_CENT,
+      creditMicros: dollarsToMicros(credits) ?? 0,
+    })),
+  );
 
 /** Money in. Whatever has no secret is switched off. */
 export const paymentSettings = z.object({
@@ -64,6 +88,8 @@ export const paymentSettings = z.object({
   /** Whom payers share their tokens with, as Stripe knows us: with `MPP_SECRET_KEY` it switches single calls by card on. */
   STRIPE_NETWORK_ID: z.string().min(1).max(200).optional(),
   STRIPE_API_URL: z.url({ protocol: /^https?$/ }).default("https://api.stripe.com"),
+  /** What is sold by the month: `{"solo": {"cents": 2900, "credits": "30.00"}}`. */
+  STRIPE_PLANS: plans,
   /** Cents of the packs of credits that are sold. */
   STRIPE_PACKS: z
     .string()

@@ -1,4 +1,12 @@
-import { budgetInput, listEntriesInput, listPricesInput, pageInput, setBudgetInput, statementInput } from "@parley/contracts";
+import {
+  budgetInput,
+  listEntriesInput,
+  listPricesInput,
+  pageInput,
+  setBudgetInput,
+  statementInput,
+  subscribeInput,
+} from "@parley/contracts";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
@@ -21,6 +29,14 @@ export const billing = {
   budgets: procedure("billing.budgets")
     .input(pageInput.prefault({}))
     .query(({ ctx, input }) => ctx.gateway.listBudgets(ctx.caller, input)),
+
+  plans: procedure("billing.plans").query(({ ctx }) => ctx.gateway.listPlans(ctx.caller)),
+
+  subscribe: changing("billing.subscribe")
+    .input(subscribeInput)
+    .mutation(({ ctx, input }) => ctx.gateway.subscribe(ctx.caller, input, ctx.once)),
+
+  portal: procedure("billing.portal").query(({ ctx }) => ctx.gateway.openPortal(ctx.caller)),
 
   setBudget: changing("billing.setBudget")
     .input(setBudgetInput)

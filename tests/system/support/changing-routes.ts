@@ -304,6 +304,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
       const wanted = { organizationId: system.ours.organizationId, kind: "model", name: `one/${randomUUID()}` };
       return { input: wanted, other: { ...wanted, name: "another/one" } };
     },
+    "billing.subscribe": async () => ({ input: { plan: "solo" }, other: { plan: "label" } }),
     "payment.checkout": async () => ({ input: { pack: "500" }, other: { pack: "1000" } }),
     "payment.gateway": async () => ({ input: { agentId, text: "Once" }, other: { agentId, text: "Another" } }),
     "wallet.open": async () => ({ input: { address: newWallet(), deposit: "1.00" }, other: { address: newWallet(), deposit: "1.00" } }),

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { budgetInput, GatewayError, type Limits, type Page, setBudgetInput } from "@parley/contracts";
+import { budgetInput, GatewayError, type Limits, type Page, setBudgetInput, subscribeInput } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
@@ -80,6 +80,20 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     await gateway.deleteBudget(caller, id.data.budgetId, onceOf(request, "billing.deleteBudget"));
     sendJson(response, 200, { id: id.data.budgetId, deleted: true });
   };
+  const plans: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.plans");
+    const { plans: sold, subscription, invoices } = await gateway.listPlans(caller);
+    const shown = subscription === null ? null : onWire(subscription);
+    sendJson(response, 200, { plans: sold.map(onWire), subscription: shown, invoices: invoices.map(onWire) });
+  };
+  const subscribe: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.subscribe");
+    const input = parseInput(subscribeInput, await readJsonBody(request, response));
+    sendJson(response, 200, onWire(await gateway.subscribe(caller, input, onceOf(request, "billing.subscribe"))));
+  };
+  const portal: RequestHandler = async (request, response) => {
+    sendJson(response, 200, await gateway.openPortal(await callerOf(request, response, "billing.portal")));
+  };
   const refuse =
     (allowed: string): RequestHandler =>
     (_request, response) => {
@@ -93,13 +107,20 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     .get("/api/billing/statement", statement)
     .get("/api/billing/charges.csv", charges)
     .get("/api/billing/entries", entries)
+    .get("/api/billing/plans", plans)
+    .get("/api/billing/portal", portal)
+    .post("/api/billing/subscribe", subscribe)
     .get("/api/billing/budgets", budgets)
     .post("/api/billing/budgets", setBudget)
     .delete("/api/billing/budgets/:budgetId", deleteBudget)
     .all(
-      ["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
+      [
+        ...["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
+        ...["/api/billing/plans", "/api/billing/portal"],
+      ],
       refuse("GET"),
     )
+    .all("/api/billing/subscribe", refuse("POST"))
     .all("/api/billing/budgets", refuse("GET, POST"))
     .all("/api/billing/budgets/:budgetId", refuse("DELETE"))
     .use("/api/billing", answerPlainErrors(log));

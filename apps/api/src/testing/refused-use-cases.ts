@@ -43,6 +43,8 @@ export const refusedUseCases: A2aUseCases &
   buyInSession: refuse,
   createCheckout: refuse,
   openPortal: refuse,
+  listPlans: refuse,
+  subscribe: refuse,
   receiveCardEvent: refuse,
   findPlanner: refuse,
   openSession: refuse,

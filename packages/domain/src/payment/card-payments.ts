@@ -29,13 +29,44 @@ export interface CardEvent {
   fact: CardFact;
 }
 
+/** One subscription of an organization's. */
+export interface PlanOrder extends Omit<CheckoutOrder, "name" | "amountCents"> {
+  plan: string;
+  /** Of one month. */
+  priceCents: number;
+  /** What each paid month gives: it is kept with the subscription, so that it stays what was sold. */
+  creditMicros: number;
+}
+
+/** What has become of a subscription. States are told, not steps; the moment says which is the newest. */
+export type PlanFact = {
+  organizationId: string;
+  subscriptionId: string;
+  plan: string;
+  status: string;
+  customerId: string | null;
+  step: number;
+} & (
+  | { kind: "subscription"; endsAt: string | null; cancelsAtEnd: boolean }
+  | { kind: "invoice_paid"; invoiceId: string; paidMicros: number; creditMicros: number }
+  | { kind: "invoice_failed" }
+);
+
+export interface PlanEvent {
+  id: string;
+  type: string;
+  createdAt: string;
+  planFact: PlanFact;
+}
+
 /** Cards, behind one adapter. What it throws is `payment_failed`, with the service's words in the log only. */
 export interface CardPayments {
   createCheckout(order: CheckoutOrder): Promise<{ id: string; url: string; expiresAt: string }>;
+  createSubscription(order: PlanOrder): Promise<{ id: string; url: string; expiresAt: string }>;
   openPortal(customer: { customerId: string; returnUrl: string }): Promise<string>;
   /**
    * What an event says, once its signature and its age are found to be right; null for one that is none of ours. Throws `payment_refused`, and
    * `payments_not_configured` where there is no secret to check with.
    */
-  readEvent(delivery: { body: Uint8Array; signature: string }): CardEvent | null;
+  readEvent(delivery: { body: Uint8Array; signature: string }): CardEvent | PlanEvent | null;
 }

@@ -1,6 +1,6 @@
-import type { WalletSession } from "@parley/contracts";
+import type { Plans, WalletSession } from "@parley/contracts";
 import type { HeldKey } from "../idempotency/repeat-store.ts";
-import type { CardEvent } from "./card-payments.ts";
+import type { CardEvent, PlanEvent, PlanFact } from "./card-payments.ts";
 import type { OfferedMethod } from "./chain-payments.ts";
 import type { ChannelChange, KeptChannel } from "./channel-payments.ts";
 
@@ -65,6 +65,10 @@ export interface PaymentStore {
   payerOf(paymentId: string): Promise<string | null>;
   /** Notes the event and books what it changes, in one transaction, once for each event. False: it was noted before. */
   takeCardEvent(organizationId: string, event: CardEvent): Promise<boolean>;
+
+  /** The same of an event of a plan. */
+  takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
+  readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscription" | "invoices">>;
 
   /** Whose session that is; null where there is none. */
   sessionOwner(sessionId: string): Promise<string | null>;

@@ -1,4 +1,4 @@
-import type { Checkout, CheckoutInput, OpenWallet, TakeVoucher, TopUpWallet, WalletSession } from "@parley/contracts";
+import type { Checkout, CheckoutInput, OpenWallet, Plans, Subscribe, TakeVoucher, TopUpWallet, WalletSession } from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import type { CredentialReader, Offer, OfferOrder, ReadCredential } from "./chain-payments.ts";
@@ -19,6 +19,10 @@ import type { AcceptedPayment } from "./rank-offers.ts";
 export interface PaymentUseCases {
   /** Throws `payments_not_configured`, `payment_failed`, `invalid_input` for a pack or a plugin that is not sold. */
   createCheckout(caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout>;
+  /** What is sold by the month, and what the caller's organization has of it. */
+  listPlans(caller: Caller): Promise<Plans>;
+  /** Where to pay for a plan. Throws as `createCheckout` does, and `plan_active`. */
+  subscribe(caller: Caller, input: Subscribe, once?: Once): Promise<Checkout>;
   /** Where the organization looks after its cards and receipts. `not_found` where it has never paid. */
   openPortal(caller: Caller): Promise<{ url: string }>;
   /**

@@ -13,13 +13,13 @@ const CENTS_MIN = 50;
 
 type CardUseCases = Pick<PaymentUseCases, "createCheckout" | "openPortal" | "receiveCardEvent">;
 
-function cardsOf({ cards }: GatewayContext): CardPayments {
+export function cardsOf({ cards }: GatewayContext): CardPayments {
   if (cards === null) throw new GatewayError("payments_not_configured");
   return cards;
 }
 
 /** Where a payer's browser goes on: to the dashboard. */
-function returnUrlOf({ publicUrl }: GatewayContext): string {
+export function returnUrlOf({ publicUrl }: GatewayContext): string {
   if (publicUrl === null) throw new GatewayError("payments_not_configured", { detail: "PUBLIC_URL is needed for a payer to come back to" });
   return `${publicUrl}/app/`;
 }
@@ -73,6 +73,11 @@ export function takeCards(context: GatewayContext): CardUseCases {
     async receiveCardEvent(delivery) {
       const event = cardsOf(context).readEvent(delivery);
       if (event === null) return;
+      if ("planFact" in event) {
+        const { planFact, ...facts } = event;
+        await context.payments.takePlanEvent({ ...facts, ...planFact });
+        return;
+      }
       const named = "organizationId" in event.fact ? event.fact.organizationId : null;
       const organizationId = named ?? (await context.payments.payerOf(event.paymentId));
       // It may have overtaken the one that says whose it is: told again later, it finds it.

@@ -10,6 +10,9 @@ export const BILLING_ROUTES = {
   "billing.charges": { kind: null, ...own, ...read, rest: rest("GET", "/api/billing/charges.csv") },
   "billing.entries": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/entries") },
   "billing.budgets": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/budgets") },
+  "billing.plans": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/plans") },
+  "billing.subscribe": { kind: "mutation", ...own, ...write, rateLimit: "admin", rest: rest("POST", "/api/billing/subscribe") },
+  "billing.portal": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/portal") },
   "billing.setBudget": { kind: "mutation", ...own, ...write, rateLimit: "admin", rest: rest("POST", "/api/billing/budgets") },
   "billing.deleteBudget": {
     kind: "mutation",

@@ -8,6 +8,9 @@ export interface KeptCheckout {
   id: string;
   paymentIntent: string;
   customer: string;
+  mode: string;
+  /** It is paid by the month. */
+  months: boolean;
   amountCents: number;
   metadata: Record<string, string>;
   ownerId: string;
@@ -21,6 +24,13 @@ export interface KeptCharge {
   amountCents: number;
   status: "succeeded" | "requires_action";
   refundedCents: number;
+}
+
+export interface InvoiceFacts {
+  id: string;
+  type?: "invoice.paid" | "invoice.payment_succeeded" | "invoice.payment_failed";
+  reason?: string;
+  agoSeconds?: number;
 }
 
 /** An event as Stripe would send it: bytes, and the header that signs them. */
@@ -53,6 +63,10 @@ export interface StripeServer {
   refund(checkoutId: string, totalCents: number): SignedEvent;
   /** One dispute of the whole payment; others of it by their name, over a part of it. */
   dispute(checkoutId: string, outcome: "open" | "won" | "lost", part?: { name: string; cents: number }): SignedEvent;
+  /** What has become of the subscription that a checkout began, as of so many seconds ago. */
+  subscription(checkoutId: string, step: "created" | "updated" | "deleted", status: string, agoSeconds?: number): SignedEvent;
+  /** One month of it, or of what else `reason` names; told under the name that is given. */
+  invoice(checkoutId: string, invoice: InvoiceFacts): SignedEvent;
   /** Any event, signed as of so many seconds ago. */
   event(type: string, object: object, agoSeconds?: number): SignedEvent;
   close(): Promise<void>;
@@ -114,7 +128,7 @@ export async function startStripeServer(): Promise<StripeServer> {
   const sessionOf = (checkout: KeptCheckout, status: string) => ({
     id: checkout.id,
     object: "checkout.session",
-    mode: "payment",
+    mode: checkout.mode,
     currency: "usd",
     amount_total: checkout.amountCents,
     payment_status: status,
@@ -163,6 +177,8 @@ export async function startStripeServer(): Promise<StripeServer> {
       id: newId("cs"),
       paymentIntent: newId("pi"),
       customer: fields.get("customer") ?? newId("cus"),
+      mode: fields.get("mode") ?? "",
+      months: fields.get("line_items[0][price_data][recurring][interval]") === "month",
       amountCents: Number(fields.get("line_items[0][price_data][unit_amount]")),
       metadata: membersOf(fields, "metadata"),
       ownerId: fields.get("client_reference_id") ?? "",
@@ -236,6 +252,19 @@ export async function startStripeServer(): Promise<StripeServer> {
       const id = `dp_${part?.name ?? "whole"}_${checkoutId}`;
       const dispute = { id, object: "dispute", payment_intent: paymentIntent, currency: "usd", amount, status };
       return event(`charge.dispute.${outcome === "open" ? "created" : "closed"}`, dispute);
+    },
+    subscription(checkoutId, step, status, agoSeconds = 0) {
+      const { customer, metadata } = kept(checkoutId);
+      const items = { data: [{ current_period_end: Math.floor(Date.now() / 1_000) + 2_592_000 }] };
+      const object = { id: `sub_${checkoutId}`, object: "subscription", customer, metadata, status, cancel_at_period_end: false, items };
+      return event(`customer.subscription.${step}`, object, agoSeconds);
+    },
+    invoice(checkoutId, { id, type = "invoice.paid", reason = "subscription_cycle", agoSeconds = 0 }) {
+      const { customer, metadata, amountCents } = kept(checkoutId);
+      const amount = type === "invoice.payment_failed" ? 0 : amountCents;
+      const parent = { type: "subscription_details", subscription_details: { subscription: `sub_${checkoutId}`, metadata } };
+      const object = { id, object: "invoice", customer, currency: "usd", amount_paid: amount, billing_reason: reason, parent };
+      return event(type, object, agoSeconds);
     },
     close: () =>
       new Promise((resolve) => {

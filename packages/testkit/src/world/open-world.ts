@@ -171,6 +171,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       vault,
       cards: null,
       packCents: [],
+      plans: [],
       chain: null,
       channels: null,
       tokens: null,

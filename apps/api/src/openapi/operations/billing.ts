@@ -1,4 +1,4 @@
-import { billingMode, budgetPeriod, budgetScope, ledgerAccount, priceKind } from "@parley/contracts";
+import { billingMode, budgetPeriod, budgetScope, ledgerAccount, priceKind, subscribeInput } from "@parley/contracts";
 import { z } from "zod";
 import {
   budgetBody,
@@ -76,6 +76,31 @@ export const billingOperations = {
   },
   "billing.entries": { ...plain, summary: "The entries of its ledger", query: entriesQuery, successes: ok(pageOf(entry)) },
   "billing.budgets": { ...plain, summary: "List budgets", query: pageQuery, successes: ok(pageOf(budget)) },
+  "billing.plans": {
+    ...plain,
+    summary: "What is sold by the month, the organization's plan and its paid invoices",
+    successes: ok(
+      z.object({
+        plans: z.array(z.object({ name: text, price_micros: micros, credit_micros: micros })),
+        subscription: z.object({ plan: text, status: text, ends_at: time.nullable(), cancels_at_end: z.boolean() }).nullable(),
+        invoices: z.array(z.object({ id: text, plan: text, paid_micros: micros, credit_micros: micros, paid_at: time })),
+      }),
+    ),
+  },
+  "billing.subscribe": {
+    ...plain,
+    summary: "Subscribe to a plan",
+    description: "Answers where to pay. Each paid month gives the plan's credits.",
+    body: body(subscribeInput, { plan: "solo" }),
+    successes: ok(z.object({ url: text, session_id: text, expires_at: time })),
+    refusals: ["payments_not_configured", "payment_failed", "plan_active"],
+  },
+  "billing.portal": {
+    ...plain,
+    summary: "Look after cards, receipts and the plan",
+    successes: ok(z.object({ url: text })),
+    refusals: ["payments_not_configured", "payment_failed", "not_found"],
+  },
   "billing.setBudget": {
     ...plain,
     summary: "Set a budget",

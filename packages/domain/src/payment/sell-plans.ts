@@ -1,0 +1,46 @@
+import { type Checkout, GatewayError, MICROS_PER_CENT, type Subscribe } from "@parley/contracts";
+import type { GatewayContext } from "../gateway-ports.ts";
+import { callOnce } from "../idempotency/call-once.ts";
+import { hashInput } from "../idempotency/hash-input.ts";
+import type { Once } from "../idempotency/repeat-store.ts";
+import type { Caller } from "../identity/caller.ts";
+import type { PaymentUseCases } from "./payment-use-cases.ts";
+import { cardsOf, returnUrlOf } from "./take-cards.ts";
+
+const INVOICES_MAX = 12;
+
+type PlanUseCases = Pick<PaymentUseCases, "listPlans" | "subscribe">;
+
+async function subscribe(context: GatewayContext, caller: Caller, { plan: name }: Subscribe, once?: Once): Promise<Checkout> {
+  const { organizationId, principalId } = caller;
+  const cards = cardsOf(context);
+  const returnUrl = returnUrlOf(context);
+  const plan = context.plans.find((one) => one.name === name);
+  if (plan === undefined) {
+    throw new GatewayError("invalid_input", { issues: [{ path: ["plan"], code: "not_sold", message: "There is no such plan." }] });
+  }
+  const { subscription } = await context.payments.readPlan(organizationId, 0);
+  if (subscription !== null) throw new GatewayError("plan_active");
+  const { id, url, expiresAt } = await cards.createSubscription({
+    ...{ organizationId, principalId, returnUrl, plan: name },
+    ...{ priceCents: plan.priceMicros / MICROS_PER_CENT, creditMicros: plan.creditMicros },
+    customerId: await context.payments.customerOf(organizationId),
+    // The service itself keeps the first answer under it, and refuses another order.
+    idempotencyKey: once === undefined ? null : hashInput(context, { organizationId, principalId, ...once, input: plan }),
+  });
+  return { url, sessionId: id, expiresAt };
+}
+
+/** Plans that are paid by the month, by card. */
+export function sellPlans(context: GatewayContext): PlanUseCases {
+  return {
+    async listPlans({ organizationId }) {
+      return { plans: [...context.plans], ...(await context.payments.readPlan(organizationId, INVOICES_MAX)) };
+    },
+
+    subscribe: (caller, input, once) =>
+      callOnce(context, { caller, once, input, signal: AbortSignal.timeout(context.limits.syncWaitMs) }, () =>
+        subscribe(context, caller, input, once),
+      ),
+  };
+}

@@ -1,0 +1,71 @@
+import { MICROS_PER_CENT, planName } from "@parley/contracts";
+import type { PlanEvent, PlanFact } from "@parley/domain";
+import type Stripe from "stripe";
+
+/** What our own subscriptions bear, so that others of the same account are left alone. */
+export const PLAN = "plan";
+const CURRENCY = "usd";
+/** Of events of one second: a beginning, a change, an end. */
+const STEPS: Record<string, number> = { "customer.subscription.created": 0, "customer.subscription.deleted": 2 };
+const CHANGE = 1;
+/** A month that begins. What else is invoiced, as where a plan is changed in the middle of one, gives nothing. */
+const MONTHS: ReadonlySet<string | null> = new Set(["subscription_create", "subscription_cycle"]);
+
+const idOf = (reference: string | { id: string } | null): string | null =>
+  typeof reference === "string" ? reference : (reference?.id ?? null);
+
+/** Whose subscription that is, and what of; null where it is none of ours. */
+function soldIn(metadata: Stripe.Metadata | null) {
+  const { type, ownerId: organizationId, plan, creditMicros = "" } = metadata ?? {};
+  if (type !== PLAN || organizationId === undefined || !planName.safeParse(plan).success || !/^\d{1,15}$/.test(creditMicros)) return null;
+  return { organizationId, plan: plan ?? "", creditMicros: Number(creditMicros) };
+}
+
+function ofSubscription(subscription: Stripe.Subscription, type: string): PlanFact | null {
+  const sold = soldIn(subscription.metadata);
+  if (sold === null) return null;
+  const { organizationId, plan } = sold;
+  const seconds = subscription.items.data[0]?.current_period_end;
+  return {
+    ...{ kind: "subscription", organizationId, plan, subscriptionId: subscription.id, status: subscription.status },
+    ...{ customerId: idOf(subscription.customer), cancelsAtEnd: subscription.cancel_at_period_end, step: STEPS[type] ?? CHANGE },
+    endsAt: seconds === undefined ? null : new Date(seconds * 1_000).toISOString(),
+  };
+}
+
+function ofInvoice(invoice: Stripe.Invoice, isPaid: boolean): PlanFact | null {
+  const details = invoice.parent?.subscription_details ?? null;
+  const sold = soldIn(details?.metadata ?? null);
+  const subscriptionId = idOf(details?.subscription ?? null);
+  if (sold === null || subscriptionId === null || invoice.id === undefined || invoice.currency !== CURRENCY) return null;
+  const { creditMicros, ...facts } = sold;
+  const shared = { ...facts, subscriptionId, customerId: idOf(invoice.customer), step: CHANGE };
+  // Of the first month: it has not begun.
+  if (!isPaid)
+    return { kind: "invoice_failed", ...shared, status: invoice.billing_reason === "subscription_create" ? "incomplete" : "past_due" };
+  const [paidMicros, given] = [invoice.amount_paid * MICROS_PER_CENT, MONTHS.has(invoice.billing_reason) ? creditMicros : 0];
+  return { kind: "invoice_paid", ...shared, status: "active", invoiceId: invoice.id, paidMicros, creditMicros: given };
+}
+
+function factOf(event: Stripe.Event): PlanFact | null {
+  switch (event.type) {
+    case "customer.subscription.created":
+    case "customer.subscription.updated":
+    case "customer.subscription.deleted":
+      return ofSubscription(event.data.object, event.type);
+    case "invoice.paid":
+    case "invoice.payment_succeeded":
+      return ofInvoice(event.data.object, true);
+    case "invoice.payment_failed":
+      return ofInvoice(event.data.object, false);
+    default:
+      return null;
+  }
+}
+
+/** What an event means for somebody's plan; null where it means nothing. */
+export function toPlanEvent(event: Stripe.Event): PlanEvent | null {
+  const planFact = factOf(event);
+  if (planFact === null) return null;
+  return { id: event.id, type: event.type, createdAt: new Date(event.created * 1_000).toISOString(), planFact };
+}
