@@ -24,7 +24,7 @@ const HOMES = {
   stripe: ["packages/payments"],
   undici: ["packages/egress"],
   uuid: ["packages/contracts"],
-  ws: ["apps/api"],
+  ws: ["apps/api", "packages/egress"],
   yaml: ["packages/settings", "packages/tools"],
   zod: ["packages/(?!domain/)[^/]+", "apps/[^/]+"],
 };

@@ -7,6 +7,7 @@ import { toEgressError } from "./egress-error.ts";
 import { createGuardedConnector, type Lookup, systemLookup } from "./guarded-connector.ts";
 import { type Hop, nextHop } from "./hop.ts";
 import { openRaw, type RawRequest, type RawResponse } from "./open-raw.ts";
+import { type EgressSocket, openSocket, type SocketRequest } from "./open-socket.ts";
 import { outgoingBody } from "./outgoing-body.ts";
 import { createSecrets, type EgressSecret } from "./secrets.ts";
 
@@ -46,6 +47,8 @@ export interface Egress {
    * `fetch` does.
    */
   open(request: RawRequest): Promise<RawResponse>;
+  /** A WebSocket, bounded like the rest; refused and failed as `fetch` is. It is not closed by `close`, but by its signal. */
+  socket(request: SocketRequest): Promise<EgressSocket>;
   /** Throws `egress_refused` for an address that would be refused now. A name that is not known now passes. */
   check(address: string): Promise<void>;
   /** The guarded connections themselves, for WebSockets and SDKs that take a dispatcher. Secrets are not attached here. */
@@ -85,12 +88,9 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
   const secretFor = createSecrets(options.secrets ?? [], allow);
   const responseBytesMax = options.responseBytesMax ?? 67_108_864;
   const lookup = options.lookup ?? systemLookup;
+  const connector = createGuardedConnector({ allow, lookup, connectTimeoutMs: options.connectTimeoutMs ?? 10_000 });
   const dispatcher = new Agent({
-    connect: createGuardedConnector({
-      allow,
-      lookup,
-      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-    }),
+    connect: connector,
     connections: options.connectionsPerHostMax ?? 1_024,
     pipelining: 1,
     allowH2: false,
@@ -140,7 +140,13 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     return openRaw(dispatcher, { ...request, headers }, responseBytesMax);
   };
 
+  const secretOf = (name: string, url: URL): string => secretFor(name, url).secret;
+  const socket = async (request: SocketRequest): Promise<EgressSocket> => {
+    checkUrl(request.url);
+    return openSocket({ connector, secretOf }, request);
+  };
+
   const check = (address: string): Promise<void> => checkAddress(address, { allow, lookup });
 
-  return { fetch: egressFetch, open, check, dispatcher, close: () => dispatcher.destroy() };
+  return { fetch: egressFetch, open, socket, check, dispatcher, close: () => dispatcher.destroy() };
 };

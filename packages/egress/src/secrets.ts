@@ -17,6 +17,8 @@ export interface EgressSecret {
 interface SecretHeader {
   name: string;
   value: string;
+  /** The secret itself, for what tells it elsewhere than in a header. */
+  secret: string;
 }
 
 /**
@@ -33,6 +35,7 @@ export const createSecrets = (secrets: EgressSecret[], allow: ReadonlySet<string
     if (url.protocol !== "https:" && !allow.has(host)) {
       throw new GatewayError("egress_refused", { detail: `secret ${name} may not travel to ${host} without TLS` });
     }
-    return { name: secret.header ?? "authorization", value: (secret.format ?? "Bearer {value}").replace("{value}", () => secret.value) };
+    const value = (secret.format ?? "Bearer {value}").replace("{value}", () => secret.value);
+    return { name: secret.header ?? "authorization", value, secret: secret.value };
   };
 };
