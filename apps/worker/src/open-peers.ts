@@ -7,11 +7,13 @@ import {
   createDidIdentity,
   createDidResolver,
   createHydra,
+  createOpenclawClient,
   createPeerClient,
   createSignatureCheck,
   createTokenProvider,
   didFacts,
   hydraFacts,
+  peersByProtocol,
 } from "@parley/peers";
 import { secretNameFor } from "@parley/tools";
 import type { Config } from "./config.ts";
@@ -19,7 +21,7 @@ import type { Config } from "./config.ts";
 interface PeerParts {
   config: Config;
   database: Pick<Database, "peers" | "peerCalls" | "peerKeys">;
-  egress: Pick<Egress, "fetch">;
+  egress: Pick<Egress, "fetch" | "socket">;
   limits: Limits;
   log: Log;
 }
@@ -27,7 +29,7 @@ interface PeerParts {
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** What calls other agents, and who we are to them. `known` makes us known where tokens come from, until the signal aborts. */
-export function openPeers({ config, database, egress: { fetch }, limits, log }: PeerParts): {
+export function openPeers({ config, database, egress: { fetch, socket }, limits, log }: PeerParts): {
   peers: EnginePorts["peers"];
   known: (closing: AbortSignal) => Promise<void>;
 } {
@@ -39,15 +41,16 @@ export function openPeers({ config, database, egress: { fetch }, limits, log }: 
     facts === null || identity === null || place === null
       ? null
       : createHydra({ facts: place, seed: facts.seed, identity, fetch, tokens, log, now: Date.now });
-  const client = createPeerClient({
-    fetch,
-    credentials: {
-      findSecret: (organizationId, name) => secretNameFor(config.TOOL_SECRETS, organizationId, name),
-      ...{ tokens, identity, hydra, now: Date.now },
-    },
+  const credentials = {
+    findSecret: (organizationId: string, name: string) => secretNameFor(config.TOOL_SECRETS, organizationId, name),
+    ...{ tokens, identity, hydra, now: Date.now },
+  };
+  const a2a = createPeerClient({
+    ...{ fetch, credentials },
     verify: createSignatureCheck({ resolve: createDidResolver({ fetch }), keys: database.peerKeys, keysMax: limits.peerKeysMax }),
     bounds: limits,
   });
+  const client = peersByProtocol(a2a, createOpenclawClient({ socket, credentials, bounds: limits }));
   return {
     peers: {
       ...{ peers: database.peers, calls: database.peerCalls, client, publicUrl: config.PUBLIC_URL ?? null },

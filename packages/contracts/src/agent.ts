@@ -75,6 +75,8 @@ export const agentConfig = z.object({
   reasoningEffort: z.enum(["low", "medium", "high", "xhigh"]).optional(),
   subAgents: z.array(subAgent).max(BOUNDS.subAgentsMax.ceiling).default([]),
   peers: z.array(agentPeer).max(BOUNDS.peersPerAgentMax.ceiling).default([]),
+  /** All that it is asked goes to this peer as it is, and what the peer says is its answer: no model of ours is asked. */
+  relayTo: peerId.optional(),
   tools: z.array(httpTool).max(BOUNDS.toolsMax.ceiling).default([]),
   questionsExpireAfterSeconds: cardExpiry,
   approvalsExpireAfterSeconds: cardExpiry,

@@ -109,6 +109,9 @@ export const ERRORS = {
     text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
   },
   plugin_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The plugin failed; nothing was charged." },
+  /** The turn that a chat waited for has failed; the text says why. */
+  chat_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "Chat failed" },
+  gateway_token_missing: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: false, text: "No gateway token available" },
   payment_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The payment service refused this, or did not answer." },
   internal: { http: 500, trpc: "INTERNAL_SERVER_ERROR", retry: true, text: "Something went wrong on our side." },
 } as const satisfies Record<string, ErrorRow>;

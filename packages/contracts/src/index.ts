@@ -13,6 +13,7 @@ export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./execution.ts";
 export * from "./fold-text.ts";
+export * from "./gateway-status.ts";
 export * from "./hook.ts";
 export * from "./ids.ts";
 export * from "./jobs.ts";

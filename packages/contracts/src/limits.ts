@@ -173,6 +173,10 @@ export const BOUNDS = {
   channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },
   /** How long a stream waits for its payer to sign for more. */
   voucherWaitMs: { standard: 60_000, floor: 100, ceiling: 600_000 },
+  /** How long a chat of `/api/gateway/chat` is waited for before it is answered that it goes on. */
+  chatWaitMs: { standard: 30_000, floor: 0, ceiling: WEEK_MS },
+  /** How long an OpenClaw gateway may take to open a socket and to answer one request; a status is asked of it for a third of that. */
+  gatewayAskMs: { standard: 15_000, floor: 100, ceiling: 600_000 },
   /** Keys of peers that stay the ones that were seen first, of one organization. */
   peerKeysMax: { standard: 10_000, floor: 0, ceiling: 1_000_000 },
   /** Who may be told of one A2A task, how often each is tried before it is given up, and how long it may take to answer. */

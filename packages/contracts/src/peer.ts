@@ -7,6 +7,10 @@ import { webAddress } from "./web-address.ts";
 /** What may stand in a header. */
 const credential = z.string().regex(/^[\x21-\x7e]{1,4096}$/, "must be 1 to 4096 visible ASCII characters");
 
+/** What a peer speaks: A2A, or the WebSocket protocol of OpenClaw gateways, whose `endpoint` is their HTTP address. */
+export const peerProtocol = z.enum(["a2a", "openclaw"]);
+export type PeerProtocol = z.infer<typeof peerProtocol>;
+
 /** A decentralised identifier. */
 export const did = z
   .string()
@@ -88,6 +92,8 @@ const peerFields = {
 
 export const createPeerInput = z.object({
   name: peerFields.name,
+  /** Absent: `a2a`. It stays what it is. */
+  protocol: peerProtocol.optional(),
   endpoint: peerFields.endpoint,
   auth: peerFields.auth.default({ type: "none" }),
   trust: peerFields.trust.prefault({}),
@@ -121,6 +127,7 @@ export interface Peer {
   id: string;
   organizationId: string;
   name: string;
+  protocol: PeerProtocol;
   endpoint: string;
   auth: ShownPeerAuth;
   trust: PeerTrust;
@@ -147,6 +154,13 @@ export const PEER_STATES = [
   "unknown",
 ] as const;
 export type PeerState = (typeof PEER_STATES)[number];
+
+/** What a peer has used for a call, as it says, or as it is guessed from what was said. */
+export interface PeerTokens {
+  inputTokens: number;
+  outputTokens: number;
+  estimated: boolean;
+}
 
 /** What came of the signatures of a task's artifacts. */
 export interface PeerSignatures {
@@ -180,4 +194,5 @@ export interface PeerReport {
   didSource: "pinned" | "observed" | null;
   /** Why there is no result, in the gateway's own words. */
   error: string | null;
+  tokens?: PeerTokens | undefined;
 }

@@ -47,6 +47,10 @@ export const createPeerCallStore = (sql: Sql): PeerCallStore => ({
 
   recordTask: (task) => call<boolean>(sql, "record_peer_task", task),
 
+  async recordTokens({ organizationId, id, inputTokens, outputTokens, estimated }) {
+    await guarded(sql`select record_peer_tokens(${organizationId}, ${id}, ${inputTokens}, ${outputTokens}, ${estimated})`);
+  },
+
   async pushed(id, tokenHash) {
     const rows = await guarded(
       sql<{ found: Awaited<ReturnType<PeerCallStore["pushed"]>> }[]>`

@@ -60,6 +60,7 @@ export type {
 export type { AcceptedPayment } from "./payment/rank-offers.ts";
 export * from "./payment/token-payments.ts";
 export * from "./payment/vouchers.ts";
+export * from "./peer/gateway-probe.ts";
 export * from "./peer/peer-client.ts";
 export * from "./peer/peer-key-store.ts";
 export * from "./peer/peer-store.ts";

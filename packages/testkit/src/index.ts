@@ -2,6 +2,7 @@ export * from "./certificates/make-certificates.ts";
 export * from "./faulty-link/faulty-link.ts";
 export * from "./issuer/start-issuer.ts";
 export * from "./model-server/model-server.ts";
+export * from "./openclaw-server/openclaw-server.ts";
 export * from "./peer-server/peer-server.ts";
 export * from "./processes/app-process.ts";
 export * from "./processes/event-frames.ts";

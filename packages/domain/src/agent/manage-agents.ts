@@ -33,7 +33,7 @@ export const manageAgents = (context: GatewayContext): ManageAgents => ({
 async function check(context: GatewayContext, caller: Caller, config: AgentConfig): Promise<void> {
   checkConfig(config, context.limits);
   for (const { agentId } of config.subAgents) await findAgent(context, caller, agentId);
-  const named = [...new Set(config.peers.map(({ peerId }) => peerId))];
+  const named = [...new Set([...config.peers.map(({ peerId }) => peerId), ...(config.relayTo === undefined ? [] : [config.relayTo])])];
   const found = await context.peers.find(caller.organizationId, named);
   // One that is another organization's is as little there as one that nobody has.
   if (found.length < named.length) throw new GatewayError("not_found");

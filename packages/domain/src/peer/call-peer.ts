@@ -3,7 +3,7 @@ import { outlastOutage } from "../turn/outlast-outage.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
 import type { TurnRun } from "../turn/turn-run.ts";
 import type { StoredCard } from "../turn/turn-store.ts";
-import { hearPeer } from "./hear-peer.ts";
+import { hearPeer, type ToldAs } from "./hear-peer.ts";
 import { hopsLeft } from "./hops-left.ts";
 import { keptOutcome } from "./kept-outcome.ts";
 import { openTarget } from "./open-target.ts";
@@ -22,13 +22,14 @@ interface CallFacts {
   /** Whether people may be asked for it. */
   mayAsk: boolean;
   signal: AbortSignal;
+  toldAs?: ToldAs | undefined;
 }
 
 /**
  * Makes a call of the ledger, or goes on with it, wherever an attempt before this one has left it. A message is sent once: what may have been sent is looked
  * for at the peer, and where that cannot be done the outcome is `unknown`; unless the peer promises that a repeated message is one task. Throws `TurnAbort`.
  */
-export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts): Promise<PeerEnd> {
+export async function callPeer(run: TurnRun, { id, mayAsk, signal, toldAs }: CallFacts): Promise<PeerEnd> {
   const { organizationId } = run.active.claim;
   const row = await outlastOutage(run.clock, () => run.peers.calls.find(organizationId, id), signal);
   if (row === null) throw new TurnAbort("internal", "The call is not in the ledger.");
@@ -39,7 +40,9 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
 
   const bound = boundOf(run, row, signal);
   try {
-    const outcome = keptOutcome(await converse(run, row, { said: answer?.said, signal: bound.signal }));
+    const outcome = keptOutcome(await converse(run, row, { said: answer?.said, signal: bound.signal, toldAs }));
+    const { tokens } = outcome;
+    if (tokens !== undefined) await outlastOutage(run.clock, () => run.peers.calls.recordTokens({ organizationId, id, ...tokens }), signal);
     const asks = outcome.error === null && (outcome.state === "input-required" || outcome.state === "auth-required");
     if (asks && mayAsk && row.round <= run.limits.peerQuestionsMax) return { kind: "asks", call: row, outcome, card: null };
     // Of a message that may have been taken up there may be a task, too: it is looked for, and cancelled.
@@ -57,7 +60,7 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal }: CallFacts):
 async function converse(
   run: TurnRun,
   row: PeerCallRow,
-  { said, signal }: { said: Said | undefined; signal: AbortSignal },
+  { said, signal, toldAs }: { said: Said | undefined; signal: AbortSignal; toldAs: ToldAs | undefined },
 ): Promise<PeerOutcome> {
   const { peers } = run;
   if (row.round === 0 && !(await run.payments.forPeer(row.id, signal)))
@@ -86,7 +89,7 @@ async function converse(
     push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/peers/push/${row.id}`, token },
     signal,
   };
-  const hearing = hearPeer(run, row);
+  const hearing = hearPeer(run, row, toldAs);
   // An authorization is given elsewhere: the peer is only looked after.
   const sends = begun.fresh && said?.isElsewhere !== true;
   if (sends) return peers.client.send(call, hearing);

@@ -62,7 +62,7 @@ async function tell(ports: CancelPorts, call: PeerCallRow, signal: AbortSignal):
     const target = openTarget(ports, call);
     taskId ??= await client.find({ target, messageId: peerMessageId(id, round), contextId, signal });
     if (taskId === null) return { organizationId, id, outcome: "not_found", taskId };
-    await client.cancel({ target, taskId, signal });
+    await client.cancel({ target, taskId, contextId, signal });
     return { organizationId, id, outcome: "told", taskId: keptName(taskId) };
   } catch (error) {
     log.debug({ err: error, callId: id, tries: call.cancelTries }, "a peer could not be told to cancel its task yet");

@@ -12,8 +12,14 @@ const PROGRESS_CHARS_MAX = 2_000;
 /** The step under which a call's text is told. */
 const STEP = 1;
 
+/** Whose text a call's is: the child's own, or that of the execution which has nothing else to say. */
+export interface ToldAs {
+  executionId: string;
+  step: number;
+}
+
 /** What is heard of a call goes to the ledger and to the log; there under the child's id, so that every door shows it. */
-export function hearPeer(run: TurnRun, { id, organizationId, conversationId, sealed }: PeerCallRow): PeerHearing {
+export function hearPeer(run: TurnRun, { id, organizationId, conversationId, sealed }: PeerCallRow, toldAs?: ToldAs): PeerHearing {
   const { log, claim } = run.active;
   const about = { executionId: id, turnId: claim.turn.id };
   let taskId = "";
@@ -38,7 +44,7 @@ export function hearPeer(run: TurnRun, { id, organizationId, conversationId, sea
     },
     onText(text) {
       if (textLeft <= 0 || run.active.signal.aborted) return;
-      log.delta(id, STEP, withoutNul(text.slice(0, textLeft)));
+      log.delta(toldAs?.executionId ?? id, toldAs?.step ?? STEP, withoutNul(text.slice(0, textLeft)));
       textLeft -= text.length;
     },
     nudged: (signal) => run.peers.bell.heard(conversationId, signal),

@@ -1,10 +1,12 @@
-import type { PeerTrust, ShownPeerAuth } from "@parley/contracts";
+import type { PeerProtocol, PeerTrust, ShownPeerAuth } from "@parley/contracts";
 
 /** A peer as a call of the ledger names it: all that the call needs, also when the peer was changed or deleted since. */
 export interface CalledPeer {
   /** Null: the caller has brought it along. */
   peerId: string | null;
   name: string;
+  /** Absent: A2A. */
+  protocol?: PeerProtocol | undefined;
   endpoint: string;
   auth: ShownPeerAuth;
   /** When its entry of the registry was changed last; null: it has none. */

@@ -12,6 +12,6 @@ interface Called {
 
 /** A peer with its credentials opened. Throws `internal` where they do not open here. */
 export function openTarget({ vault }: Pick<PeerPorts, "vault">, { organizationId, peerRef, target, sealed }: Called): PeerTarget {
-  const { name, endpoint, changedAt, auth, place, trust, deduplicates } = target;
-  return { organizationId, id: peerRef, name, endpoint, changedAt, auth: openAuth(vault, { auth, sealed }, place), trust, deduplicates };
+  const { auth, place, peerId: _, timeoutMs: __, ...known } = target;
+  return { ...known, organizationId, id: peerRef, auth: openAuth(vault, { auth, sealed }, place) };
 }

@@ -1,4 +1,4 @@
-import type { PeerAuth, PeerSignatures, PeerSkill, PeerState, PeerTrust } from "@parley/contracts";
+import type { PeerAuth, PeerProtocol, PeerSignatures, PeerSkill, PeerState, PeerTokens, PeerTrust } from "@parley/contracts";
 
 /** A peer as it is called: its credentials opened, for as long as the call lasts. */
 export interface PeerTarget {
@@ -6,6 +6,8 @@ export interface PeerTarget {
   /** Under which what is learned of it is kept apart from other peers: its id, or the turn and name of one that a caller has brought. */
   id: string;
   name: string;
+  /** Absent: A2A. */
+  protocol?: PeerProtocol | undefined;
   endpoint: string;
   /** With each change of its entry in the registry what is kept of its card is void; null: it has none. */
   changedAt: string | null;
@@ -80,6 +82,8 @@ export interface PeerOutcome {
   didSource: "pinned" | "observed" | null;
   /** Something was left out, as it was beyond the bounds. */
   cut: boolean;
+  /** What it says it has used, or an estimate; absent where nobody knows. */
+  tokens?: PeerTokens | undefined;
 }
 
 export interface PeerCard {
@@ -102,7 +106,7 @@ export interface PeerClient {
   /** The task that the peer has made of a message that was perhaps sent; null where it knows of none. Throws where that is not known, or it cannot be asked. */
   find(message: Pick<PeerCall, "target" | "messageId" | "contextId" | "signal">): Promise<string | null>;
   /** Tells the peer that the task is not wanted any more. Resolves where it has ended, by this or before. Throws where that is not known. */
-  cancel(task: { target: PeerTarget; taskId: string; signal: AbortSignal }): Promise<void>;
+  cancel(task: { target: PeerTarget; taskId: string; contextId: string; signal: AbortSignal }): Promise<void>;
   /** Its agent card; null where there is none to be had. Kept for a while, also that there was none. */
   card(target: Pick<PeerTarget, "id" | "endpoint" | "changedAt">): Promise<PeerCard | null>;
 }

@@ -1,4 +1,4 @@
-import type { InlinePeer, Page, PageQuery, Peer, PeerState, ShownPeerAuth } from "@parley/contracts";
+import type { InlinePeer, Page, PageQuery, Peer, PeerState, PeerTokens, ShownPeerAuth } from "@parley/contracts";
 import type { ConversationKey } from "../turn/turn-store.ts";
 import type { NewPeerCall } from "./new-peer-call.ts";
 
@@ -10,7 +10,7 @@ export interface SealedAuth {
 
 type PeerFacts = Pick<Peer, "name" | "endpoint" | "trust" | "skills" | "priceMicros" | "timeoutMs" | "deduplicates">;
 
-export interface NewPeer extends PeerFacts, SealedAuth {
+export interface NewPeer extends PeerFacts, Pick<Peer, "protocol">, SealedAuth {
   organizationId: string;
   id: string;
   max: number;
@@ -91,6 +91,8 @@ export interface PeerCallStore {
     contextId: string | null;
     sealed: string | null;
   }): Promise<boolean>;
+  /** What a call has used, once. */
+  recordTokens(call: { organizationId: string; id: string } & PeerTokens): Promise<void>;
   /** The call that this was given for, while it is under way, and the worker that runs it now. */
   pushed(id: string, tokenHash: string): Promise<{ organizationId: string; conversationId: string; owner: string | null } | null>;
   /** The peer knows that nobody wants it, or is given up. */

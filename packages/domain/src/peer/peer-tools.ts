@@ -49,6 +49,19 @@ export async function loadPeerTools(run: TurnRun, execution: RunningExecution): 
   return tools.flat();
 }
 
+/** The peer that gets all that its agent is asked, as one tool; null where it is not there any more. */
+export async function loadRelay(run: TurnRun, { signal }: RunningExecution, peerId: string): Promise<PeerTool | null> {
+  const { organizationId } = run.active.claim;
+  const [peer] = await outlastOutage(run.clock, () => run.peers.peers.find(organizationId, [peerId]), signal);
+  if (peer === undefined) return null;
+  const { sealed, priceMicros } = peer;
+  const target = calledPeer(peer);
+  return {
+    ...{ definition: describe(peer.name, null, false), peerRef: peerId, target, sealed, skill: null, mode: "sync", foreign: false },
+    ...{ needsApproval: false, sensitive: false, priceMicros, did: target.trust.pinnedDid ?? null, priorTaskIds: [] },
+  };
+}
+
 async function registered(run: TurnRun, { agent, signal }: RunningExecution): Promise<Peer[]> {
   const { organizationId } = run.active.claim;
   const named = agent.config.peers.slice(0, run.limits.peersPerAgentMax);
@@ -70,8 +83,9 @@ async function registered(run: TurnRun, { agent, signal }: RunningExecution): Pr
   });
 }
 
-const calledPeer = ({ id, organizationId, name, endpoint, auth, trust, timeoutMs, deduplicates, updatedAt }: StoredPeer): CalledPeer => ({
-  ...{ peerId: id, name, endpoint, auth, changedAt: updatedAt, place: peerPlace(organizationId, id), trust, timeoutMs, deduplicates },
+const calledPeer = ({ id, organizationId, ...peer }: StoredPeer): CalledPeer => ({
+  ...{ peerId: id, name: peer.name, protocol: peer.protocol, endpoint: peer.endpoint, changedAt: peer.updatedAt, auth: peer.auth },
+  ...{ place: peerPlace(organizationId, id), trust: peer.trust, timeoutMs: peer.timeoutMs, deduplicates: peer.deduplicates },
 });
 
 async function brought(run: TurnRun): Promise<Peer[]> {
@@ -93,8 +107,9 @@ async function brought(run: TurnRun): Promise<Peer[]> {
 
 async function toolsOf(run: TurnRun, peer: Peer): Promise<PeerTool[]> {
   const { organizationId, skills, offered, ...facts } = peer;
-  const { trust, endpoint, changedAt } = peer.target;
-  const asks = skills === null || (trust.pinnedDid === undefined && trust.verifyDid);
+  const { trust, endpoint, changedAt, protocol } = peer.target;
+  const hasCard = protocol !== "openclaw";
+  const asks = hasCard && (skills === null || (trust.pinnedDid === undefined && trust.verifyDid));
   const card = asks ? await run.peers.client.card({ id: peer.peerRef, endpoint, changedAt }) : null;
   const base = { ...facts, did: trust.pinnedDid ?? card?.did ?? null };
   const known = skills ?? card?.skills ?? [];

@@ -15,6 +15,14 @@ export function remoteContent({ agent, did, signatures }: Origin, body: string):
   return `<${REMOTE_MARK} ${facts.join(" ")}>\n${withoutMarks(body)}\n</${REMOTE_MARK}>`;
 }
 
+/** What stands in it; null where the text is nothing of the kind. Marks in it stay broken. */
+export function textOfRemote(content: string): string | null {
+  const start = content.indexOf(`<${REMOTE_MARK} `);
+  const end = content.lastIndexOf(`\n</${REMOTE_MARK}>`);
+  const body = content.indexOf("\n", start) + 1;
+  return start < 0 || end < 0 ? null : content.slice(body, Math.max(body, end));
+}
+
 /** `yes` only where every part is signed. */
 function verified(signatures: PeerSignatures | null): "yes" | "no" | "unsigned" | "unknown" {
   if (signatures === null) return "unknown";

@@ -1,4 +1,4 @@
-import { type CardId, type NewEvent, newId } from "@parley/contracts";
+import { type CardId, type NewEvent, NO_USAGE, newId } from "@parley/contracts";
 import { resultLines } from "../turn/record-result.ts";
 import type { CallEnd, PlannedCall, RunningExecution, TurnEnd, TurnRun } from "../turn/turn-run.ts";
 import type { ChildChange, IntentRecord, NewCard } from "../turn/turn-store.ts";
@@ -15,13 +15,16 @@ export type PeerIntent = Extract<IntentRecord, { act: "peer" }>;
 export async function runPeerCall(run: TurnRun, parent: RunningExecution, call: PlannedCall, intent: PeerIntent): Promise<CallEnd> {
   const { claim, log } = run.active;
   const { childId, mode, skill, callId } = intent;
-  const end = await callPeer(run, { id: childId, mayAsk: run.mayAskForPeers, signal: parent.signal });
+  const toldAs = parent.agent.config.relayTo === undefined ? undefined : { executionId: parent.id, step: call.step + 1 };
+  const end = await callPeer(run, { id: childId, mayAsk: run.mayAskForPeers, signal: parent.signal, toldAs });
   if (end.kind === "asks") {
     const { card, change } = asking(run, parent, end, { step: call.step, callIndex: call.callIndex });
     if (change !== null) await log.commit({ children: [change] }, [childId]);
     return { waitsFor: [card] };
   }
   const { told, report } = await tellOutcome(run.peers, end.call, end.outcome);
+  // What it has used is shown as the turn's, and charged by the call.
+  if (toldAs !== undefined && report.tokens !== undefined) run.usage.count(parent.id, { ...NO_USAGE, ...report.tokens });
   const status = told.isError ? (told.unknown === true ? "error" : "failed") : "completed";
   const reason = told.isError ? ("peer_failed" as const) : null;
   const usage = run.usage.of(childId);

@@ -29,7 +29,8 @@ export async function tellOutcome(ports: PeerPorts, call: PeerCallRow, outcome: 
   const { state, signatures, did, didSource } = outcome;
   const isWithheld = signatures?.ok === false && target.trust.onBadSignature === "fail";
   const error = isWithheld ? "What the agent gave is signed wrongly and is withheld." : (outcome.error ?? STATES[state] ?? null);
-  const report = { state, taskId: outcome.taskId, signatures, did, didSource, error };
+  const { tokens } = outcome;
+  const report = { state, taskId: outcome.taskId, signatures, did, didSource, error, ...(tokens !== undefined && { tokens }) };
   const isError = error !== null;
   const unknown = state === "unknown" ? { unknown: true as const } : {};
   if (isWithheld) return { told: { text: error ?? "", isError: true, words: "own" }, report };

@@ -2,6 +2,7 @@ import type { NewEvent, Usage } from "@parley/contracts";
 import { memoryTools } from "../memory/memory-tools.ts";
 import { hopsLeft } from "../peer/hops-left.ts";
 import { loadPeerTools } from "../peer/peer-tools.ts";
+import { relayExecution } from "../peer/relay-execution.ts";
 import { actOnCalls } from "./act-on-calls.ts";
 import type { AgentTool } from "./agent-tool.ts";
 import { callModel } from "./call-model.ts";
@@ -18,6 +19,8 @@ import type { IntentRecord, ResponseRecord, ResultRecord } from "./turn-store.ts
 
 /** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
 export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {
+  const { relayTo } = execution.agent.config;
+  if (relayTo !== undefined) return relayExecution(run, execution, relayTo);
   const loaded = await loadTools(run, execution);
   const asked = isRoot(execution) ? run.active.claim.turn.options.stepsMax : undefined;
   const stepsMax = Math.min(asked ?? execution.agent.config.stepsMax, run.limits.stepsPerTurnMax);

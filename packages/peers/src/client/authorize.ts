@@ -11,7 +11,7 @@ export interface Credentials {
   findSecret(organizationId: string, name: string): string | null;
   tokens: TokenProvider;
   /** Who we are; null where nobody has said. */
-  identity: Pick<DidIdentity, "did" | "sign"> | null;
+  identity: Pick<DidIdentity, "did" | "publicKey" | "sign"> | null;
   hydra: Pick<Hydra, "token"> | null;
   now: () => number;
 }

@@ -142,7 +142,7 @@ describe("a peer that does harm", () => {
     const outcome = await client.send(call, hearing);
     expect(outcome).toMatchObject({ state: "unknown", error: "The agent sent more than may be read of one call." });
     expect(outcome.text.length).toBeLessThan(200_000);
-    await client.cancel({ target: call.target, taskId: outcome.taskId ?? "", signal: call.signal });
+    await client.cancel({ target: call.target, contextId: call.contextId, taskId: outcome.taskId ?? "", signal: call.signal });
     expect(peer.journal.filter(({ method }) => method === "CancelTask")).toHaveLength(1);
   });
 

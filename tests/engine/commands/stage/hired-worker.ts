@@ -72,6 +72,7 @@ const NO_PEERS: EnginePorts["peers"] = {
     price: unreachable,
     find: async () => null,
     begin: unreachable,
+    recordTokens: unreachable,
     recordTask: unreachable,
     endCancel: unreachable,
     deferCancel: unreachable,
