@@ -129,9 +129,9 @@ export default {
       severity: "error",
       comment:
         "Doors of the api do not import one another; what several need stands beside them. MCP is JSON-RPC, and reads bodies as that does.",
-      from: { path: "^apps/api/src/(a2a|dashboard|hooks|identity|mcp|media|openai|payments|peers|plan|rest|rpc|trpc)/" },
+      from: { path: "^apps/api/src/(a2a|dashboard|gateway-chat|hooks|identity|mcp|media|openai|payments|peers|plan|rest|rpc|trpc)/" },
       to: {
-        path: "^apps/api/src/(a2a|dashboard|hooks|identity|mcp|media|openai|payments|peers|plan|rest|rpc|trpc)/",
+        path: "^apps/api/src/(a2a|dashboard|gateway-chat|hooks|identity|mcp|media|openai|payments|peers|plan|rest|rpc|trpc)/",
         pathNot: "^apps/api/src/($1/|rpc/read-body)",
       },
     },

@@ -25,6 +25,7 @@ const PLACES: Readonly<Record<string, string>> = {
   "0198a000-0000-7000-8000-00000000000e": "servedTaskId",
   "0198a000-0000-7000-8000-000000000010": "budgetId",
   peer_000000000000000000000011: "peerId",
+  [`job_${"0".repeat(64)}`]: "jobId",
 };
 /** As the examples call somebody who is told of a task. */
 const PUSH_ID = "0198a000-0000-7000-8000-00000000000f";
@@ -79,7 +80,9 @@ async function thingsToRead(): Promise<Json> {
   const { input: items } = await cases["responses.deleteItem"]();
   const { input: peer } = await cases["peer.delete"]();
   const responseId = await idOf("/v1/responses", { model: "custom/scripted", input: "Hello" });
-  return { ...input, ...page, ...items, ...peer, responseId, organizationId: system.ours.organizationId };
+  const chat = await system.rest().call("/api/gateway/chat", { body: { message: "Hello", agentId: input["agentId"] } });
+  const jobId = String(at(chat.body, "jobId"));
+  return { ...input, ...page, ...items, ...peer, responseId, jobId, organizationId: system.ours.organizationId };
 }
 
 interface Example {

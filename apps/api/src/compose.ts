@@ -6,12 +6,13 @@ import {
   createGateway,
   type Gateway,
   type GatewayPorts,
+  type GatewayProbe,
   type Log,
   type Responses,
   type SessionStore,
   systemClock,
 } from "@parley/domain";
-import { createEgress, egressOptions } from "@parley/egress";
+import { createEgress, type Egress, egressOptions } from "@parley/egress";
 import { createLiveTail } from "@parley/events";
 import {
   apiKeyPrefix,
@@ -36,9 +37,11 @@ import {
   createTokenPayments,
   createVoucherSigner,
 } from "@parley/payments";
+import { createDidIdentity, createGatewayProbe, createTokenProvider, didFacts } from "@parley/peers";
 import { createJobQueue } from "@parley/queue";
 import { connectRedis, endConnection, watchConnection } from "@parley/redis";
 import type { Metrics } from "@parley/telemetry";
+import { secretNameFor, toolSecrets } from "@parley/tools";
 import { checkSignature } from "@parley/webhooks";
 import { createAuthentication, openAuthentication } from "./authentication.ts";
 import type { Config } from "./config.ts";
@@ -89,6 +92,18 @@ function makeKey() {
   return { apiKey, prefix: apiKeyPrefix(apiKey), hash: hashApiKey(apiKey) };
 }
 
+/** What looks at OpenClaw gateways, as who the workers call them. */
+function openProbe(config: Config, { fetch, socket }: Egress, limits: Limits): GatewayProbe {
+  const facts = didFacts(config);
+  return createGatewayProbe({
+    ...{ fetch, socket, bounds: limits },
+    credentials: {
+      findSecret: (organizationId, name) => secretNameFor(config.TOOL_SECRETS, organizationId, name),
+      ...{ tokens: createTokenProvider({ fetch }), identity: facts === null ? null : createDidIdentity(facts), hydra: null, now: Date.now },
+    },
+  });
+}
+
 /** What stands between the gateway and its ports: tests fail on purpose at their calls. */
 export type Decorate = (ports: GatewayPorts) => GatewayPorts;
 
@@ -121,7 +136,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   metrics.watchQueues(() => queue.counts());
 
   const providers = modelProviders(config);
-  const egress = createEgress({ ...egressOptions(config), secrets: modelSecrets(providers) });
+  const egress = createEgress({ ...egressOptions(config), secrets: [...modelSecrets(providers), ...toolSecrets(config.TOOL_SECRETS)] });
   const foreign = { fetch: egress.fetch, organizations: database.organizations };
   const { DEFAULT_ORGANIZATION_ID: everyone } = config;
   const authentication =
@@ -221,6 +236,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
       vault: createVault(config.SECRETS_KEY),
       checkSignature,
       checkAddress: egress.check,
+      gatewayProbe: openProbe(config, egress, limits),
       hooksNeedTimestamp: config.HOOKS_REQUIRE_TIMESTAMP,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
       startHash,

@@ -11,7 +11,7 @@ import { didProblems, didSettings } from "@parley/peers";
 import { redisSettings } from "@parley/redis";
 import { type FileSettings, readSettings } from "@parley/settings";
 import { telemetrySettings } from "@parley/telemetry";
-import { recipeSettings } from "@parley/tools";
+import { recipeSettings, toolSettings } from "@parley/tools";
 import { z } from "zod";
 
 /** Whether only this machine can reach the address. Names but `localhost` may lead anywhere. */
@@ -125,6 +125,7 @@ const schema = databaseSettings
   .extend(directSettings.shape)
   .extend(didSettings.shape)
   .extend(recipeSettings.shape)
+  .extend(toolSettings.shape)
   .superRefine((settings, context) => {
     for (const { path, message } of [...jwtProblems(settings), ...tlsProblems(settings), ...didProblems(settings)]) {
       context.addIssue({ code: "custom", path: [path], message });
@@ -174,7 +175,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 const FIXED =
-  /^(HOST|PORT|TLS_.*|JWT_.*|STRIPE_.*|MPP_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|DID_.*|AUTH_DISABLED|BILLING_DEV_FUNDING|PAYMENTS_.*|DEFAULT_ORGANIZATION_ID|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
+  /^(HOST|PORT|TLS_.*|JWT_.*|STRIPE_.*|MPP_.*|DATABASE_.*|REDIS_.*|EGRESS_.*|MEDIA_.*|DID_.*|AUTH_DISABLED|BILLING_DEV_FUNDING|PAYMENTS_.*|DEFAULT_ORGANIZATION_ID|TOOL_SECRETS|TRUSTED_PROXIES|QUERY_TOKENS|.*_URL)$/;
 
 /** What the file's keeper has to know of the variables; everything but what takes them up. */
 export function configFacts(environment: NodeJS.ProcessEnv = process.env) {

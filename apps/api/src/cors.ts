@@ -18,6 +18,7 @@ const EXPOSED = [
   "openai-project",
   "openai-version",
   "payment-receipt",
+  "preference-applied",
   "ratelimit-limit",
   "ratelimit-policy",
   "ratelimit-remaining",

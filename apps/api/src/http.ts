@@ -11,6 +11,7 @@ import { billingRoutes } from "./billing/billing-routes.ts";
 import { cors } from "./cors.ts";
 import { dashboardRoutes } from "./dashboard/dashboard.ts";
 import { didRoutes } from "./did-routes.ts";
+import { gatewayChatRoutes } from "./gateway-chat/gateway-chat-routes.ts";
 import { hookRoutes } from "./hooks/hook-routes.ts";
 import { identityRoutes } from "./identity/identity-routes.ts";
 import { mcpRoutes } from "./mcp/mcp-routes.ts";
@@ -103,6 +104,7 @@ export function createHttp(dependencies: HttpDependencies): Express {
   app.use("/trpc", trpcRoutes(through("trpc")));
   app.use(restRoutes(through("rest")));
   app.use(dashboardRoutes({ ...through("dashboard"), administration: rpc.administration, keeper: rpc.keeper }));
+  app.use(gatewayChatRoutes(through("gateway-chat")));
   app.use(planRoutes(through("planner")));
   app.use(rpcRoutes({ ...through("rpc"), ...rpc }));
   app.use(mcpRoutes({ ...through("mcp"), administration: rpc.administration }));

@@ -21,7 +21,9 @@ export const plainTextOf = ({ code, message }: GatewayError): string =>
 function sendPlainError(response: Response, error: GatewayError): void {
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   const issues = error.issues?.map(({ path, message }) => ({ path: path.join("."), message }));
-  sendJson(response, ERRORS[error.code].http, { error: plainTextOf(error), ...(issues && { issues }) });
+  const { retryAfterSeconds } = error;
+  const more = { ...(retryAfterSeconds !== undefined && { retryAfterSeconds }), ...(issues && { issues }) };
+  sendJson(response, ERRORS[error.code].http, { error: plainTextOf(error), ...more });
 }
 
 /** The last handler of a door whose errors are plain. Who has begun to receive an answer is cut off instead. */

@@ -10,7 +10,7 @@ import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { manageBilling } from "./billing/manage-billing.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { openChats } from "./chat/open-chats.ts";
-import { awaitTurn } from "./conversation/await-turn.ts";
+import { awaitTurn, readTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
 import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
@@ -74,6 +74,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       submitMessage: (caller, input, facts) => submitMessage(context, caller, input, facts),
       submitAndFollow: (caller, input, facts) => submitAndFollow(context, caller, input, facts),
       followConversation: (caller, input) => followConversation(context, caller, input),
+      readTurn: (caller, input) => readTurn(context, caller, input),
       awaitTurn: (caller, input) => awaitTurn(context, caller, input),
       resolveModel: (name) => resolveModel(context, name),
       listModels: () => listModels(context),

@@ -39,6 +39,7 @@ import type { ChannelPayments } from "./payment/channel-payments.ts";
 import type { PaymentStore } from "./payment/payment-store.ts";
 import type { TokenPayments } from "./payment/token-payments.ts";
 import type { VoucherSigner } from "./payment/vouchers.ts";
+import type { GatewayProbe } from "./peer/gateway-probe.ts";
 import type { PeerCallStore, PeerStore } from "./peer/peer-store.ts";
 import type { PlannerSettings } from "./plan/plan-use-cases.ts";
 import type { ResponseStore } from "./responses/response-store.ts";
@@ -77,6 +78,7 @@ export interface GatewayPorts {
   organizations: OrganizationStore;
   peers: PeerStore;
   peerCalls: Pick<PeerCallStore, "pushed">;
+  gatewayProbe: GatewayProbe;
   repeats: RepeatStore;
   responses: ResponseStore;
   sessions: SessionStore;

@@ -110,6 +110,8 @@ export interface Gateway
   submitAndFollow(caller: Caller, input: SubmitInput, facts: SubmitFacts & FollowOptions): Promise<Following & { submitted: SubmitResult }>;
   /** Without `after`: the whole log. A cursor that this conversation never gave out is `invalid_cursor`. */
   followConversation(caller: Caller, input: { conversationId: string; after?: Cursor | undefined } & FollowOptions): Promise<Following>;
+  /** The execution as it is in this turn, `pending` while it waits. `not_found` for a turn that neither is nor will be. */
+  readTurn(caller: Caller, input: { conversationId: string; turnId: string }): Promise<Execution>;
   /** Waits until the turn has ended or paused, at most `waitMs`; answers the execution as it is then. */
   awaitTurn(caller: Caller, input: { conversationId: string; turnId: string; waitMs: number; signal: AbortSignal }): Promise<Execution>;
 

@@ -6,6 +6,7 @@ export function peersByProtocol(a2a: PeerClient, openclaw: Omit<PeerClient, "car
   return {
     send: (call, hearing) => of(call.target).send(call, hearing),
     reconcile: (call, hearing) => of(call.target).reconcile(call, hearing),
+    find: (message) => of(message.target).find(message),
     cancel: (task) => of(task.target).cancel(task),
     card: (target) => a2a.card(target),
   };

@@ -5,6 +5,7 @@ import { BILLING_ROUTES } from "./routes/billing-routes.ts";
 import { CONVERSATION_ROUTES } from "./routes/conversation-routes.ts";
 import { DASHBOARD_ROUTES } from "./routes/dashboard-routes.ts";
 import { EXECUTION_ROUTES } from "./routes/execution-routes.ts";
+import { GATEWAY_CHAT_ROUTES } from "./routes/gateway-chat-routes.ts";
 import { HOOK_ROUTES } from "./routes/hook-routes.ts";
 import { KEY_ROUTES } from "./routes/key-routes.ts";
 import { LOGIN_ROUTES } from "./routes/login-routes.ts";
@@ -26,6 +27,7 @@ export const ROUTES = {
   ...MEMORY_ROUTES,
   ...MEDIA_ROUTES,
   ...DASHBOARD_ROUTES,
+  ...GATEWAY_CHAT_ROUTES,
   ...HOOK_ROUTES,
   ...KEY_ROUTES,
   ...OPENAI_ROUTES,

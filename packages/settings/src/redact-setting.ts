@@ -1,4 +1,4 @@
-const SECRET = /(SECRET|PASSWORD|TOKEN|SEED|_KEY|_KEYS|CREDENTIALS?)(_|$)/;
+const SECRET = /(SECRETS?|PASSWORD|TOKEN|SEED|_KEY|_KEYS|CREDENTIALS?)(_|$)/;
 const IN_ADDRESS = /(\/\/[^/@\s:]*:)[^/@\s]*@/g;
 
 export const REDACTED = "[REDACTED]";

@@ -209,6 +209,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "plan.run": message,
     "dashboard.chat": message,
     "dashboard.chatStream": message,
+    "gatewayChat.send": message,
     "dashboard.chatStreamByQuery": message,
     "openai.chat": async () => ({ input: said("Once"), other: said("Another") }),
     "openai.embeddings": async () => ({

@@ -3,6 +3,7 @@ import type { Operation } from "./operation.ts";
 import { type A2aOperationName, a2aOperation, isOfA2a } from "./operations/a2a.ts";
 import { billingOperations } from "./operations/billing.ts";
 import { dashboardOperations } from "./operations/dashboard.ts";
+import { gatewayChatOperations } from "./operations/gateway-chat.ts";
 import { modelOperations, openaiOperations } from "./operations/openai.ts";
 import { paymentOperations } from "./operations/payments.ts";
 import { planOperations } from "./operations/plan.ts";
@@ -17,6 +18,7 @@ type RestName = { [Name in RouteName]: (typeof ROUTES)[Name] extends { rest: rea
 const OPERATIONS: Record<Exclude<RestName, "openai.models" | A2aOperationName>, Operation> = {
   ...billingOperations,
   ...dashboardOperations,
+  ...gatewayChatOperations,
   ...restOperations,
   ...openaiOperations,
   ...paymentOperations,

@@ -55,6 +55,7 @@ export const PARAMETERS: Record<string, Parameter> = {
     example: "0198a000-0000-7000-8000-000000000010",
     description: "The budget.",
   },
+  jobId: { name: "job_id", schema: z.string(), example: `job_${"0".repeat(64)}`, description: "The chat's turn." },
   hookId: { name: "hook_id", schema: hookId, example: "hook_00000000000000000000000a", description: "The hook." },
   path: {
     name: "path",

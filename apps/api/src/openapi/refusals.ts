@@ -14,7 +14,9 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
     })
     .meta({ id: "Refusal", description: "One sentence; a list of wrong fields where the input does not fit." }),
   openai: z.object({ error: z.object({ message: text, type: text, param: text.nullable(), code }) }).meta({ id: "OpenaiRefusal" }),
-  plain: z.object({ error: text, issues: z.array(z.object({ path: text, message: text })).optional() }).meta({ id: "PlainRefusal" }),
+  plain: z
+    .object({ error: text, retryAfterSeconds: z.number().optional(), issues: z.array(z.object({ path: text, message: text })).optional() })
+    .meta({ id: "PlainRefusal" }),
   coded: z
     .object({
       error: z.object({ code: text, message: text, request_id: text, issues: z.array(z.looseObject({ message: text })).optional() }),

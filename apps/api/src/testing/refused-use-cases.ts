@@ -82,6 +82,8 @@ export const refusedUseCases: A2aUseCases &
   replayDelivery: refuse,
   followActivity: refuse,
   listActivity: refuse,
+  findChatAgent: refuse,
+  readGatewayStatus: refuse,
   openChat: refuse,
   findChat: refuse,
   renewChat: refuse,

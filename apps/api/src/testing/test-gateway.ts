@@ -197,6 +197,7 @@ export function createTestGateway(): TestGateway {
       for await (const event of read(conversation, START, signal)) if (event.type === "turn.completed") break;
       return conversation.execution;
     },
+    readTurn: async (caller, { conversationId }) => find(caller, conversationId).execution,
     async getRunState(caller, conversationId) {
       if (gateway.failure) throw gateway.failure;
       const conversation = find(caller, conversationId);

@@ -43,6 +43,21 @@ export async function awaitTurn(
   }
 }
 
+/** The execution as it is in this turn; `pending` while its message waits. Throws `not_found` for a turn that neither is nor will be. */
+export async function readTurn(
+  context: GatewayContext,
+  caller: Caller,
+  { conversationId, turnId }: { conversationId: string; turnId: string },
+): Promise<Execution> {
+  const known = await findTurn(context, caller, conversationId, turnId);
+  if (known !== null) return known;
+  const waits = await context.conversations.isWaiting({ organizationId: caller.organizationId, conversationId }, turnId);
+  // It may have begun between the two reads.
+  const begun = await findTurn(context, caller, conversationId, turnId);
+  if (begun === null && !waits) throw new GatewayError("not_found");
+  return begun ?? pending(context, caller, conversationId, turnId);
+}
+
 const endsOrPauses =
   (turnId: string) =>
   (event: LogEvent): boolean =>

@@ -17,7 +17,14 @@ export const managePeers = (context: GatewayContext): PeerUseCases => ({
         const { organizationId } = caller;
         const id = newPeerId();
         const sealed = sealAuth(bound.vault, input.auth, peerPlace(organizationId, id));
-        return bound.peers.create({ ...input, protocol: input.protocol ?? "a2a", ...sealed, organizationId, id, max: bound.limits.peersMax });
+        return bound.peers.create({
+          ...input,
+          protocol: input.protocol ?? "a2a",
+          ...sealed,
+          organizationId,
+          id,
+          max: bound.limits.peersMax,
+        });
       },
     }),
 

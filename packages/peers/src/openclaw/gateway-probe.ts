@@ -47,7 +47,10 @@ export function createGatewayProbe(ports: ProbePorts): GatewayProbe {
     const opening = openGatewayLine(ports, target, { scopes: SCOPES, signal });
     const ask = async (method: string, params: object): Promise<unknown> => (await opening).ask(method, params);
     try {
-      const [sessions, jobs] = await Promise.allSettled([ask("sessions.list", { limit: 200 }), ask("cron.list", { includeDisabled: true })]);
+      const [sessions, jobs] = await Promise.allSettled([
+        ask("sessions.list", { limit: 200 }),
+        ask("cron.list", { includeDisabled: true }),
+      ]);
       signal.throwIfAborted();
       return { sessions: part(sessions, readSessions, NO_SESSIONS), cron: part(jobs, readJobs, NO_JOBS) };
     } finally {

@@ -40,7 +40,16 @@ function callOf(gateway: OpenclawServer, more: { auth?: PeerAuth; input?: Record
   const trust = { verifyDid: false, policy: "lenient", onBadSignature: "fail" } as const;
   const call: PeerCall = {
     target: { organizationId: "o", id: "p", name: "Claw", protocol: "openclaw", endpoint: gateway.url, auth, trust, deduplicates: false },
-    ...{ messageId: `message-${calls}`, contextId: `session-${calls}`, taskId: null, referenceTaskIds: [], skill: null, input, push: null, signal },
+    ...{
+      messageId: `message-${calls}`,
+      contextId: `session-${calls}`,
+      taskId: null,
+      referenceTaskIds: [],
+      skill: null,
+      input,
+      push: null,
+      signal,
+    },
   };
   const hearing: PeerHearing = {
     onTask: async ({ taskId }) => void heard.tasks.push(taskId),
@@ -80,7 +89,10 @@ describe("a call of an OpenClaw gateway", () => {
     const unsigned = callOf(gateway, { auth: { type: "secret", name: "claw" } });
     expect(await client.send(unsigned.call, unsigned.hearing)).toMatchObject({ state: "failed", error: "The agent refused (NOT_PAIRED)." });
     const unknown = callOf(gateway, { auth: { type: "secret", name: "nobody's" } });
-    expect(await client.send(unknown.call, unknown.hearing)).toMatchObject({ state: "failed", error: "The agent may not be called from here." });
+    expect(await client.send(unknown.call, unknown.hearing)).toMatchObject({
+      state: "failed",
+      error: "The agent may not be called from here.",
+    });
     expect(gateway.runs()).toHaveLength(1);
   });
 
@@ -113,14 +125,17 @@ describe("a call of an OpenClaw gateway", () => {
     expect(gateway.asked("connect")).toHaveLength(2);
   });
 
-  it.each(["cut-before-taken", "cut-in-answer"] as const)("sends one message, and finds its answer, over a socket that is %s", async (fault) => {
-    const { gateway, client } = await start();
-    gateway.fault = fault;
-    const { call, hearing, heard } = callOf(gateway);
-    expect(await client.send(call, hearing)).toMatchObject({ ...whole, taskId: call.messageId });
-    expect([gateway.runs(), heard.tasks, gateway.asked("chat.send").length]).toEqual([[call.messageId], [call.messageId], 1]);
-    expect(gateway.asked("connect").length).toBeGreaterThan(1);
-  });
+  it.each(["cut-before-taken", "cut-in-answer"] as const)(
+    "sends one message, and finds its answer, over a socket that is %s",
+    async (fault) => {
+      const { gateway, client } = await start();
+      gateway.fault = fault;
+      const { call, hearing, heard } = callOf(gateway);
+      expect(await client.send(call, hearing)).toMatchObject({ ...whole, taskId: call.messageId });
+      expect([gateway.runs(), heard.tasks, gateway.asked("chat.send").length]).toEqual([[call.messageId], [call.messageId], 1]);
+      expect(gateway.asked("connect").length).toBeGreaterThan(1);
+    },
+  );
 
   it("believes neither events of other runs, nor repeated ones, nor what comes behind the end", async () => {
     const { gateway, client } = await start();
@@ -188,6 +203,9 @@ describe("a call of an OpenClaw gateway", () => {
     const much = callOf(gateway);
     expect(await client.send(much.call, much.hearing)).toMatchObject({ state: "unknown", text: "" });
     const long = callOf(gateway, { input: { input: "x".repeat(100_001) } });
-    expect(await client.send(long.call, long.hearing)).toMatchObject({ state: "failed", error: "The message is longer than the agent takes." });
+    expect(await client.send(long.call, long.hearing)).toMatchObject({
+      state: "failed",
+      error: "The message is longer than the agent takes.",
+    });
   });
 });

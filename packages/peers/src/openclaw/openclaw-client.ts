@@ -1,5 +1,6 @@
 import type { PeerCall, PeerClient, PeerHearing } from "@parley/domain";
 import { ChatRun } from "./chat-run.ts";
+import { findRun } from "./find-run.ts";
 import { type FollowPorts, followRun, openTalk, SCOPES, type Talk } from "./follow-run.ts";
 import { type GatewayLine, openGatewayLine } from "./gateway-line.ts";
 import { GatewayRefusal } from "./gateway-refusal.ts";
@@ -44,6 +45,16 @@ export function createOpenclawClient(ports: FollowPorts): Omit<PeerClient, "card
       const end = await followRun(ports, talk, null);
       if (end !== null) return answered(talk, end);
       return talk.isTaken ? lost(talk) : null;
+    },
+
+    async find({ target, messageId: runId, contextId: sessionKey, signal }) {
+      const line = await openGatewayLine(ports, target, { scopes: SCOPES, signal });
+      try {
+        const found = await findRun(line, { sessionKey, runId });
+        return found.is === "nothing" ? null : runId;
+      } finally {
+        line.close();
+      }
     },
 
     async cancel({ target, taskId, contextId, signal }) {

@@ -73,7 +73,10 @@ const job = z.looseObject({
   jobId: words,
   name: words,
   enabled: z.boolean().catch(true),
-  schedule: z.record(z.string(), z.union([z.string().max(500), z.number(), z.boolean(), z.null()])).nullable().catch(null),
+  schedule: z
+    .record(z.string(), z.union([z.string().max(500), z.number(), z.boolean(), z.null()]))
+    .nullable()
+    .catch(null),
   state: z.looseObject({ lastRunAtMs: time, nextRunAtMs: time }).nullable().catch(null),
   lastRun: time,
   nextRun: time,
@@ -84,9 +87,11 @@ export function readJobs(payload: unknown): GatewayStatus["cron"] | null {
   const found = listIn(payload, "jobs");
   if (found === null) return null;
   const rows = found.items.flatMap((item) => job.safeParse(item).data ?? []);
-  const jobs = rows.slice(0, STATUS_LIST_MAX).map(({ id, jobId, name, enabled, schedule, state, lastRun, nextRun }): StatusJob => ({
-    ...{ id: id ?? jobId ?? "", name: name ?? "", enabled, schedule },
-    ...{ lastRun: lastRun ?? state?.lastRunAtMs ?? null, nextRun: nextRun ?? state?.nextRunAtMs ?? null },
-  }));
+  const jobs = rows.slice(0, STATUS_LIST_MAX).map(
+    ({ id, jobId, name, enabled, schedule, state, lastRun, nextRun }): StatusJob => ({
+      ...{ id: id ?? jobId ?? "", name: name ?? "", enabled, schedule },
+      ...{ lastRun: lastRun ?? state?.lastRunAtMs ?? null, nextRun: nextRun ?? state?.nextRunAtMs ?? null },
+    }),
+  );
   return { available: true, total: found.total, enabled: rows.filter(({ enabled }) => enabled).length, jobs, error: null };
 }

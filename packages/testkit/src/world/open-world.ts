@@ -30,7 +30,15 @@ import { createLiveTail } from "@parley/events";
 import { createAuthenticator, createVault, hashApiKey, makeApiKey, makeSession } from "@parley/identity";
 import { mediaSettings, openBlobStore } from "@parley/media";
 import { createDirectModels, createModels } from "@parley/model";
-import { createDidResolver, createPeerClient, createSignatureCheck, createTokenProvider } from "@parley/peers";
+import {
+  createDidResolver,
+  createGatewayProbe,
+  createOpenclawClient,
+  createPeerClient,
+  createSignatureCheck,
+  createTokenProvider,
+  peersByProtocol,
+} from "@parley/peers";
 import { createJobQueue, createJobWorker, type JobWorker } from "@parley/queue";
 import { createHttpTools } from "@parley/tools";
 import { checkSignature, createSender } from "@parley/webhooks";
@@ -135,6 +143,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const egress = createEgress({ allow: [model.host, tools.host, ...(options.allow ?? [])] });
   const providers = [{ name: "test", baseUrl: model.url, apiKey: null, outputLimit: "max_tokens" as const }];
   const models = createModels({ providers, fetch: egress.fetch });
+  const credentials = {
+    findSecret: () => null,
+    ...{ tokens: createTokenProvider({ fetch: egress.fetch }), identity: null, hydra: null, now: Date.now },
+  };
+  const { fetch, socket } = egress;
   const tail = createLiveTail({ url, prefix, log });
   const queue = createJobQueue({ url, prefix, log });
   const folder = await mkdtemp(join(tmpdir(), "parley-media-"));
@@ -180,6 +193,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       devFunding: false,
       checkSignature,
       checkAddress: egress.check,
+      gatewayProbe: createGatewayProbe({ fetch, socket, credentials, bounds: limits }),
       hooksNeedTimestamp: false,
       blobs,
       checkReady: async () => ({ postgres: await database.ping(), redis: await tail.ping() }),
@@ -207,18 +221,16 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         peers: {
           peers: behind(database.peers),
           calls: behind(database.peerCalls),
-          client: createPeerClient({
-            fetch: egress.fetch,
-            credentials: {
-              findSecret: () => null,
-              ...{ tokens: createTokenProvider({ fetch: egress.fetch }), identity: null, hydra: null, now: Date.now },
-            },
-            verify: createSignatureCheck({
-              resolve: createDidResolver({ fetch: egress.fetch }),
-              ...{ keys: behind(database.peerKeys), keysMax: limits.peerKeysMax },
+          client: peersByProtocol(
+            createPeerClient({
+              ...{ fetch, credentials, bounds: limits },
+              verify: createSignatureCheck({
+                resolve: createDidResolver({ fetch }),
+                ...{ keys: behind(database.peerKeys), keysMax: limits.peerKeysMax },
+              }),
             }),
-            bounds: limits,
-          }),
+            createOpenclawClient({ socket, credentials, bounds: limits }),
+          ),
           publicUrl: null,
           ...{ startHash, makeToken },
         },

@@ -98,6 +98,7 @@ export class FakeGateway {
       },
       ...this.#conversationUseCases(),
       ...this.#executionUseCases(),
+      readTurn: absent,
       resolveModel: () => {
         throw new GatewayError("model_not_found");
       },
