@@ -119,26 +119,6 @@ describe("a chat with our own agent", () => {
     const answered = await chat("the blue one", { body: { sessionKey } });
     expect(answered).toMatchObject({ status: 200, body: { status: "completed", turnId: at(asked.body, "turnId") } });
   });
-
-  test("whose api is killed while it is waited for goes on, and is found again by its key", async () => {
-    const [doomed] = system.apis;
-    const key = randomUUID();
-    const sessionKey = randomUUID();
-    const { promise: after, resolve: go } = Promise.withResolvers<void>();
-    const asked = () => system.model.journal.filter(({ body }) => body.messages?.at(-1)?.content === "killed").length;
-    system.model.when(({ lastUserText }) => lastUserText === "killed", { text: ["survived"], after });
-    const call = { body: { sessionKey }, headers: { "idempotency-key": key } };
-    const waiting = chat("killed", call).catch(() => "cut");
-    await expect.poll(asked, PATIENCE).toBe(1);
-    await doomed?.kill("SIGKILL");
-    expect(await waiting).toBe("cut");
-    go();
-    const found = await chat("killed", { ...call, api: 1 });
-    expect(found).toMatchObject({ status: 200, body: { reply: "survived" } });
-    await doomed?.restart();
-    expect(await chat("killed", call)).toMatchObject({ status: 200, body: { reply: "survived", turnId: at(found.body, "turnId") } });
-    expect(asked()).toBe(1);
-  });
 });
 
 describe("a chat with an agent of an OpenClaw gateway", () => {
@@ -293,4 +273,25 @@ describe("the door", () => {
     });
     expect((await system.rest().call(`/api/gateway/status?agentId=${randomUUID()}`)).status).toBe(404);
   });
+});
+
+// Last, as an api that is started anew stands elsewhere.
+test("a chat whose api is killed while it is waited for goes on, and is found again by its key", async () => {
+  const [doomed] = system.apis;
+  const key = randomUUID();
+  const sessionKey = randomUUID();
+  const { promise: after, resolve: go } = Promise.withResolvers<void>();
+  const asked = () => system.model.journal.filter(({ body }) => body.messages?.at(-1)?.content === "killed").length;
+  system.model.when(({ lastUserText }) => lastUserText === "killed", { text: ["survived"], after });
+  const call = { body: { sessionKey }, headers: { "idempotency-key": key } };
+  const waiting = chat("killed", call).catch(() => "cut");
+  await expect.poll(asked, PATIENCE).toBe(1);
+  await doomed?.kill("SIGKILL");
+  expect(await waiting).toBe("cut");
+  go();
+  const found = await chat("killed", { ...call, api: 1 });
+  expect(found).toMatchObject({ status: 200, body: { reply: "survived" } });
+  await doomed?.restart();
+  expect(await chat("killed", call)).toMatchObject({ status: 200, body: { reply: "survived", turnId: at(found.body, "turnId") } });
+  expect(asked()).toBe(1);
 });

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { at, startIssuer, startPeerServer, startS3Server, startSystem, startToolServer } from "@parley/testkit";
+import { at, startIssuer, startOpenclawServer, startPeerServer, startS3Server, startSystem, startToolServer } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const TRAP = pathToFileURL(join(import.meta.dirname, "support", "trap-sockets.ts")).href;
@@ -36,11 +36,16 @@ test("every connection of api and worker that leads elsewhere than to Postgres a
   await using opening = new AsyncDisposableStack();
   const issuer = await startIssuer();
   opening.use(issuer);
-  const [s3, hydra, peer] = await Promise.all([startS3Server(), startToolServer(), startPeerServer({ manner: "signs" })]);
-  for (const server of [s3, hydra, peer]) opening.defer(() => server.close());
+  const [s3, hydra, peer, claw] = await Promise.all([
+    startS3Server(),
+    startToolServer(),
+    startPeerServer({ manner: "signs" }),
+    startOpenclawServer(),
+  ]);
+  for (const server of [s3, hydra, peer, claw]) opening.defer(() => server.close());
   hydra.otherwise(({ path }) => (path === "/oauth2/token" ? { body: { access_token: "hydra-token", expires_in: 3_600 } } : {}));
   const system = await startSystem({
-    allow: [issuer.host, s3.host, hydra.host, peer.host],
+    allow: [issuer.host, s3.host, hydra.host, peer.host, claw.host],
     env: {
       ...trapIn(file),
       ...{ JWT_ISSUER: issuer.url, JWT_AUDIENCE: "parley", JWT_JWKS_URL: issuer.jwksUrl },
@@ -84,6 +89,13 @@ test("every connection of api and worker that leads elsewhere than to Postgres a
   const files = [`media:${String(at(uploaded.body, "id"))}`];
   const turn = await rest.call(`/v1/agents/${agentId}/gateway/invoke`, { body: { input: { text: "Do all of it", files } } });
   expect([turn.status, at(turn.body, "result")]).toEqual([200, "all seen"]);
+  // A socket to an OpenClaw gateway, of a worker that sends and of the api that looks.
+  const bearer = { type: "bearer", token: "openclaw-token" };
+  const gateway = await trpc("peer.create", { name: "Claw", protocol: "openclaw", endpoint: claw.url, auth: bearer });
+  const relay = await system.ours.newAgent({ relayTo: String(at(gateway, "id")) as never });
+  const chatted = await rest.call("/api/gateway/chat", { body: { message: "Hello", agentId: relay } });
+  expect([chatted.status, at(chatted.body, "reply")]).toEqual([200, "You said: Hello"]);
+  expect((await rest.call(`/api/gateway/status?agentId=${relay}`)).body).toMatchObject({ health: "healthy", cron: { available: true } });
   const direct = { model: "custom/scripted", messages: [{ role: "user", content: "hi" }] };
   expect((await rest.call("/v1/chat/completions", { body: direct })).status).toBe(200);
   await expect.poll(() => system.tools.journal.some(({ path }) => path === "/webhook"), { timeout: 20_000 }).toBe(true);
@@ -105,7 +117,7 @@ test("every connection of api and worker that leads elsewhere than to Postgres a
   const sockets = await opened(file);
   expect(sockets.filter(({ to, byEgress }) => !byEgress && !ours.has(to))).toEqual([]);
   const out = new Set(sockets.filter(({ byEgress }) => byEgress).map(({ to }) => to));
-  expect(out).toEqual(new Set([system.model.host, system.tools.host, issuer.host, s3.host, hydra.host, peer.host]));
+  expect(out).toEqual(new Set([system.model.host, system.tools.host, issuer.host, s3.host, hydra.host, peer.host, claw.host]));
   // What is nobody's business here is seen, too: the trap was set in both.
   expect(new Set(sockets.filter(({ byEgress }) => !byEgress).map(({ to }) => to))).toEqual(ours);
 });

@@ -89,6 +89,7 @@ export type Agent = {
     temperature?: number | undefined;
     maxOutputTokens?: number | undefined;
     reasoningEffort?: "low" | "medium" | "high" | "xhigh" | undefined;
+    relayTo?: string | undefined;
   };
   createdAt: string;
 };
@@ -310,6 +311,8 @@ export type ErrorCode =
   | "no_plugin"
   | "payment_pending"
   | "plugin_failed"
+  | "chat_failed"
+  | "gateway_token_missing"
   | "payment_failed"
   | "internal";
 
@@ -825,6 +828,7 @@ export type Peer = {
   id: string;
   organizationId: string;
   name: string;
+  protocol: PeerProtocol;
   endpoint: string;
   auth: ShownPeerAuth;
   trust: PeerTrust;
@@ -835,6 +839,8 @@ export type Peer = {
   createdAt: string;
   updatedAt: string;
 };
+
+export type PeerProtocol = "a2a" | "openclaw";
 
 export type PeerReport = {
   state:
@@ -854,6 +860,7 @@ export type PeerReport = {
   did: string | null;
   didSource: "pinned" | "observed" | null;
   error: string | null;
+  tokens?: PeerTokens | undefined;
 };
 
 export type PeerRequest = {
@@ -889,6 +896,8 @@ export type PeerState =
   | "auth-required"
   | "payment-required"
   | "trust-verification-required";
+
+export type PeerTokens = { inputTokens: number; outputTokens: number; estimated: boolean };
 
 export type PeerTrust = {
   verifyDid: boolean;
@@ -1021,6 +1030,7 @@ export type Routes = {
                     sensitive?: boolean | undefined;
                   }[]
                 | undefined;
+              relayTo?: string | undefined;
               tools?:
                 | {
                     name: string;
@@ -1086,6 +1096,7 @@ export type Routes = {
                     sensitive?: boolean | undefined;
                   }[]
                 | undefined;
+              relayTo?: string | undefined;
               tools?:
                 | {
                     name: string;
@@ -1411,6 +1422,7 @@ export type Routes = {
         idempotencyKey?: string | undefined;
         name: string;
         endpoint: string;
+        protocol?: "a2a" | "openclaw" | undefined;
         auth?:
           | { type: "none" }
           | { type: "bearer"; token: string }

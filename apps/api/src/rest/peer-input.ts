@@ -84,6 +84,7 @@ const { shape: created } = createPeerInput;
 export const createPeerBody = z
   .object({
     name: created.name,
+    protocol: created.protocol,
     endpoint: created.endpoint,
     auth: auth.default({ type: "none" }),
     trust: trust.prefault({}),

@@ -19,6 +19,7 @@ const skillRow = ({ id, name, description, inputSchema, tags, outputModes }: Pee
 export const peerRow = (peer: Peer) => ({
   id: peer.id,
   name: peer.name,
+  protocol: peer.protocol,
   endpoint: peer.endpoint,
   auth: authRow(peer.auth),
   trust: trustRow(peer.trust),

@@ -14,6 +14,8 @@ export type OpenclawFault =
   /** Frames that are none, answers to what nobody asked, events of other runs, repeated ones, ones behind the end. */
   | "lies"
   | "garbage"
+  /** A message is lost in it: neither answered nor kept. */
+  | "swallows"
   /** A message is refused. */
   | "refuses"
   /** A message is taken, and the socket cut before that is said. */
@@ -113,6 +115,7 @@ export async function startOpenclawServer({ token = TOKEN, pairs = false, answer
     const sessionKey = String(params["sessionKey"] ?? "");
     switch (method) {
       case "chat.send": {
+        if (server.fault === "swallows") return { payload: null };
         if (server.fault === "refuses") return { code: "INVALID_REQUEST" };
         const run = sessions.send({ sessionKey, key: String(params["idempotencyKey"]), message: String(params["message"]) }, server.fault);
         if (server.fault === "cut-before-taken") socket.terminate();

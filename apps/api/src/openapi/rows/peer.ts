@@ -25,6 +25,7 @@ export const peer = z
   .object({
     id: text,
     name: text,
+    protocol: z.enum(["a2a", "openclaw"]),
     endpoint: text,
     auth,
     trust: z.object({

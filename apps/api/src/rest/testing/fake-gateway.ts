@@ -156,7 +156,16 @@ export class FakeGateway {
         this.#called("createPeer", input, once);
         const { auth } = input;
         const shown = auth.type === "bearer" ? { type: auth.type } : auth;
-        const peer = { ...input, auth: shown, organizationId: this.organizationId, id: newPeerId(), createdAt: at, updatedAt: at };
+        const { protocol = "a2a" } = input;
+        const peer = {
+          ...input,
+          protocol,
+          auth: shown,
+          organizationId: this.organizationId,
+          id: newPeerId(),
+          createdAt: at,
+          updatedAt: at,
+        };
         this.peers.push(peer);
         return peer;
       },
