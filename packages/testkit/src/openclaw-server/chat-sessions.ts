@@ -1,4 +1,4 @@
-import type { OpenclawFault } from "./openclaw-server.ts";
+import type { OpenclawFault } from "./openclaw-fault.ts";
 
 interface Said {
   role: "user" | "assistant";
