@@ -16,7 +16,7 @@ let peerId: string;
 beforeAll(async () => {
   claw = await startOpenclawServer({ token: TOKEN });
   system = await startSystem({
-    ...{ apis: 2, workers: 2, leaseMs: 2_000, allow: [claw.host] },
+    ...{ apis: 2, workers: 1, leaseMs: 2_000, allow: [claw.host] },
     env: {
       LIMIT_CHAT_WAIT_MS: "15000",
       LIMIT_GATEWAY_ASK_MS: "3000",
