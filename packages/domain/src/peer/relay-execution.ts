@@ -7,6 +7,7 @@ import { isTainted } from "../turn/taint.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
 import type { ExecutionEnd, RunningExecution, TurnRun } from "../turn/turn-run.ts";
 import type { ResponseRecord } from "../turn/turn-store.ts";
+import { hopsLeft } from "./hops-left.ts";
 import { loadRelay } from "./peer-tools.ts";
 import { textOfRemote } from "./remote-content.ts";
 
@@ -47,7 +48,14 @@ export async function relayExecution(run: TurnRun, execution: RunningExecution, 
 
   function plan() {
     const call = { id: "relay", name, arguments: JSON.stringify({ input }) };
-    return planCall(call, { tools, mayAsk: false, forcedMode: null, tainted: isTainted(run, execution), childrenRefused: null });
+    return planCall(call, {
+      tools,
+      mayAsk: false,
+      forcedMode: null,
+      tainted: isTainted(run, execution),
+      childrenRefused: null,
+      hopsLeft: hopsLeft(run),
+    });
   }
 
   /** What was passed on piece by piece may be less than the answer, or another one. */

@@ -45,6 +45,7 @@ function callOf(gateway: OpenclawServer, more: { auth?: PeerAuth; input?: Record
       contextId: `session-${calls}`,
       taskId: null,
       referenceTaskIds: [],
+      hopsMax: 1,
       skill: null,
       input,
       push: null,
