@@ -2,9 +2,8 @@ import type { Agent, GatewayStatus, SessionSummary, StatusSession } from "@parle
 import { STATUS_LIST_MAX } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
+import { calledPeer } from "./called-peer.ts";
 import { openTarget } from "./open-target.ts";
-import type { StoredPeer } from "./peer-store.ts";
-import { peerPlace } from "./seal-auth.ts";
 
 /** So long after its last change a session counts as active. */
 const ACTIVE_MS = 3_600_000;
@@ -18,13 +17,8 @@ export async function readGatewayStatus(
   const { relayTo } = agent?.config ?? {};
   const [peer] = relayTo === undefined ? [] : await context.peers.find(caller.organizationId, [relayTo]);
   if (peer?.protocol !== "openclaw") return ownStatus(context, caller);
-  return context.gatewayProbe.status(openTarget(context, called(peer)), signal);
-}
-
-function called(peer: StoredPeer) {
-  const { id, organizationId, sealed, name, protocol, endpoint, auth, trust, timeoutMs, deduplicates } = peer;
-  const target = { peerId: id, name, protocol, endpoint, auth, place: peerPlace(organizationId, id), trust, timeoutMs, deduplicates };
-  return { organizationId, peerRef: id, target, sealed };
+  const { organizationId, id: peerRef, sealed } = peer;
+  return context.gatewayProbe.status(openTarget(context, { organizationId, peerRef, target: calledPeer(peer), sealed }), signal);
 }
 
 async function ownStatus(context: GatewayContext, caller: Caller): Promise<GatewayStatus> {

@@ -12,6 +12,7 @@ interface Called {
 
 /** A peer with its credentials opened. Throws `internal` where they do not open here. */
 export function openTarget({ vault }: Pick<PeerPorts, "vault">, { organizationId, peerRef, target, sealed }: Called): PeerTarget {
-  const { auth, place, peerId: _, timeoutMs: __, ...known } = target;
-  return { ...known, organizationId, id: peerRef, auth: openAuth(vault, { auth, sealed }, place) };
+  const { name, protocol, endpoint, changedAt, auth, place, trust, deduplicates } = target;
+  const facts = { organizationId, id: peerRef, name, protocol, endpoint, changedAt, trust, deduplicates };
+  return { ...facts, auth: openAuth(vault, { auth, sealed }, place) };
 }

@@ -3,9 +3,9 @@ import type { ToolDefinition } from "../model/model.ts";
 import { enclosed } from "../turn/enclosed.ts";
 import { outlastOutage } from "../turn/outlast-outage.ts";
 import type { RunningExecution, TurnRun } from "../turn/turn-run.ts";
+import { calledPeer } from "./called-peer.ts";
 import type { CalledPeer } from "./new-peer-call.ts";
-import type { StoredPeer } from "./peer-store.ts";
-import { broughtPlace, peerPlace } from "./seal-auth.ts";
+import { broughtPlace } from "./seal-auth.ts";
 
 /** A skill of a peer, as a tool of an agent. */
 export interface PeerTool {
@@ -82,11 +82,6 @@ async function registered(run: TurnRun, { agent, signal }: RunningExecution): Pr
     ];
   });
 }
-
-const calledPeer = ({ id, organizationId, ...peer }: StoredPeer): CalledPeer => ({
-  ...{ peerId: id, name: peer.name, protocol: peer.protocol, endpoint: peer.endpoint, changedAt: peer.updatedAt, auth: peer.auth },
-  ...{ place: peerPlace(organizationId, id), trust: peer.trust, timeoutMs: peer.timeoutMs, deduplicates: peer.deduplicates },
-});
 
 async function brought(run: TurnRun): Promise<Peer[]> {
   const { organizationId, turn } = run.active.claim;

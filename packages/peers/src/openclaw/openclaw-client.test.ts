@@ -39,7 +39,17 @@ function callOf(gateway: OpenclawServer, more: { auth?: PeerAuth; input?: Record
   const { auth = BEARER, input = { input: "Hello there" }, signal = new AbortController().signal } = more;
   const trust = { verifyDid: false, policy: "lenient", onBadSignature: "fail" } as const;
   const call: PeerCall = {
-    target: { organizationId: "o", id: "p", name: "Claw", protocol: "openclaw", endpoint: gateway.url, auth, trust, deduplicates: false },
+    target: {
+      organizationId: "o",
+      id: "p",
+      name: "Claw",
+      protocol: "openclaw",
+      endpoint: gateway.url,
+      changedAt: null,
+      auth,
+      trust,
+      deduplicates: false,
+    },
     ...{
       messageId: `message-${calls}`,
       contextId: `session-${calls}`,
