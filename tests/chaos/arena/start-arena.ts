@@ -23,8 +23,8 @@ const LEASE_MS = 1_000;
 const HEARTBEAT_MS = 250;
 /** An order to end is not a way to wait for all turns: most have to be given back. */
 const GRACE_MS = 150;
-/** A message that never went out is looked for at its peer for 7 s. */
-const CANCELS_MAX = 4;
+/** A message that never went out is looked for at its peer for 3 s. */
+const CANCELS_MAX = 3;
 
 export interface ArenaOptions {
   /** Absent: that of the test run. */
