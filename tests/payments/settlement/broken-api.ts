@@ -12,8 +12,12 @@ function without({ payments, repeats, ...ports }: GatewayPorts): GatewayPorts {
       // The work is done, and its money goes back.
       return { ...ports, repeats, payments: { ...payments, endPurchase: (end) => payments.endPurchase({ ...end, capture: false }) } };
     case "keys":
-      // Whoever repeats a call makes another.
-      return { ...ports, payments, repeats: { ...repeats, claim: async () => ({ state: "claimed" }) } };
+      // Whoever repeats a call makes another, and no answer is kept with its payment.
+      return {
+        ...ports,
+        payments: { ...payments, endPurchase: (end) => payments.endPurchase({ ...end, keep: null }) },
+        repeats: { ...repeats, claim: async () => ({ state: "claimed" }) },
+      };
     case "challenges":
       // What is paid is not noted: its payer is asked to pay again.
       return {

@@ -72,6 +72,16 @@ export async function payByVoucher(visit: Visit, work: string): Promise<void> {
 const bytesOf = (text: string, count: number): string => keccak256(toBytes(text)).slice(2, 2 + count * 2);
 const memoFor = (id: string): Hex => `0x${bytesOf("mpp", 4)}01${bytesOf(REALM, 10)}${"00".repeat(10)}${bytesOf(id, 7)}`;
 
+/** What is asked for, paid from somebody's address. */
+export function transferFor({ chain }: Market, challengeId: string, state: "pending" | "mined" | "reverted"): { from: Hex; hash: Hex } {
+  const from: Hex = `0x${randomBytes(20).toString("hex")}`;
+  const facts = { from, to: RECIPIENT, token: TOKEN, amount: BigInt(PRICE_MICROS), memo: memoFor(challengeId) } as const;
+  return { from, hash: chain.pay({ ...facts, state }) };
+}
+
+export const credentialFor = (challenge: Challenge.Challenge, { from, hash }: { from: Hex; hash: Hex }): string =>
+  Credential.serialize(Credential.from({ challenge, payload: { type: "hash", hash }, source: `did:pkh:eip155:${CHAIN_ID}:${from}` }));
+
 /** On the chain: asks, pays, and shows it until it is decided. What is in no block yet comes into one, or fails; then it is paid anew. */
 export async function payOnChain(visit: Visit, work: string): Promise<void> {
   const { market, tenant, journal, random } = visit;
@@ -82,15 +92,12 @@ export async function payOnChain(visit: Visit, work: string): Promise<void> {
     if (challenge === undefined) throw new Error(`Nothing was offered: ${asked.text}`);
     const [isLate, reverts, leaves] = [random() < 0.3, random() < 0.2, random() < 0.15];
     const end = reverts ? "reverted" : "mined";
-    const from: Hex = `0x${randomBytes(20).toString("hex")}`;
-    const facts = { from, to: RECIPIENT, token: TOKEN, amount: BigInt(PRICE_MICROS), memo: memoFor(challenge.id) } as const;
-    const hash = market.chain.pay({ ...facts, state: isLate ? "pending" : end });
+    const { from, hash } = transferFor(market, challenge.id, isLate ? "pending" : end);
     const transfer = market.chain.transfers.get(hash);
     const ripening = sleep(isLate ? 100 + random() * 400 : 0).then(() => {
       if (transfer !== undefined) transfer.state = end;
     });
-    const source = `did:pkh:eip155:${CHAIN_ID}:${from}`;
-    const shown = Credential.serialize(Credential.from({ challenge, payload: { type: "hash", hash }, source }));
+    const shown = credentialFor(challenge, { from, hash });
     const showing = { body: orderOf(work), headers: { "payment-authorization": shown } };
     const id = challenge.id;
     if (leaves) {

@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** The operator's own plugin: does what it is told to, and notes how often. */
@@ -10,16 +10,18 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-/** Takes `{work, takesMs?}` and answers `{work}`. */
+/** Takes `{work}` and answers `{work}`. */
 export async function startPluginServer(): Promise<PluginServer> {
   const done: PluginServer["done"] = new Map();
-  const server = createServer(async (request, response) => {
+  async function work(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const piece of request) text += String(piece);
-    const { work, takesMs = 0 } = JSON.parse(text) as { work: string; takesMs?: number };
-    done.set(work, (done.get(work) ?? 0) + 1);
-    await new Promise((resolve) => setTimeout(resolve, takesMs));
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ work }));
+    const { work: name } = JSON.parse(text) as { work: string };
+    done.set(name, (done.get(name) ?? 0) + 1);
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ work: name }));
+  }
+  const server = createServer((request, response) => {
+    work(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { encodeAbiParameters, encodeEventTopics, type Hex, numberToHex } from "viem";
 import { Abis } from "viem/tempo";
@@ -72,7 +72,7 @@ export async function startScriptedChain(): Promise<ScriptedChain> {
     };
   }
 
-  const server = createServer(async (request, response) => {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { id, method, params } = JSON.parse(await textOf(request)) as { id: number; method: string; params: [Hex] };
     response.setHeader("content-type", "application/json");
     try {
@@ -80,6 +80,9 @@ export async function startScriptedChain(): Promise<ScriptedChain> {
     } catch {
       response.end(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32_601, message: `no ${method}` } }));
     }
+  }
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
