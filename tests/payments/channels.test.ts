@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { ChannelBook } from "@parley/domain";
+import { createChannelPayments, paymentSettings } from "@parley/payments";
 import { type Replica, type RestAnswer, type System, startReplica, startSystem } from "@parley/testkit";
 import { Challenge, Credential } from "mppx";
 import { Mppx, tempo } from "mppx/client";
@@ -354,4 +356,27 @@ test("a worker collects from channels that nobody uses, and from those whose pay
     expect(await stateOf(id)).toMatchObject({ status: "open" });
     expect(chain.channels.get(id)).toMatchObject({ deposit: 200_000n });
   }
+});
+
+test("collecting from one channel twice at once, in two processes, is one transfer", async () => {
+  const { id } = await opened();
+  const [row] = await sql<
+    { state: string; version: number }[]
+  >`select state, version::int as version from payment_channels where id = ${id}`;
+  const kept = { state: row?.state ?? "", version: row?.version ?? 0, spentMicros: 50_000, reservedMicros: 0, units: 1 };
+  const book: ChannelBook = {
+    read: async () => ({ ...kept }),
+    async write(_id, version, { state }) {
+      if (version !== kept.version) return false;
+      Object.assign(kept, { state, version: version + 1 });
+      return true;
+    },
+  };
+  const sent = chain.sent.length;
+  const settings = paymentSettings.parse(system.environment);
+  const both = [createChannelPayments(settings, fetch), createChannelPayments(settings, fetch)];
+  const closed = await Promise.all(both.map(async (one) => one?.review(id, { isIdle: true, book })));
+  expect(closed.sort()).toEqual([false, true]);
+  expect(chain.sent.slice(sent)).toEqual(["close"]);
+  expect(chain.channels.get(id)).toMatchObject({ paid: 50_000n, returned: 150_000n });
 });

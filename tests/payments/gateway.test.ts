@@ -80,6 +80,8 @@ describe("a session", () => {
     }
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 1_000_000, reserved: 0 });
     expect(done.map(({ headers: sent }) => sent.get("x-session-remaining")).sort()[0]).toBe("0.00");
+    // Each is told what it has left itself, and no other's.
+    expect(new Set(done.map(({ headers: sent }) => sent.get("x-session-remaining"))).size).toBe(20);
     await sql`update prices set withdrawn = true where organization_id = ${system.ours.organizationId}`;
     await sql`delete from prices where organization_id = ${system.ours.organizationId}`;
     await expectBalanced();
