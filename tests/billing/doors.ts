@@ -143,6 +143,13 @@ export const DOORS: Record<string, Door> = {
   "dashboard.chat": ({ rest, agentId }) => fine(rest.call("/api/chat", { body: { message: "Hi", agentId } })),
   "dashboard.chatStream": ({ rest, agentId }) => fine(rest.call("/api/chat/stream", { body: { message: "Hi", agentId } })),
   "dashboard.chatStreamByQuery": ({ rest, agentId }) => fine(rest.call(`/api/chat/stream?message=Hi&agentId=${agentId}`)),
+  "gatewayChat.send": ({ rest, agentId }) => fine(rest.call("/api/gateway/chat", { body: { message: "Hi", agentId } })),
+  "gatewayChat.send, not waited for": (visitor) =>
+    untilAsked(visitor, () =>
+      fine(
+        visitor.rest.call("/api/gateway/chat", { body: { message: "Hi", agentId: visitor.agentId }, headers: { prefer: "respond-async" } }),
+      ),
+    ),
   "hook.receive": async (visitor) => {
     const mappings = [{ id: "all", agentId: visitor.agentId }];
     const hook = (await trpc(visitor, "hook.create", { name: "made", mappings })) as { id: string; secret: string };
