@@ -27,6 +27,7 @@ export * from "./gateway-ports.ts";
 export * from "./hook/hook-store.ts";
 export * from "./hook/hook-use-cases.ts";
 export * from "./idempotency/claim-call.ts";
+export * from "./idempotency/held-key.ts";
 export * from "./idempotency/repeat-store.ts";
 export * from "./identity/caller.ts";
 export * from "./identity/key-store.ts";

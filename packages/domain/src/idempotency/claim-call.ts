@@ -1,7 +1,8 @@
 import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { hashInput } from "./hash-input.ts";
-import type { HeldKey, Once, RepeatableCall, Repeater } from "./repeat-store.ts";
+import type { HeldKey } from "./held-key.ts";
+import type { Once, RepeatableCall, Repeater } from "./repeat-store.ts";
 
 /** A key whose holder has died is free again after so long. */
 const HOLD_MS = 30_000;

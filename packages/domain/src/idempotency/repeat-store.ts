@@ -25,14 +25,6 @@ export interface Repeater {
   principalId: string;
 }
 
-/** A key that somebody holds. */
-export interface HeldKey {
-  principalId: string;
-  route: string;
-  idempotencyKey: string;
-  token: string;
-}
-
 export interface RepeatableCall extends Repeater {
   route: string;
   idempotencyKey: string;

@@ -1,6 +1,6 @@
 import { GatewayError } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
-import type { HeldKey } from "../idempotency/repeat-store.ts";
+import type { HeldKey } from "../idempotency/held-key.ts";
 import { sayAlive, untilHeard } from "./say-alive.ts";
 
 /** Whoever holds a payment and says nothing for so long has died with it. */

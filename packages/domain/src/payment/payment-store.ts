@@ -1,5 +1,5 @@
 import type { Plans, WalletSession } from "@parley/contracts";
-import type { HeldKey } from "../idempotency/repeat-store.ts";
+import type { HeldKey } from "../idempotency/held-key.ts";
 import type { CardEvent, PlanEvent, PlanFact } from "./card-payments.ts";
 import type { OfferedMethod } from "./chain-payments.ts";
 import type { ChannelChange, KeptChannel } from "./channel-payments.ts";

@@ -1,5 +1,5 @@
 import type { Voucher } from "@parley/contracts";
-import type { HeldKey } from "../idempotency/repeat-store.ts";
+import type { HeldKey } from "../idempotency/held-key.ts";
 import type { PaymentProblem } from "./chain-payments.ts";
 import type { ChannelAction } from "./channel-payments.ts";
 
