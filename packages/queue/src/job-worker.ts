@@ -5,7 +5,7 @@ import type { JobHandlers, JobMetrics } from "./job-handlers.ts";
 import { createProcessor } from "./run-job.ts";
 import { createRunningJobs } from "./running-jobs.ts";
 import { serveQueue } from "./serve-queue.ts";
-import { createHeldPlaces } from "./share/held-places.ts";
+import { createHeldPlaces, type HeldPlaces } from "./share/held-places.ts";
 import type { Places } from "./share/places.ts";
 import { within } from "./within.ts";
 
@@ -53,7 +53,11 @@ export function createJobWorker(options: JobWorkerOptions): JobWorker {
   const { abandonMs = 5_000, disconnectedMsMax = 15_000, abortOnLostLock = true, waiting = () => 0 } = options;
   requireHandlers(queues, handlers);
   const runs = createRunningJobs({ abandonMs });
-  const held = new Map(queues.map((queue) => [queue, createHeldPlaces({ queue, slots: concurrency, waiting, places: options.places })]));
+  const inHand = (): number => [...held.values()].reduce((sum, places) => sum + places.running(), 0);
+  const inLine = (): number => waiting() / Math.max(1, inHand());
+  const held: Map<QueueName, HeldPlaces> = new Map(
+    queues.map((queue) => [queue, createHeldPlaces({ queue, slots: concurrency, inLine, places: options.places })]),
+  );
   const served = [...held].map(([queue, places]) =>
     serveQueue({
       queue,

@@ -18,7 +18,7 @@ function startWorker() {
   const held = createHeldPlaces({
     queue: "turns",
     slots: SLOTS,
-    waiting: () => Math.max(0, running.length - 10),
+    inLine: () => Math.max(0, running.length - 10) / Math.max(1, running.length),
     places: {
       leave: async () => undefined,
       report: async (_queue: QueueName, { slots }: PlaceHolder) => void said.slots.push(slots),

@@ -9,6 +9,8 @@ export interface HeldPlaces {
   begin(data: unknown): (hasLeft: boolean) => void;
   /** From now on this worker says how many jobs it takes at a time and what it has in its hands: every second, and when the number changes. */
   open(): void;
+  /** Jobs in its hands. */
+  running(): number;
   /** It takes no more. */
   retire(): void;
   /** Resolves when all that was to be said is said. */
@@ -19,8 +21,8 @@ interface HeldPlacesOptions {
   queue: QueueName;
   /** Jobs at a time, at most. */
   slots: number;
-  /** How many calls of jobs stand in line for something in this process. */
-  waiting: () => number;
+  /** The part of all jobs in this process's hands, of whichever queue, that stands in line for something in it. */
+  inLine: () => number;
   places: Places;
 }
 
@@ -31,7 +33,7 @@ const LOOK_MS = 100;
 /** An organization that has had the worker to itself for so long is kept from nothing: it may wait here as well as in line. */
 const ALONE_MS = 600_000;
 
-export function createHeldPlaces({ queue, slots: slotsMax, waiting, places }: HeldPlacesOptions): HeldPlaces {
+export function createHeldPlaces({ queue, slots: slotsMax, inLine, places }: HeldPlacesOptions): HeldPlaces {
   const holder = { id: newId(), slots: slotsMax, orders: new Set<SharedOrder>() };
   const unheard = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
@@ -63,7 +65,8 @@ export function createHeldPlaces({ queue, slots: slotsMax, waiting, places }: He
   function takeLoad(): Load {
     const nowMs = performance.now();
     const { utilization } = performance.eventLoopUtilization(seen);
-    const load = { utilization, running: holder.orders.size, waiting: waiting(), ended, passedMs: nowMs - lookedAtMs };
+    const running = holder.orders.size;
+    const load = { utilization, running, waiting: Math.round(running * Math.min(1, inLine())), ended, passedMs: nowMs - lookedAtMs };
     seen = performance.eventLoopUtilization();
     lookedAtMs = nowMs;
     ended = 0;
@@ -93,6 +96,7 @@ export function createHeldPlaces({ queue, slots: slotsMax, waiting, places }: He
       report();
       timer ??= setInterval(look, LOOK_MS);
     },
+    running: () => holder.orders.size,
     retire() {
       isRetired = true;
       holder.slots = 0;

@@ -36,7 +36,7 @@ describe("it does not shrink", () => {
   });
 
   test("while its jobs last longer than a moment: their places would not become free", () => {
-    expect(nextSlots(250, 250, load({ running: 200, utilization: 1, ended: 2 }))).toBe(250);
+    expect(nextSlots(250, 250, load({ running: 200, utilization: 1, ended: 1 }))).toBe(250);
     expect(nextSlots(250, 250, load({ running: 200, utilization: 1, ended: 10 }))).toBe(150);
   });
 

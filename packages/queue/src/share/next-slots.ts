@@ -4,7 +4,7 @@ export interface Load {
   utilization: number;
   /** Jobs in hand now. */
   running: number;
-  /** How many calls of jobs stand in line for something in this process now. */
+  /** How many of them stand in line for something in this process. */
   waiting: number;
   /** Jobs that ended since. */
   ended: number;
@@ -21,7 +21,7 @@ const SHRINK = 3 / 4;
 const GROW = 1 / 8;
 const SLOTS_MIN = 8;
 /** At the pace of now the jobs in hand end within this. */
-const TURNOVER_MS = 5_000;
+const TURNOVER_MS = 10_000;
 
 /**
  * How many jobs a worker offers to take at a time, of at most `slotsMax`. More than it can work on add nothing but waiting, also for who
