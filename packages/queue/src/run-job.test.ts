@@ -20,7 +20,13 @@ const job = (name = "turn.run"): Job =>
 function processor(handle: (signal: AbortSignal) => Promise<void>) {
   const runs = createRunningJobs({ abandonMs: 1_000 });
   const handlers = { "turn.run": (_payload: unknown, { signal }: { signal: AbortSignal }) => handle(signal) };
-  const places = { begin: () => (hasLeft: boolean) => void left.push(hasLeft), open() {}, retire() {}, close: async () => undefined };
+  const places = {
+    running: () => 0,
+    begin: () => (hasLeft: boolean) => void left.push(hasLeft),
+    open() {},
+    retire() {},
+    close: async () => undefined,
+  };
   const left: boolean[] = [];
   const process = createProcessor({ queue: "turns", handlers, runs, places, timeoutMs: 60_000, log: silent, metrics: undefined });
   return { runs, process, left };
