@@ -93,6 +93,14 @@ describe("JSON-RPC", () => {
     expect(await errorOf(a2a.rpc("GetTask", { taskId: id }))).toMatchObject({ code: -32602 });
   });
 
+  test("what no database can hold, or look for, is a bad parameter wherever it stands", async () => {
+    const id = idOf(await a2a.send());
+    const odd = ["/tasks?contextId=%00", "/tasks?pageToken=%00", `/tasks/${id}/pushNotificationConfigs/%00`, "/%00/tasks"];
+    const times = ["0000-01-01T00:00:00Z", "2020-01-01T00:00:00%2B23:59"].map((time) => `/tasks?statusTimestampAfter=${time}`);
+    for (const tail of [...odd, ...times]) expect([tail, (await rest(tail)).status]).toEqual([tail, 400]);
+    expect(await errorOf(a2a.rpc("ListTasks", { statusTimestampAfter: "0000-01-01T00:00:00Z" }))).toMatchObject({ code: -32602 });
+  });
+
   test("who calls is looked at before what they send", async () => {
     for (const [where, headers] of [
       ["", V1],

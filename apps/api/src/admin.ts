@@ -7,6 +7,7 @@ import {
   keyId,
   type Limits,
   mcpAccess,
+  moment,
   organizationId,
   pageInput,
   rotateKeyInput,
@@ -38,7 +39,7 @@ export const keyBody = z.object({
   /** An empty list grants nothing. */
   scopes: z.array(scope).default([]),
   agent_ids: z.array(agentId).min(1).max(200).nullish(),
-  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  expires_at: moment.nullish(),
   /** What a key with the scope `mcp-client` may do. */
   mcp: z
     .object({ tools: mcpAccess.shape.tools, sessions: mcpAccess.shape.sessions, tool_calls_max: mcpAccess.shape.toolCallsMax })

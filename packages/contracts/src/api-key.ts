@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { agentId, keyId } from "./ids.ts";
 import { type McpAccess, mcpAccess } from "./mcp.ts";
+import { momentDate } from "./moment.ts";
 
 /** What a credential may do. An empty list grants nothing. */
 export const SCOPES = [
@@ -31,7 +32,7 @@ export const createKeyInput = z.object({
   scopes: z.array(scope).max(SCOPES.length),
   /** Absent: every agent of the organization. */
   agentIds: z.array(agentId).min(1).max(200).optional(),
-  expiresAt: z.coerce.date().optional(),
+  expiresAt: momentDate.optional(),
   /** Only with the scope `mcp-client`, which without it may do nothing. */
   mcp: mcpAccess.optional(),
 });

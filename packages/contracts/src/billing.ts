@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { pageInput } from "./conversation.ts";
 import { organizationId } from "./ids.ts";
+import { moment } from "./moment.ts";
 
 /** Micro-units of the one currency that there is; far below what a number holds exactly, so that sums are exact, too. */
 const MICROS_MAX = 1_000_000_000_000_000;
@@ -14,7 +15,6 @@ const text = (charsMax: number) =>
     .string()
     .max(charsMax)
     .refine((value) => value.isWellFormed() && !value.includes("\0"), "Not a text.");
-const moment = z.iso.datetime({ offset: true });
 
 export const billingSettings = z.object({
   /** What becomes of calls of models that have no price but the fallback: they are charged by it and marked, or refused. */

@@ -7,6 +7,7 @@ import type { Execution, Usage } from "./execution.ts";
 import { endUser, messageInput, turnOptions } from "./execution.ts";
 import { agentId, conversationId, executionId, messageId, turnId } from "./ids.ts";
 import { BOUNDS } from "./limits.ts";
+import { momentDate } from "./moment.ts";
 import type { question } from "./question.ts";
 import { queried, rowNumber } from "./row-number.ts";
 
@@ -201,8 +202,8 @@ export const listExecutionsInput = pageInput.extend({
   triggeringAgentId: z.string().max(200).optional(),
   status: z.string().max(40).optional(),
   internalStatus: z.string().max(255).optional(),
-  from: z.coerce.date().optional(),
-  to: z.coerce.date().optional(),
+  from: momentDate.optional(),
+  to: momentDate.optional(),
 });
 export type ListExecutions = z.infer<typeof listExecutionsInput>;
 

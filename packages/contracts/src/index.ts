@@ -23,6 +23,7 @@ export * from "./mcp.ts";
 export * from "./media.ts";
 export * from "./memory.ts";
 export * from "./memory-config.ts";
+export * from "./moment.ts";
 export * from "./payment.ts";
 export * from "./peer.ts";
 export * from "./question.ts";

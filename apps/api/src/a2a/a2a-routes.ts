@@ -5,6 +5,7 @@ import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import { CLIENT_LEFT } from "../client-left.ts";
 import { jsonBodyReader } from "../json-body.ts";
+import { isKeepable, UNKEEPABLE } from "../keepable-text.ts";
 import { onGone } from "../on-gone.ts";
 import { sendJson } from "../send-json.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
@@ -38,6 +39,8 @@ export function a2aRoutes({ visitorOf, defaultAgentId, ...door }: A2aDependencie
   ): Promise<Omit<A2aCall, "version"> & { visitor: FrontVisitor }> {
     const visitor = visitorOf(request, response);
     const caller = await authorize(visitor, routeRow(route));
+    // Names in an address are looked up as those in a body are.
+    if (!isKeepable(request.params) || !isKeepable(request.query)) throw new GatewayError("bad_request", { text: UNKEEPABLE });
     const named = agentIdOf.safeParse(request.params["agentId"]);
     if (!named.success) throw new GatewayError("not_found");
     const agentId: string = named.data;

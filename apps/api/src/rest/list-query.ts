@@ -1,5 +1,5 @@
 import type { ListExecutions, ListMemories, PageQuery } from "@parley/contracts";
-import { agentId, EXECUTION_STATUSES, executionId, GatewayError, listExecutionsInput, memoryScope } from "@parley/contracts";
+import { agentId, EXECUTION_STATUSES, executionId, GatewayError, isMoment, listExecutionsInput, memoryScope } from "@parley/contracts";
 import { z } from "zod";
 import { parse } from "./parse.ts";
 
@@ -15,7 +15,7 @@ const status = z
 const time = z.union([z.iso.datetime({ offset: true }), z.iso.date(), z.iso.datetime({ local: true }).transform((at) => `${at}Z`)], {
   error: "Input should be a valid datetime",
 });
-const date = time.transform((at) => new Date(at));
+const date = time.refine(isMoment, "Input should be a valid datetime").transform((at) => new Date(at));
 
 /** An empty value, as forms send it, is an absent one. */
 const orAbsent = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => (value === "" ? undefined : value), schema);

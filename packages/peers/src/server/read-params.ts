@@ -1,4 +1,4 @@
-import { type A2aPart, a2aName } from "@parley/contracts";
+import { type A2aPart, a2aName, moment } from "@parley/contracts";
 import { z } from "zod";
 import { A2aError } from "./a2a-errors.ts";
 
@@ -76,7 +76,7 @@ const list = z.object({
   pageSize: z.preprocess(emptyAsAbsent, z.int().min(1).max(100).default(50)),
   pageToken: optionalText,
   historyLength: optionalCount,
-  statusTimestampAfter: z.preprocess(emptyAsAbsent, z.iso.datetime({ offset: true }).optional()),
+  statusTimestampAfter: z.preprocess(emptyAsAbsent, moment.optional()),
   includeArtifacts: flag,
 });
 export type ListParams = z.output<typeof list>;
