@@ -114,6 +114,13 @@ describe("a key that the peer itself names", () => {
     expect(pins.size).toBe(0);
   });
 
+  test("pinned by hand: no peer gets around it by showing no DID", async () => {
+    const { verify } = await start(claims(thief));
+    const trust = { ...lenient, pinnedKey: signer.publicKey };
+    expect(await verify(trust, [signed(thief)], null)).toMatchObject({ ok: false, signed: 1, verified: 0 });
+    expect(await verify(trust, [signed(signer)], null)).toMatchObject({ ok: true, signed: 1, verified: 1 });
+  });
+
   test("pinned by hand: no other counts, and the peer is not asked", async () => {
     const { verify, asked } = await start(claims(thief));
     for (const policy of ["strict", "lenient"] as const) {

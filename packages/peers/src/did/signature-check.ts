@@ -19,7 +19,7 @@ export interface VerifyFacts {
   artifacts: readonly SignedArtifact[];
 }
 
-/** Null where there is nothing to look at: no DID, no artifact, or no key that could be had. */
+/** Null where there is nothing to look at: no artifact, no DID and no pinned key, or no key that could be had. */
 export type VerifySignatures = (facts: VerifyFacts) => Promise<PeerSignatures | null>;
 
 interface SignatureCheckPorts {
@@ -35,8 +35,10 @@ interface SignatureCheckPorts {
  */
 export function createSignatureCheck({ resolve, keys, keysMax }: SignatureCheckPorts): VerifySignatures {
   return async ({ organizationId, endpoint, did, trust, artifacts }) => {
-    if (did === null || artifacts.length === 0) return null;
+    if (artifacts.length === 0) return null;
+    // Also of a peer that shows no DID: to hide it would be the way around the key.
     if (trust.pinnedKey !== undefined) return verifyArtifacts(artifacts, decodeBase58(trust.pinnedKey, KEY_BYTES));
+    if (did === null) return null;
     const resolved = await resolve(endpoint, did);
     if (resolved.kind === "unavailable") return null;
     if (resolved.kind === "none") return verifyArtifacts(artifacts, null);
