@@ -20,7 +20,7 @@ function plainState(raw: unknown): string {
 
 /**
  * What a peer of version 0.3 answers, in the shape that its protocol asks for: peers write snake_case, leave out `kind` or lists, have states of their
- * own, or put a text where a message belongs. History is left out, as nothing here reads it.
+ * own, leave messages without an id, or put a text where a message belongs. History is left out, as nothing here reads it.
  */
 export function tolerantResult(raw: unknown): unknown {
   const value = camelised(raw);
@@ -65,7 +65,8 @@ function message(raw: unknown) {
   const value = isObject(raw) ? raw : { parts: [{ text: String(raw) }] };
   return {
     kind: "message",
-    messageId: textOf(value.messageId) ?? "",
+    // The SDK takes no message without one; nobody here looks at which it is.
+    messageId: textOf(value.messageId) || "unnamed",
     role: value.role === "user" ? "user" : "agent",
     parts: parts(value.parts),
     ...(textOf(value.taskId) === undefined ? {} : { taskId: value.taskId }),
