@@ -11,6 +11,7 @@ import { startTokenServer, type TokenServer } from "./support/token-server.ts";
 /** Only a hang reaches it, on a busy machine, too. */
 const PATIENCE = { timeout: 20_000 };
 const HOPS_MAX = 3;
+const FILES_MAX = 3;
 const DESK_SECRET = "the-desk's-own-secret";
 
 let peer: ScriptedPeer;
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const secrets = [{ name: "desk", value: DESK_SECRET, hosts: [peer.host], organizations: "all" }];
   system = await startSystem({
     allow: [peer, unbound, tokens, relay, ...Object.values(rest)].map(({ host }) => host),
-    env: { TOOL_SECRETS: JSON.stringify(secrets), LIMIT_PEER_HOPS_MAX: String(HOPS_MAX) },
+    env: { TOOL_SECRETS: JSON.stringify(secrets), LIMIT_PEER_HOPS_MAX: String(HOPS_MAX), LIMIT_PEER_FILES_MAX: String(FILES_MAX) },
   });
   relay.leadTo(system.apis[0]?.url ?? "");
 });
@@ -119,6 +120,20 @@ test("a file of a peer's is kept among the organization's, named to the model, a
   expect([file.status, file.headers.get("content-type"), file.text]).toEqual([200, "application/pdf", bytes.toString()]);
   const theirs = await system.newTenant(randomUUID());
   expect((await system.rest(0, theirs.apiKey).call(`/media/${mediaId}`)).status).toBe(404);
+});
+
+test("of files without number so many are kept, and the others named; nothing is kept that the model is not told of", async () => {
+  const file = (place: number) => ({ kind: "file", file: { name: `${place}.txt`, bytes: "aGk=" } });
+  const answer = (parts: unknown[]) => ({ result: { ...taskAt("completed"), artifacts: [{ artifactId: "a", parts }] } });
+  peer.on("message/send", () => answer(Array.from({ length: FILES_MAX + 5 }, (_, place) => file(place))));
+  await called({ endpoint: peer.url });
+  expect(lastTold().match(/media:/g)).toHaveLength(FILES_MAX);
+  expect(lastTold().match(/it could not be kept/g)).toHaveLength(5);
+
+  const { media: before } = await system.rowCounts();
+  peer.on("message/send", () => answer([{ kind: "text", text: "x".repeat(70_000) }, file(0)]));
+  await called({ endpoint: peer.url });
+  expect((await system.rowCounts())["media"]).toBe(before);
 });
 
 test("a circle of agents through gateways comes to its end: each is told how many may still work behind it", async () => {

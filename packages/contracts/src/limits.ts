@@ -47,6 +47,8 @@ export const BOUNDS = {
   /** What the model is told of one call's artifacts. */
   peerResultCharsMax: { standard: 65_536, floor: 1_024, ceiling: 1_048_576 },
   peerArtifactsMax: { standard: 64, floor: 1, ceiling: 10_000 },
+  /** Files of one call's artifacts that are kept. */
+  peerFilesMax: { standard: 32, floor: 0, ceiling: 1_000 },
   /** How often one call of a peer may ask for more. */
   peerQuestionsMax: { standard: 8, floor: 0, ceiling: 100 },
   /** Tries of telling a peer that its task is not wanted any more. */

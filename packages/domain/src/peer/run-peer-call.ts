@@ -22,7 +22,7 @@ export async function runPeerCall(run: TurnRun, parent: RunningExecution, call: 
     if (change !== null) await log.commit({ children: [change] }, [childId]);
     return { waitsFor: [card] };
   }
-  const { told, report } = await tellOutcome(run.peers, end.call, end.outcome);
+  const { told, report } = await tellOutcome(run.peers, { ...end, signal: parent.signal });
   // What it has used is shown as the turn's, and charged by the call.
   if (toldAs !== undefined && report.tokens !== undefined) run.usage.count(parent.id, { ...NO_USAGE, ...report.tokens });
   const status = told.isError ? (told.unknown === true ? "error" : "failed") : "completed";
@@ -51,7 +51,7 @@ export async function answerByPeer(run: TurnRun, root: RunningExecution): Promis
     const { card, change } = asking(run, root, end, { step: 1, callIndex: 0 });
     return { kind: "paused", cards: [card], children: change === null ? [] : [change] };
   }
-  return { kind: "peer", ...(await tellOutcome(run.peers, end.call, end.outcome)), children: [endOf(end)] };
+  return { kind: "peer", ...(await tellOutcome(run.peers, { ...end, signal: root.signal })), children: [endOf(end)] };
 }
 
 /** The card that waits already, or a new one and the mark in the ledger that it is waited for. */

@@ -23,8 +23,17 @@ const STATES: Partial<Record<PeerOutcome["state"], string>> = {
   "trust-verification-required": "The agent wants to know first whom it deals with. Tell the user what it asks for.",
 };
 
-/** Says what came of a call. What the peer has said itself stands in an envelope; its files are kept among the organization's. */
-export async function tellOutcome(ports: PeerPorts, call: PeerCallRow, outcome: PeerOutcome): Promise<ToldOutcome> {
+interface Telling {
+  call: PeerCallRow;
+  outcome: PeerOutcome;
+  signal: AbortSignal;
+}
+
+/**
+ * Says what came of a call. What the peer has said itself stands in an envelope; its files are kept among the organization's. Throws the signal's reason where
+ * that is aborted before all of them are.
+ */
+export async function tellOutcome(ports: PeerPorts, { call, outcome, signal }: Telling): Promise<ToldOutcome> {
   const { target } = call;
   const { state, signatures, did, didSource } = outcome;
   const isWithheld = signatures?.ok === false && target.trust.onBadSignature === "fail";
@@ -34,7 +43,7 @@ export async function tellOutcome(ports: PeerPorts, call: PeerCallRow, outcome: 
   const isError = error !== null;
   const unknown = state === "unknown" ? { unknown: true as const } : {};
   if (isWithheld) return { told: { text: error ?? "", isError: true, words: "own" }, report };
-  const said = await saidBy(ports, call.organizationId, outcome);
+  const said = await saidBy(outcome, { charsMax: ports.limits.peerResultCharsMax, keep: keeperOf(ports, call.organizationId, signal) });
   const body = said === "" && state === "completed" ? `[task ${outcome.taskId ?? "none"} completed - no output]` : said;
   const pinned = didSource === "pinned" ? did : null;
   const envelope = body === "" ? "" : remoteContent({ agent: target.name, did: pinned, signatures }, body);
@@ -42,22 +51,46 @@ export async function tellOutcome(ports: PeerPorts, call: PeerCallRow, outcome: 
   return { told: { text: storableText(text), isError, ...unknown, words: envelope === "" ? "own" : "enclosed" }, report };
 }
 
+type File = Extract<PeerPart, { kind: "file" }>;
+/** Where a file is kept; null where it is not. */
+type Keep = (file: File) => Promise<string | null>;
+
+/** A peer may send files without number, and each takes a moment: so many are kept, for as long as somebody waits for it. */
+function keeperOf(ports: PeerPorts, organizationId: string, signal: AbortSignal): Keep {
+  let left = ports.limits.peerFilesMax;
+  return async (file) => {
+    signal.throwIfAborted();
+    if (left <= 0) return null;
+    left -= 1;
+    return keepPeerFile(ports, organizationId, file);
+  };
+}
+
 /** All that it has said, one part after the other, as far as the bound goes. */
-async function saidBy(ports: PeerPorts, organizationId: string, { artifacts, cut, state, prompt }: PeerOutcome): Promise<string> {
-  const charsMax = ports.limits.peerResultCharsMax;
+async function saidBy(
+  { artifacts, cut, state, prompt }: PeerOutcome,
+  { charsMax, keep }: { charsMax: number; keep: Keep },
+): Promise<string> {
   const parts: string[] = [];
-  for (const part of artifacts.flatMap((artifact) => artifact.parts)) parts.push(await partText(ports, organizationId, part));
+  let chars = 0;
+  for (const part of artifacts.flatMap((artifact) => artifact.parts)) {
+    // What nobody is told of is not kept, either.
+    if (chars > charsMax) break;
+    const text = await partText(part, keep);
+    parts.push(text);
+    chars += text.length;
+  }
   if (state !== "completed") parts.push(prompt);
   const whole = parts.filter((part) => part !== "").join("\n\n");
   if (whole.length > charsMax) return `${whole.slice(0, charsMax).toWellFormed()}\n[cut after ${charsMax} characters]`;
   return cut ? `${whole}\n[cut: there is more]` : whole;
 }
 
-async function partText(ports: PeerPorts, organizationId: string, part: PeerPart): Promise<string> {
+async function partText(part: PeerPart, keep: Keep): Promise<string> {
   if (part.kind === "text") return part.text;
   if (part.kind === "data") return JSON.stringify(part.data);
   const name = `${part.name ?? "without a name"} (${part.mediaType ?? "of no type"})`;
   if (part.url !== null) return `[file ${name} at ${part.url}]`;
-  const place = await keepPeerFile(ports, organizationId, part);
+  const place = await keep(part);
   return place === null ? `[file ${name}: it could not be kept]` : `[file ${name}: ${place}]`;
 }
