@@ -75,7 +75,23 @@ test("client credentials get a token, once for all calls, and the peer is shown 
     { grant_type: "client_credentials", client_id: "the-client", client_secret: "the-client-secret", scope: "jokes" },
   ]);
   expect(peer.asked("message/send").map(({ headers }) => headers.authorization)).toEqual(["Bearer token-1", "Bearer token-1"]);
-  expect(JSON.stringify(system.model.journal)).not.toMatch(/the-client-secret|token-1/);
+
+  peer.journal.length = 0;
+  peer.on("message/send", ({ headers }) =>
+    headers.authorization === "Bearer token-1"
+      ? (response) => response.writeHead(401).end()
+      : { result: taskAt("completed", { text: "said" }) },
+  );
+  const toldOf = async (input: string) => {
+    system.model.script({ toolCalls: [{ name: "call_jester_do", arguments: { input } }] });
+    await gatewayOf(system.rest(), agentId).invoke(input);
+    return lastTold();
+  };
+  // What is refused is not sent again; the next call comes with another one.
+  expect(await toldOf("The token is revoked")).toContain("refused");
+  expect(await toldOf("And after that")).toContain("said");
+  expect(peer.asked("message/send").map(({ headers }) => headers.authorization)).toEqual(["Bearer token-1", "Bearer token-2"]);
+  expect(JSON.stringify(system.model.journal)).not.toMatch(/the-client-secret|token-\d/);
 });
 
 test("a named secret goes to the hosts that it is bound to, and to no other, which is not called at all", async () => {

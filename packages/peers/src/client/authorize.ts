@@ -1,10 +1,10 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, type PeerAuth } from "@parley/contracts";
 import type { PeerTarget } from "@parley/domain";
 import type { EgressInit } from "@parley/egress";
 import type { DidIdentity } from "../did/did-identity.ts";
 import { signRequest } from "../did/sign-request.ts";
 import type { Hydra } from "../oauth/hydra.ts";
-import type { TokenProvider } from "../oauth/token-provider.ts";
+import type { ClientCredentials, TokenProvider } from "../oauth/token-provider.ts";
 
 export interface Credentials {
   /** The egress's name of an operator's secret; null where this organization may not use it. */
@@ -12,7 +12,7 @@ export interface Credentials {
   tokens: TokenProvider;
   /** Who we are; null where nobody has said. */
   identity: Pick<DidIdentity, "did" | "publicKey" | "sign"> | null;
-  hydra: Pick<Hydra, "token"> | null;
+  hydra: Pick<Hydra, "token" | "forget"> | null;
   now: () => number;
 }
 
@@ -35,10 +35,8 @@ export async function authorize(
       return { headers: bearer(auth.token) };
     case "secret":
       return named(auth.name);
-    case "oauth": {
-      const { tokenUrl, clientId, clientSecret, scope = "" } = auth;
-      return { headers: bearer(await tokens.token({ tokenUrl, clientId, clientSecret, scope }, signal)) };
-    }
+    case "oauth":
+      return { headers: bearer(await tokens.token(clientOf(auth), signal)) };
     case "did_signed": {
       if (identity === null) throw new GatewayError("egress_refused", { detail: "there is no identity to sign with" });
       const signed = signRequest(identity, body, now());
@@ -49,5 +47,18 @@ export async function authorize(
     }
   }
 }
+
+/** The peer has refused what it was shown: a token that was kept is got anew for the next request. */
+export function forgetToken({ tokens, hydra }: Pick<Credentials, "tokens" | "hydra">, { auth }: Pick<PeerTarget, "auth">): void {
+  if (auth.type === "oauth") tokens.forget(clientOf(auth));
+  if (auth.type === "did_signed" && auth.secret === undefined && auth.token === undefined) hydra?.forget();
+}
+
+const clientOf = ({ tokenUrl, clientId, clientSecret, scope = "" }: Extract<PeerAuth, { type: "oauth" }>): ClientCredentials => ({
+  tokenUrl,
+  clientId,
+  clientSecret,
+  scope,
+});
 
 const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });

@@ -2,7 +2,7 @@ import type { AgentCard } from "@a2a-js/sdk";
 import { JsonRpcTransportFactory, RestTransportFactory, type Transport } from "@a2a-js/sdk/client";
 import type { PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import { authorize, type Credentials } from "./authorize.ts";
+import { authorize, type Credentials, forgetToken } from "./authorize.ts";
 import type { Exchange } from "./exchange.ts";
 import type { PeerInterface, ReadCard } from "./read-card.ts";
 import { tolerantFetch } from "./tolerant-fetch.ts";
@@ -38,6 +38,7 @@ export async function openLine({ fetch, credentials, bytesMax }: LinePorts, targ
     fetch,
     exchange,
     isLegacy,
+    onUnauthorized: () => forgetToken(credentials, target),
     authorize: (address, body, signal) =>
       authorize(credentials, target, { url: address, body, signal: signal ?? new AbortController().signal }),
   });

@@ -12,6 +12,8 @@ interface WireOptions {
   fetch: EgressFetch;
   /** Headers or the name of a secret, for exactly this body. */
   authorize(url: string, body: string, signal: AbortSignal | null): Promise<Pick<EgressInit, "headers" | "secret">>;
+  /** What went along was refused. */
+  onUnauthorized(): void;
   exchange: Exchange;
   /** The peer speaks 0.3: its answers and its names of parameters are taken as they come. */
   isLegacy: boolean;
@@ -21,18 +23,20 @@ interface WireOptions {
  * The `fetch` that the SDK is given: the way out, with our credentials, bounds and tolerance. Where a peer of 0.3 does not know the parameter `id` or
  * `taskId` of a task, it is asked once more with `task_id`. Redirects are not followed: what was said to the one is not said to another.
  */
-export function tolerantFetch({ fetch, authorize, exchange, isLegacy }: WireOptions): typeof globalThis.fetch {
+export function tolerantFetch({ fetch, authorize, onUnauthorized, exchange, isLegacy }: WireOptions): typeof globalThis.fetch {
   async function send(url: string, init: RequestInit, body: string): Promise<Response> {
     const own = await authorize(url, body, init.signal ?? null);
     const headers = { ...Object.fromEntries(new Headers(init.headers)), ...Object.fromEntries(new Headers(own.headers)) };
     const { secret } = own;
-    return fetch(url, {
+    const response = await fetch(url, {
       ...init,
       body: body === "" ? null : body,
       headers,
       redirect: "error",
       ...(secret === undefined ? {} : { secret }),
     });
+    if (response.status === 401) onUnauthorized();
+    return response;
   }
 
   return async (input, init = {}) => {

@@ -13,6 +13,8 @@ export interface Hydra {
   isDegraded(): boolean;
   /** A token to be shown at that address. Throws `egress_refused` where tokens of ours may not go there, and as `TokenProvider` does. */
   token(peer: URL, signal: AbortSignal): Promise<string>;
+  /** The token was refused where it was shown: the next one is new. */
+  forget(): void;
 }
 
 interface HydraOptions {
@@ -94,6 +96,7 @@ export function createHydra(options: HydraOptions): Hydra {
         return Promise.reject(new GatewayError("egress_refused", { detail: `tokens of ours may not go to ${host}: HYDRA_HOSTS` }));
       return tokens.token(credentials, signal);
     },
+    forget: () => tokens.forget(credentials),
   };
 }
 
