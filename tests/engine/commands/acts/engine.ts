@@ -20,6 +20,7 @@ export async function deliver(c: Conversation, stage: Stage): Promise<void> {
     case "billing.post":
     case "hook.run":
     case "response.run":
+    case "payment.settle":
     case null:
       return;
   }

@@ -34,6 +34,7 @@ async function perform({ engine }: HiredWorker, name: JobName, stage: Stage): Pr
     case "billing.post":
     case "hook.run":
     case "response.run":
+    case "payment.settle":
       throw new Error(`Nobody has ordered ${name}.`);
   }
 }
