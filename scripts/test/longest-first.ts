@@ -9,6 +9,8 @@ const LONGEST = [
   "tests/house/start/",
   "tests/system/kill.test.ts",
   "tests/engine/fairness.test.ts",
+  "tests/payments/",
+  "tests/billing/lost.test.ts",
   "tests/engine/commands.test.ts",
   "tests/system/",
   "tests/engine/takeover.test.ts",

@@ -10,7 +10,8 @@ const reportFile = join(root, "reports", "vitest.json");
 const [first, ...others] = process.argv.slice(2);
 const only = first === "unit" || first === "long" ? first : null;
 const given = only === null && first !== undefined ? [first, ...others] : others;
-const projects = only === null ? ["unit", "system"] : [only];
+const quick = ["unit", "apart"];
+const projects = only === "long" ? ["long"] : [...quick, ...(only === null ? ["system"] : [])];
 const vitestArgs = [...projects.flatMap((name) => ["--project", name]), ...given];
 
 rmSync(reportFile, { force: true });

@@ -20,6 +20,7 @@ const ANSWER = "Why did the queue go to therapy?";
 const OTHER_ANSWERS: Record<string, string> = {
   "docs/mcp.md": '"scopes":["mcp-client"]',
   "docs/plan.md": '"stop_reason":"stop"',
+  "docs/peers.md": '"name":"Research"',
   "docs/media.md": '"content_type":"application/pdf"',
   "docs/webhooks.md": '"received":true',
 };

@@ -20,9 +20,10 @@ async function tell(call: RpcCall, { following, conversationId, signal }: Tell):
   let thrown: unknown;
   try {
     for await (const event of following.events) {
+      // What was being read as another one took its place is the other's to tell.
+      if (signal.aborted) return;
       await tellEvent(call, conversationId, event);
       cursor = event.cursor;
-      if (signal.aborted) return;
     }
   } catch (error) {
     thrown = error;
