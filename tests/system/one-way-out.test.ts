@@ -5,11 +5,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { text } from "node:stream/consumers";
 import { at, startIssuer, startOpenclawServer, startPeerServer, startS3Server, startSystem, startToolServer } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-const TRAP = pathToFileURL(join(import.meta.dirname, "support", "trap-sockets.ts")).href;
+const TRAP = import.meta.resolve("@parley/testkit/trap-sockets");
 
 interface Opened {
   to: string;
@@ -23,7 +23,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const trapIn = (file: string) => ({ NODE_OPTIONS: `--import ${TRAP}`, SOCKET_TRAP_FILE: file });
 const opened = async (file: string): Promise<Opened[]> =>
   (await readFile(file, "utf8"))
     .split("\n")
@@ -47,7 +46,7 @@ test("every connection of api and worker that leads elsewhere than to Postgres a
   const system = await startSystem({
     allow: [issuer.host, s3.host, hydra.host, peer.host, claw.host],
     env: {
-      ...trapIn(file),
+      SOCKET_TRAP_FILE: file,
       ...{ JWT_ISSUER: issuer.url, JWT_AUDIENCE: "parley", JWT_JWKS_URL: issuer.jwksUrl },
       ...{ MEDIA_S3_BUCKET: s3.bucket, MEDIA_S3_ENDPOINT: s3.url, MEDIA_S3_REGION: s3.region },
       ...{ MEDIA_S3_ACCESS_KEY_ID: s3.accessKeyId, MEDIA_S3_SECRET_ACCESS_KEY: s3.secretAccessKey },
@@ -122,7 +121,7 @@ test("every connection of api and worker that leads elsewhere than to Postgres a
   expect(new Set(sockets.filter(({ byEgress }) => !byEgress).map(({ to }) => to))).toEqual(ours);
 });
 
-test("the trap sees a socket that goes around the egress, however it is opened", async () => {
+test("the trap that every process under test runs in sees and refuses a socket that goes around the egress, however it is opened", async () => {
   const server = createServer((_request, response) => response.end("x"));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -137,11 +136,13 @@ test("the trap sees a socket that goes around the egress, however it is opened",
     for (const [index, way] of ways.entries()) {
       const file = join(folder, `way-${index}`);
       const child = spawn(process.execPath, ["--input-type=module", "-e", `${way}; process.exit(0)`], {
-        env: { PATH: process.env["PATH"], ...trapIn(file) },
-        stdio: ["ignore", "ignore", "inherit"],
+        env: { PATH: process.env["PATH"], NODE_OPTIONS: `--import ${TRAP}`, SOCKET_TRAP_FILE: file },
+        stdio: ["ignore", "ignore", "pipe"],
       });
+      const said = text(child.stderr);
       await once(child, "exit");
       expect([way, await opened(file)]).toMatchObject([way, [{ to: `127.0.0.1:${port}`, byEgress: false }]]);
+      expect(await said).toContain(`This connection to 127.0.0.1:${port} goes around the egress.`);
     }
   } finally {
     server.closeAllConnections();

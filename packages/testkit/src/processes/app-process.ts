@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 const START_MS = 30_000;
@@ -54,9 +55,11 @@ const mainOf = (app: "api" | "worker"): string => join(ROOT, "apps", app, "src",
 const INHERITED = ["PATH", "NODE_COMPILE_CACHE"];
 const inherited = (): NodeJS.ProcessEnv => Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
 
-/** Starts one of the apps, with this environment. `entry` is a file that starts it in another way. */
+const TRAP = pathToFileURL(join(import.meta.dirname, "trap-sockets.ts")).href;
+
+/** Starts one of the apps, with this environment. No connection goes around the egress. `entry` is a file that starts it in another way. */
 export function startApp(app: "api" | "worker", environment: Record<string, string>, entry = mainOf(app)): AppProcess {
-  const child = spawn(process.execPath, [entry], {
+  const child = spawn(process.execPath, ["--import", TRAP, entry], {
     cwd: ROOT,
     env: { ...inherited(), NODE_ENV: "production", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,14 +1,19 @@
 import { appendFileSync } from "node:fs";
 import { Socket } from "node:net";
 
-// Loaded into a process before anything else: writes down every connection that it opens, a JSON line each, to the file that `SOCKET_TRAP_FILE` names. TLS goes through
-// the same method.
+// Loaded into every api and worker that a test starts, before anything else: a connection that leads elsewhere than to Postgres and Redis
+// and was not opened by the egress is refused with an error. TLS goes through the same method. Where `SOCKET_TRAP_FILE` names a file, each
+// connection is written down there, a JSON line each.
 
 const EGRESS = "/packages/egress/src/guarded-connector.ts";
+/** A test's own way into the process that it tries. */
+const TEST = new URL("../../../../tests/", import.meta.url).href;
 const STACK_FRAMES = 60;
 
 const file = process.env["SOCKET_TRAP_FILE"];
-if (file === undefined) throw new Error("SOCKET_TRAP_FILE says where to write");
+const stores = new Set(
+  Object.values(process.env).flatMap((value = "") => (/^(postgres|postgresql|rediss?):\/\//.test(value) ? [new URL(value).host] : [])),
+);
 
 interface Place {
   host?: string;
@@ -38,7 +43,8 @@ Socket.prototype.connect = function trapped(this: Socket, ...given: unknown[]): 
   const { host = "localhost", port, path } = placeOf(given);
   const stack = stackNow();
   const byEgress = stack.includes(EGRESS);
-  const line = { to: path ?? `${host}:${port}`, byEgress, ...(byEgress ? {} : { stack }) };
-  appendFileSync(file, `${JSON.stringify(line)}\n`);
+  const to = path ?? `${host}:${port}`;
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ to, byEgress, ...(byEgress ? {} : { stack }) })}\n`);
+  if (!byEgress && !stores.has(to) && !stack.includes(TEST)) throw new Error(`This connection to ${to} goes around the egress.`);
   return connect.apply(this, given);
 } as typeof Socket.prototype.connect;
