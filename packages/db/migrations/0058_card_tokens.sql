@@ -19,43 +19,6 @@ begin
   return 'true';
 end $$;
 
--- Who may go on with a challenge that was paid, or is said to be: one at a time. Takes {organizationId, id, plugin, digest, credential, shown, leaseMs}; returns
--- {outcome: verify, challenge} | {outcome: run, amountMicros, receipt, payer} | {outcome: done, answer} | busy | expired | mismatch | refunded.
-create or replace function claim_challenge(p jsonb) returns jsonb language plpgsql as $$
-declare
-  c payment_challenges;
-  left_alone boolean;
-begin
-  perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  select * into c from payment_challenges where id = p->>'id' for update;
-  if c.id is null or c.plugin <> p->>'plugin' or c.body_digest <> p->>'digest' then return '{"outcome": "mismatch"}'; end if;
-  left_alone := c.touched_at < clock_timestamp() - (p->>'leaseMs')::float8 * interval '1 millisecond';
-  if c.state = 'open' and c.expires_at < clock_timestamp() then return '{"outcome": "expired"}'; end if;
-  if c.state <> 'open' and c.credential <> p->>'credential' then return '{"outcome": "mismatch"}'; end if;
-  if c.state = 'done' then return jsonb_build_object('outcome', 'done', 'answer', c.answer); end if;
-  if c.state in ('refunding', 'refunded') then return '{"outcome": "refunded"}'; end if;
-  if c.state in ('verifying', 'running') and not left_alone then return '{"outcome": "busy"}'; end if;
-  update payment_challenges set touched_at = clock_timestamp(), credential = p->>'credential', shown = p->>'shown',
-    state = case when state in ('paid', 'running') then 'running' else 'verifying' end where id = c.id returning * into c;
-  if c.state = 'running' then
-    return jsonb_build_object('outcome', 'run', 'amountMicros', c.amount_micros, 'receipt', c.receipt, 'payer', c.payer);
-  end if;
-  return jsonb_build_object('outcome', 'verify', 'challenge', c.challenge);
-end $$;
-
--- The work is done, with its answer, or it failed: then it is paid for still, or, of a card, to be paid back: {refund: its reference}. Takes {organizationId, id,
--- answer (null: failed)}.
-create or replace function finish_challenge(p jsonb) returns jsonb language plpgsql as $$
-declare
-  failed boolean := p->'answer' = 'null';
-  c payment_challenges;
-begin
-  perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  update payment_challenges set state = case when not failed then 'done' when method = 'stripe/charge' then 'refunding' else 'paid' end,
-    answer = nullif(p->'answer', 'null'), touched_at = clock_timestamp() where id = p->>'id' and state = 'running' returning * into c;
-  return jsonb_build_object('refund', case when c.state = 'refunding' then c.reference end);
-end $$;
-
 -- The card has its money back: booked once. Takes {organizationId, id}.
 create function refund_challenge(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -88,17 +51,4 @@ begin
     * case state when 'refunding' then (p->>'quietMs')::float8 else (p->>'leftMs')::float8 end and state in ('paid', 'running', 'refunding')
   returning * into c;
   return to_jsonb(c.reference);
-end $$;
-
--- Takes a payment of unknown outcome up: {method, plugin, challenge, shown}; null where somebody else has. Takes {organizationId, id, quietMs}.
-create or replace function take_unknown_payment(p jsonb) returns jsonb language plpgsql as $$
-declare
-  c payment_challenges;
-begin
-  perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  update payment_challenges set state = 'verifying', touched_at = clock_timestamp()
-  where id = p->>'id' and state in ('verifying', 'unknown') and touched_at < clock_timestamp() - (p->>'quietMs')::float8 * interval '1 millisecond'
-  returning * into c;
-  return case when c.id is null then null
-    else jsonb_build_object('method', c.method, 'plugin', c.plugin, 'challenge', c.challenge, 'shown', c.shown) end;
 end $$;

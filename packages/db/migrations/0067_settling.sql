@@ -127,7 +127,7 @@ end $$;
 
 -- The same of what a payer has signed for in a channel: one conditional statement. Takes {organizationId, id, channelId, plugin, amountMicros, callKey?}. Returns
 -- {outcome: reserved, spentMicros, voucherMicros, units} | {short, requiredMicros, voucherMicros, depositMicros} | gone.
-create or replace function reserve_in_channel(p jsonb) returns jsonb language plpgsql as $$
+create function reserve_in_channel(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
   micros bigint := (p->>'amountMicros')::bigint;
