@@ -1,5 +1,6 @@
 import { createContext, Script } from "node:vm";
 import { z } from "zod";
+import { isObject } from "./is-object.ts";
 
 /** Patterns and alternatives of somebody's schema can take for ever; nothing else of the process runs meanwhile. */
 const CHECK_MS = 50;
@@ -69,8 +70,6 @@ function usedMs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.threadCpuUsage(before);
   return (user + system) / 1_000;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === "object" && value !== null && (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));

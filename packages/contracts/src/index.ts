@@ -16,6 +16,7 @@ export * from "./fold-text.ts";
 export * from "./gateway-status.ts";
 export * from "./hook.ts";
 export * from "./ids.ts";
+export * from "./is-object.ts";
 export * from "./jobs.ts";
 export * from "./limit-settings.ts";
 export * from "./limits.ts";

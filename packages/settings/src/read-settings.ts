@@ -1,3 +1,4 @@
+import { isObject } from "@parley/contracts";
 import { parse } from "yaml";
 import { pathOf, pathText } from "./setting-path.ts";
 
@@ -18,8 +19,6 @@ interface Reading {
 
 const CHARS_MAX = 1_048_576;
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}/g;
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** As an environment has it: a list with commas, anything deeper as JSON. Null: not set. */
 function asText(value: unknown): string | null {

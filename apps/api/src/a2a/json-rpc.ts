@@ -1,4 +1,4 @@
-import { GatewayError } from "@parley/contracts";
+import { GatewayError, isObject } from "@parley/contracts";
 import {
   A2aError,
   type A2aMethod,
@@ -39,8 +39,6 @@ export const ROUTE_OF: Record<A2aMethod, RouteName> = {
 };
 
 type RpcId = string | number | null;
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 
 interface Envelope {
   id: RpcId;

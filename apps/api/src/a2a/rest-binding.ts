@@ -1,4 +1,5 @@
 import type { GatewayError } from "@parley/contracts";
+import { isObject } from "@parley/contracts";
 import {
   A2aError,
   type A2aMethod,
@@ -18,8 +19,6 @@ import { restResult } from "./results.ts";
 import { streamTask } from "./stream-task.ts";
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
-
 const COUNTS: ReadonlySet<string> = new Set(["historyLength", "pageSize"]);
 const FLAGS: ReadonlySet<string> = new Set(["includeArtifacts"]);
 

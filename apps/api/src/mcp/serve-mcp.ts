@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import { isGatewayError } from "@parley/contracts";
+import { isGatewayError, isObject } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { Request, Response } from "express";
 import { CLIENT_LEFT } from "../client-left.ts";
@@ -21,8 +21,6 @@ interface Served {
 }
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Clients name no capabilities after their start. Those that can put questions are told to come back under such a name, which is no secret. */
 const ELICITS = "elicits-";
 

@@ -1,4 +1,4 @@
-import { GatewayError, type Limits } from "@parley/contracts";
+import { GatewayError, isObject, type Limits } from "@parley/contracts";
 import type { Caller, Gateway, Log, Once } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
 import type { Request, Response } from "express";
@@ -38,8 +38,6 @@ export interface Origin extends Pick<Call, "route" | "caller"> {
 export type Handler = (door: Door, call: Call) => Promise<void>;
 
 export type Json = Record<string, unknown>;
-
-export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 

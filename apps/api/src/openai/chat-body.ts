@@ -1,4 +1,5 @@
-import { type Call, type Door, isObject, type Json, missing, readBody, wrong } from "./call.ts";
+import { isObject } from "@parley/contracts";
+import { type Call, type Door, type Json, missing, readBody, wrong } from "./call.ts";
 
 /** A chat request: what must be right wherever it goes. The rest is the model's to judge. */
 export type ChatBody = Json & { model: string; messages: Json[]; stream: boolean };

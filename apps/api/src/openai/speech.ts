@@ -1,4 +1,5 @@
-import { type Handler, isObject, missing, readBody, wrong } from "./call.ts";
+import { isObject } from "@parley/contracts";
+import { type Handler, missing, readBody, wrong } from "./call.ts";
 import { answerDirect } from "./direct-answer.ts";
 import { directModels } from "./direct-models.ts";
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isObject } from "@parley/contracts";
 import type { Json } from "./json-schema.ts";
 
 const STYLE = `
@@ -21,7 +22,6 @@ export const PAGE_POLICY = `default-src 'none'; style-src ${sourceHash(STYLE)}; 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 const escaped = (value: unknown): string => String(value).replace(/[&<>"']/g, (letter) => ENTITIES[letter] ?? "");
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const entries = (value: unknown): [string, Json][] =>
   Object.entries(isObject(value) ? value : {}).filter(([, one]) => isObject(one)) as [string, Json][];

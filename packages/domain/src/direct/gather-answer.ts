@@ -1,3 +1,4 @@
+import { isObject } from "@parley/contracts";
 import type { Allowance } from "../billing/purse.ts";
 import type { StreamedAnswer, WholeAnswer } from "./direct-models.ts";
 
@@ -10,7 +11,6 @@ interface Choice {
   [more: string]: unknown;
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const indexOf = ({ index }: Json): number => (typeof index === "number" ? index : 0);
 

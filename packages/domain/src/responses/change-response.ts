@@ -1,7 +1,7 @@
-import { GatewayError, isGatewayError } from "@parley/contracts";
+import { GatewayError, isGatewayError, isObject } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { EVENTS_AT_START, tellFollowers } from "./background-response.ts";
-import { type Item, isEnded, isObject, type Json, type ResponseSnapshot, wrongParameter } from "./response.ts";
+import { type Item, isEnded, type Json, type ResponseSnapshot, wrongParameter } from "./response.ts";
 import { ResponseBuilder } from "./response-builder.ts";
 import type { ResponseKey, StoredResponse } from "./response-store.ts";
 

@@ -1,5 +1,5 @@
-import { checkToolArguments } from "@parley/contracts";
-import { isObject, type Json, objectsIn } from "./response.ts";
+import { checkToolArguments, isObject } from "@parley/contracts";
+import { type Json, objectsIn } from "./response.ts";
 import type { ResponseBuilder } from "./response-builder.ts";
 import type { ResponseRequest } from "./response-request.ts";
 

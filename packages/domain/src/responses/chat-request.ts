@@ -1,4 +1,5 @@
-import { isObject, type Json, objectsIn, wrongParameter } from "./response.ts";
+import { isObject } from "@parley/contracts";
+import { type Json, objectsIn, wrongParameter } from "./response.ts";
 import type { ResponseRequest, ToolChoice } from "./response-request.ts";
 
 /** Opens what was sealed for the same organization. Throws where it is not whole, or another's. */

@@ -1,4 +1,5 @@
-import { isObject, type Json, wrongParameter } from "./response.ts";
+import { isObject } from "@parley/contracts";
+import { type Json, wrongParameter } from "./response.ts";
 
 type Place = (string | number)[];
 

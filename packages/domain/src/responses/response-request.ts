@@ -1,6 +1,6 @@
-import { unreadableParameters } from "@parley/contracts";
+import { isObject, unreadableParameters } from "@parley/contracts";
 import { readInput } from "./read-input.ts";
-import { isObject, type Json, wrongParameter } from "./response.ts";
+import { type Json, wrongParameter } from "./response.ts";
 
 export interface FunctionTool extends Json {
   type: "function";

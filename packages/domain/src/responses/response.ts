@@ -1,8 +1,6 @@
-import { GatewayError, newId } from "@parley/contracts";
+import { GatewayError, isObject, newId } from "@parley/contracts";
 
 export type Json = Record<string, unknown>;
-
-export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 

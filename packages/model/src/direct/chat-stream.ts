@@ -1,9 +1,9 @@
-import { chatUsage } from "@parley/contracts";
+import { chatUsage, isObject } from "@parley/contracts";
 import type { StreamEvent } from "@parley/domain";
 import { EventSplitter } from "../openai-compatible/event-splitter.ts";
 import { brokenAnswer } from "../openai-compatible/model-error.ts";
 import { doubleReasoning } from "./double-reasoning.ts";
-import { isObject, type Json, objectsIn } from "./known.ts";
+import { type Json, objectsIn } from "./known.ts";
 import { streamedRefusal } from "./refusal.ts";
 import type { UsageCount } from "./usage-count.ts";
 

@@ -1,7 +1,6 @@
+import { isObject } from "@parley/contracts";
 /** What a provider sends is looked at before it is believed. */
 export type Json = Record<string, unknown>;
-
-export const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const objectsIn = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 

@@ -1,10 +1,11 @@
+import { isObject } from "@parley/contracts";
 import type { DirectAnswer, DirectRequest, DirectRoute } from "@parley/domain";
 import type { Egress, RawResponse } from "@parley/egress";
 import { brokenAnswer, toModelError } from "../openai-compatible/model-error.ts";
 import { type Provider, secretNameOf } from "../provider.ts";
 import { chatStream } from "./chat-stream.ts";
 import { doubleReasoning } from "./double-reasoning.ts";
-import { isObject, type Json, objectsIn } from "./known.ts";
+import { type Json, objectsIn } from "./known.ts";
 import { refusalOf } from "./refusal.ts";
 import { assumedMs, soundMs } from "./sound.ts";
 import { UsageCount } from "./usage-count.ts";

@@ -1,6 +1,6 @@
-import { type ErrorCode, GatewayError } from "@parley/contracts";
+import { type ErrorCode, GatewayError, isObject } from "@parley/contracts";
 import { retryAfterSecondsOf } from "../openai-compatible/model-error.ts";
-import { isObject, type Json } from "./known.ts";
+import { type Json } from "./known.ts";
 
 const MESSAGE_CHARS_MAX = 2_000;
 /** Asked too early or too often, or of something that is not there now: the same request may be taken later. */

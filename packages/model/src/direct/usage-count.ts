@@ -1,6 +1,6 @@
-import { NO_USAGE, type Usage } from "@parley/contracts";
+import { isObject, NO_USAGE, type Usage } from "@parley/contracts";
 import type { DirectRequest, DirectUsage } from "@parley/domain";
-import { isObject, type Json, objectsIn, textOf } from "./known.ts";
+import { type Json, objectsIn, textOf } from "./known.ts";
 import { assumedMs, filesIn, spokenMs } from "./sound.ts";
 
 /** Where a provider does not count, a token is taken as four characters. */

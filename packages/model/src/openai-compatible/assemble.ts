@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { NO_USAGE, type Usage } from "@parley/contracts";
+import { isObject, NO_USAGE, type Usage } from "@parley/contracts";
 import type { FinishReason, ModelChunk, ToolCall } from "@parley/domain";
 import { brokenAnswer, refusedBy } from "./model-error.ts";
 
@@ -34,8 +34,6 @@ export interface Assembly {
 }
 
 export const newAssembly = (provider: string): Assembly => ({ provider, reason: null, calls: new Map(), usage: null });
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 const countOf = (value: unknown): number => (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0);
 

@@ -1,4 +1,5 @@
 import type { PeerCall, PeerHearing } from "@parley/domain";
+import { orAborted } from "../or-aborted.ts";
 import { INVALID_PARAMS, PARSE_ERROR, TASK_NOT_FOUND } from "./exchange.ts";
 import { followTask } from "./follow-task.ts";
 import { requestOf } from "./message-of.ts";
@@ -136,13 +137,4 @@ function graceOf(signal: AbortSignal, isNamed: () => boolean): { signal: AbortSi
       clearInterval(ticker);
     },
   };
-}
-
-function orAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const stop = Promise.withResolvers<never>();
-  const onAbort = (): void => stop.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  answer.catch(() => {});
-  return Promise.race([answer, stop.promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }

@@ -1,6 +1,7 @@
+import { isObject } from "@parley/contracts";
 import type { EgressFetch, EgressInit } from "@parley/egress";
 import { type Exchange, INVALID_PARAMS, PARSE_ERROR } from "./exchange.ts";
-import { isObject, type JsonObject, parseJson, textOf } from "./json-shape.ts";
+import { type JsonObject, parseJson, textOf } from "./json-shape.ts";
 import { readBounded } from "./read-bounded.ts";
 import { tolerantEvents } from "./tolerant-events.ts";
 import { tolerantResult } from "./tolerant-result.ts";

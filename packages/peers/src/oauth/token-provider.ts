@@ -1,6 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import { type EgressFetch, hostPort } from "@parley/egress";
 import { z } from "zod";
+import { orAborted } from "../or-aborted.ts";
 import { readJson } from "../read-json.ts";
 
 /** Who asks for a token, and what for. */
@@ -112,10 +113,3 @@ const away =
     if (error instanceof GatewayError) throw error;
     throw new GatewayError("egress_failed", { detail: `${where} gives no token in time` });
   };
-
-function orAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  const stop = Promise.withResolvers<never>();
-  const onAbort = (): void => stop.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([answer, stop.promise]).finally(() => signal.removeEventListener("abort", onAbort));
-}

@@ -1,9 +1,9 @@
+import { isObject } from "@parley/contracts";
 import type { A2aMethod } from "./read-params.ts";
 
 /** What version 0.3 asks for, in the shape of version 1.0; what does not fit is passed on, to be refused by the one reader of both. */
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const each = (value: unknown, read: (one: Json) => unknown): unknown =>
   Array.isArray(value) ? value.map((one: unknown) => (isObject(one) ? read(one) : one)) : value;
 

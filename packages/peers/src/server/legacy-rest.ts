@@ -1,4 +1,4 @@
-import type { A2aPart } from "@parley/contracts";
+import { type A2aPart, isObject } from "@parley/contracts";
 import type { WireArtifact, WireEvent, WireMessage, WirePush, WireStatus, WireTask } from "./wire.ts";
 
 /** Version 0.3 as HTTP+JSON has it: the JSON of its protobuf messages, which is neither that of 1.0 nor that of its own JSON-RPC. */
@@ -8,8 +8,7 @@ function partOf({ text, raw, url, data, mediaType = "", filename = "", metadata 
   if (text !== undefined) return { text, ...more };
   if (raw !== undefined) return { file: { fileWithBytes: raw, mimeType: mediaType, name: filename }, ...more };
   if (url !== undefined) return { file: { fileWithUri: url, mimeType: mediaType, name: filename }, ...more };
-  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
-  return { data: { data: isObject ? data : { value: data } }, ...more };
+  return { data: { data: isObject(data) ? data : { value: data } }, ...more };
 }
 
 const messageOf = ({ parts, referenceTaskIds: _, ...message }: WireMessage): object => ({ ...message, content: parts.map(partOf) });

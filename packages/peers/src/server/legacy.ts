@@ -1,4 +1,4 @@
-import type { A2aPart } from "@parley/contracts";
+import { type A2aPart, isObject } from "@parley/contracts";
 import type { WireArtifact, WireEvent, WireMessage, WirePush, WireState, WireStatus, WireTask } from "./wire.ts";
 
 /** Version 0.3 as JSON-RPC has it: every object says its kind, and names of states are in lower case. */
@@ -11,8 +11,7 @@ function partOf({ text, raw, url, data, mediaType, filename, metadata }: A2aPart
   const file = { ...(filename !== undefined && { name: filename }), ...(mediaType !== undefined && { mimeType: mediaType }) };
   if (raw !== undefined) return { kind: "file", file: { bytes: raw, ...file }, ...more };
   if (url !== undefined) return { kind: "file", file: { uri: url, ...file }, ...more };
-  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
-  return { kind: "data", data: isObject ? data : { value: data }, ...more };
+  return { kind: "data", data: isObject(data) ? data : { value: data }, ...more };
 }
 
 const messageOf = ({ role, parts, ...message }: WireMessage): object => ({

@@ -1,4 +1,4 @@
-import { GatewayError, isGatewayError, type LogEvent, type Usage } from "@parley/contracts";
+import { GatewayError, isGatewayError, isObject, type LogEvent, type Usage } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import { CLIENT_LEFT } from "../../client-left.ts";
 import { isKeepable, UNKEEPABLE } from "../../keepable-text.ts";
@@ -7,7 +7,7 @@ import { sendJson } from "../../send-json.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
 import { type Accepted, type Begun, beginTurn } from "../../turn/begin-turn.ts";
 import { type TurnEnd, TurnText } from "../../turn/turn-text.ts";
-import { type Call, type Door, isObject, leavingOf, nameConversation, type Origin, requestIdOf } from "../call.ts";
+import { type Call, type Door, leavingOf, nameConversation, type Origin, requestIdOf } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { EventStream } from "../event-stream.ts";
 import { sendOpenaiError } from "../send-error.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { conversationId as conversationIdOf, reasoningEffort, submitInput, uuidOfHash } from "@parley/contracts";
+import { conversationId as conversationIdOf, isObject, reasoningEffort, submitInput, uuidOfHash } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { TurnInput } from "../../turn/begin-turn.ts";
-import { isObject, type Json, type Origin, wrong } from "../call.ts";
+import { type Json, type Origin, wrong } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { readMessage, textIn } from "./read-message.ts";
 

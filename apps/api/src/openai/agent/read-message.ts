@@ -1,4 +1,5 @@
-import { isObject, type Json, objectsIn, wrong } from "../call.ts";
+import { isObject } from "@parley/contracts";
+import { type Json, objectsIn, wrong } from "../call.ts";
 
 /** What a message says, and the addresses of what it shows. */
 export interface SaidMessage {

@@ -1,6 +1,7 @@
+import { isObject } from "@parley/contracts";
 import { conversationIdOf, type Item, readInput, readMetadata, type StoredConversation, wrongParameter } from "@parley/domain";
 import { sendJson } from "../../send-json.ts";
-import { type Call, isObject, type Json, leavingOf } from "../call.ts";
+import { type Call, type Json, leavingOf } from "../call.ts";
 import { answerOnce } from "../kept-answer.ts";
 import { sendKept } from "./create.ts";
 import { named, type ResponsesDoor, type ResponsesHandler } from "./responses-door.ts";

@@ -1,6 +1,7 @@
+import { isObject } from "@parley/contracts";
 import { type Json, type ResponseRequest, type RunningResponse, readResponseRequest, responseIdOf } from "@parley/domain";
 import { toGatewayError } from "../../to-gateway-error.ts";
-import { type Call, isObject, leavingOf, onceOf, requestIdOf } from "../call.ts";
+import { type Call, leavingOf, onceOf, requestIdOf } from "../call.ts";
 import { type AnswerCopy, answerOnce } from "../kept-answer.ts";
 import { createAgentResponse } from "./agent/create-agent-response.ts";
 import type { ResponsesDoor, ResponsesHandler } from "./responses-door.ts";

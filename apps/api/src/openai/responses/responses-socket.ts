@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ERRORS, GatewayError } from "@parley/contracts";
+import { ERRORS, GatewayError, isObject } from "@parley/contracts";
 import {
   type Caller,
   type Remembered,
@@ -14,7 +14,7 @@ import type { Attachment } from "../../attachments.ts";
 import { CLIENT_LEFT } from "../../client-left.ts";
 import { isDeeperThan } from "../../json-depth.ts";
 import { toGatewayError } from "../../to-gateway-error.ts";
-import { isObject, type Json } from "../call.ts";
+import { type Json } from "../call.ts";
 import { openaiError } from "../send-error.ts";
 import { tellAgentResponse } from "./agent/create-agent-response.ts";
 import type { ResponsesDoor } from "./responses-door.ts";

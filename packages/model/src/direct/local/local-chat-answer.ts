@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { chatUsage, NO_USAGE, type Usage } from "@parley/contracts";
+import { chatUsage, isObject, NO_USAGE, type Usage } from "@parley/contracts";
 import type { DirectAnswer, DirectRequest, ModelChunk, StreamEvent } from "@parley/domain";
 import { streamLocalChat } from "../../local-chat/local-chat.ts";
-import { isObject, type Json } from "../known.ts";
+import { type Json } from "../known.ts";
 import { promptTokens, tokensIn } from "../usage-count.ts";
 import { type LocalChatRequest, localChatRequest } from "./local-chat-request.ts";
 import { refuse } from "./refuse.ts";

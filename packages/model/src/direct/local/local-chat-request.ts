@@ -1,5 +1,6 @@
+import { isObject } from "@parley/contracts";
 import type { ModelMessage, ModelRequest, ToolDefinition } from "@parley/domain";
-import { isObject, type Json, objectsIn, textOf } from "../known.ts";
+import { type Json, objectsIn, textOf } from "../known.ts";
 import { refuse } from "./refuse.ts";
 
 /** What the built-in model adds to its request: where its text ends, and how many calls it may make. */
