@@ -1,10 +1,9 @@
 import type { Limits } from "@parley/contracts";
 import type { Log } from "../logger.ts";
+import { QUIET_MS } from "./hold-purchase.ts";
 import type { PaymentStore } from "./payment-store.ts";
 import type { TokenPayments } from "./token-payments.ts";
 
-/** Whoever is at it has said something within that time. */
-const QUIET_MS = 60_000;
 const REFUNDS_MAX = 50;
 
 interface RefundPorts {
