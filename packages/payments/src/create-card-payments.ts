@@ -27,12 +27,13 @@ function checkoutOf({ id, url, expires_at: expiresAt }: Stripe.Checkout.Session)
 /** Money in by card. Null where there is no key for it. */
 export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch): CardPayments | null {
   const { STRIPE_WEBHOOK_SECRET: secrets = [] } = settings;
-  const stripe = openStripe(settings, fetch);
-  if (stripe === null) return null;
+  const opened = openStripe(settings, fetch);
+  if (opened === null) return null;
 
   return {
     async createCheckout({ organizationId, principalId, amountCents, name, customerId, returnUrl, idempotencyKey }) {
       const metadata = { type: CREDITS, ownerId: organizationId, principalId };
+      const stripe = await opened();
       const session = await asked(
         stripe.checkout.sessions.create(
           {
@@ -54,6 +55,7 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
 
     async createSubscription({ organizationId, principalId, plan, priceCents, creditMicros, customerId, returnUrl, idempotencyKey }) {
       const metadata = { type: PLAN, ownerId: organizationId, principalId, plan, creditMicros: String(creditMicros) };
+      const stripe = await opened();
       const session = await asked(
         stripe.checkout.sessions.create(
           {
@@ -79,12 +81,14 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
     },
 
     async openPortal({ customerId, returnUrl }) {
+      const stripe = await opened();
       const { url } = await asked(stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl }));
       return url;
     },
 
-    readEvent({ body, signature }) {
+    async readEvent({ body, signature }) {
       if (secrets.length === 0) throw new GatewayError("payments_not_configured");
+      const stripe = await opened();
       for (const secret of secrets) {
         let event: Stripe.Event;
         try {

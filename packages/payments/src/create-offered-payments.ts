@@ -1,20 +1,12 @@
 import { MICROS_PER_CENT } from "@parley/contracts";
 import type { ChainPayments, ChannelPayments, CredentialReader, TokenPayments } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
+import { loadOnce } from "./load-once.ts";
 import { openStripe } from "./open-stripe.ts";
 import type { PaymentSettings } from "./settings.ts";
 
 /** Stripe charges no less. */
 const CENTS_MIN = 50;
-
-/** What the standard's code stands on costs a process 0.6 s to load: it is loaded when it is first asked. */
-function once<Loaded>(load: () => Promise<Loaded>): () => Promise<Loaded> {
-  let loading: Promise<Loaded> | undefined;
-  return () => {
-    loading ??= load();
-    return loading;
-  };
-}
 
 function chainOf(settings: PaymentSettings) {
   const { MPP_SECRET_KEY: secretKey, MPP_RECIPIENT: recipient, MPP_CURRENCY: currency, MPP_RPC_URL: rpcUrl, MPP_REALM: realm } = settings;
@@ -26,7 +18,7 @@ function chainOf(settings: PaymentSettings) {
 export function createChainPayments(settings: PaymentSettings, fetch: EgressFetch): ChainPayments | null {
   const chain = chainOf(settings);
   if (chain === null) return null;
-  const loaded = once(async () => (await import("./tempo-payments.ts")).createTempoPayments(chain, fetch));
+  const loaded = loadOnce(async () => (await import("./tempo-payments.ts")).createTempoPayments(chain, fetch));
   return {
     offer: async (order) => (await loaded()).offer(order),
     verify: async (credential, order) => (await loaded()).verify(credential, order),
@@ -38,7 +30,7 @@ export function createChannelPayments(settings: PaymentSettings, fetch: EgressFe
   const chain = chainOf(settings);
   const accountKey = settings.MPP_ACCOUNT_KEY;
   if (chain === null || accountKey === undefined) return null;
-  const loaded = once(async () => (await import("./tempo-channels.ts")).createTempoChannels({ ...chain, accountKey }, fetch));
+  const loaded = loadOnce(async () => (await import("./tempo-channels.ts")).createTempoChannels({ ...chain, accountKey }, fetch));
   return {
     offer: async (order) => (await loaded()).offer(order),
     act: async (credential, order) => (await loaded()).act(credential, order),
@@ -51,7 +43,9 @@ export function createTokenPayments(settings: PaymentSettings, fetch: EgressFetc
   const { MPP_SECRET_KEY: secretKey, MPP_REALM: realm, STRIPE_NETWORK_ID: networkId } = settings;
   const stripe = openStripe(settings, fetch);
   if (stripe === null || secretKey === undefined || networkId === undefined) return null;
-  const loaded = once(async () => (await import("./stripe-tokens.ts")).createStripeTokens({ secretKey, realm, networkId }, stripe));
+  const loaded = loadOnce(async () =>
+    (await import("./stripe-tokens.ts")).createStripeTokens({ secretKey, realm, networkId }, await stripe()),
+  );
   return {
     amountMinMicros: CENTS_MIN * MICROS_PER_CENT,
     offer: async (order) => (await loaded()).offer(order),

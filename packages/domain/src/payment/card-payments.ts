@@ -68,5 +68,5 @@ export interface CardPayments {
    * What an event says, once its signature and its age are found to be right; null for one that is none of ours. Throws `payment_refused`, and
    * `payments_not_configured` where there is no secret to check with.
    */
-  readEvent(delivery: { body: Uint8Array; signature: string }): CardEvent | PlanEvent | null;
+  readEvent(delivery: { body: Uint8Array; signature: string }): Promise<CardEvent | PlanEvent | null>;
 }

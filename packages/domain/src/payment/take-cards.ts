@@ -71,7 +71,7 @@ export function takeCards(context: GatewayContext): CardUseCases {
     },
 
     async receiveCardEvent(delivery) {
-      const event = cardsOf(context).readEvent(delivery);
+      const event = await cardsOf(context).readEvent(delivery);
       if (event === null) return;
       if ("planFact" in event) {
         const { planFact, ...facts } = event;
