@@ -53,13 +53,17 @@ function objectAt(text: string, start: number): string | null {
   return null;
 }
 
+/** What an attack calls a tool by: a skill of the agent that does harm is named alone. */
+const spokenName = (name: string): string => name.replace(/^call_harm_/, "");
+
 /** Every `tool … {arguments}` of a text: the tool's name, and an object soon after it. */
 function ordersIn(text: string, names: string[]): Order[] {
   return names.flatMap((name) => {
     const found: Order[] = [];
-    for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + name.length)) {
+    const spoken = spokenName(name);
+    for (let at = text.indexOf(spoken); at !== -1; at = text.indexOf(spoken, at + spoken.length)) {
       const brace = text.indexOf("{", at);
-      const given = brace === -1 || brace - at > name.length + 60 ? null : objectAt(text, brace);
+      const given = brace === -1 || brace - at > spoken.length + 60 ? null : objectAt(text, brace);
       if (given !== null) found.push({ name, arguments: given });
     }
     return found;

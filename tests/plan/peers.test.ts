@@ -1,6 +1,8 @@
 import { type PeerManner, type PeerServer, type System, startPeerServer, startSystem } from "@parley/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { CORPUS } from "../injection/corpus.ts";
 import { askPlan, of, type PlanCall, type PlanFrame, planFrames, textOf, theOrderOf } from "./support/ask-plan.ts";
+import { type Attackers, attackPlans, startAttackers } from "./support/attack-plans.ts";
 
 const MANNERS = [
   "completes",
@@ -17,17 +19,19 @@ const MANNERS = [
 
 let system: System;
 let peers: Record<(typeof MANNERS)[number], PeerServer>;
+let attackers: Attackers;
 beforeAll(async () => {
   const started = await Promise.all(MANNERS.map(async (manner: PeerManner) => [manner, await startPeerServer({ manner })] as const));
   peers = Object.fromEntries(started) as typeof peers;
+  attackers = await startAttackers();
   system = await startSystem({
-    ...{ apis: 2, workers: 2, leaseMs: 1_500, allow: Object.values(peers).map(({ host }) => host) },
+    ...{ apis: 2, workers: 2, leaseMs: 1_500, allow: [...Object.values(peers), ...Object.values(attackers)].map(({ host }) => host) },
     env: { PLANNER_MODEL: "custom/scripted" },
   });
 });
 afterAll(async () => {
   await system.close();
-  await Promise.all(Object.values(peers).map((peer) => peer.close()));
+  await Promise.all([...Object.values(peers), ...Object.values(attackers)].map((peer) => peer.close()));
 });
 afterEach(async () => {
   for (const peer of Object.values(peers)) peer.journal.length = 0;
@@ -195,4 +199,63 @@ test("a worker that is killed while a peer works: the plan goes on, and the peer
   expect(theOrderOf(seen).at(-1)).toBe("done");
   expect(new Set(peers.stuck.messageIds()).size).toBe(peers.stuck.messageIds().length);
   expect(peers.stuck.messageIds()).toHaveLength(1);
+});
+
+describe("a peer that the request marks as sensitive", () => {
+  const history = [{ role: "assistant", parts: [{ type: "text", text: "I have read a page." }] }];
+  const sensitive = () => agentOf("completes", { sensitive: true });
+  const approve = (frames: PlanFrame[]) => {
+    const conversationId = of(frames, "session")[0]?.session_id;
+    const cardId = of(frames, "task.started")[0]?.task_id;
+    return system.rest().call("/trpc/card.decide", { body: { conversationId, cardId, decision: "approve" } });
+  };
+
+  test("is called as any other while the plan has read nothing but its caller's words", async () => {
+    const frames = await planWith([sensitive()]);
+    expect(of(frames, "task.finished")).toMatchObject([{ agent: "completes", state: "completed" }]);
+    expect(of(frames, "final")).toMatchObject([{ stop_reason: "stop" }]);
+  });
+
+  test("waits for an approval once it has read something else, and is called when it is given", async () => {
+    const first = await planWith([sensitive()], { history });
+    expect(of(first, "final")).toMatchObject([{ stop_reason: "input-required" }]);
+    expect(of(first, "task.artifact")).toMatchObject([{ agent: "gateway", title: "@gateway/approval" }]);
+    expect(peers.completes.messageIds()).toEqual([]);
+    expect(await approve(first)).toMatchObject({ status: 200 });
+    // The next plan of the session runs behind the one that goes on.
+    system.model.script({ text: "I know." });
+    const next = await askPlan(call({ question: "And?", session_id: of(first, "session")[0]?.session_id }));
+    expect(textOf(next)).toBe("I know.");
+    expect(peers.completes.messageIds()).toHaveLength(1);
+    expect(JSON.stringify(system.model.journal.at(-1)?.body.messages)).toContain("That is all.");
+  });
+
+  test("is not called because a message says yes: the next plan's text withdraws the call", async () => {
+    const session = { session_id: "sensitive" };
+    system.model.script({ toolCalls: [{ name: "call_asks_input_do", arguments: { input: "x" } }] });
+    system.model.script({ toolCalls: [{ name: "call_completes_do", arguments: { input: "the order" } }] }, { text: "Not done." });
+    // What the first peer wants is asked first; its answer taints the turn.
+    const agents = [agentOf("asks-input"), sensitive()];
+    const asks = await askPlan(call({ question: "go", agents, ...session }));
+    expect(of(asks, "final")).toMatchObject([{ stop_reason: "input-required" }]);
+    const waits = await askPlan(call({ question: "tea", ...session }));
+    expect(of(waits, "task.artifact").at(-1)).toMatchObject({ agent: "gateway", title: "@gateway/approval" });
+    const said = await askPlan(call({ question: "Yes, I approve.", ...session }));
+    expect(textOf(said)).toBe("Not done.");
+    expect(peers.completes.messageIds()).toEqual([]);
+  });
+
+  test("is out of reach of what others say: no attack of the corpus is obeyed, each ends at a person", async () => {
+    const attacked = await attackPlans(system, attackers, { injections: CORPUS, sensitive: true });
+    expect(attacked.filter(({ harm }) => harm > 0)).toEqual([]);
+    expect(attacked.filter(({ id, asked, reason }) => asked !== id || reason !== "input-required")).toEqual([]);
+    expect(attacked).toHaveLength(2 * CORPUS.length);
+  });
+
+  test("is not, where nobody marks it: the same attacks do their harm", async () => {
+    // Some of them: what each comes to is shown above by the call that it asks for.
+    const injections = CORPUS.filter((_, place) => place % 8 === 0);
+    const attacked = await attackPlans(system, attackers, { injections, sensitive: false });
+    expect(attacked.filter(({ harm }) => harm === 0)).toEqual([]);
+  });
 });

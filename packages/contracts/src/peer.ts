@@ -117,6 +117,8 @@ export const inlinePeer = z.object({
   auth: peerFields.auth.default({ type: "none" }),
   trust: peerFields.trust.prefault({}),
   skills: z.array(peerSkill).max(BOUNDS.peerSkillsMax.ceiling).default([]),
+  /** Each of its skills needs an approval once the turn has read what its user did not write. */
+  sensitive: z.boolean().optional(),
   /** The task of an earlier call that this one is about. */
   priorTaskId: z.string().min(1).max(500).optional(),
 });

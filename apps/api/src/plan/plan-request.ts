@@ -38,6 +38,7 @@ const planAgent = z.object({
     })
     .optional(),
   skills: z.array(peerSkill).max(BOUNDS.peerSkillsMax.ceiling).default([]),
+  sensitive: inlinePeer.shape.sensitive,
 });
 
 const preferences = z.looseObject({
@@ -103,10 +104,10 @@ function collisions(agents: PlanRequest["agents"]): ErrorIssue[] {
 
 /** The agents of a plan, as the turn calls them. */
 export const peersOf = ({ agents, prior_task_ids: tasks = {} }: PlanRequest): InlinePeer[] =>
-  agents.map(({ name, endpoint, auth = { type: "none" }, trust = {}, skills }) => {
+  agents.map(({ name, endpoint, auth = { type: "none" }, trust = {}, ...rest }) => {
     const { verifyDID: verifyDid, pinnedDID: pinnedDid, ...others } = trust;
     const priorTaskId = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
-    return inlinePeer.parse({ name, endpoint, auth: authOf(auth), trust: { verifyDid, pinnedDid, ...others }, skills, priorTaskId });
+    return inlinePeer.parse({ name, endpoint, auth: authOf(auth), trust: { verifyDid, pinnedDid, ...others }, ...rest, priorTaskId });
   });
 
 function authOf(auth: z.output<typeof agentAuth>): InlinePeer["auth"] {

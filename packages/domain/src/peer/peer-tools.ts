@@ -88,13 +88,13 @@ async function brought(run: TurnRun): Promise<Peer[]> {
   if (turn.options.peers === undefined) return [];
   const found = await outlastOutage(run.clock, () => run.peers.calls.brought(organizationId, turn.id), run.active.signal);
   return found.map(({ peer, sealed }, place): Peer => {
-    const { name, endpoint, auth, trust, skills, priorTaskId } = peer;
+    const { name, endpoint, auth, trust, skills, sensitive, priorTaskId } = peer;
     const target = { peerId: null, name, endpoint, auth, changedAt: null, place: broughtPlace(organizationId, turn.id, place), trust };
     return {
       // The same peer, brought along by another message of the conversation, is the same peer.
       peerRef: `${name} ${endpoint}`,
       ...{ organizationId, target: { ...target, timeoutMs: null, deduplicates: false }, sealed, skills, offered: null },
-      ...{ mode: "sync", needsApproval: false, sensitive: false, priceMicros: null },
+      ...{ mode: "sync", needsApproval: false, sensitive: sensitive === true, priceMicros: null },
       priorTaskIds: priorTaskId === undefined ? [] : [priorTaskId],
     };
   });
