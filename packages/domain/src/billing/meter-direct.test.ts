@@ -18,7 +18,7 @@ const used =
   (outputTokens: number, estimated = false) =>
   () => ({ ...NO_USAGE, inputTokens: 10, outputTokens, modelCalls: 1, estimated });
 
-it("counts what tries have used that failed on the way, with the one that answered", () => {
+it("keeps what each model has used by its own name, also where one broke off and another has answered: a price is a model's own", () => {
   expect(LIMITS.directRetriesMax).toBeGreaterThan(0);
   const { records, meter } = metering();
   meter.tries("a");
@@ -28,9 +28,12 @@ it("counts what tries have used that failed on the way, with the one that answer
   meter.answers(used(5));
   meter.ends("answered");
   meter.ends("cut");
+  const prompt = { inputTokens: 10, modelCalls: 1 };
   expect(records).toMatchObject([
-    { model: "c", tries: 3, outcome: "answered", inputTokens: 20, outputTokens: 9, modelCalls: 2, estimated: true },
+    { model: "a", tries: 1, outcome: "cut", outputTokens: 4, estimated: true, ...prompt },
+    { id: "1", model: "c", tries: 2, outcome: "answered", outputTokens: 5, estimated: false, ...prompt },
   ]);
+  expect(records[0]?.id).not.toBe("1");
 });
 
 it("takes what is known of an answer before what is assumed of one that was given up, and nothing where nobody was asked", () => {

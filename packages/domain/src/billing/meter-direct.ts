@@ -1,4 +1,4 @@
-import { addUsage, NO_USAGE, type Usage } from "@parley/contracts";
+import { NO_USAGE } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import type { DirectCallRecord, DirectOutcome, ResponseAttempt } from "../direct/direct-call-store.ts";
 import type { DirectUsage } from "../direct/direct-models.ts";
@@ -17,7 +17,7 @@ interface Metered {
 
 /** Counts one call, from before its first try. */
 export interface DirectMeter {
-  /** Another try, of this model. What the one before has used, if anything, counts still. */
+  /** Another try, of this model. What the one before has used, if anything, is a record of its own: it has its own model's price. */
   tries(model: string): void;
   /** A provider has begun to answer; from here on the call has used something. */
   answers(usage: () => DirectUsage): void;
@@ -34,12 +34,26 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   let { model } = call;
   let tries = 0;
   let usage: (() => DirectUsage) | null = null;
-  let failed: Usage = NO_USAGE;
   let ended = false;
+
+  function record(id: string, outcome: DirectOutcome): void {
+    const { organizationId, principalId, route, requestId, attempt } = call;
+    const written: DirectCallRecord = {
+      ...{ id, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
+      latencyMs: Math.round(clock.monotonicMs() - startedMs),
+      at: new Date(clock.now()).toISOString(),
+      ...(usage?.() ?? NO_USAGE),
+    };
+    book.record(written);
+  }
+
   return {
     tries(tried) {
+      if (usage !== null) {
+        record(crypto.randomUUID(), "cut");
+        tries = 0;
+      }
       model = tried;
-      if (usage !== null) failed = addUsage(failed, usage());
       usage = null;
       tries += 1;
     },
@@ -53,20 +67,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
     ends(outcome) {
       if (ended) return;
       ended = true;
-      const { id, organizationId, principalId, route, requestId, attempt } = call;
-      const record: DirectCallRecord = {
-        ...{ id, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
-        latencyMs: Math.round(clock.monotonicMs() - startedMs),
-        at: new Date(clock.now()).toISOString(),
-        ...totalOf(failed, usage),
-      };
-      book.record(record);
+      record(call.id, outcome);
     },
   };
-}
-
-/** A call counts once, however many of its tries have used something. */
-function totalOf(failed: Usage, usage: (() => DirectUsage) | null): DirectUsage {
-  const last: DirectUsage = usage?.() ?? NO_USAGE;
-  return failed === NO_USAGE ? last : { ...last, ...addUsage(failed, last) };
 }

@@ -9,7 +9,7 @@ export interface ResponseAttempt {
   epoch: number;
 }
 
-/** What one call has used: a fact, written once and never changed. */
+/** What one call has used of one model: a fact, written once and never changed. A call that goes on with another model leaves a record for each. */
 export interface DirectCallRecord extends DirectUsage {
   id: string;
   organizationId: string;
@@ -19,7 +19,7 @@ export interface DirectCallRecord extends DirectUsage {
   /** The model that answered, or was tried last. */
   model: string;
   outcome: DirectOutcome;
-  /** Of all models together. */
+  /** Since the call began, or since the record before this one. */
   tries: number;
   /** From the call to its end. */
   latencyMs: number;
