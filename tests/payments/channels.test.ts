@@ -285,13 +285,18 @@ describe("a channel", () => {
 });
 
 describe("a stream", () => {
-  test("whose call nobody has signed for waits for its payer, and ends with the receipt", async () => {
+  test.each([
+    ["agent", 50_000, BODY],
+    ["generate-text", 10_000, { prompt: "Hi" }],
+  ])("of %s that nobody has signed for waits for its payer, and ends with the receipt", async (plugin, price, body) => {
     const { payer, id } = await opened();
+    const named = { "x-plugin-id": plugin };
+    const total = String(PRICE + price);
     const response = await fetch(`${system.apis[0]?.url}${PATH}`, {
       method: "POST",
-      body: JSON.stringify(BODY),
+      body: JSON.stringify(body),
       headers: {
-        ...{ ...ACCEPTED, ...(await payer.show(await offered(), { action: "voucher", cumulativeAmountRaw: "50000" })) },
+        ...{ ...ACCEPTED, ...named, ...(await payer.show(await offered(named), { action: "voucher", cumulativeAmountRaw: "50000" })) },
         ...{ "x-api-key": system.ours.apiKey, "content-type": "application/json", accept: "text/event-stream" },
       },
     });
@@ -301,23 +306,24 @@ describe("a stream", () => {
       const isFirst = !text.includes("payment-need-voucher");
       text += piece;
       if (!isFirst || !text.includes("payment-need-voucher")) continue;
-      const more = await payer.show(await offered(), { action: "voucher", cumulativeAmountRaw: "100000" });
-      expect((await call(more, null)).status).toBe(204);
+      const more = await payer.show(await offered(named), { action: "voucher", cumulativeAmountRaw: total });
+      expect((await call({ ...named, ...more }, null)).status).toBe(204);
     }
+    expect(text).toContain("event: token");
     const events = [...text.matchAll(/^event: (.*)$/gm)].map(([, name]) => name).filter((name) => name !== "token");
     expect(events).toEqual(["payment-need-voucher", "payment-receipt", "done"]);
     const dataOf = (event: string) => JSON.parse(new RegExp(`event: ${event}\\ndata: (.*)`).exec(text)?.[1] ?? "null");
     expect(dataOf("payment-need-voucher")).toEqual({
-      ...{ channelId: id, requiredCumulative: "100000", acceptedCumulative: "50000", deposit: "200000" },
+      ...{ channelId: id, requiredCumulative: total, acceptedCumulative: "50000", deposit: "200000" },
     });
     expect(dataOf("payment-receipt")).toMatchObject({
       intent: "session",
       channelId: id,
-      acceptedCumulative: "100000",
-      spent: "100000",
+      acceptedCumulative: total,
+      spent: total,
       units: 2,
     });
-    expect(await stateOf(id)).toEqual({ spent: 100_000, reserved: 0, signed: 100_000, status: "open" });
+    expect(await stateOf(id)).toEqual({ spent: PRICE + price, reserved: 0, signed: PRICE + price, status: "open" });
   });
 
   test("is paid by the standard's own client, which signs for more by itself when it is asked to", async () => {

@@ -1,10 +1,12 @@
 import { GatewayError, type Limits } from "@parley/contracts";
 import type { DirectCall, DirectResult, Gateway } from "@parley/domain";
-import { bad, type Json, type Plugin, type PluginCall, textIn } from "./plugin.ts";
+import type { OpenStream } from "@parley/router";
+import { bad, type Json, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
 
 interface ModelFacts {
   gateway: Gateway;
   limits: Pick<Limits, "audioBytesMax">;
+  openStream: OpenStream;
   /** What guests are given, and whoever names none. */
   models: { text: string; speech: string; transcription: string };
 }
@@ -38,26 +40,66 @@ async function bytesOf(answer: DirectResult, bytesMax: number): Promise<{ conten
   return { contentType: answer.contentType, bytes: Buffer.concat(pieces) };
 }
 
+interface TextAnswer {
+  text: string | null;
+  model: unknown;
+  usage: unknown;
+}
+
+/** What the one choice of an answer, or of a chunk of it, says. */
+const saidIn = ({ choices }: Json, member: "message" | "delta"): string | null => {
+  const [choice] = Array.isArray(choices) ? (choices as Partial<Record<typeof member, { content?: unknown }>>[]) : [];
+  const content = choice?.[member]?.content;
+  return typeof content === "string" ? content : null;
+};
+
+/** Passes on what a model says as it comes, no faster than the client takes it. */
+async function toldAnswer(answer: DirectResult, tell: Tell): Promise<TextAnswer> {
+  if (answer.kind !== "events") {
+    const whole = wholeAnswer(answer);
+    if (whole.text !== null) await tell("token", { delta: whole.text, accumulated: whole.text });
+    return whole;
+  }
+  const told: TextAnswer = { text: null, model: answer.model, usage: undefined };
+  for await (const events of answer.events) {
+    let delta = "";
+    for (const { value } of events) {
+      const said = saidIn(value, "delta");
+      if (said !== null) told.text = (told.text ?? "") + said;
+      delta += said ?? "";
+      told.model = value["model"] ?? told.model;
+      told.usage = value["usage"] ?? told.usage;
+    }
+    if (delta !== "") await tell("token", { delta, accumulated: told.text });
+  }
+  return told;
+}
+
+function wholeAnswer(answer: DirectResult): TextAnswer {
+  const value = jsonOf(answer);
+  return { text: saidIn(value, "message"), model: value["model"], usage: value["usage"] };
+}
+
 /** One answer of a model. */
 export const textPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
-  streams: false,
+  streams: true,
   async prepare(call) {
     const { body } = call;
     const prompt = textIn(body, "prompt", "message", "input", "text");
     const messages = Array.isArray(body["messages"]) && body["messages"].length > 0 ? body["messages"] : null;
     if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
     const models = modelsFor(facts, call, facts.models.text);
-    return async () => {
-      const value = jsonOf(
-        await asked(facts, call, {
-          kind: "chat",
-          models,
-          body: { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }], stream: false },
-        }),
-      );
-      const [choice] = Array.isArray(value["choices"]) ? (value["choices"] as { message?: { content?: unknown } }[]) : [];
-      return { text: choice?.message?.content ?? null, model: value["model"], usage: value["usage"] };
+    const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }] };
+    return async (tell) => {
+      if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false } }));
+      const close = facts.openStream(call.caller);
+      try {
+        const order = { ...said, stream: true, stream_options: { include_usage: true } };
+        return await toldAnswer(await asked(facts, call, { kind: "chat", models, body: order }), tell);
+      } finally {
+        close();
+      }
     };
   },
 });
