@@ -200,6 +200,8 @@ describe("a chat with an agent of an OpenClaw gateway", () => {
     const bare = await system.ours.newAgent({ relayTo: (await newPeer({})) as never });
     const answer = await chat("Hello", { body: { agentId: bare, sessionKey: randomUUID() } });
     expect([answer.status, answer.body]).toEqual([503, { error: "No gateway token available" }]);
+    const later = await chat("Hello", { body: { agentId: bare, sessionKey: randomUUID() }, headers: { prefer: "respond-async" } });
+    await expect.poll(async () => at(await job(at(later.body, "jobId")), "error"), PATIENCE).toBe("peer_token_missing");
   });
 });
 

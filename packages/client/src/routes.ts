@@ -1910,7 +1910,8 @@ export type TurnEndReason =
   | "steps_exhausted"
   | "attempts_exhausted"
   | "answer_too_long"
-  | "peer_failed";
+  | "peer_failed"
+  | "peer_token_missing";
 
 export type TurnOptions = {
   instructionsOverride?: string | undefined;

@@ -160,4 +160,6 @@ export type TurnEndReason =
   | "model_rejected"
   | "model_unavailable"
   | "peer_failed"
+  /** The agent that was called wants to be shown something, and there is nothing. */
+  | "peer_token_missing"
   | "internal";

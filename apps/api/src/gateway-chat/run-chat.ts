@@ -83,6 +83,6 @@ function failureOf({ reason, status }: TurnAnswer, failure: string | null): Gate
   if (status === "cancelled") return new GatewayError("message_not_waiting");
   if (reason === "budget") return new GatewayError("budget_exhausted");
   if (reason === "model_unavailable") return new GatewayError("model_unavailable");
-  if (failure === ERRORS.gateway_token_missing.text) return new GatewayError("gateway_token_missing");
+  if (reason === "peer_token_missing") return new GatewayError("gateway_token_missing");
   return new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });
 }

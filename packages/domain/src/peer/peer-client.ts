@@ -1,4 +1,4 @@
-import type { PeerAuth, PeerProtocol, PeerSignatures, PeerSkill, PeerState, PeerTokens, PeerTrust } from "@parley/contracts";
+import type { PeerAuth, PeerProtocol, PeerSignatures, PeerSkill, PeerState, PeerTokens, PeerTrust, TurnEndReason } from "@parley/contracts";
 
 /** A peer as it is called: its credentials opened, for as long as the call lasts. */
 export interface PeerTarget {
@@ -84,7 +84,12 @@ export interface PeerOutcome {
   cut: boolean;
   /** What it says it has used, or an estimate; absent where nobody knows. */
   tokens?: PeerTokens | undefined;
+  /** Where `error` is one that callers are told by another name. */
+  failure?: PeerFailure;
 }
+
+/** Why a call of a peer has failed, other than that it has. */
+export type PeerFailure = Extract<TurnEndReason, "peer_token_missing">;
 
 export interface PeerCard {
   name: string;

@@ -39,7 +39,7 @@ export async function relayExecution(run: TurnRun, execution: RunningExecution, 
   const [result] = results;
   if (result === undefined || result.isError) {
     const said = result === undefined ? "" : (result.text.split("\n<")[0] ?? "");
-    throw new TurnAbort("peer_failed", said === "" ? "The agent has not answered." : said);
+    throw new TurnAbort(result?.reason ?? "peer_failed", said === "" ? "The agent has not answered." : said);
   }
   execution.tainted = true;
   const text = textOfRemote(result.text) ?? "";

@@ -26,7 +26,7 @@ export async function runPeerCall(run: TurnRun, parent: RunningExecution, call: 
   // What it has used is shown as the turn's, and charged by the call.
   if (toldAs !== undefined && report.tokens !== undefined) run.usage.count(parent.id, { ...NO_USAGE, ...report.tokens });
   const status = told.isError ? (told.unknown === true ? "error" : "failed") : "completed";
-  const reason = told.isError ? ("peer_failed" as const) : null;
+  const reason = told.isError ? (told.reason ?? ("peer_failed" as const)) : null;
   const usage = run.usage.of(childId);
   const { id: agentId } = parent.agent;
   const lines = resultLines(run, parent, call, told);

@@ -48,7 +48,8 @@ export async function tellOutcome(ports: PeerPorts, { call, outcome, signal }: T
   const pinned = didSource === "pinned" ? did : null;
   const envelope = body === "" ? "" : remoteContent({ agent: target.name, did: pinned, signatures }, body);
   const text = [error ?? "", envelope].filter((part) => part !== "").join("\n");
-  return { told: { text: storableText(text), isError, ...unknown, words: envelope === "" ? "own" : "enclosed" }, report };
+  const reason = outcome.failure === undefined ? {} : { reason: outcome.failure };
+  return { told: { text: storableText(text), isError, ...unknown, ...reason, words: envelope === "" ? "own" : "enclosed" }, report };
 }
 
 type File = Extract<PeerPart, { kind: "file" }>;

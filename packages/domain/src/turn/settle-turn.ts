@@ -42,7 +42,7 @@ async function writePeerEnd(ports: RunTurnPorts, run: TurnRun, end: Extract<Turn
   const said = { result: told.text, usage, report };
   const failed = {
     status: told.unknown === true ? ("error" as const) : ("failed" as const),
-    reason: "peer_failed" as const,
+    reason: told.reason ?? ("peer_failed" as const),
     text: report.error,
   };
   const finish = told.isError ? { ...failed, ...said } : { status: "completed" as const, reason: null, text: null, ...said };

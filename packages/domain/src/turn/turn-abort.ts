@@ -27,5 +27,6 @@ const TEXTS: Record<TurnEndReason, string> = {
   model_rejected: "The model refused the request.",
   model_unavailable: "The model is not answering.",
   peer_failed: "The agent that was called has not done it.",
+  peer_token_missing: "The agent that was called wants a token, and there is none.",
   internal: "Something went wrong on our side.",
 };

@@ -21,6 +21,7 @@ import type {
 } from "@parley/contracts";
 import type { HistorySummary } from "../compaction/history-summary.ts";
 import type { NewPeerCall } from "../peer/new-peer-call.ts";
+import type { PeerFailure } from "../peer/peer-client.ts";
 
 export interface ConversationKey {
   organizationId: string;
@@ -122,6 +123,8 @@ export interface ResultRecord {
   unknown?: true;
   /** Whose words it has. Absent: somebody else's, as they came. `own`: the gateway's or the user's. `enclosed`: somebody else's, within marks that say so. */
   words?: "own" | "enclosed";
+  /** Why a peer has not done it, where that is more than that it has not. */
+  reason?: PeerFailure;
 }
 
 export type JournalLine = { executionId: string; step: number; callIndex: number } & (

@@ -27,7 +27,10 @@ export const unanswered = (call: PeerCall): PeerOutcome => ({ ...blank(call), er
 /** It surely has not. Words of ours, without addresses, and what it says itself. */
 export const notTaken = (call: PeerCall, error: unknown): PeerOutcome => ({
   ...blank(call),
-  ...{ state: "failed", error: reasonOf(call, error), prompt: error instanceof GatewayRefusal ? error.message : "" },
+  ...{ state: "failed", prompt: error instanceof GatewayRefusal ? error.message : "" },
+  ...(isTokenMissing(call, error)
+    ? { error: ERRORS.gateway_token_missing.text, failure: "peer_token_missing" as const }
+    : { error: reasonOf(error) }),
 });
 
 const ABOUT_TOKENS = /auth|token|password|pair/i;
@@ -38,11 +41,13 @@ const REASONS: Record<string, string> = {
   TOO_LONG: "The message is longer than the agent takes.",
 };
 
-function reasonOf({ target }: PeerCall, error: unknown): string {
+const isTokenMissing = ({ target }: PeerCall, error: unknown): boolean =>
+  error instanceof GatewayRefusal && target.auth.type === "none" && ABOUT_TOKENS.test(`${error.code} ${error.message}`);
+
+function reasonOf(error: unknown): string {
   if (isGatewayError(error, "egress_refused")) return "The agent may not be called from here.";
   if (!(error instanceof GatewayRefusal)) return "The agent could not be reached.";
-  const { code, message } = error;
-  if (target.auth.type === "none" && ABOUT_TOKENS.test(`${code} ${message}`)) return ERRORS.gateway_token_missing.text;
+  const { code } = error;
   return REASONS[code] ?? `The agent refused (${code.replace(/[^\w.-]/g, "")}).`;
 }
 
