@@ -8,7 +8,7 @@ const PATIENCE = { timeout: 20_000 };
 let claw: OpenclawServer;
 let world: World;
 beforeAll(async () => {
-  claw = await startOpenclawServer();
+  claw = await startOpenclawServer({ answer: (text) => (text === "echo" ? "It was openclaw-token." : `You said: ${text}`) });
   world = await openWorld({ allow: [claw.host], workers: 2, leaseMs: 1_500, heartbeatMs: 200 });
 });
 afterAll(async () => {
@@ -60,6 +60,13 @@ test("an agent that hands on says what it says, tainted, also where another agen
   expect(asked.finished).toMatchObject([{ result: expect.stringContaining("You said: through") }, { result: "You said: through" }]);
   const shown = JSON.stringify(world.model.journal.at(-1)?.body.messages);
   expect(shown).toContain("tool_result");
+});
+
+test("what it was shown is not in what it says, though the pieces that it comes in each have only a part of it", async () => {
+  const peer = await newPeer();
+  const { execution, log } = await ran(await world.agent({ relayTo: peer.id as never }), "echo");
+  expect(execution.result).toBe("It was [secret].");
+  expect(JSON.stringify(log)).not.toMatch(/openclaw-|-token/);
 });
 
 test("marks in what it says end no envelope, and files are not handed on", async () => {

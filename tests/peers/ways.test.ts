@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
 import { at, type PeerServer, type System, startPeerServer, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { message, rawA2a, result, stateOf } from "../a2a/support/raw-a2a.ts";
@@ -45,14 +46,14 @@ beforeEach(() => {
 });
 
 /** A new agent whose model has called that peer once, with that input. */
-async function called(facts: object, input = "it"): Promise<{ agentId: string }> {
+async function called(facts: object, input = "it"): Promise<{ agentId: string; conversationId: string }> {
   const made = await system.rest().call("/v1/peers", { body: { name: "Jester", skills: [{ id: "do" }], ...facts } });
   expect(made.status).toBe(201);
   expect(made.text).not.toMatch(/client-secret/);
   const agentId = await system.ours.newAgent({ mayAsk: true, peers: [{ peerId: String(at(made.body, "id")) }] });
   system.model.script({ toolCalls: [{ name: "call_jester_do", arguments: { input } }] });
-  await gatewayOf(system.rest(), agentId).invoke("Go");
-  return { agentId };
+  const { body } = await gatewayOf(system.rest(), agentId).invoke("Go");
+  return { agentId, conversationId: String(at(body, "id")) };
 }
 /** What its model was told of it. */
 const lastTold = () => String(system.model.journal.at(-1)?.body.messages?.at(-1)?.content);
@@ -109,6 +110,45 @@ test("a named secret goes to the hosts that it is bound to, and to no other, whi
     expect(lastTold()).not.toContain("said");
   }
   expect(JSON.stringify(system.model.journal)).not.toContain(DESK_SECRET);
+});
+
+test.each([
+  ["a token", () => ({ type: "bearer", token: "the/peer's+own=token" })],
+  ["a named secret", () => ({ type: "secret", name: "desk" })],
+  ["client credentials", () => ({ type: "oauth", token_url: tokens.url, client_id: "an-echo", client_secret: "the-client-secret" })],
+])("a peer that says back what it was shown, by %s, is heard without it: by the model, in the log, in what is told", async (_, auth) => {
+  let token = "";
+  const echoes = (headers: Record<string, unknown>) => {
+    token = String(headers["authorization"]).replace("Bearer ", "");
+    return JSON.stringify({ headers });
+  };
+  const part = (text: string) => ({ kind: "text", text });
+  for (const answer of [
+    (said: string) => ({
+      result: {
+        ...taskAt("completed"),
+        artifacts: [{ artifactId: said, name: said, parts: [part(said), { kind: "data", data: { said } }] }],
+      },
+    }),
+    (said: string) => ({ result: taskAt("failed", { prompt: said }) }),
+    (said: string) => ({ error: { code: -32_000, message: said, data: { said } } }),
+    (said: string) => (response: ServerResponse) =>
+      response.writeHead(403, { "www-authenticate": said }).end(JSON.stringify({ error: { code: 403, message: said } })),
+  ]) {
+    peer.on("message/send", ({ headers }) => answer(echoes(headers)));
+    const { agentId, conversationId } = await called({ endpoint: peer.url, auth: auth() });
+    expect(token).not.toMatch(/undefined|^$/);
+    expect(lastTold()).toContain("[secret]");
+    const { text } = await gatewayOf(system.rest(), agentId).get(conversationId);
+    expect(text).toContain("[secret]");
+    const everywhere = [
+      system.model.journal.at(-1),
+      text,
+      ...[...system.apis, ...system.workers].map(({ process: { lines, complaints } }) => [lines, complaints]),
+    ];
+    expect(JSON.stringify(everywhere)).not.toContain(token);
+    expect(JSON.stringify(everywhere)).not.toContain(JSON.stringify(token).slice(1, -1));
+  }
 });
 
 test("a file of a peer's is kept among the organization's, named to the model, and had by who reads the answer over A2A; an address is not fetched", async () => {

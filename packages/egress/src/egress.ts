@@ -1,7 +1,7 @@
 import { GatewayError } from "@parley/contracts";
 import { Agent, type Dispatcher } from "undici";
 import { boundDecoded } from "./bound-decoded.ts";
-import { checkAddress } from "./check-address.ts";
+import { checkAddress, checkUrl } from "./check-address.ts";
 import { dispatchFetch } from "./dispatch-fetch.ts";
 import { toEgressError } from "./egress-error.ts";
 import { createGuardedConnector, type Lookup, systemLookup } from "./guarded-connector.ts";
@@ -9,6 +9,7 @@ import { type Hop, nextHop } from "./hop.ts";
 import { openRaw, type RawRequest, type RawResponse } from "./open-raw.ts";
 import { type EgressSocket, openSocket, type SocketRequest } from "./open-socket.ts";
 import { outgoingBody } from "./outgoing-body.ts";
+import type { Scrubber } from "./scrubber.ts";
 import { createSecrets, type EgressSecret } from "./secrets.ts";
 
 const REDIRECTS_MAX = 3;
@@ -31,6 +32,8 @@ export interface EgressOptions {
 export interface EgressInit extends RequestInit {
   /** The name of a secret to attach; the request is refused unless the secret is bound to its host. */
   secret?: string;
+  /** Is told the secret that is attached, so that it can be taken out of what comes back. */
+  shown?: Scrubber | undefined;
 }
 
 export type EgressFetch = (input: string | URL | Request, init?: EgressInit) => Promise<Response>;
@@ -73,15 +76,6 @@ const firstHop = async (input: string | URL | Request, init: RequestInit): Promi
   return { url: new URL(address), method, headers, body, home: true };
 };
 
-const checkUrl = (url: URL): void => {
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new GatewayError("egress_refused", { detail: `the scheme ${url.protocol} is not allowed` });
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new GatewayError("egress_refused", { detail: `the address at ${url.host} carries credentials` });
-  }
-};
-
 /** The one way out of the gateway: every outbound connection goes to a checked address within its bounds. */
 export const createEgress = (options: EgressOptions = {}): Egress => {
   const allow: ReadonlySet<string> = new Set(options.allow?.map((entry) => entry.toLowerCase()));
@@ -101,12 +95,13 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   });
 
-  const send = async (hop: Hop, signal: AbortSignal | null, secret: string | undefined): Promise<Response> => {
+  const send = async (hop: Hop, signal: AbortSignal | null, { secret, shown }: EgressInit): Promise<Response> => {
     checkUrl(hop.url);
     const headers = new Headers(hop.headers);
     if (secret !== undefined && hop.home) {
       const header = secretFor(secret, hop.url);
       headers.set(header.name, header.value);
+      shown?.add(header.secret);
     }
     try {
       return boundDecoded(await dispatchFetch(dispatcher, { ...hop, headers, signal }), responseBytesMax);
@@ -120,7 +115,7 @@ export const createEgress = (options: EgressOptions = {}): Egress => {
     const signal = init.signal ?? (typeof input === "object" && "url" in input ? input.signal : null);
     let hop = await firstHop(input, init);
     for (let redirects = 0; ; redirects += 1) {
-      const response = await send(hop, signal, init.secret);
+      const response = await send(hop, signal, init);
       const next = init.redirect === "manual" ? null : nextHop(hop, response);
       if (next === null) return response;
       await response.body?.cancel();

@@ -3,6 +3,7 @@ import { GatewayError } from "@parley/contracts";
 import type { buildConnector } from "undici";
 import { WebSocket } from "ws";
 import { toEgressError } from "./egress-error.ts";
+import type { Scrubber } from "./scrubber.ts";
 
 export interface SocketRequest {
   /** `http` or `https`, for a WebSocket without or with TLS. */
@@ -15,6 +16,8 @@ export interface SocketRequest {
   signal: AbortSignal;
   /** The name of a secret that is told in a message; refused unless it is bound to the host. */
   secret?: string | undefined;
+  /** Is told the secret. */
+  shown?: Scrubber | undefined;
 }
 
 export interface EgressSocket {
@@ -37,9 +40,10 @@ const CLOSE_MS = 2_000;
 
 /** A WebSocket over the guarded connections. Nothing is packed, no redirect is followed. */
 export async function openSocket({ connector, secretOf }: SocketParts, request: SocketRequest): Promise<EgressSocket> {
-  const { url, headers = {}, handshakeMs, bytesMax, signal, secret } = request;
+  const { url, headers = {}, handshakeMs, bytesMax, signal, secret, shown } = request;
   signal.throwIfAborted();
   const value = secret === undefined ? null : secretOf(secret, url);
+  if (value !== null) shown?.add(value);
   const address = new URL(url);
   address.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const inbox = new Inbox(bytesMax);

@@ -1,4 +1,3 @@
-export type { Credentials } from "./client/authorize.ts";
 export { createPeerClient } from "./client/peer-client.ts";
 export { createDidIdentity, type DidFacts, type DidIdentity } from "./did/did-identity.ts";
 export { didFacts, didProblems, didSettings } from "./did/did-settings.ts";
@@ -6,6 +5,7 @@ export { createDidResolver } from "./did/resolve-did.ts";
 export { type SignedHeaders, signRequest } from "./did/sign-request.ts";
 export { createSignatureCheck, type VerifyFacts, type VerifySignatures } from "./did/signature-check.ts";
 export type { SignedArtifact } from "./did/verify-artifacts.ts";
+export type { Credentials } from "./find-credential.ts";
 export { createHydra, type Hydra } from "./oauth/hydra.ts";
 export { hydraFacts, hydraProblems, hydraSettings } from "./oauth/hydra-settings.ts";
 export { type ClientCredentials, createTokenProvider, type TokenProvider } from "./oauth/token-provider.ts";

@@ -1,7 +1,7 @@
 import type { PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import { parseJson } from "./json-shape.ts";
-import { readBounded } from "./read-bounded.ts";
+import { parseJson } from "../json-shape.ts";
+import { readBounded } from "../read-bounded.ts";
 import { type ReadCard, readCard } from "./read-card.ts";
 
 /** For all places that a card may be at, together. */

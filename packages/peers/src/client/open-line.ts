@@ -2,7 +2,9 @@ import type { AgentCard } from "@a2a-js/sdk";
 import { JsonRpcTransportFactory, RestTransportFactory, type Transport } from "@a2a-js/sdk/client";
 import type { PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import { authorize, type Credentials, forgetToken } from "./authorize.ts";
+import { type Credentials, forgetToken } from "../find-credential.ts";
+import { shownTo } from "../shown-to.ts";
+import { authorize } from "./authorize.ts";
 import type { Exchange } from "./exchange.ts";
 import type { PeerInterface, ReadCard } from "./read-card.ts";
 import { tolerantFetch } from "./tolerant-fetch.ts";
@@ -38,6 +40,7 @@ export async function openLine({ fetch, credentials, bytesMax }: LinePorts, targ
     fetch,
     exchange,
     isLegacy,
+    shown: shownTo(target),
     onUnauthorized: () => forgetToken(credentials, target),
     authorize: (address, body, signal) =>
       authorize(credentials, target, { url: address, body, signal: signal ?? new AbortController().signal }),

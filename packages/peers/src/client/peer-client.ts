@@ -2,7 +2,7 @@ import { GatewayError } from "@parley/contracts";
 import type { PeerCall, PeerClient, PeerHearing, PeerOutcome, PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import type { VerifySignatures } from "../did/signature-check.ts";
-import type { Credentials } from "./authorize.ts";
+import type { Credentials } from "../find-credential.ts";
 import { createCardCache } from "./card-cache.ts";
 import { TASK_NOT_CANCELABLE, TASK_NOT_FOUND } from "./exchange.ts";
 import { findTaskOf, mayAsk, taskNamed } from "./find-sent.ts";

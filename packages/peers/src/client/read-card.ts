@@ -1,6 +1,6 @@
 import { did, isObject, type PeerSkill } from "@parley/contracts";
 import type { PeerCard } from "@parley/domain";
-import { type JsonObject, listOf, textOf } from "./json-shape.ts";
+import { type JsonObject, listOf, textOf } from "../json-shape.ts";
 
 /** One way to talk to a peer, as its card lists it. */
 export interface PeerInterface {

@@ -1,7 +1,7 @@
 import { type Artifact, type Message, type Part, type StreamResponse, type Task, TaskState, type TaskStatus } from "@a2a-js/sdk";
 import { PEER_STATES, type PeerState } from "@parley/contracts";
 import type { PeerArtifact, PeerPart } from "@parley/domain";
-import { textOf } from "./json-shape.ts";
+import { textOf } from "../json-shape.ts";
 import { STATE_MARK } from "./tolerant-result.ts";
 
 /** With what its author has signed it by. */

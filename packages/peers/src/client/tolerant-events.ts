@@ -1,8 +1,8 @@
+import { parseJson } from "../json-shape.ts";
+import { TooMuch } from "../too-much.ts";
 import type { Exchange } from "./exchange.ts";
-import { parseJson } from "./json-shape.ts";
-import { TooMuch } from "./too-much.ts";
 
-/** Server-sent events whose data goes through `adapt`, as long as there is anything left to be read. Comments and names of events go by. */
+/** Server-sent events whose data goes through `adapt`, as text where it is no JSON, as long as there is anything left to be read. Comments and names of events go by. */
 export function tolerantEvents(
   body: ReadableStream<Uint8Array>,
   exchange: Exchange,
@@ -32,7 +32,7 @@ export function tolerantEvents(
 
   function eventOf(told: string[]): string {
     const json = parseJson(told.join("\n"));
-    return `data: ${json === undefined ? told.join("") : JSON.stringify(adapt(json))}\n\n`;
+    return `data: ${json === undefined ? String(adapt(told.join(""))) : JSON.stringify(adapt(json))}\n\n`;
   }
 
   return body.pipeThrough(

@@ -1,18 +1,21 @@
 import { isObject } from "@parley/contracts";
-import type { EgressFetch, EgressInit } from "@parley/egress";
+import type { EgressFetch, Scrubber } from "@parley/egress";
+import { type JsonObject, parseJson, textOf } from "../json-shape.ts";
+import { readBounded } from "../read-bounded.ts";
+import { TooMuch } from "../too-much.ts";
+import type { Authorized } from "./authorize.ts";
 import { type Exchange, INVALID_PARAMS, PARSE_ERROR } from "./exchange.ts";
-import { type JsonObject, parseJson, textOf } from "./json-shape.ts";
-import { readBounded } from "./read-bounded.ts";
 import { tolerantEvents } from "./tolerant-events.ts";
 import { tolerantResult } from "./tolerant-result.ts";
-import { TooMuch } from "./too-much.ts";
 
 const MESSAGE_CHARS_MAX = 500;
 
 interface WireOptions {
   fetch: EgressFetch;
   /** Headers or the name of a secret, for exactly this body. */
-  authorize(url: string, body: string, signal: AbortSignal | null): Promise<Pick<EgressInit, "headers" | "secret">>;
+  authorize(url: string, body: string, signal: AbortSignal | null): Promise<Authorized>;
+  /** What the peer has been shown: none of it comes back in a reason, which whoever reads it may write down. */
+  shown: Scrubber;
   /** What went along was refused. */
   onUnauthorized(): void;
   exchange: Exchange;
@@ -24,7 +27,7 @@ interface WireOptions {
  * The `fetch` that the SDK is given: the way out, with our credentials, bounds and tolerance. Where a peer of 0.3 does not know the parameter `id` or
  * `taskId` of a task, it is asked once more with `task_id`. Redirects are not followed: what was said to the one is not said to another.
  */
-export function tolerantFetch({ fetch, authorize, onUnauthorized, exchange, isLegacy }: WireOptions): typeof globalThis.fetch {
+export function tolerantFetch({ fetch, authorize, shown, onUnauthorized, exchange, isLegacy }: WireOptions): typeof globalThis.fetch {
   async function send(url: string, init: RequestInit, body: string): Promise<Response> {
     const own = await authorize(url, body, init.signal ?? null);
     const headers = { ...Object.fromEntries(new Headers(init.headers)), ...Object.fromEntries(new Headers(own.headers)) };
@@ -34,6 +37,7 @@ export function tolerantFetch({ fetch, authorize, onUnauthorized, exchange, isLe
       body: body === "" ? null : body,
       headers,
       redirect: "error",
+      shown,
       ...(secret === undefined ? {} : { secret }),
     });
     if (response.status === 401) onUnauthorized();
@@ -73,17 +77,20 @@ export function tolerantFetch({ fetch, authorize, onUnauthorized, exchange, isLe
       throw error;
     });
     exchange.bytesLeft -= Buffer.byteLength(text);
-    const json = parseJson(text);
+    const json = response.ok ? parseJson(text) : shown.value(parseJson(text));
     noteRefusal(exchange, response, json);
     const body = json === undefined ? "" : JSON.stringify(adapted(json, callId));
     return new Response(body, { status: response.status, headers: { "content-type": "application/json" } });
   }
 
   function adapted(json: unknown, callId: unknown): unknown {
-    if (!isObject(json)) return json;
-    if (isObject(json.error)) noteError(exchange, json.error);
-    if (callId === undefined) return json;
-    const { result, ...envelope } = json;
+    // The SDK writes what it cannot read to the process's own output.
+    if (!isObject(json)) return shown.value(json);
+    const error = shown.value(json.error);
+    if (isObject(error)) noteError(exchange, error);
+    // What is no reason stays as it came, as it may be signed.
+    const { result, ...envelope } = isObject(error) ? { ...json, error } : json;
+    if (callId === undefined) return { result, ...envelope };
     const answer = result === undefined ? {} : { result: isLegacy ? tolerantResult(result) : result };
     // One request, one answer: whatever number it bears, it is this one's.
     return { ...envelope, ...answer, jsonrpc: "2.0", id: callId };

@@ -1,5 +1,5 @@
 import { isObject, PEER_STATES } from "@parley/contracts";
-import { type JsonObject, listOf, textOf } from "./json-shape.ts";
+import { type JsonObject, listOf, textOf } from "../json-shape.ts";
 
 /** Under which a state that the protocol has no word for travels past the SDK's own parser. */
 export const STATE_MARK = "parley.state";

@@ -1,6 +1,6 @@
 import { GatewayError, isGatewayError, type PeerState } from "@parley/contracts";
+import { TooMuch } from "../too-much.ts";
 import type { Exchange } from "./exchange.ts";
-import { TooMuch } from "./too-much.ts";
 
 /** How a request failed: `failed` where the peer has surely not taken it up, `unknown` where it may have. Words of ours, without addresses. */
 export interface Failure {

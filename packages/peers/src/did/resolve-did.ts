@@ -1,5 +1,6 @@
 import type { EgressFetch } from "@parley/egress";
-import { readJson } from "../read-json.ts";
+import { parseJson } from "../json-shape.ts";
+import { readBounded } from "../read-bounded.ts";
 import { documentKey } from "./did-document.ts";
 
 interface ResolverOptions {
@@ -40,7 +41,9 @@ export function createDidResolver({ fetch, keptMs = KEPT_MS, failureKeptMs = FAI
         await response.body?.cancel();
         return { kind: "unavailable" };
       }
-      const publicKey = documentKey(await readJson(response, DOCUMENT_BYTES_MAX), did);
+      const document = parseJson(await readBounded(response, DOCUMENT_BYTES_MAX));
+      if (document === undefined) return { kind: "unavailable" };
+      const publicKey = documentKey(document, did);
       return publicKey === null ? { kind: "none" } : { kind: "key", publicKey };
     } catch {
       return { kind: "unavailable" };

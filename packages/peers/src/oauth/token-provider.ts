@@ -1,8 +1,9 @@
 import { GatewayError } from "@parley/contracts";
 import { type EgressFetch, hostPort } from "@parley/egress";
 import { z } from "zod";
+import { parseJson } from "../json-shape.ts";
 import { orAborted } from "../or-aborted.ts";
-import { readJson } from "../read-json.ts";
+import { readBounded } from "../read-bounded.ts";
 
 /** Who asks for a token, and what for. */
 export interface ClientCredentials {
@@ -93,14 +94,14 @@ async function fetchToken(fetch: EgressFetch, credentials: ClientCredentials): P
   const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
   const signal = AbortSignal.timeout(FETCH_MS);
   const response = await fetch(tokenUrl, { method: "POST", headers, body: form.toString(), redirect: "error", signal }).catch(away(where));
-  const answer = await readJson(response, ANSWER_BYTES_MAX).catch((error: unknown) => (response.ok ? away(where)(error) : null));
+  const answer = await readBounded(response, ANSWER_BYTES_MAX).catch((error: unknown) => (response.ok ? away(where)(error) : ""));
   if (!response.ok) {
     const isRefusal = response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429;
     throw new GatewayError(isRefusal ? "egress_refused" : "egress_failed", {
       detail: `${where} answers ${response.status} to a request for a token`,
     });
   }
-  const parsed = tokenAnswer.safeParse(answer);
+  const parsed = tokenAnswer.safeParse(parseJson(answer));
   if (!parsed.success || parsed.data.token_type.toLowerCase() !== "bearer")
     throw new GatewayError("egress_failed", { detail: `${where} gives no bearer token` });
   return { token: parsed.data.access_token, lifeMs: parsed.data.expires_in * 1_000 };
@@ -111,5 +112,5 @@ const away =
   (where: string) =>
   (error: unknown): never => {
     if (error instanceof GatewayError) throw error;
-    throw new GatewayError("egress_failed", { detail: `${where} gives no token in time` });
+    throw new GatewayError("egress_failed", { detail: `${where} gives no token that can be read in time` });
   };

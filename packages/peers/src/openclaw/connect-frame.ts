@@ -1,45 +1,8 @@
 import { createHash } from "node:crypto";
-import { GatewayError } from "@parley/contracts";
-import type { PeerTarget } from "@parley/domain";
-import type { Credentials } from "../client/authorize.ts";
 import { decodeBase58 } from "../did/base58.ts";
 import { KEY_BYTES, SIGNATURE_BYTES } from "../did/ed25519.ts";
+import type { Credentials } from "../find-credential.ts";
 import { PROTOCOLS } from "./gateway-frame.ts";
-
-/** What goes into `connect`: a token, or the name of a secret that the egress puts in; and whether our own key signs. */
-export interface GatewayCredential {
-  token: string | null;
-  secret: string | null;
-  signs: boolean;
-}
-
-/** Throws `egress_refused` where the credential is not there, and what getting a token throws. */
-export async function gatewayCredential(
-  { findSecret, tokens, identity }: Credentials,
-  { organizationId, id, auth }: PeerTarget,
-  signal: AbortSignal,
-): Promise<GatewayCredential> {
-  const named = (name: string): string => {
-    const secret = findSecret(organizationId, name);
-    if (secret === null) throw new GatewayError("egress_refused", { detail: `the secret of peer ${id} is not there` });
-    return secret;
-  };
-  switch (auth.type) {
-    case "none":
-      return { token: null, secret: null, signs: false };
-    case "bearer":
-      return { token: auth.token, secret: null, signs: false };
-    case "secret":
-      return { token: null, secret: named(auth.name), signs: false };
-    case "oauth": {
-      const { tokenUrl, clientId, clientSecret, scope = "" } = auth;
-      return { token: await tokens.token({ tokenUrl, clientId, clientSecret, scope }, signal), secret: null, signs: false };
-    }
-    case "did_signed":
-      if (identity === null) throw new GatewayError("egress_refused", { detail: "there is no identity to sign with" });
-      return { token: auth.token ?? null, secret: auth.secret === undefined ? null : named(auth.secret), signs: true };
-  }
-}
 
 const CLIENT = { id: "gateway-client", version: "0.1.0", platform: "node", mode: "backend" } as const;
 const ROLE = "operator";
@@ -50,7 +13,7 @@ interface Connecting {
   /** As it is told; null where there is none. */
   token: string | null;
   /** Null: no key of ours signs. */
-  identity: Credentials["identity"] | null;
+  identity: Credentials["identity"];
   scopes: readonly string[];
   nowMs: number;
 }

@@ -1,7 +1,8 @@
 import type { PeerTarget } from "@parley/domain";
 import type { Egress, EgressSocket } from "@parley/egress";
-import type { Credentials } from "../client/authorize.ts";
-import { connectFrame, gatewayCredential } from "./connect-frame.ts";
+import { type Credentials, findCredential } from "../find-credential.ts";
+import { shownTo } from "../shown-to.ts";
+import { connectFrame } from "./connect-frame.ts";
 import { challenge, type GatewayEvent, type GatewayFrame, helloOk, readFrame } from "./gateway-frame.ts";
 import { GatewayRefusal } from "./gateway-refusal.ts";
 
@@ -39,11 +40,13 @@ const CONNECT_ID = "connect";
  */
 export async function openGatewayLine(ports: LinePorts, target: PeerTarget, { scopes, signal, onEvent }: Opening): Promise<GatewayLine> {
   const { credentials, bounds } = ports;
-  const { token, secret, signs } = await gatewayCredential(credentials, target, signal);
+  // Tokens of ours are for peers of HYDRA_HOSTS: a gateway knows us by our key.
+  const { token, secret, signer } = await findCredential({ ...credentials, hydra: null }, target, { url: target.endpoint, signal });
+  const shown = shownTo(target);
   const ending = new AbortController();
   const socket = await ports.socket({
     ...{ url: new URL(target.endpoint), handshakeMs: bounds.gatewayAskMs, bytesMax: bounds.peerBytesMax },
-    ...{ signal: AbortSignal.any([signal, ending.signal]), ...(secret !== null && { secret }) },
+    ...{ signal: AbortSignal.any([signal, ending.signal]), shown, ...(secret !== null && { secret }) },
   });
   const waiting = new Map<string, Waiter>();
   const challenged = Promise.withResolvers<string>();
@@ -58,7 +61,7 @@ export async function openGatewayLine(ports: LinePorts, target: PeerTarget, { sc
     } else if (frame.event === "connect.challenge") challenged.resolve(challenge.parse(frame.payload).nonce);
     else onEvent?.(frame);
   }
-  void listen(socket, take).catch((error: unknown) => {
+  void listen(socket, (frame) => take(shown.value(frame))).catch((error: unknown) => {
     ending.abort(error);
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
@@ -78,7 +81,7 @@ export async function openGatewayLine(ports: LinePorts, target: PeerTarget, { sc
   const close = (): void => socket.close();
   try {
     const nonce = await inTime(challenged.promise, bounds.gatewayAskMs);
-    const facts = { id: CONNECT_ID, nonce, scopes, identity: signs ? credentials.identity : null, nowMs: credentials.now() };
+    const facts = { id: CONNECT_ID, nonce, scopes, identity: signer, nowMs: credentials.now() };
     const hello = await answerTo(CONNECT_ID, () => {
       if (secret === null) socket.send(connectFrame({ ...facts, token }));
       else socket.sendSecret((value) => connectFrame({ ...facts, token: value }));

@@ -1,7 +1,9 @@
-import type { GatewayStatus } from "@parley/contracts";
+import { type GatewayStatus, isObject } from "@parley/contracts";
 import type { GatewayProbe, PeerTarget } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
-import { readBounded } from "../client/read-bounded.ts";
+import { parseJson, textOf } from "../json-shape.ts";
+import { readBounded } from "../read-bounded.ts";
+import { probeWithoutEchoes } from "../without-echoes.ts";
 import { type LinePorts, openGatewayLine } from "./gateway-line.ts";
 import { GatewayRefusal } from "./gateway-refusal.ts";
 import { readJobs, readSessions } from "./read-lists.ts";
@@ -58,12 +60,12 @@ export function createGatewayProbe(ports: ProbePorts): GatewayProbe {
     }
   }
 
-  return {
+  return probeWithoutEchoes({
     async status(target, signal) {
       const [healthDetail, rest] = await Promise.all([health(target, signal), lists(target, signal)]);
       return { health: healthDetail.ok ? "healthy" : "unreachable", healthDetail, ...rest };
     },
-  };
+  });
 }
 
 const NO_SESSIONS: GatewayStatus["sessions"] = { available: false, total: 0, active: 0, list: [], error: null };
@@ -82,11 +84,6 @@ function wordsFor(error: unknown): string {
 
 /** Its own word for how it is; null where the answer has none. */
 function statusIn(text: string): string | null {
-  try {
-    const read: unknown = JSON.parse(text);
-    if (typeof read !== "object" || read === null || !("status" in read)) return null;
-    return typeof read.status === "string" ? read.status.slice(0, 100) : null;
-  } catch {
-    return null;
-  }
+  const read = parseJson(text);
+  return isObject(read) ? (textOf(read.status)?.slice(0, 100) ?? null) : null;
 }

@@ -1,5 +1,5 @@
 import { isGatewayError } from "@parley/contracts";
-import type { EgressFetch } from "@parley/egress";
+import { type EgressFetch, Scrubber } from "@parley/egress";
 import { egressNameOf, type ToolSecret } from "../tool-secrets.ts";
 import { readText } from "./read-text.ts";
 
@@ -42,11 +42,11 @@ export async function postCall({ url, key, body, secret, stop, late }: PostedCal
   const headers = { "content-type": "application/json", "idempotency-key": key };
   const named = secret === null ? {} : { secret: egressNameOf(secret) };
   const signal = AbortSignal.any([stop, late]);
+  const shown = new Scrubber();
   try {
-    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal, ...named });
-    const text = await readText(response, BODY_BYTES_MAX);
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal, shown, ...named });
     // A place that says back what it was sent tells the model no secret.
-    const said = secret === null ? text : text.replaceAll(secret.value, "[secret]");
+    const said = shown.text(await readText(response, BODY_BYTES_MAX));
     return response.ok ? resultOf(said, resultCharsMax) : refusalOf(response, said);
   } catch (error) {
     stop.throwIfAborted();
