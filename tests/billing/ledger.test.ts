@@ -5,7 +5,7 @@ import { type BillingStore, type HoldKey } from "@parley/domain";
 import { type FreshDatabase, freshDatabase } from "@parley/testkit";
 import fc from "fast-check";
 import postgres from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 let fresh: FreshDatabase;
 let database: ReturnType<typeof openDatabase>;
@@ -131,6 +131,35 @@ test("debits at once of several organizations are each made once and answered by
   expect(together.at(-2)?.account).toEqual(await billing.account(rich));
   expect(together.at(-1)?.account).toEqual(await billing.account(owing));
   for (const id of [rich, owing, poor]) expect(await billing.check(id)).toMatchObject({ ok: true, sumMicros: 0 });
+});
+
+test("a debit that waits for an account's lock keeps no other one waiting; afterwards all go together again", async () => {
+  const [locked = "", ...free] = await Promise.all(Array.from({ length: 5 }, () => organization("postpaid")));
+  const made = new Map([locked, ...free].map((id) => [id, 0]));
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  await debit(locked, 1);
+  const keepOn = async (id: string) => {
+    for (let done = 0; (made.get(locked) ?? 0) < 20; made.set(id, done)) {
+      await debit(id, 1);
+      done += 1;
+    }
+  };
+  const asked: Promise<void>[] = [];
+  try {
+    await owner.begin(async (sql) => {
+      await sql`select from ledger_balances where organization_id = ${locked} for update`;
+      asked.push(keepOn(locked), ...free.map(keepOn));
+      await vi.waitFor(() => expect(Math.min(...free.map((id) => made.get(id) ?? 0))).toBeGreaterThan(2), { timeout: 5_000, interval: 5 });
+      expect(made.get(locked)).toBe(0);
+    });
+    await Promise.all(asked);
+    const shared = await owner`
+      select from ledger_entries group by xmin::text having count(distinct organization_id) > 1 and bool_or(organization_id = ${locked})`;
+    expect(shared.length).toBeGreaterThan(5);
+  } finally {
+    await Promise.allSettled(asked);
+    await owner.end();
+  }
 });
 
 type Act = { act: "credit" | "debit" | "grow" | "capture" | "release"; name: number; micros: number };

@@ -25,7 +25,7 @@ function accountIn({ prepaid, balances }: Together, organizationId: string): Bil
 }
 
 /** One that takes so long waits for an account's lock: others do not wait for it. */
-const PATIENCE_MS = 20;
+const PATIENCE_MS = 50;
 const UNDER_WAY_MAX = 4;
 /** One statement stays short, whoever waits for it. */
 const TOGETHER_MAX = 50;
@@ -39,6 +39,7 @@ export function joinDebits(sql: Sql): BillingStore["debit"] {
   let underWay = 0;
   /** The newest of those that are under way. */
   let beganAtMs = 0;
+  let patience: NodeJS.Timeout | null = null;
 
   const makeAlone = async ({ debit, settle }: Waiting): Promise<void> => {
     await call<Booked>(sql, "debit_account", debit).then(settle.resolve, settle.reject);
@@ -59,21 +60,34 @@ export function joinDebits(sql: Sql): BillingStore["debit"] {
     }
   }
 
-  async function run(): Promise<void> {
+  async function make(batch: Waiting[]): Promise<void> {
+    const [only] = batch;
     underWay += 1;
-    for (let batch = waiting.splice(0, TOGETHER_MAX); batch.length > 0; batch = waiting.splice(0, TOGETHER_MAX)) {
-      const [only] = batch;
-      beganAtMs = performance.now();
-      await (batch.length === 1 && only !== undefined ? makeAlone(only) : makeTogether(batch));
-    }
+    beganAtMs = performance.now();
+    await (batch.length === 1 && only !== undefined ? makeAlone(only) : makeTogether(batch));
     underWay -= 1;
+    next();
+  }
+
+  /**
+   * Begins with those that wait, unless others are under way that will be done soon: after a slow moment, in which several were begun, all come together
+   * again. As long as each went on with what its own callers ask next, one slow moment cost twice as much for each debit ever after.
+   */
+  function next(): void {
+    const isFree = underWay === 0 || (underWay < UNDER_WAY_MAX && performance.now() - beganAtMs >= PATIENCE_MS);
+    if (isFree && waiting.length > 0) void make(waiting.splice(0, TOGETHER_MAX));
+    if (waiting.length > 0) patience ??= setTimeout(outOfPatience, PATIENCE_MS);
+  }
+
+  function outOfPatience(): void {
+    patience = null;
+    next();
   }
 
   return (debit) => {
     const settle = Promise.withResolvers<Booked>();
     waiting.push({ debit, settle });
-    const isSlow = underWay < UNDER_WAY_MAX && performance.now() - beganAtMs > PATIENCE_MS;
-    if (underWay === 0 || isSlow) void run();
+    next();
     return settle.promise;
   };
 }
