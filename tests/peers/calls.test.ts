@@ -1,6 +1,7 @@
+import type { ServerResponse } from "node:http";
 import type { LogEvent } from "@parley/contracts";
 import { collectUntil, openWorld, type World } from "@parley/testkit";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isEnd, start } from "../engine/testing/start.ts";
 import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted-peer.ts";
 
@@ -8,14 +9,16 @@ import { type ScriptedPeer, startScriptedPeer, taskAt } from "./support/scripted
 const PATIENCE = { timeout: 20_000 };
 
 let peer: ScriptedPeer;
+/** One that is given the ids of its tasks, so that it can be asked for them. */
+let named: ScriptedPeer;
 let world: World;
 beforeAll(async () => {
-  peer = await startScriptedPeer();
-  world = await openWorld({ allow: [peer.host] });
+  [peer, named] = await Promise.all([startScriptedPeer(), startScriptedPeer({ id: "named" })]);
+  world = await openWorld({ allow: [peer.host, named.host] });
 });
 afterAll(async () => {
   await world?.close();
-  await peer?.close();
+  await Promise.all([peer?.close(), named?.close()]);
 });
 beforeEach(() => {
   peer.journal.length = 0;
@@ -173,6 +176,48 @@ test.each([
   expect(returned?.data).toMatchObject({ isError: true });
   expect(returned?.data.result).toContain(words);
   expect(returned?.data.result).toContain(`verified="unknown">\n${prompt}\n</remote_content>`);
+});
+
+describe("a peer that fails once it was sent the message", () => {
+  const failures = {
+    "with a 500": (response: ServerResponse) => response.writeHead(500).end("oops"),
+    "with an internal error": (response: ServerResponse) =>
+      response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, error: { code: -32_603, message: "oops" } })),
+    "by cutting the line": (response: ServerResponse) => response.destroy(),
+  };
+  const cases = Object.entries(failures);
+
+  test.each(cases)("%s may have taken it: the outcome is unknown, and it is not sent again", async (_, fails) => {
+    peer.on("message/send", () => fails);
+    world.model.script(callOf(), { text: ["told"] });
+    const { events } = await start(world, await caller(), "Try");
+    const log = await ended(events);
+    expect(only(log, "child.finished")[0]?.data).toMatchObject({ status: "error", report: { state: "unknown" } });
+    expect(only(log, "tool.returned")[0]?.data).toMatchObject({ isError: true, unknown: true });
+    expect(peer.messageIds()).toHaveLength(1);
+  });
+
+  test.each(cases)("%s and knows a repeated message is sent it again, under the same id", async (_, fails) => {
+    peer.on("message/send", () => (peer.messageIds().length < 3 ? fails : { result: taskAt("completed", { text: "at last" }) }));
+    world.model.script(callOf(), { text: ["told"] });
+    const { events } = await start(world, await caller({}, { deduplicates: true }), "Try");
+    const log = await ended(events);
+    expect(only(log, "child.finished")[0]?.data).toMatchObject({ status: "completed", report: { state: "completed" } });
+    expect(only(log, "tool.returned")[0]?.data.result).toContain("at last");
+    expect(peer.messageIds()).toHaveLength(3);
+    expect(new Set(peer.messageIds()).size).toBe(1);
+  });
+
+  test("and has a task of it all the same is asked for that, and sent nothing more", async () => {
+    named.on("message/send", () => (response) => response.destroy());
+    named.on("tasks/get", ({ params }) => ({ result: taskAt("completed", { id: String(params["id"]), text: "done" }) }));
+    world.model.script(callOf(), { text: ["told"] });
+    const { events } = await start(world, await caller({}, { endpoint: named.url }), "Try");
+    const [finished] = only(await ended(events), "child.finished");
+    const [messageId] = named.messageIds();
+    expect(finished?.data).toMatchObject({ status: "completed", report: { state: "completed", taskId: messageId } });
+    expect(named.messageIds()).toHaveLength(1);
+  });
 });
 
 test("a call in the background is a log of its own; its result and report reach the parent", async () => {

@@ -7,7 +7,7 @@ import { hearPeer, type ToldAs } from "./hear-peer.ts";
 import { hopsLeft } from "./hops-left.ts";
 import { keptOutcome } from "./kept-outcome.ts";
 import { openTarget } from "./open-target.ts";
-import type { PeerCall, PeerOutcome } from "./peer-client.ts";
+import type { PeerCall, PeerHearing, PeerOutcome } from "./peer-client.ts";
 import type { PeerCallRow } from "./peer-store.ts";
 
 /** Where a call stands when nothing more can be done for it now. */
@@ -56,24 +56,55 @@ export async function callPeer(run: TurnRun, { id, mayAsk, signal, toldAs }: Cal
   }
 }
 
-/** Sends the next message, or finds out what has become of one that was perhaps sent before. */
-async function converse(
+/** Before a message that got no answer is looked for at the peer, and then once more. */
+const AGAIN_MS = [250, 1_000];
+
+interface Talk {
+  said: Said | undefined;
+  signal: AbortSignal;
+  toldAs: ToldAs | undefined;
+}
+
+/**
+ * Sends the next message, or finds out what has become of one that was perhaps sent before. One that gets no answer is treated as whoever takes over would: it is
+ * looked for, and sent again only to a peer that knows a repeated one.
+ */
+async function converse(run: TurnRun, row: PeerCallRow, talk: Talk): Promise<PeerOutcome> {
+  if (row.round === 0 && !(await run.payments.forPeer(row.id, talk.signal)))
+    return { ...lost(row, "The agent has no price, and is not called without."), state: "failed" };
+  const isNew = row.state === "planned" || talk.said !== undefined;
+  const round = isNew ? row.round + 1 : row.round;
+  let first: PeerOutcome | null = null;
+  for (const pauseMs of [...AGAIN_MS, null]) {
+    const { outcome, isOpen } = await exchange(run, row, { ...talk, round });
+    if (!isOpen || pauseMs === null) return outcome ?? first ?? lost(row, NOT_CALLED_AGAIN);
+    first ??= outcome;
+    await run.clock.sleep(pauseMs, talk.signal);
+    talk.signal.throwIfAborted();
+  }
+  return first ?? lost(row, NOT_CALLED_AGAIN);
+}
+
+const NOT_CALLED_AGAIN =
+  "Whether the agent was called is unknown: the worker was lost before its answer was seen. It was not called again.";
+
+/**
+ * One message to the peer, or one look for it. `isOpen`: nobody knows yet whether it was taken up, and another look may tell. Null: the peer does not show it, and may not
+ * be sent it again.
+ */
+async function exchange(
   run: TurnRun,
   row: PeerCallRow,
-  { said, signal, toldAs }: { said: Said | undefined; signal: AbortSignal; toldAs: ToldAs | undefined },
-): Promise<PeerOutcome> {
+  { said, signal, toldAs, round }: Talk & { round: number },
+): Promise<{ outcome: PeerOutcome | null; isOpen: boolean }> {
   const { peers } = run;
-  if (row.round === 0 && !(await run.payments.forPeer(row.id, signal)))
-    return { ...lost(row, "The agent has no price, and is not called without."), state: "failed" };
-  const isNew = row.state === "planned" || said !== undefined;
-  const round = isNew ? row.round + 1 : row.round;
   const { token, hash } = peers.makeToken();
   await run.active.ensureFresh();
   const { organizationId, conversationId, epoch } = run.active.claim;
   const key = { organizationId, conversationId, epoch, id: row.id, round, pushToken: hash };
   const begun = await outlastOutage(run.clock, () => peers.calls.begin(key), signal);
   if (begun.outcome !== "ok") {
-    if (begun.outcome === "gone") return lost(row, "The call was given up before.");
+    if (begun.outcome === "gone") return { outcome: lost(row, "The call was given up before."), isOpen: false };
     throw new TurnAbort(begun.outcome === "stale" ? "lease_lost" : "user_stop");
   }
 
@@ -89,14 +120,20 @@ async function converse(
     push: peers.publicUrl === null ? null : { url: `${peers.publicUrl}/peers/push/${row.id}`, token },
     signal,
   };
-  const hearing = hearPeer(run, row, toldAs);
+  const heard = hearPeer(run, row, toldAs);
+  let isTaken = false;
+  const hearing: PeerHearing = {
+    ...heard,
+    onTask(task) {
+      isTaken = true;
+      return heard.onTask(task);
+    },
+  };
   // An authorization is given elsewhere: the peer is only looked after.
   const sends = begun.fresh && said?.isElsewhere !== true;
-  if (sends) return peers.client.send(call, hearing);
-  const found = await peers.client.reconcile({ ...call, sentTaskId: row.taskId }, hearing);
-  if (found !== null) return found;
-  if (call.target.deduplicates) return peers.client.send(call, hearing);
-  return lost(row, "Whether the agent was called is unknown: the worker was lost before its answer was seen. It was not called again.");
+  const found = sends ? null : await peers.client.reconcile({ ...call, sentTaskId: row.taskId }, hearing);
+  const outcome = found ?? (sends || call.target.deduplicates ? await peers.client.send(call, hearing) : null);
+  return { outcome, isOpen: outcome?.state === "unknown" && !isTaken };
 }
 
 interface Said {

@@ -2,8 +2,8 @@
 export interface Exchange {
   /** Left of what may be read. */
   bytesLeft: number;
-  /** Why the peer refused the last request. `code` is its own, or the HTTP status. */
-  refusal: { code: number; message: string } | null;
+  /** Why the peer refused the last request. `code` is its own, or the HTTP `status`. */
+  refusal: { code: number; status: number; message: string } | null;
 }
 
 /** The protocol's codes. */

@@ -87,7 +87,7 @@ export function tolerantFetch({ fetch, authorize, shown, onUnauthorized, exchang
     // The SDK writes what it cannot read to the process's own output.
     if (!isObject(json)) return shown.value(json);
     const error = shown.value(json.error);
-    if (isObject(error)) noteError(exchange, error);
+    if (isObject(error)) noteError(exchange, error, exchange.refusal?.status ?? 200);
     // What is no reason stays as it came, as it may be signed.
     const { result, ...envelope } = isObject(error) ? { ...json, error } : json;
     if (callId === undefined) return { result, ...envelope };
@@ -104,10 +104,10 @@ const taskIdOf = (call: unknown): string | undefined =>
 
 function noteRefusal(exchange: Exchange, response: Response, json: unknown): void {
   if (response.ok) return;
-  exchange.refusal = { code: response.status, message: "" };
-  if (isObject(json) && isObject(json.error)) noteError(exchange, json.error);
+  exchange.refusal = { code: response.status, status: response.status, message: "" };
+  if (isObject(json) && isObject(json.error)) noteError(exchange, json.error, response.status);
 }
 
-function noteError(exchange: Exchange, { code, message }: JsonObject): void {
-  exchange.refusal = { code: Number(code) || 0, message: (textOf(message) ?? "").slice(0, MESSAGE_CHARS_MAX).toWellFormed() };
+function noteError(exchange: Exchange, { code, message }: JsonObject, status: number): void {
+  exchange.refusal = { code: Number(code) || 0, status, message: (textOf(message) ?? "").slice(0, MESSAGE_CHARS_MAX).toWellFormed() };
 }

@@ -12,14 +12,26 @@ export interface Failure {
 
 /** No connection came about, so the peer was told nothing. */
 const NOT_CONNECTED = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
+/** Codes of JSON-RPC and of A2A by which a peer says that it has taken nothing up; -32603 and -32006 tell of work that went wrong. */
+const REFUSALS = new Set([-32_700, -32_600, -32_601, -32_602, -32_001, -32_002, -32_003, -32_004, -32_005, -32_007, -32_008, -32_009]);
+const TIMEOUT = 408;
+const NOT_IMPLEMENTED = 501;
 /** Something between us and the peer gave the answer. */
-const NOT_ITS_OWN = new Set([408, 502, 504]);
+const FROM_BETWEEN = new Set([TIMEOUT, 502, 504]);
+
+/** Whether the peer may have begun the work before it, or something between us and it, gave that answer. */
+function mayHaveActed({ code, status }: NonNullable<Exchange["refusal"]>): boolean {
+  const isClients = (given: number): boolean => (given >= 400 && given < 500 && given !== TIMEOUT) || given === NOT_IMPLEMENTED;
+  return !REFUSALS.has(code) && !isClients(status) && !isClients(code);
+}
 
 export function whyFailed(error: unknown, { refusal }: Exchange): Failure {
   const cause = rootOf(error);
   if (cause instanceof TooMuch) return { state: "unknown", error: cause.message, said: "" };
-  if (refusal !== null && !NOT_ITS_OWN.has(refusal.code))
+  if (refusal !== null && !mayHaveActed(refusal))
     return { state: "failed", error: `The agent refused the message (${refusal.code}).`, said: refusal.message };
+  if (refusal !== null && !FROM_BETWEEN.has(refusal.code))
+    return { state: "unknown", error: `The agent failed (${refusal.code}), perhaps after it had begun.`, said: refusal.message };
   if (isGatewayError(cause, "egress_refused")) return failed("The agent may not be called from here.");
   if (isGatewayError(cause, "egress_failed") && NOT_CONNECTED.has(codeOf(cause))) return failed("The agent could not be reached.");
   if (cause instanceof GatewayError || refusal !== null) return unknown("The connection to the agent broke off.");

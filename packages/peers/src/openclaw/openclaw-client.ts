@@ -6,8 +6,8 @@ import { type GatewayLine, openGatewayLine } from "./gateway-line.ts";
 import { GatewayRefusal } from "./gateway-refusal.ts";
 import { answered, lost, notTaken, unanswered, wordsOf } from "./run-outcome.ts";
 
-/** No answer to the request itself: it may have been taken. */
-const UNANSWERED = new Set(["TIMEOUT", "NONSENSE"]);
+/** No answer to the request itself, or that of a gateway that has failed at it: it may have been taken. */
+const UNANSWERED = new Set(["TIMEOUT", "NONSENSE", "UNAVAILABLE", "AGENT_TIMEOUT", "INTERNAL"]);
 
 /**
  * Calls OpenClaw gateways over their WebSocket. A message's id is its idempotency key, and the name of its run; the context is its session. It goes out on one
