@@ -16,8 +16,8 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
     return first(rows).payer;
   },
 
-  async sessionOwner(sessionId) {
-    const rows = await guarded(sql<{ owner: string | null }[]>`select wallet_session_owner(${sessionId}) as owner`);
+  async sessionOwner({ sessionId, wallet }) {
+    const rows = await guarded(sql<{ owner: string | null }[]>`select wallet_session_owner(${sessionId}, ${wallet}) as owner`);
     return first(rows).owner;
   },
 

@@ -31,7 +31,7 @@ describe("the registry", () => {
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);
     // What comes by a webhook is told by the name that its sender gave it, and what comes over A2A by what that has for it.
-    const repeats = ["hook.receive", "payment.event", "wallet.voucher"].includes(name)
+    const repeats = ["hook.receive", "payment.event"].includes(name)
       ? "delivery"
       : name.startsWith("a2a.")
         ? "own"

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { voucherTypedData } from "@parley/payments";
 import { ROUTES, type RouteName, routeRow } from "@parley/router";
 import { at, type ModelServerRequest, type System } from "@parley/testkit";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { expect } from "vitest";
 import { callTrpc } from "./call-trpc.ts";
 
@@ -25,6 +27,8 @@ const isTold =
     return last?.role === "user" && last.content === text;
   };
 
+/** The standard one. */
+const VOUCHER_CHAIN_ID = 4_217;
 const ITEM = { id: "msg_kept", type: "message", role: "user", content: "kept" };
 
 /** The cases on one system. No queue of it may move by itself. */
@@ -145,6 +149,20 @@ export async function changingRoutes(system: System): Promise<Cases> {
     String(
       at((await system.rest().call("/api/wallet/sessions", { body: { address: newWallet(), deposit: "1.00" } })).body, "session", "id"),
     );
+  /** Totals of one session, each for more than one call: paid a second time, it would say so. */
+  async function vouchers(): Promise<Case> {
+    const account = privateKeyToAccount(generatePrivateKey());
+    const opened = await system.rest().call("/api/wallet/sessions", { body: { address: account.address, deposit: "1.00" } });
+    const sessionId = String(at(opened.body, "session", "id"));
+    const expires = Math.floor(Date.now() / 1_000) + 3_600;
+    const signed = async (cents: number) => {
+      const typed = voucherTypedData({ kind: "total", sessionId, cumulativeMicros: cents * 10_000, expires }, VOUCHER_CHAIN_ID);
+      if (typed.primaryType !== "CumulativeVoucher") throw new Error("Not a total.");
+      const signature = await account.signTypedData(typed);
+      return { sessionId, userAddress: account.address, plugin: "agent", signature, cumulative: `0.${cents}`, expires };
+    };
+    return { input: await signed(50), other: await signed(90) };
+  }
   const items = () => idOf("/v1/conversations", { items: [ITEM] });
 
   return {
@@ -312,6 +330,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
     async "wallet.topUp"() {
       return { input: { sessionId: await wallet(), deposit: "1.00" }, other: { sessionId: await wallet(), deposit: "1.00" } };
     },
+    "wallet.voucher": vouchers,
     async "wallet.close"() {
       return { input: { sessionId: await wallet() }, other: { sessionId: await wallet() } };
     },

@@ -56,6 +56,13 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros, kind: input.kind, mode: input.mode },
   ...{ amount_micros: input.amountMicros, reference: input.reference, effective_from: input.effectiveFrom },
   ...{ address: input.address, deposit: input.deposit, sessionId: input.sessionId },
+  ...{
+    userAddress: input.userAddress,
+    plugin: input.plugin,
+    signature: input.signature,
+    cumulative: input.cumulative,
+    expires: input.expires,
+  },
   plan: input.plan,
   items: input.items,
   metadata: input.metadata,

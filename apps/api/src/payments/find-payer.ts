@@ -74,15 +74,16 @@ async function payerByChannel(
 }
 
 async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, caller: Caller | null): Promise<Payer> {
-  const session = sessionOf(request);
-  const organizationId = await gateway.sessionPayer(caller, session);
+  // Proved before anything is done in its name: its answers are given again to nobody else.
+  const session = await gateway.proveSession(caller, sessionOf(request), name);
+  const { organizationId } = session;
   const isGuest = caller?.organizationId !== organizationId;
   return {
     caller: isGuest || caller === null ? guestOf(organizationId, `wallet:${session.wallet}`) : caller,
     isGuest,
     isKnownByPayment: false,
     async buy(amountMicros, under) {
-      const sold = await gateway.buyInSession(organizationId, session, { plugin: name, amountMicros, under });
+      const sold = await gateway.buyInSession(session, { plugin: name, amountMicros, under });
       if (sold.outcome === "bought") return sold.purchase;
       const [cost, remaining] = [microsToDollars(amountMicros), microsToDollars(sold.remainingMicros)];
       const reason = new GatewayError("insufficient_balance", { text: `Need $${cost}, have $${remaining}` });

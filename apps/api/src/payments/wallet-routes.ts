@@ -95,7 +95,7 @@ export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDep
     const visitor = visitorOf(request, response);
     await visitor.count("anonymous", null);
     const input = parsed(takeVoucherInput, await readJsonBody(request, response));
-    const { session, amountMicros, remainingMicros } = await gateway.takeVoucher(input);
+    const { session, amountMicros, remainingMicros } = await gateway.takeVoucher(input, onceOf(request, "wallet.voucher"));
     sendJson(response, 200, {
       success: true,
       session: { id: session.id, spent: microsToDollars(session.spentMicros), remaining: microsToDollars(remainingMicros) },

@@ -38,7 +38,7 @@ export const refusedUseCases: A2aUseCases &
   showToChannel: refuse,
   buyInChannel: refuse,
   priceOf: refuse,
-  sessionPayer: refuse,
+  proveSession: refuse,
   buyWithCredits: refuse,
   buyInSession: refuse,
   createCheckout: refuse,

@@ -1,5 +1,6 @@
 import { dollarsToMicros, GatewayError, type Voucher } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import type { ProvedVoucher } from "./purchase.ts";
 import type { SignedVoucher } from "./vouchers.ts";
 
 /** How long before its end a voucher may be shown: nobody keeps a signature that is good for ever. */
@@ -13,15 +14,8 @@ interface Use {
   amountMicros: number;
 }
 
-/** What a voucher lets be taken. */
-export interface CheckedVoucher {
-  nonce: string | null;
-  /** As a total; null: for this call alone. */
-  signedMicros: number | null;
-}
-
 /** Throws `voucher_failed` unless the session's wallet has signed for exactly this, and it is still good. */
-export async function checkVoucher({ voucherSigner, clock }: GatewayContext, voucher: Voucher, use: Use): Promise<CheckedVoucher> {
+export async function checkVoucher({ voucherSigner, clock }: GatewayContext, voucher: Voucher, use: Use): Promise<ProvedVoucher> {
   const { sessionId, plugin, amountMicros, wallet } = use;
   const { nonce, expires, cumulative } = voucher;
   const nowSeconds = clock.now() / 1_000;
@@ -39,5 +33,5 @@ export async function checkVoucher({ voucherSigner, clock }: GatewayContext, vou
   if ((await voucherSigner(signed, voucher.signature)) !== wallet) {
     throw new GatewayError("voucher_failed", { text: "The voucher is not signed by the session's wallet." });
   }
-  return { nonce: nonce ?? null, signedMicros };
+  return { signature: voucher.signature, nonce: nonce ?? null, signedMicros: signedMicros ?? amountMicros };
 }

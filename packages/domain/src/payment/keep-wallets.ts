@@ -9,13 +9,15 @@ import {
   type WalletSession,
 } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import type { Once } from "../idempotency/repeat-store.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { QUIET_MS } from "./hold-purchase.ts";
-import type { SessionFunds } from "./payment-store.ts";
+import type { SessionFunds, SessionReservation } from "./payment-store.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
+import type { ProvedVoucher } from "./purchase.ts";
 import { untilHeard } from "./say-alive.ts";
 
 const LISTED_MAX = 100;
@@ -29,16 +31,26 @@ const ownOf = ({ organizationId }: Caller, id: string) => ({ organizationId, id 
 const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
 
 /** A wallet shows what it signed to one that has no key of it: one call is paid, at its price. */
-async function takeVoucher(context: GatewayContext, input: TakeVoucher) {
-  const { sessionId, userAddress: wallet, plugin, signature } = input;
-  const organizationId = await context.payments.sessionOwner(sessionId);
+async function takeVoucher(context: GatewayContext, input: TakeVoucher, once?: Once) {
+  const { sessionId, userAddress: wallet, plugin } = input;
+  const organizationId = await context.payments.sessionOwner({ sessionId, wallet });
   if (organizationId === null) throw bad("Session not found");
   const amountMicros = await priceOfPlugin(context, organizationId, plugin);
   if (amountMicros === null) throw bad(`Unknown plugin: ${plugin}`);
-  const { nonce, signedMicros } = await checkVoucher(context, input, { sessionId, wallet, plugin, amountMicros });
+  const proof = await checkVoucher(context, input, { sessionId, wallet, plugin, amountMicros });
+  const use = { organizationId, sessionId, wallet, plugin, amountMicros };
+  return runOnce(context, { organizationId, principalId: `wallet:${wallet}` }, once, { input, run: (bound) => payOne(bound, use, proof) });
+}
+
+type SessionUse = Pick<SessionReservation, "organizationId" | "sessionId" | "wallet" | "plugin" | "amountMicros">;
+
+async function payOne(context: GatewayContext, use: SessionUse, { nonce, signature, signedMicros }: ProvedVoucher) {
+  const { organizationId, sessionId, amountMicros } = use;
   const id = newId<string>();
-  const use = { organizationId, id, sessionId, wallet, plugin, amountMicros, signature, signedMicros };
-  const reserved = await context.payments.reserveInSession({ ...use, nonce: nonce ?? id, callKey: null, quietMs: QUIET_MS });
+  const reserved = await context.payments.reserveInSession({
+    ...{ ...use, id, signature, nonce: nonce ?? id, signedMicros: nonce === null ? signedMicros : null },
+    ...{ callKey: null, quietMs: QUIET_MS },
+  });
   if (reserved.outcome === "invalid") throw bad("Session not found");
   if (reserved.outcome === "insufficient") throw bad("Insufficient balance");
   if (reserved.outcome === "used" && reserved.underWay) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
@@ -93,6 +105,6 @@ export function keepWallets(context: GatewayContext): WalletUseCases {
         run: async ({ payments }) => known(await payments.closeSession(ownOf(caller, id))),
       }),
 
-    takeVoucher: (input) => takeVoucher(context, input),
+    takeVoucher: (input, once) => takeVoucher(context, input, once),
   };
 }

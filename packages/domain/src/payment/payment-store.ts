@@ -70,8 +70,8 @@ export interface PaymentStore {
   takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
   readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscription" | "invoices">>;
 
-  /** Whose session that is; null where there is none. */
-  sessionOwner(sessionId: string): Promise<string | null>;
+  /** Whose session that is; null where that wallet has none of that id. */
+  sessionOwner(session: { sessionId: string; wallet: string }): Promise<string | null>;
   openSession(session: {
     organizationId: string;
     principalId: string;

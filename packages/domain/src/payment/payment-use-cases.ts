@@ -8,6 +8,7 @@ import type {
   ChannelPurchase,
   CredentialPurchase,
   NamedSession,
+  PayingSession,
   Purchase,
   SessionPurchase,
   ShownCredential,
@@ -41,7 +42,7 @@ export interface PaymentUseCases {
   /** What is left goes back once nothing is under way: until then it is `closing`. */
   closeWallet(caller: Caller, sessionId: string, once?: Once): Promise<WalletSession>;
   /** Pays one call by what a wallet has signed. Throws `bad_request` with the contract's words, `voucher_failed`. */
-  takeVoucher(input: TakeVoucher): Promise<{ session: WalletSession; amountMicros: number; remainingMicros: number }>;
+  takeVoucher(input: TakeVoucher, once?: Once): Promise<{ session: WalletSession; amountMicros: number; remainingMicros: number }>;
 
   /** Asks for a payment of one call, in every way that the payer accepts and in its order; empty where there is nobody to be paid. */
   offerCall(organizationId: string, order: OfferOrder, accepted: readonly AcceptedPayment[] | null): Promise<Offer[]>;
@@ -59,10 +60,10 @@ export interface PaymentUseCases {
   buyInChannel(organizationId: string, call: ChannelCall, order: CallOrder): Promise<ChannelPurchase>;
   /** Micro-units of one call; null where it has no price. */
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
-  /** Whose session that is, where the caller has shown that it may use it. Throws `session_invalid`. */
-  sessionPayer(caller: Caller | null, session: NamedSession): Promise<string>;
+  /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `voucher_failed`, `unknown_plugin`. */
+  proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<PayingSession>;
   /** Sets the price aside in the caller's credits. Throws `payment_required`. */
   buyWithCredits(caller: Caller, order: CallOrder): Promise<Purchase>;
   /** The same in a session. Throws `session_invalid`, `voucher_failed`. */
-  buyInSession(organizationId: string, session: NamedSession, order: CallOrder): Promise<SessionPurchase>;
+  buyInSession(session: PayingSession, order: CallOrder): Promise<SessionPurchase>;
 }

@@ -12,6 +12,24 @@ export interface NamedSession {
   voucher: Voucher | null;
 }
 
+/** What a wallet has signed, once that is found to be so. */
+export interface ProvedVoucher {
+  signature: string;
+  /** Null: it is a total. */
+  nonce: string | null;
+  /** What one call may take, or all of them together. */
+  signedMicros: number;
+}
+
+/** A session whose owner or wallet is the one that asks. */
+export interface PayingSession {
+  organizationId: string;
+  sessionId: string;
+  wallet: string;
+  /** Null: its owner asks. */
+  proof: ProvedVoucher | null;
+}
+
 /** One call that is to be paid. */
 export interface CallOrder {
   plugin: string;

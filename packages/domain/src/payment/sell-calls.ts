@@ -1,28 +1,26 @@
 import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
-import type { Caller } from "../identity/caller.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { callKeyOf, holdPurchase, QUIET_MS } from "./hold-purchase.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
-import type { CallOrder, NamedSession, Purchase, SessionPurchase } from "./purchase.ts";
+import type { CallOrder, PayingSession, Purchase, SessionPurchase } from "./purchase.ts";
 
-type SaleUseCases = Pick<PaymentUseCases, "priceOf" | "sessionPayer" | "buyWithCredits" | "buyInSession">;
+type SaleUseCases = Pick<PaymentUseCases, "priceOf" | "proveSession" | "buyWithCredits" | "buyInSession">;
 
 async function buyInSession(
   context: GatewayContext,
-  organizationId: string,
-  session: NamedSession,
+  { organizationId, sessionId, wallet, proof }: PayingSession,
   order: CallOrder,
 ): Promise<SessionPurchase> {
-  const { sessionId, wallet, voucher } = session;
   const { plugin, amountMicros, under } = order;
-  const signed = voucher === null ? null : await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
+  const isOneCall = proof !== null && proof.nonce !== null;
+  if (isOneCall && proof.signedMicros !== amountMicros) throw new GatewayError("voucher_failed", { text: "The price has changed." });
   const id = newId<string>();
-  const nonce = signed?.nonce ?? id;
+  const nonce = proof?.nonce ?? id;
   const reserved = await context.payments.reserveInSession({
     ...{ organizationId, id, sessionId, wallet, plugin, amountMicros, nonce },
-    ...{ signature: voucher?.signature ?? null, signedMicros: signed?.signedMicros ?? null },
+    ...{ signature: proof?.signature ?? null, signedMicros: isOneCall ? null : (proof?.signedMicros ?? null) },
     ...{ callKey: callKeyOf(under), quietMs: QUIET_MS },
   });
   if (reserved.outcome === "invalid") throw new GatewayError("session_invalid");
@@ -49,12 +47,16 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
   return {
     priceOf: (organizationId, plugin) => priceOfPlugin(context, organizationId, plugin),
 
-    async sessionPayer(caller: Caller | null, { sessionId, voucher }: NamedSession) {
-      const organizationId = await payments.sessionOwner(sessionId);
+    async proveSession(caller, { sessionId, wallet, voucher }, plugin) {
+      const organizationId = await payments.sessionOwner({ sessionId, wallet });
       // Two headers prove nothing: a session's own key does, or its wallet's signature.
       if (organizationId === null || (voucher === null && caller?.organizationId !== organizationId))
         throw new GatewayError("session_invalid");
-      return organizationId;
+      if (voucher === null) return { organizationId, sessionId, wallet, proof: null };
+      const amountMicros = await priceOfPlugin(context, organizationId, plugin);
+      if (amountMicros === null) throw new GatewayError("unknown_plugin");
+      const proof = await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
+      return { organizationId, sessionId, wallet, proof };
     },
 
     async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }) {
@@ -73,6 +75,6 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       };
     },
 
-    buyInSession: (organizationId, session, order) => buyInSession(context, organizationId, session, order),
+    buyInSession: (session, order) => buyInSession(context, session, order),
   };
 }

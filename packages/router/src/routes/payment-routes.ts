@@ -30,13 +30,13 @@ export const PAYMENT_ROUTES = {
     rest: rest("POST", "/api/wallet/sessions/top-up"),
   },
   "wallet.close": { kind: null, scope: ["admin", "rpc"], tenant: "organization", ...write, rest: rest("DELETE", "/api/wallet/sessions") },
-  /** Let in by the wallet's signature, whose nonce is good once. */
+  /** Let in by the wallet's signature. */
   "wallet.voucher": {
     kind: null,
     scope: "signature",
     tenant: "none",
     mutating: true,
-    idempotency: "delivery",
+    idempotency: "key",
     metering: "none",
     rateLimit: "anonymous",
     rest: rest("POST", "/api/wallet/sessions/voucher"),
