@@ -152,12 +152,11 @@ describe("a wallet without a key", () => {
   async function sign(
     sessionId: string,
     more: { nonce: string; plugin?: string; amountMicros?: number; expires?: number },
-    by = account,
   ): Promise<Record<string, string>> {
     const voucher = { kind: "call", sessionId, plugin: "generate-text", amountMicros: 10_000, expires, ...more } as const;
     const typed = voucherTypedData(voucher, CHAIN_ID);
     if (typed.primaryType !== "Voucher") throw new Error("Not a voucher for one call.");
-    const signature = await by.signTypedData(typed);
+    const signature = await account.signTypedData(typed);
     return {
       "x-session-voucher": Buffer.from(JSON.stringify({ signature, nonce: voucher.nonce, expires: voucher.expires })).toString("base64url"),
     };
@@ -293,24 +292,6 @@ describe("a wallet without a key", () => {
     expect(await show({ plugin: "nothing" })).toMatchObject({ status: 400, body: { error: "Unknown plugin: nothing" } });
     // Of another wallet's session nobody learns that it is there.
     expect(await show({ userAddress: newWallet(), nonce: "m" })).toMatchObject({ status: 400, body: { error: "Session not found" } });
-  });
-
-  test("gives what it has bought to nobody who cannot sign for it, whatever else they know of the call", async () => {
-    const mine = privateKeyToAccount(generatePrivateKey());
-    const session = await open("1.00", mine.address);
-    const named = { ...headersOf(session), "x-plugin-id": "generate-text", "idempotency-key": "1" };
-    const ask = (more: Record<string, string>, prompt = "Mine") => call({ ...named, ...more }, { prompt }, 0, null);
-    const bought = await ask(await sign(session.sessionId, { nonce: "mine" }, mine));
-    expect(bought.status).toBe(200);
-    expect((await ask(await sign(session.sessionId, { nonce: "again" }, mine))).body).toEqual(bought.body);
-    const forged = Buffer.from(JSON.stringify({ signature: `0x${"11".repeat(65)}`, nonce: "theirs", expires })).toString("base64url");
-    for (const prompt of ["Mine", "Theirs"]) {
-      expect(await ask({ "x-session-voucher": forged }, prompt)).toMatchObject({ status: 402, body: { error: "voucher_failed" } });
-    }
-    const elsewhere = { "x-session-voucher": forged, "x-wallet-address": newWallet() };
-    const nowhere = { ...elsewhere, "x-session-id": `ses_${"0".repeat(24)}` };
-    expect(await ask(elsewhere)).toMatchObject({ status: 402, body: (await ask(nowhere)).body });
-    expect(await stateOf(session.sessionId)).toMatchObject({ spent: 10_000, reserved: 0 });
   });
 });
 

@@ -1,19 +1,39 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { voucherTypedData } from "@parley/payments";
 import { at, type RestAnswer, type System, startSystem } from "@parley/testkit";
 import postgres from "postgres";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const PATH = "/api/v1/gateway";
 const WALLETS = "/api/wallet/sessions";
+/** The standard one. */
+const CHAIN_ID = 4_217;
 const ORIGIN = "https://page.test";
+
+/** What the servers of plugins do. */
+const MANNERS: Record<string, (response: ServerResponse) => unknown> = {
+  fine: (response) => response.end('{"done":true}'),
+  nul: (response) => response.end('{"said\\u0000":["a\\u0000b", "a\\ud800b"]}'),
+  fails: (response) => response.writeHead(500).end("{}"),
+  leads: (response) => response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
+  cut: (response) => response.writeHead(200, { "content-length": "100" }).write("{", () => response.destroy()),
+  blank: (response) => response.writeHead(204).end(),
+  long: (response) => response.end(`"${"x".repeat(2_000)}"`),
+  deep: (response) => response.end(`${"[".repeat(900)}${"]".repeat(900)}`),
+  silent: (response) => response.write(" "),
+};
 
 let plugin: Server;
 let system: System;
 let sql: postgres.Sql;
 beforeAll(async () => {
-  plugin = createServer((_request, response) => void response.setHeader("content-type", "application/json").end('{"done":true}'));
+  plugin = createServer(({ url = "" }, response) => {
+    response.setHeader("content-type", "application/json");
+    (MANNERS[url.slice(1)] ?? MANNERS["fine"])?.(response);
+  });
   await new Promise<void>((resolve) => plugin.listen(0, "127.0.0.1", resolve));
   const host = `127.0.0.1:${(plugin.address() as AddressInfo).port}`;
   const sold = { url: `http://${host}/` };
@@ -21,7 +41,12 @@ beforeAll(async () => {
     workers: 0,
     allow: [host],
     env: {
-      PAYMENTS_PLUGINS: JSON.stringify({ closed: { ...sold, auth: true }, fine: sold, unpriced: sold }),
+      PAYMENTS_PLUGINS: JSON.stringify({
+        ...{ closed: { ...sold, auth: true }, unpriced: sold, lan: { url: "http://10.0.0.1/" } },
+        ...Object.fromEntries(Object.keys(MANNERS).map((name) => [name, { url: `${sold.url}${name}` }])),
+      }),
+      LIMIT_PLUGIN_MS: "500",
+      LIMIT_PLUGIN_BYTES_MAX: "1024",
       CORS_ORIGINS: ORIGIN,
       LIMIT_SOLD_CALLS_MAX: "30",
       LIMIT_WALLET_CALLS_MAX: "20",
@@ -30,11 +55,15 @@ beforeAll(async () => {
   });
   sql = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
   await sql`insert into prices (kind, name, input_pico, output_pico, unit_pico, effective_from)
-    values ('plugin', 'closed', 0, 0, 10000000000, '2020-01-01'), ('plugin', 'fine', 0, 0, 1000000000, '2020-01-01')`;
+    values ('plugin', 'closed', 0, 0, 10000000000, '2020-01-01')`;
+  for (const name of ["lan", ...Object.keys(MANNERS)]) {
+    await sql`insert into prices (kind, name, input_pico, output_pico, unit_pico, effective_from) values ('plugin', ${name}, 0, 0, 1000000000, '2020-01-01')`;
+  }
 });
 afterAll(async () => {
   await sql?.end();
   await system?.close();
+  plugin.closeAllConnections();
   await new Promise((resolve) => plugin.close(resolve));
 });
 
@@ -53,8 +82,7 @@ async function newPayer(name: string, amountMicros = 0) {
   return tenant;
 }
 
-async function opened(key: string, deposit = "1.00") {
-  const address = newWallet();
+async function opened(key: string, deposit = "1.00", address = newWallet()) {
   const answer = await system.rest(0, key).call(WALLETS, { body: { address, deposit } });
   expect(answer.status).toBe(201);
   const sessionId = String(at(answer.body, "session", "id"));
@@ -111,7 +139,58 @@ describe("a call is refused", () => {
   });
 });
 
+describe("a plugin's server", () => {
+  test.each(["fails", "leads", "cut", "blank", "long", "deep", "silent", "lan"])(
+    "that is %s has failed, says nothing to the caller, and is paid nothing",
+    async (name) => {
+      const { apiKey, organizationId } = await newPayer(`server ${name}`, 1_000_000);
+      for (const more of [{}, { "idempotency-key": "1" }]) {
+        expect(await call({ "x-plugin-id": name, ...more }, apiKey)).toMatchObject({
+          ...{ status: 502, body: { error: "plugin_failed", message: "The plugin failed; nothing was charged." } },
+        });
+      }
+      expect(await sql`select 1 from ledger_entries where organization_id = ${organizationId} and source_type = 'purchase'`).toEqual([]);
+    },
+  );
+
+  test("whose answer no database keeps is told as it can be kept, and the same again", async () => {
+    const { apiKey } = await newPayer("unkeepable", 1_000_000);
+    const first = await call({ "x-plugin-id": "nul", "idempotency-key": "1" }, apiKey);
+    expect(first).toMatchObject({ status: 200, body: { data: { "said\ufffd": ["a\ufffdb", "a\ufffdb"] } } });
+    expect((await call({ "x-plugin-id": "nul", "idempotency-key": "1" }, apiKey)).body).toEqual(first.body);
+  });
+});
+
 describe("a session", () => {
+  test("gives what it has bought to nobody who cannot sign for it, whatever else they know of the call", async () => {
+    const { apiKey } = await newPayer("signer", 5_000_000);
+    const account = privateKeyToAccount(generatePrivateKey());
+    const { sessionId, headers } = await opened(apiKey, "1.00", account.address);
+    const expires = Math.floor(Date.now() / 1_000) + 3_600;
+    const shown = (signature: string, nonce: string) => ({
+      "x-session-voucher": Buffer.from(JSON.stringify({ signature, nonce, expires })).toString("base64url"),
+    });
+    async function signed(nonce: string) {
+      const typed = voucherTypedData({ kind: "call", sessionId, plugin: "fine", amountMicros: 1_000, nonce, expires }, CHAIN_ID);
+      if (typed.primaryType !== "Voucher") throw new Error("Not a voucher for one call.");
+      return shown(await account.signTypedData(typed), nonce);
+    }
+    const ask = (more: Record<string, string>) => call({ ...headers, "x-plugin-id": "fine", "idempotency-key": "1", ...more }, null);
+    const bought = await ask(await signed("one"));
+    expect(bought.status).toBe(200);
+    expect((await ask(await signed("two"))).body).toEqual(bought.body);
+
+    const forged = shown(`0x${"11".repeat(65)}`, "three");
+    for (const more of [{}, { "idempotency-key": "2" }])
+      expect(await ask({ ...forged, ...more })).toMatchObject({ status: 402, body: { error: "voucher_failed" } });
+    // Of another wallet's session nobody learns that it is there.
+    const elsewhere = { ...forged, "x-wallet-address": newWallet() };
+    const nowhere = { ...elsewhere, "x-session-id": `ses_${"0".repeat(24)}` };
+    expect(await ask(elsewhere)).toMatchObject({ status: 402, body: (await ask(nowhere)).body });
+    const [row] = await sql`select spent_micros::int as spent from wallet_sessions where id = ${sessionId}`;
+    expect(row).toEqual({ spent: 1_000 });
+  });
+
   test("is not money by itself: what is not there cannot be set aside", async () => {
     const { apiKey, organizationId } = await newPayer("poor", 2_000_000);
     const open = (deposit: string) => system.rest(0, apiKey).call(WALLETS, { body: { address: newWallet(), deposit } });

@@ -171,6 +171,9 @@ export const BOUNDS = {
   walletCallsMax: { standard: 120, floor: 1, ceiling: 1_000_000_000 },
   /** A call that is sold and whose process has said nothing for so long has died with it: its money is let go. */
   purchaseKeptMs: { standard: 3_600_000, floor: 1_000, ceiling: WEEK_MS },
+  /** How long a plugin of the operator's own may take for one call, and how much it may answer. */
+  pluginMs: { standard: 120_000, floor: 100, ceiling: 600_000 },
+  pluginBytesMax: { standard: 8_388_608, floor: 1_024, ceiling: 67_108_864 },
   /** A payment channel that nobody uses is closed after so long, and what was spent through it collected. */
   channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },
   /** How long a stream waits for its payer to sign for more. */

@@ -80,6 +80,7 @@ export * from "./responses/response-store.ts";
 export type { Responses } from "./responses/responses.ts";
 export * from "./sweep/sweep-store.ts";
 export * from "./turn/agent-tool.ts";
+export { storable } from "./turn/storable.ts";
 export * from "./turn/turn-store.ts";
 export * from "./webhook/send-webhook.ts";
 export * from "./webhook/webhook-store.ts";

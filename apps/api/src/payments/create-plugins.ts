@@ -33,7 +33,7 @@ export function createPlugins({ soldAgentId, models, custom, fetch }: PluginSett
   ]);
   for (const [name, forwarded] of Object.entries(custom)) {
     if (forwarded === null) plugins.delete(name);
-    else plugins.set(name, forwardPlugin(forwarded, fetch));
+    else plugins.set(name, forwardPlugin(forwarded, fetch, ports.limits));
   }
   return plugins;
 }

@@ -1,5 +1,5 @@
 import { GatewayError, type Limits, microsToDollars, type Scope } from "@parley/contracts";
-import type { Caller, ClaimedCall, Gateway, Log, Purchase } from "@parley/domain";
+import { type Caller, type ClaimedCall, type Gateway, type Log, type Purchase, storable } from "@parley/domain";
 import { hasScope, type OpenStream } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
@@ -126,7 +126,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
               progress.isTold = true;
               return open.send(namedFrame(event, data));
             };
-      const data = await work(tell);
+      const data = storable(await work(tell));
       signal.throwIfAborted();
       const headers = headersOf(sale, purchase);
       const envelope = envelopeOf(sale, purchase, data);

@@ -1,7 +1,8 @@
-import { GatewayError, type Limits } from "@parley/contracts";
+import type { Limits } from "@parley/contracts";
 import type { DirectCall, DirectResult, Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
-import { bad, type Json, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
+import { bad, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textIn } from "./plugin.ts";
+import { readBytes } from "./read-bytes.ts";
 
 interface ModelFacts {
   gateway: Gateway;
@@ -24,20 +25,13 @@ const asked = ({ gateway }: ModelFacts, call: PluginCall, order: Pick<DirectCall
   gateway.callModel(call.caller, { ...order, route: "payment.gateway", requestId: call.requestId, signal: call.signal });
 
 const jsonOf = (answer: DirectResult): Json => {
-  if (answer.kind !== "json") throw new GatewayError("plugin_failed", { detail: `an answer of the kind ${answer.kind}` });
+  if (answer.kind !== "json") throw pluginFailed(`an answer of the kind ${answer.kind}`);
   return answer.value;
 };
 
 async function bytesOf(answer: DirectResult, bytesMax: number): Promise<{ contentType: string; bytes: Buffer }> {
-  if (answer.kind !== "bytes") throw new GatewayError("plugin_failed", { detail: `an answer of the kind ${answer.kind}` });
-  const pieces: Uint8Array[] = [];
-  let count = 0;
-  for await (const piece of answer.bytes) {
-    count += piece.byteLength;
-    if (count > bytesMax) throw new GatewayError("plugin_failed", { detail: "more sound than is passed on" });
-    pieces.push(piece);
-  }
-  return { contentType: answer.contentType, bytes: Buffer.concat(pieces) };
+  if (answer.kind !== "bytes") throw pluginFailed(`an answer of the kind ${answer.kind}`);
+  return { contentType: answer.contentType, bytes: await readBytes(answer.bytes, bytesMax) };
 }
 
 interface TextAnswer {

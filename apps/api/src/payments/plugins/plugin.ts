@@ -25,6 +25,9 @@ export interface Plugin {
   streams: boolean;
 }
 
+/** `detail` is for the log: what a plugin's server says is nobody's business. */
+export const pluginFailed = (detail: string, cause?: unknown): GatewayError => new GatewayError("plugin_failed", { detail, cause });
+
 export const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
 
 /** The first of these members that is a text. */
