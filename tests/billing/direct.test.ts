@@ -5,12 +5,22 @@ import { type OpenaiSystem, startOpenai } from "../openai/support/start-openai.t
 const MODEL = "custom/scripted";
 const messages = [{ role: "user" as const, content: "12345678" }];
 const SLICE_TOKENS = 16;
+const UNSEEN_TOKENS = 256;
+const OTHER = "custom/other";
 const IN_MICROS = 1;
 const OUT_MICROS = 10;
 
 let door: OpenaiSystem;
 beforeAll(async () => {
-  door = await startOpenai({ LIMIT_HOLD_SLICE_TOKENS: String(SLICE_TOKENS), LIMIT_HOLD_WAIT_MS: "0", LIMIT_HOLD_BEGIN_MS: "0" }, 1);
+  const env = {
+    LIMIT_HOLD_SLICE_TOKENS: String(SLICE_TOKENS),
+    LIMIT_HOLD_UNSEEN_TOKENS: String(UNSEEN_TOKENS),
+    LIMIT_HOLD_WAIT_MS: "0",
+    LIMIT_HOLD_BEGIN_MS: "0",
+    LIMIT_DIRECT_RETRIES_MAX: "0",
+    MODEL_ALIASES: JSON.stringify({ either: [MODEL, OTHER] }),
+  };
+  door = await startOpenai(env, 1);
 });
 afterAll(() => door.close());
 
@@ -32,6 +42,8 @@ async function payer(micros: number | null) {
   const rest = door.system.rest(0, tenant.apiKey);
   const account = async () => (await rest.call("/api/billing/account")).body;
   return {
+    /** Another price, beside the one above. */
+    price: (price: object) => operator("/admin/billing/prices", { organization_id, kind: "model", ...price }),
     post: (body: object, path = "/v1/chat/completions") => rest.call(path, { body: { model: MODEL, messages, ...body } }),
     account,
     rest,
@@ -113,6 +125,57 @@ test("a whole answer that its caller has not bounded is heard no further than th
   const [gathered, plain] = [(await rich.post({})).body, (await later.post({})).body] as Record<string, unknown>[];
   expect({ ...gathered, id: "" }).toEqual({ ...plain, id: "" });
   await rich.charged(5_000 - 9 - 5 * OUT_MICROS);
+});
+
+test("a call that one model has broken off and another one answered is charged by each one's own price", async () => {
+  const { post, price, charged, rest } = await payer(5_000);
+  await price({ name: OTHER, input_pico: 2e6, output_pico: 100e6 });
+  door.system.model.script(
+    { tokens: 4, breaks: { afterChunks: 4, how: "error" } },
+    { tokens: 3, usage: { prompt_tokens: 7, completion_tokens: 5 } },
+  );
+  const answer = await post({ model: "either" });
+  expect([answer.status, at(answer.body, "choices", 0, "message", "content")]).toEqual([200, "t0 t1 t2"]);
+  // Of the first our estimate: a quarter of the letters that it was asked with, and that it has said.
+  await charged(5_000 - (2 * IN_MICROS + 3 * OUT_MICROS) - (7 * 2 + 5 * 100));
+  const lines = (await rest.call("/api/billing/charges.csv")).text.trim().split("\r\n").slice(1);
+  expect(lines.map((line) => [MODEL, OTHER].find((model) => line.includes(model))).sort()).toEqual([OTHER, MODEL]);
+});
+
+test("thought that its model keeps back is held for before the call, and the provider told how much: nothing goes beyond it", async () => {
+  const model = { model: "custom/thinks" };
+  const before = door.system.model.journal.length;
+  const poor = await payer(UNSEEN_TOKENS * OUT_MICROS);
+  const rich = await payer(UNSEEN_TOKENS * OUT_MICROS * 2);
+  for (const { price } of [poor, rich])
+    await price({ name: model.model, input_pico: IN_MICROS * 1e6, output_pico: OUT_MICROS * 1e6, reasoning_pico: OUT_MICROS * 1e6 });
+  for (const stream of [false, true]) {
+    const answer = await poor.post({ ...model, stream });
+    expect([answer.status, at(answer.body, "error", "code")]).toEqual([402, "budget_exhausted"]);
+  }
+  expect(door.system.model.journal.length).toBe(before);
+  await poor.charged(UNSEEN_TOKENS * OUT_MICROS);
+
+  const usage = { prompt_tokens: 9, completion_tokens: 250, completion_tokens_details: { reasoning_tokens: 240 } };
+  door.system.model.script({ tokens: 10, usage }, { tokens: 3, usage: { prompt_tokens: 9, completion_tokens: 20 } });
+  expect((await rich.post({ ...model, stream: true })).text).toContain("[DONE]");
+  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 2 - 9 - 250 * OUT_MICROS);
+  expect((await rich.post({ ...model, max_tokens: 20, stream: true })).text).toContain("[DONE]");
+  expect(door.system.model.journal.slice(before).map(({ body }) => body["max_tokens"])).toEqual([UNSEEN_TOKENS, 20]);
+  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 2 - 2 * 9 - (250 + 20) * OUT_MICROS);
+});
+
+test("speech breaks off where the money does, however long it was thought to be", async () => {
+  const { post, price, account } = await payer(20_000);
+  await price({ name: "custom/voice", input_pico: 0, output_pico: 0, audio_pico: 1e9 });
+  // 100 seconds, in the form that it says to have, of two letters.
+  door.system.model.script({ sound: new Uint8Array(1_600_000), contentType: "audio/mpeg" });
+  await expect(post({ model: "custom/voice", input: "Hi", voice: "alloy" }, "/v1/audio/speech")).rejects.toThrow();
+  await expect.poll(account, { timeout: 15_000, interval: 100 }).toMatchObject({ held_micros: 0 });
+  const left = Number(at(await account(), "balance_micros"));
+  // At most what came in with one piece beyond it: some 64 KiB, or four seconds.
+  expect(left).toBeLessThan(10_000);
+  expect(left).toBeGreaterThanOrEqual(-10_000);
 });
 
 test("who has no money for a vector finds memories by their words, and nothing is charged", async () => {

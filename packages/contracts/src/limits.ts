@@ -192,6 +192,8 @@ export const BOUNDS = {
   a2aCardSeconds: { standard: 60, floor: 0, ceiling: 86_400 },
   /** Tokens of an answer that money is set aside for at a time, before they are passed on. */
   holdSliceTokens: { standard: 256, floor: 16, ceiling: 100_000 },
+  /** Tokens that are set aside before a call of which not all is seen as it comes, and which nobody has bounded: its provider is told to answer no more. */
+  holdUnseenTokens: { standard: 32_768, floor: 256, ceiling: 1_000_000 },
   /** How long a call that has not begun waits for money that others hold and may let go of; and one that is in the middle of its answer. */
   holdBeginMs: { standard: 10_000, floor: 0, ceiling: 600_000 },
   holdWaitMs: { standard: 2_000, floor: 0, ceiling: 600_000 },

@@ -22,8 +22,11 @@ function promptTokens({ messages, tools = [] }: ModelRequest): number {
 export const holdModel =
   (model: MeteredModel, purse: Purse, ready: () => Promise<void>): MeteredModel =>
   async (request, { onText, onCall, meter }) => {
-    const { model: name, messages, signal } = request;
-    const allowance = await purse.begin({ model: name, inputTokens: promptTokens(request), images: picturesIn(messages), signal });
+    const { model: name, messages, maxOutputTokens = null, reasoningEffort = "none", signal } = request;
+    const answer = { tokensMax: maxOutputTokens, choices: 1, isUnseen: reasoningEffort !== "none" };
+    const asked = { model: name, inputTokens: promptTokens(request), images: picturesIn(messages), answer, signal };
+    const allowance = await purse.begin(asked);
+    const bounded = allowance.tokensMax === null ? request : { ...request, maxOutputTokens: allowance.tokensMax };
     let used: MeterReading | null = null;
     let chars = 0;
     let pieces = 0;
@@ -44,7 +47,7 @@ export const holdModel =
 
     try {
       await ready();
-      return await model(request, {
+      return await model(bounded, {
         ...(onCall === undefined ? {} : { onCall }),
         // Of calls and reasoning nothing can be passed on in part: the provider is heard no further than there is money.
         onUnsaid(more) {

@@ -1,6 +1,7 @@
 import { GatewayError, LIMITS, NO_USAGE, type Usage } from "@parley/contracts";
 import { describe, expect, test } from "vitest";
 import { createDirectUsageBook } from "../billing/direct-usage-book.ts";
+import type { Purse } from "../billing/purse.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { movedClock, settle } from "../testing/moved-clock.ts";
@@ -31,8 +32,12 @@ const streams =
   });
 const event = (data: string): StreamEvent => ({ data, value: {} });
 
-/** Calls with models that do one thing after the other. */
+/** Calls with models that do one thing after the other. `purse`: whose money pays for them first. */
 function open(...scripts: Script[]) {
+  return openWith(null, ...scripts);
+}
+
+function openWith(purse: Purse | null, ...scripts: Script[]) {
   const clock = movedClock();
   const asked: string[] = [];
   const records: DirectCallRecord[] = [];
@@ -50,11 +55,12 @@ function open(...scripts: Script[]) {
     },
   };
   const directUsage = createDirectUsageBook({ store, clock, log: silentLog, limits });
-  const context = { clock, limits, direct, directUsage, purses: async () => null } as unknown as GatewayContext;
+  const context = { clock, limits, direct, directUsage, purses: async () => purse } as unknown as GatewayContext;
   const leaving = new AbortController();
-  const call = (...models: string[]): Promise<DirectResult> =>
-    callDirect(context, caller, { kind: "chat", route: "openai.chat", models, body: {}, requestId: "r", signal: leaving.signal });
-  return { asked, records, clock, leaving, call, written: () => clock.move(100) };
+  const callWith = (body: Record<string, unknown>, ...models: string[]): Promise<DirectResult> =>
+    callDirect(context, caller, { kind: "chat", route: "openai.chat", models, body, requestId: "r", signal: leaving.signal });
+  const call = (...models: string[]): Promise<DirectResult> => callWith({}, ...models);
+  return { asked, records, clock, leaving, call, callWith, written: () => clock.move(100) };
 }
 
 const read = async (result: DirectResult): Promise<string[]> => {
@@ -136,5 +142,102 @@ describe("a caller who leaves", () => {
     await expect(call("a")).rejects.toThrow("left");
     await written();
     expect(records).toMatchObject([{ outcome: "cancelled", inputTokens: 2, outputTokens: 0, estimated: true }]);
+  });
+});
+
+describe("who pays first", () => {
+  /** Money for so many tokens of an answer, and for so much sound. */
+  function moneyFor({ tokens, soundMs = 0, tokensMax = null }: { tokens: number; soundMs?: number; tokensMax?: number | null }) {
+    const settled: (number | null)[] = [];
+    const check = (isEnough: boolean): void => {
+      if (!isEnough) throw new GatewayError("budget_exhausted");
+    };
+    const begun: Parameters<Purse["begin"]>[0][] = [];
+    const purse: Purse = {
+      spend: async () => undefined,
+      async begin(asked) {
+        begun.push(asked);
+        return {
+          tokensMax,
+          isCovered: (count) => count <= tokens,
+          cover: async (count) => check(count <= tokens),
+          coverSound: async (ms) => check(ms <= soundMs),
+          settle: (used) => void settled.push(used?.outputTokens ?? null),
+        };
+      },
+    };
+    return { purse, settled, begun };
+  }
+  const estimated = (outputTokens: () => number) => () => ({ ...USED, outputTokens: outputTokens(), estimated: true });
+
+  test("is told no more than is held for, also of a script with a token for each sign, where a provider counts nothing on the way", async () => {
+    let told = 0;
+    const events = async function* () {
+      for (; told < 100; told += 1) yield [event("\u597d")];
+    };
+    const signs: Script = () => ({ kind: "events", usage: estimated(() => Math.ceil(told / 4)), events: events() });
+    const result = await openWith(moneyFor({ tokens: 10 }).purse, signs).callWith({ stream: true }, "a");
+    const heard: string[] = [];
+    await expect(
+      (async () => {
+        if (result.kind === "events") for await (const piece of result.events) heard.push(...piece.map(({ data }) => data));
+      })(),
+    ).rejects.toMatchObject({ code: "budget_exhausted" });
+    expect(heard).toHaveLength(10);
+  });
+
+  test("is spoken to no longer than is held for", async () => {
+    let soundMs = 0;
+    const bytes = async function* () {
+      for (; soundMs < 90; ) {
+        soundMs += 10;
+        yield new Uint8Array(1);
+      }
+    };
+    const speaks: Script = () => ({
+      kind: "bytes",
+      contentType: "audio/wav",
+      usage: () => ({ ...USED, audioMs: soundMs }),
+      bytes: bytes(),
+    });
+    const result = await openWith(moneyFor({ tokens: 9, soundMs: 30 }).purse, speaks).call("a");
+    let pieces = 0;
+    await expect(
+      (async () => {
+        if (result.kind === "bytes") for await (const _ of result.bytes) pieces += 1;
+      })(),
+    ).rejects.toMatchObject({ code: "budget_exhausted" });
+    expect([pieces, soundMs]).toEqual([3, 40]);
+  });
+
+  test("has for the next model what the one before has left, and pays each by its name", async () => {
+    const { purse, settled } = moneyFor({ tokens: 100 });
+    const { call, clock, records, written } = openWith(purse, streams([[event("x")]], new GatewayError("model_rejected")), whole);
+    const calling = call("a", "b");
+    await clock.move(1_000);
+    expect(await calling).toMatchObject({ model: "b" });
+    expect(settled).toEqual([USED.outputTokens]);
+    await written();
+    expect(records.map(({ model, outcome }) => [model, outcome])).toEqual([
+      ["a", "cut"],
+      ["b", "answered"],
+    ]);
+  });
+
+  test.each([
+    ["a stream", { stream: true, max_tokens: 7 }, { answer: { tokensMax: 7, choices: 1, isUnseen: false } }],
+    ["thought", { stream: true, reasoning_effort: "high" }, { answer: { tokensMax: null, choices: 1, isUnseen: true } }],
+    ["sound", { modalities: ["text", "audio"], n: 2 }, { answer: { tokensMax: null, choices: 2, isUnseen: true } }],
+    ["a bounded answer in several choices", { max_completion_tokens: 7, n: 3 }, { firmOutputTokens: 21 }],
+  ])("is held for by what is asked of %s, and the provider told where that is a bound", async (_what, body, asked) => {
+    const { purse, begun } = moneyFor({ tokens: 100, tokensMax: 50 });
+    const seen: DirectRequest[] = [];
+    const { callWith } = openWith(purse, (request) => {
+      seen.push(request);
+      return whole(request);
+    });
+    await callWith(body, "a");
+    expect(begun).toMatchObject([asked]);
+    expect(seen).toMatchObject([{ outputTokensMax: 50 }]);
   });
 });

@@ -2,6 +2,7 @@ import { GatewayError } from "@parley/contracts";
 import { meterDirect } from "../billing/meter-direct.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
+import { coverStream } from "./cover-stream.ts";
 import type { DirectOutcome, ResponseAttempt } from "./direct-call-store.ts";
 import type { DirectAnswer, DirectRequest } from "./direct-models.ts";
 import { type BegunAnswer, tryModels } from "./try-models.ts";
@@ -95,27 +96,31 @@ type End = (outcome: DirectOutcome) => void;
 
 function told(answer: BegunAnswer, end: End): DirectResult {
   if (answer.kind === "json") return answer;
-  if (answer.kind === "bytes") return { ...answer, bytes: metered(answer.bytes[Symbol.asyncIterator](), end, {}) };
+  if (answer.kind === "bytes") {
+    const { allowance, ...sound } = answer;
+    const covered = allowance === null ? undefined : () => allowance.coverSound(sound.usage().audioMs ?? 0);
+    return { ...sound, bytes: metered(sound.bytes[Symbol.asyncIterator](), end, { covered }) };
+  }
   const { first, rest, allowance, ...head } = answer;
-  const covered = allowance === null ? undefined : () => allowance.cover(head.usage().outputTokens);
+  const covered = allowance === null ? undefined : coverStream(head, allowance);
   return { ...head, events: metered(rest, end, { first, covered }) };
 }
 
 interface Passing<Piece> {
   first?: Piece;
-  /** Resolves when there is money for what has been said so far. */
-  covered?: (() => Promise<void>) | undefined;
+  /** Resolves when there is money for what has been said so far, with this. */
+  covered?: ((piece: Piece) => Promise<void>) | undefined;
 }
 
 async function* metered<Piece>(rest: AsyncIterator<Piece>, end: End, { first, covered }: Passing<Piece>): AsyncGenerator<Piece, void> {
   let outcome: DirectOutcome = "cancelled";
   try {
     if (first !== undefined) {
-      await covered?.();
+      await covered?.(first);
       yield first;
     }
     for (let next = await rest.next(); !next.done; next = await rest.next()) {
-      if (covered !== undefined) await covered();
+      if (covered !== undefined) await covered(next.value);
       yield next.value;
     }
     outcome = "answered";

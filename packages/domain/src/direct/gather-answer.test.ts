@@ -30,6 +30,8 @@ function streamed(chunks: StreamEvent[]) {
 }
 
 const allowing = (tokensMax: number) => ({
+  tokensMax: null,
+  coverSound: async () => undefined,
   isCovered: () => true,
   settle: () => undefined,
   async cover(tokens: number) {

@@ -1,5 +1,6 @@
 import { isObject } from "@parley/contracts";
 import type { Allowance } from "../billing/purse.ts";
+import { coverStream } from "./cover-stream.ts";
 import type { StreamedAnswer, WholeAnswer } from "./direct-models.ts";
 
 type Json = Record<string, unknown>;
@@ -63,6 +64,7 @@ function withoutIndexes({ message, ...choice }: Choice): Choice {
 export async function gatherAnswer(answer: StreamedAnswer, allowance: Allowance): Promise<WholeAnswer> {
   const choices = new Map<number, Choice>();
   const head: Json = {};
+  const cover = coverStream(answer, allowance);
   for await (const events of answer.events) {
     for (const { value } of events) {
       const { choices: _, object: __, ...more } = value;
@@ -70,7 +72,7 @@ export async function gatherAnswer(answer: StreamedAnswer, allowance: Allowance)
       for (const [key, said] of Object.entries(more)) if (said !== null || !(key in head)) head[key] = said;
       addChunk(choices, value);
     }
-    await allowance.cover(answer.usage().outputTokens);
+    await cover(events);
   }
   const { id, created, model, ...rest } = head;
   const made = [...choices.values()].sort((a, b) => a.index - b.index).map(withoutIndexes);

@@ -1,7 +1,8 @@
-import { ERRORS, GatewayError } from "@parley/contracts";
+import { ERRORS, GatewayError, isObject } from "@parley/contracts";
 import type { DirectMeter } from "../billing/meter-direct.ts";
-import type { Allowance, Purse } from "../billing/purse.ts";
+import type { Allowance, ExpectedAnswer, Purse } from "../billing/purse.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
+import { HOLD_FACTOR } from "./cover-stream.ts";
 import type { DirectAnswer, DirectRequest, StreamEvent } from "./direct-models.ts";
 import { gatherAnswer } from "./gather-answer.ts";
 
@@ -19,26 +20,48 @@ export type BegunAnswer = { model: string; allowance: Allowance | null } & (
 const mayFallBack = ({ code }: GatewayError): boolean =>
   ERRORS[code].retry || code === "model_rejected" || code === "model_not_found" || code === "model_unpriced";
 
-/** What is set aside is rather too much than too little. */
-const HOLD_FACTOR = 4 / 3;
+const countIn = (value: unknown): number | null => (Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : null);
+
+/** More than any answer has. */
+const TOKENS_MAX = 10_000_000;
+
+interface AskedAnswer extends ExpectedAnswer {
+  /** It comes in one piece. */
+  isWhole: boolean;
+}
+
+const speaks = ({ modalities }: Record<string, unknown>): boolean => Array.isArray(modalities) && modalities.includes("audio");
+const thinks = ({ reasoning_effort: effort, reasoning }: Record<string, unknown>): boolean =>
+  (typeof effort === "string" && effort !== "none") || isObject(reasoning);
+
+/** What a caller expects to be said; null where nothing is. */
+function expectedOf({ route, body }: DirectRequest): AskedAnswer | null {
+  if (route !== "chat" || body instanceof FormData) return null;
+  const bound = countIn(body["max_completion_tokens"] ?? body["max_tokens"]);
+  return {
+    tokensMax: bound === null ? null : Math.min(bound, TOKENS_MAX),
+    choices: Math.max(countIn(body["n"]) ?? 1, 1),
+    isUnseen: speaks(body) || thinks(body),
+    isWhole: body["stream"] !== true,
+  };
+}
 
 /** Money for the prompt and the beginning of the answer; for all of it where the caller has bounded it, as it may come at once. */
 function allow({ direct }: TryPorts, { route, body, model, signal }: DirectRequest, purse: Purse): Promise<Allowance> {
   const { inputTokens: tokens, audioMs = 0, images = 0 } = direct.promptUsage({ route, body });
-  const inputTokens = Math.ceil(tokens * HOLD_FACTOR);
-  const asked = body instanceof FormData ? undefined : (body["max_completion_tokens"] ?? body["max_tokens"]);
-  const firmOutputTokens =
-    Number.isSafeInteger(asked) && !(body instanceof FormData) && body["stream"] !== true ? Math.max(Number(asked), 0) : 0;
-  return purse.begin({ model, inputTokens, firmOutputTokens: Math.min(firmOutputTokens, 10_000_000), audioMs, images, signal });
+  const asked = { model, inputTokens: Math.ceil(tokens * HOLD_FACTOR), audioMs, images, signal };
+  const answer = expectedOf({ route, body, model, signal });
+  if (answer === null) return purse.begin(asked);
+  const { tokensMax, choices, isWhole } = answer;
+  if (isWhole && tokensMax !== null) return purse.begin({ ...asked, firmOutputTokens: Math.min(tokensMax * choices, TOKENS_MAX) });
+  return purse.begin({ ...asked, answer });
 }
 
-/** Whether the answer comes in one piece, of which nobody knows how large it will be. */
-const isUnbounded = ({ route, body }: DirectRequest): boolean =>
-  route === "chat" &&
-  !(body instanceof FormData) &&
-  body["stream"] !== true &&
-  body["max_completion_tokens"] === undefined &&
-  body["max_tokens"] === undefined;
+/** Whether the answer comes in one piece, of which nobody knows how large it will be. Sound in one piece has forms that no stream has, and is bounded. */
+function isUnbounded(request: DirectRequest): boolean {
+  const answer = expectedOf(request);
+  return answer?.isWhole === true && answer.tokensMax === null && !(request.body instanceof FormData || speaks(request.body));
+}
 
 const streamed = ({ body, ...request }: DirectRequest): DirectRequest => ({
   ...request,
@@ -47,21 +70,32 @@ const streamed = ({ body, ...request }: DirectRequest): DirectRequest => ({
 
 async function begin(
   context: TryPorts,
-  request: DirectRequest,
+  asked: DirectRequest,
   { meter, allowance }: { meter: DirectMeter; allowance: Allowance | null },
 ): Promise<BegunAnswer> {
+  const { model } = asked;
+  const tokensMax = allowance?.tokensMax ?? null;
+  const request = tokensMax === null ? asked : { ...asked, outputTokensMax: tokensMax };
   // Where money has to be there first, it is heard piece by piece: there is no other way to stop it where the money ends.
   const gathers = allowance !== null && isUnbounded(request);
-  const answer = await context.direct.call(gathers ? streamed(request) : request);
-  if (gathers && answer.kind === "events") {
-    meter.answers(() => answer.usage());
-    return { ...(await gatherAnswer(answer, allowance)), model: request.model, allowance };
+  let heard: DirectAnswer | null = null;
+  try {
+    const answer = await context.direct.call(gathers ? streamed(request) : request);
+    if (gathers && answer.kind === "events") {
+      heard = answer;
+      meter.answers(() => answer.usage());
+      return { ...(await gatherAnswer(answer, allowance)), model, allowance };
+    }
+    if (answer.kind !== "events") return { ...answer, model, allowance };
+    const rest = answer.events[Symbol.asyncIterator]();
+    const { done, value } = await rest.next();
+    if (done) throw new GatewayError("model_unavailable", { detail: `${model}: a stream without an event` });
+    return { kind: "events", usage: answer.usage, model, first: value, rest, allowance };
+  } catch (error) {
+    // What was heard of it is charged, so its money is not the next try's.
+    allowance?.settle(heard?.usage() ?? null);
+    throw error;
   }
-  if (answer.kind !== "events") return { ...answer, model: request.model, allowance };
-  const rest = answer.events[Symbol.asyncIterator]();
-  const { done, value } = await rest.next();
-  if (done) throw new GatewayError("model_unavailable", { detail: `${request.model}: a stream without an event` });
-  return { kind: "events", usage: answer.usage, model: request.model, first: value, rest, allowance };
 }
 
 /** How long to wait before the next try; null where the provider asks for more than is waited here. */
@@ -85,13 +119,11 @@ export async function tryModels(
   let last: GatewayError | null = null;
   for (const model of models) {
     for (let retry = 0; retry <= context.limits.directRetriesMax; retry += 1) {
-      let allowance: Allowance | null = null;
       try {
-        if (purse !== null) allowance = await allow(context, { ...same, model }, purse);
+        const allowance = purse === null ? null : await allow(context, { ...same, model }, purse);
         meter.tries(model);
         return await begin(context, { ...same, model }, { meter, allowance });
       } catch (error) {
-        allowance?.settle(null);
         request.signal.throwIfAborted();
         if (!(error instanceof GatewayError) || !mayFallBack(error)) throw error;
         last = error;

@@ -44,7 +44,10 @@ const parsed = (text: string): unknown => {
 };
 
 /** What is asked of the provider: the caller's own words, with the model's name as the provider knows it, and the usage always asked for. */
-async function wireBody({ route, body }: DirectRequest, model: string): Promise<{ body: string | Uint8Array; contentType: string }> {
+async function wireBody(
+  { route, body, outputTokensMax }: DirectRequest,
+  { model, outputLimit }: Pick<Provider, "outputLimit"> & { model: string },
+): Promise<{ body: string | Uint8Array; contentType: string }> {
   if (body instanceof FormData) {
     const form = new FormData();
     for (const [name, value] of body) if (name !== "model") form.append(name, value);
@@ -54,6 +57,8 @@ async function wireBody({ route, body }: DirectRequest, model: string): Promise<
     return { body: await packed.bytes(), contentType: packed.headers.get("content-type") ?? "multipart/form-data" };
   }
   const asked: Json = { ...body, model };
+  const isBounded = typeof (body.max_completion_tokens ?? body.max_tokens) === "number";
+  if (outputTokensMax !== undefined && !isBounded) asked[outputLimit] = outputTokensMax;
   if (route === "chat" && body.stream === true) {
     asked.stream_options = { ...(isObject(body.stream_options) ? body.stream_options : {}), include_usage: true };
   }
@@ -134,7 +139,7 @@ export function createProviderRoutes(provider: Provider, egress: Pick<Egress, "o
 
   return {
     async call(request: DirectRequest, model: string): Promise<DirectAnswer> {
-      const { body, contentType } = await wireBody(request, model);
+      const { body, contentType } = await wireBody(request, { model, outputLimit: provider.outputLimit });
       const { signal } = request;
       try {
         const headers = { "content-type": contentType };
