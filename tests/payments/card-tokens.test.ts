@@ -120,6 +120,18 @@ describe("a card's token", () => {
     expect(chargedWith("spt_other")).toEqual([]);
   });
 
+  test("for what another organization has offered buys nothing of one's own, and takes nothing; there it is good still", async () => {
+    const theirs = await system.newTenant("theirs");
+    await theirs.newAgent();
+    const credential = paidWith(await offered(), "spt_elsewhere");
+    const before = await earned();
+    const shown = () => system.rest(0, theirs.apiKey).call(PATH, { body: BODY, headers: { "x-payment-method": "mpp", ...credential } });
+    expect(await shown()).toMatchObject({ status: 402, body: { type: `${PROBLEMS}invalid-challenge` } });
+    expect([chargedWith("spt_elsewhere").length, await earned()]).toEqual([0, before]);
+    expect((await call(credential)).status).toBe(200);
+    expect(await shown()).toMatchObject({ status: 402, body: { type: `${PROBLEMS}invalid-challenge` } });
+  });
+
   test("that is declined, or wants its holder, is refused without Stripe's words, and another may be shown", async () => {
     const challenge = await offered();
     const declined = await call(paidWith(challenge, "spt_declined"));

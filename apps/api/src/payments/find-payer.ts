@@ -33,7 +33,7 @@ function payerByCredential({ gateway }: PayerFacts, sale: Sale, caller: Caller |
     isGuest: caller === null,
     isKnownByPayment: true,
     async buy() {
-      const bought = await gateway.buyWithCredential(read, { credential, plugin, digest: digestOf(plugin, body) });
+      const bought = await gateway.buyWithCredential(organizationId, read, { credential, plugin, digest: digestOf(plugin, body) });
       if (bought.outcome === "refused") throw await askForPayment(gateway, sale, { organizationId, refused: bought });
       return bought.outcome === "answered" ? { answered: bought.answer as PaidAnswer } : bought.purchase;
     },

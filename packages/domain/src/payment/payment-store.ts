@@ -40,7 +40,7 @@ export type Reserved =
 /** What is to be done next for a challenge. */
 export type ChallengeClaim =
   | { outcome: "verify"; epoch: number; challenge: object }
-  | { outcome: "run"; epoch: number; receipt: string; payer: string | null }
+  | { outcome: "run"; epoch: number; receipt: string }
   | { outcome: "done"; answer: object }
   | { outcome: "busy" }
   | { outcome: "expired" }
@@ -95,7 +95,6 @@ export interface PaymentStore {
   /** Null where there is none. It is `closing` while something is under way. */
   closeSession(key: { organizationId: string; id: string }): Promise<WalletSession | null>;
 
-  challengeOwner(challengeId: string): Promise<string | null>;
   offerChallenge(challenge: {
     organizationId: string;
     id: string;

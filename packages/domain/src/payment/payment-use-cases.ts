@@ -48,8 +48,8 @@ export interface PaymentUseCases {
   offerCall(organizationId: string, order: OfferOrder, accepted: readonly AcceptedPayment[] | null): Promise<Offer[]>;
   /** Null where it is no credential. Throws `payments_not_configured`. */
   readCredential: CredentialReader;
-  /** Buys one call with what was paid for it, once. Throws `payment_pending`. */
-  buyWithCredential(read: ReadCredential | null, shown: ShownCredential): Promise<CredentialPurchase>;
+  /** Buys one call of that organization's with what was paid for it, once. Throws `payment_pending`. */
+  buyWithCredential(organizationId: string, read: ReadCredential | null, shown: ShownCredential): Promise<CredentialPurchase>;
   /** Takes what a payer shows for a channel of that organization; no money is taken for it. Throws `payment_pending`. */
   showToChannel(
     organizationId: string,

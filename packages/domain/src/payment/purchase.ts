@@ -73,7 +73,7 @@ export interface RefusedCredential {
 
 /** What a credential buys. */
 export type CredentialPurchase =
-  | { outcome: "bought"; organizationId: string; payer: string; purchase: Purchase }
+  | { outcome: "bought"; purchase: Purchase }
   /** It was bought before; this is what was answered. */
   | { outcome: "answered"; answer: object }
   | RefusedCredential;

@@ -67,13 +67,16 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
     return offer;
   }
 
-  async function buy(read: ReadCredential, { credential, plugin, digest }: ShownCredential): Promise<CredentialPurchase> {
+  async function buy(
+    organizationId: string,
+    read: ReadCredential,
+    { credential, plugin, digest }: ShownCredential,
+  ): Promise<CredentialPurchase> {
     const { challengeId: id, method, dialect, fingerprint } = read;
     const refused = (problem: (typeof PROBLEMS)["used"]): CredentialPurchase => ({ outcome: "refused", problem, dialect, challengeId: id });
     const port = portOf(method);
     if (port === null) return refused(PROBLEMS.unsupported);
-    const organizationId = await payments.challengeOwner(id);
-    if (organizationId === null) return refused(PROBLEMS.mismatch);
+    // What another organization has offered is no offer here: it would be sold at that one's price, and earned by it.
     const owned = { organizationId, id };
     const claim = await payments.claimChallenge({
       ...owned,
@@ -87,7 +90,7 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
     const key = { ...owned, epoch: claim.epoch };
     const hush = sayAlive(context, () => payments.holdChallenge(key));
     if (claim.outcome === "run") {
-      return { outcome: "bought", organizationId, payer: claim.payer ?? id, purchase: purchaseOf(key, claim.receipt, hush) };
+      return { outcome: "bought", purchase: purchaseOf(key, claim.receipt, hush) };
     }
     const { challenge } = claim;
     const look = async (): Promise<CredentialPurchase> => {
@@ -100,8 +103,7 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
         throw new GatewayError("payment_pending", { text: ERRORS.payment_pending.text, retryAfterSeconds: 5 });
       }
       if (noted === "used") return refused(PROBLEMS.used);
-      const purchase = purchaseOf(key, verified.receipt, hush);
-      return { outcome: "bought", organizationId, payer: verified.payer ?? id, purchase };
+      return { outcome: "bought", purchase: purchaseOf(key, verified.receipt, hush) };
     };
     try {
       const looked = await look();
@@ -129,9 +131,9 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
       return context.readCredential(credential);
     },
 
-    async buyWithCredential(read, shown) {
+    async buyWithCredential(organizationId, read, shown) {
       if (read === null) return { outcome: "refused", problem: PROBLEMS.malformed, dialect: "mpp", challengeId: null };
-      return buy(read, shown);
+      return buy(organizationId, read, shown);
     },
   };
 }
