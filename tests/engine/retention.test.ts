@@ -1,4 +1,4 @@
-import { type Cursor, isDurable, type Limits, newId, START } from "@parley/contracts";
+import { type Cursor, isDurable, LIMITS, type Limits, newId, START } from "@parley/contracts";
 import { openSweepStore } from "@parley/db";
 import { collectUntil, openWorld, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -202,6 +202,7 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
 
   const limits = {
     ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
+    ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
     ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
   };
   for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);
@@ -236,6 +237,7 @@ test("what charges have made superfluous goes after its time: calls of peers tha
     sweep.store.forget(
       {
         ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
+        ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
         ...{ directCallsKeptDays, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
       },
       1_000,
@@ -254,6 +256,76 @@ test("what charges have made superfluous goes after its time: calls of peers tha
   await expect.poll(async () => (await forget(400), (await left())[0]), { timeout: 20_000 }).toEqual(["young"]);
   expect(await world.sql.owner`select from charges where source_type = 'peer' and model = 'peer/old and not charged'`).toHaveLength(1);
   await world.sql.owner`delete from budgets where id = ${budgetId}`;
+});
+
+test("what is over of payments goes after its time; what is under way, owed, unknown or disputed stays, and so do the ledger and what plans are reckoned from", async () => {
+  const sql = world.sql.owner;
+  const { organizationId } = world.caller;
+  const ago = (days: number) => new Date(Date.now() - days * 86_400_000);
+  const purchase = (plugin: string, state: string, days: number, session: string | null = null) => sql`
+    insert into purchases (id, organization_id, method, plugin, amount_micros, session_id, state, created_at, touched_at, ended_at)
+    values (${newId()}, ${organizationId}, ${session === null ? "credits" : "session"}, ${plugin}, 1, ${session}, ${state}, ${ago(days)}, now(),
+      ${state === "reserved" ? null : ago(days)})`;
+  const session = (id: string, closedAt: Date | null) => sql`
+    insert into wallet_sessions (id, organization_id, principal_id, wallet, deposit_micros, status, closed_at)
+    values (${id}, ${organizationId}, 'p', ${id}, 1, ${closedAt === null ? "active" : "closed"}, ${closedAt})`;
+  const challenge = (id: string, state: string, days: number, credential: string | null = "c") => sql`
+    insert into payment_challenges (id, organization_id, plugin, amount_micros, body_digest, challenge, expires_at, touched_at, due_at, state, credential)
+    values (${id}, ${organizationId}, 'agent', 1, 'd', '{}', ${ago(days)}, ${ago(days)}, now() + interval '1 hour', ${state}, ${credential})`;
+  const payment = (id: string, days: number, invoice: string | null = null) => sql`
+    insert into card_payments (payment_id, organization_id, purpose, invoice_id, created_at)
+    values (${id}, ${organizationId}, ${invoice === null ? "credits" : "plan"}, ${invoice}, ${ago(days)})`;
+  const dispute = (id: string, ended: boolean) => sql`
+    insert into card_disputes (dispute_id, organization_id, payment_id, disputed_micros, ended) values (${`of ${id}`}, ${organizationId}, ${id}, 1, ${ended})`;
+  const event = (id: string, days: number) => sql`
+    insert into card_events (id, organization_id, payment_id, type, created_at, received_at) values (${id}, ${organizationId}, 'p', 't', now(), ${ago(days)})`;
+
+  for (const id of ["closed", "sold in"]) await session(id, ago(100));
+  await session("open", null);
+  await purchase("old", "captured", 100);
+  await purchase("let go", "released", 100);
+  await purchase("young", "captured", 80, "sold in");
+  await purchase("under way", "reserved", 100);
+  for (const state of ["done", "refunded", "unknown", "verifying", "paid", "running", "refunding"]) await challenge(state, state, 100);
+  await challenge("young", "done", 80);
+  await challenge("offered", "open", 1, null);
+  await challenge("shown", "open", 80);
+  await challenge("never found", "open", 100);
+  await challenge("fresh", "open", 0, null);
+  for (const id of ["settled", "disputed", "was disputed"]) await payment(id, 900);
+  await payment("of a plan", 900, "in_1");
+  await payment("recent", 700);
+  await dispute("disputed", false);
+  await dispute("was disputed", true);
+  await event("evt_old", 100);
+  await event("evt_young", 40);
+  await world.database.billing.credit({
+    organizationId,
+    from: "credits",
+    amountMicros: 5,
+    sourceType: "card",
+    sourceId: "evt_old",
+    note: "",
+  });
+
+  const limits = { ...LIMITS, directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 };
+  for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);
+  const names = async (table: string, column: string) =>
+    (await sql<{ name: string }[]>`select ${sql(column)} as name from ${sql(table)} where organization_id = ${organizationId}`)
+      .map(({ name }) => name)
+      .sort();
+  expect(await names("purchases", "plugin")).toEqual(["under way", "young"]);
+  expect(await names("wallet_sessions", "id")).toEqual(["open", "sold in"]);
+  const left = ["unknown", "verifying", "paid", "running", "refunding", "young", "shown", "fresh"];
+  expect(await names("payment_challenges", "id")).toEqual(left.sort());
+  expect(await names("card_payments", "payment_id")).toEqual(["disputed", "of a plan", "recent"]);
+  expect(await names("card_disputes", "payment_id")).toEqual(["disputed"]);
+  expect(await names("card_events", "id")).toEqual(["evt_young"]);
+  expect(await sql`select from ledger_entries where source_id = 'evt_old'`).toHaveLength(2);
+  // 0: payments by card are kept for ever.
+  await sql`update card_payments set created_at = now() - interval '10 years'`;
+  await sweep.store.forget({ ...limits, cardPaymentsKeptDays: 0 }, 100);
+  expect(await names("card_payments", "payment_id")).toEqual(["disputed", "of a plan", "recent"]);
 });
 
 test("each conversation is looked at once in a while, eldest first, whoever it belongs to", async () => {

@@ -90,6 +90,7 @@ test("retention removes responses unused for so long, and neither those under wa
   const child = await store(parent);
   const limits = {
     ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
+    ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
     ...{ directCallsKeptDays: 0, responsesKeptDays: 30, itemConversationsKeptDays: 30 },
   };
   for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);

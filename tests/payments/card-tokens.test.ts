@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { at, type RestAnswer, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
+import { at, type RestAnswer, type SignedEvent, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
 import { Challenge, Credential, Receipt } from "mppx";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -174,18 +174,97 @@ describe("a card's token", () => {
     system.model.script({ status: 400, error: { message: "no" } });
     expect((await call(paidWith(failed, "spt_owed"))).status).toBe(502);
     expect(await sql`select state from payment_challenges where id = ${failed.id}`).toEqual([{ state: "refunding" }]);
-    // As it is where the process dies that did the work.
     system.model.script({ status: 400, error: { message: "no" } });
     expect((await call(paidWith(left, "spt_left"))).status).toBe(502);
-    await sql`update payment_challenges set touched_at = now() - interval '2 hours', state = 'running' where id = ${left.id}`;
-    await sql`update payment_challenges set touched_at = now() - interval '2 minutes' where id = ${failed.id}`;
     // Each was tried three times, by whoever told of the failure.
     await expect.poll(() => stripe.requests.filter((request) => request.endsWith("/refunds")).length - asked, { timeout: 20_000 }).toBe(6);
+    // As it is where the process dies that did the work.
+    await sql`update payment_challenges set touched_at = now() - interval '2 hours', state = 'running' where id = ${left.id}`;
+    await sql`update payment_challenges set due_at = now() where id = ${failed.id}`;
+    // The worker is refused, too, and asks again by itself.
+    await expect
+      .poll(() => stripe.requests.filter((request) => request.endsWith("/refunds")).length - asked, { timeout: 20_000 })
+      .toBeGreaterThan(11);
     stripe.refusesRefunds = false;
-    await sql`delete from elections where name = 'house'`;
-    await system.workers[0]?.restart();
     for (const spt of ["spt_owed", "spt_left"])
       await expect.poll(() => chargedWith(spt), { timeout: 20_000 }).toMatchObject([{ refundedCents: 75 }]);
     await expect.poll(earned).toBe(before);
+  });
+
+  /** Bought and answered: what was charged, and what the ledger has of it. */
+  async function bought(spt: string): Promise<string> {
+    expect((await call(paidWith(await offered(), spt))).status).toBe(200);
+    return chargedWith(spt)[0]?.id ?? "";
+  }
+  const tell = async (...events: SignedEvent[]): Promise<void> => {
+    for (const { body, signature } of events) {
+      const headers = { "stripe-signature": signature, "content-type": "application/json" };
+      expect((await system.rest(0, null).call("/api/v1/payments/stripe/webhook", { body, headers })).status).toBe(200);
+    }
+  };
+
+  test("that was disputed or paid back by hand is earned as far as it was kept, in any order and however often it is told", async () => {
+    const shuffles = [
+      [0, 1, 2, 3, 4],
+      [4, 3, 2, 1, 0],
+      [3, 0, 4, 1, 2, 2, 0],
+    ];
+    for (const [index, order] of shuffles.entries()) {
+      const before = await earned();
+      const charge = await bought(`spt_disputed_${index}`);
+      const part = (name: string, cents: number) => ({ name, cents });
+      const events = [
+        stripe.dispute(charge, "open", part("won", 30)),
+        stripe.dispute(charge, "won", part("won", 30)),
+        stripe.refund(charge, 15),
+        stripe.dispute(charge, "open", part("lost", 20)),
+        stripe.dispute(charge, "lost", part("lost", 20)),
+      ];
+      await tell(...order.map((place) => events[place] as SignedEvent));
+      expect([order, await earned()]).toEqual([order, before + 400_000]);
+    }
+    expect(await sql`select organization_id from ledger_entries group by 1 having sum(amount_micros) <> 0`).toEqual([]);
+  });
+
+  test("that was paid back is booked once, whether Stripe or we hear of it first", async () => {
+    const before = await earned();
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect((await call(paidWith(await offered(), "spt_twice"))).status).toBe(502);
+    await expect.poll(() => chargedWith("spt_twice")).toMatchObject([{ refundedCents: 75 }]);
+    const charge = chargedWith("spt_twice")[0]?.id ?? "";
+    await tell(stripe.refund(charge, 75), stripe.refund(charge, 75));
+    await expect.poll(() => sql`select state from payment_challenges where reference = ${charge}`).toEqual([{ state: "refunded" }]);
+    expect(await earned()).toBe(before);
+  });
+
+  test("that is owed money which a dispute has taken back already is owed nothing more, and nobody is asked for a refund again", async () => {
+    const before = await earned();
+    stripe.refusesRefunds = true;
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect((await call(paidWith(await offered(), "spt_taken"))).status).toBe(502);
+    const charge = chargedWith("spt_taken")[0]?.id ?? "";
+    await tell(stripe.dispute(charge, "open"));
+    expect([await earned(), (await sql`select state from payment_challenges where reference = ${charge}`)[0]]).toEqual([
+      before,
+      { state: "refunding" },
+    ]);
+    await tell(stripe.dispute(charge, "lost"));
+    stripe.refusesRefunds = false;
+    expect(await sql`select state from payment_challenges where reference = ${charge}`).toEqual([{ state: "refunded" }]);
+    expect([await earned(), chargedWith("spt_taken")]).toMatchObject([before, [{ refundedCents: 0 }]]);
+  });
+
+  test("whose event is told before the charge was heard of is told again: nothing is lost", async () => {
+    const before = await earned();
+    const challenge = await offered();
+    stripe.loseNext = 3;
+    expect((await call(paidWith(challenge, "spt_early"))).status).toBe(503);
+    const dispute = stripe.dispute(chargedWith("spt_early")[0]?.id ?? "", "open", { name: "early", cents: 25 });
+    const headers = { "stripe-signature": dispute.signature, "content-type": "application/json" };
+    const first = await system.rest(0, null).call("/api/v1/payments/stripe/webhook", { body: dispute.body, headers });
+    expect(first.status).toBe(503);
+    expect((await call(paidWith(challenge, "spt_early"))).status).toBe(200);
+    await tell(dispute);
+    expect(await earned()).toBe(before + 500_000);
   });
 });

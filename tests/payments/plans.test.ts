@@ -165,6 +165,91 @@ describe("a paid month", () => {
   });
 });
 
+describe("what is paid back or disputed of a month", () => {
+  /** Tells of a month of that plan and of what became of its money, in that order. */
+  async function story(plan: string, order: number[], tellAll = told): Promise<Record<string, number>> {
+    const tenant = await newTenant();
+    const checkout = await subscribe(tenant, plan);
+    const id = `in_${randomUUID()}`;
+    const cents = plan === "solo" ? 2900 : 14_900;
+    const part = (name: string, share: number) => ({ name, cents: cents * share });
+    const events = [
+      stripe.invoice(checkout, { id, reason: "subscription_create" }),
+      stripe.refund(id, cents * 0.25),
+      stripe.refund(id, cents * 0.5),
+      stripe.dispute(id, "open", part("kept", 0.25)),
+      stripe.dispute(id, "won", part("kept", 0.25)),
+      stripe.dispute(id, "open", part("lost", 0.25)),
+      stripe.dispute(id, "lost", part("lost", 0.25)),
+      stripe.refund(id, cents),
+    ];
+    await tellAll(...order.map((index) => events[index] as SignedEvent));
+    const [sum] =
+      await sql`select coalesce(sum(amount_micros), 0)::int as sum from ledger_entries where organization_id = ${tenant.organizationId}`;
+    expect(sum).toEqual({ sum: 0 });
+    return accountsOf(tenant);
+  }
+
+  test.each([
+    [0, 1, 2, 3, 4, 5, 6],
+    [6, 5, 4, 3, 2, 1, 0],
+    [2, 4, 0, 6, 1, 3, 5],
+    [6, 2, 4, 0],
+  ])("is the same part of what it gave, in the order %i %i %i %i ...", async (...order) => {
+    const kept = order.filter((index) => index !== undefined);
+    expect(await story("solo", kept)).toEqual({ clearing: -PRICE / 4, credits: (PRICE - CREDITS) / 4, customer: CREDITS / 4 });
+    expect(await story("label", kept)).toEqual({ clearing: -37_250_000, customer: 25_000_000, revenue: 12_250_000 });
+  });
+
+  test("is all of it where all is paid back, and never more, whatever is disputed besides", async () => {
+    for (const order of [
+      [0, 7],
+      [7, 0],
+      [0, 7, 5, 6],
+      [5, 7, 0],
+    ])
+      expect([order, await story("solo", order), await story("label", order)]).toEqual([order, {}, {}]);
+  });
+
+  test("is booked once where it is told at the same time as the month itself, to two processes", async () => {
+    const together = async (...events: SignedEvent[]) => {
+      const answers = await Promise.all([...events, ...events].map((event, index) => tell(event, index % 2)));
+      for (const { status } of answers) expect(status).toBe(200);
+    };
+    for (let tried = 0; tried < 5; tried++)
+      expect(await story("label", [2, 0], together)).toEqual({ clearing: -74_500_000, customer: 50_000_000, revenue: 24_500_000 });
+  });
+
+  test("leaves a debt where the credits are spent, and nothing of what is no month of ours", async () => {
+    const tenant = await newTenant();
+    const { organizationId } = tenant;
+    const id = `in_${randomUUID()}`;
+    await told(stripe.invoice(await subscribe(tenant), { id }));
+    await sql`select debit_account(${sql.json({ organizationId, amountMicros: CREDITS, sourceType: "test", sourceId: id, note: "" })})`;
+    await told(stripe.dispute(id, "lost"));
+    expect(await accountsOf(tenant)).toMatchObject({ customer: -CREDITS });
+    const [before] = await sql`select count(*)::int as count from card_payments`;
+    const foreign = { object: "charge", payment_intent: "pi_foreign", metadata: {}, currency: "usd", amount: 500, amount_refunded: 500 };
+    await told(
+      stripe.event("charge.refunded", { ...foreign, id: "ch_foreign" }),
+      stripe.event("charge.dispute.created", { ...foreign, id: "dp_foreign", object: "dispute", status: "needs_response" }),
+    );
+    expect(await sql`select count(*)::int as count from card_payments`).toEqual([before]);
+  });
+
+  test("is not booked, and comes again, while Stripe does not say what was paid", async () => {
+    const tenant = await newTenant();
+    const id = `in_${randomUUID()}`;
+    await told(stripe.invoice(await subscribe(tenant), { id }));
+    const refund = stripe.refund(id, 2900);
+    stripe.failNext = 3;
+    expect((await tell(refund)).status).toBe(502);
+    expect(await accountsOf(tenant)).toMatchObject({ customer: CREDITS });
+    await told(refund);
+    expect(await accountsOf(tenant)).toEqual({});
+  });
+});
+
 describe("the state of a subscription", () => {
   test.each([
     [0, 1, 2, 3],

@@ -8,7 +8,7 @@ import { createLiveTail } from "@parley/events";
 import { createVault } from "@parley/identity";
 import { openBlobStore } from "@parley/media";
 import { createDirectModels, createModels, modelProviders, modelSecrets } from "@parley/model";
-import { createChainPayments, createChannelPayments, createTokenPayments } from "@parley/payments";
+import { createCardPayments, createChainPayments, createChannelPayments, createTokenPayments } from "@parley/payments";
 import { createPushSender } from "@parley/peers";
 import { createJobQueue, createJobWorker } from "@parley/queue";
 import type { Metrics } from "@parley/telemetry";
@@ -91,6 +91,7 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
       ...(sweep === undefined ? {} : { peerOutbox: sweep.peers }),
       media: database.media,
       payments: database.payments,
+      cards: createCardPayments(config, egress.fetch),
       chain: createChainPayments(config, egress.fetch),
       channels: createChannelPayments(config, egress.fetch),
       tokens: createTokenPayments(config, egress.fetch),

@@ -5,6 +5,7 @@ import { compactConversation } from "./handlers/compact-conversation.ts";
 import { drainConversation } from "./handlers/drain-conversation.ts";
 import { postUsage } from "./handlers/post-usage.ts";
 import { reapTurn } from "./handlers/reap-turn.ts";
+import { recoverCardEvents } from "./handlers/recover-card-events.ts";
 import { runHook } from "./handlers/run-hook.ts";
 import { runResponse } from "./handlers/run-response.ts";
 import { runSubtask } from "./handlers/run-subtask.ts";
@@ -19,6 +20,7 @@ export const handlers = (engine: Engine): Required<JobHandlers> & Record<JobName
   "response.run": runResponse(engine),
   "billing.post": postUsage(engine),
   "payment.settle": settlePayment(engine),
+  "card.recover": recoverCardEvents(engine),
   "turn.reap": reapTurn(engine),
   "conversation.compact": compactConversation(engine),
   "hook.run": runHook(engine),

@@ -3,7 +3,7 @@ import { conversationId, organizationId, responseId } from "./ids.ts";
 
 const conversation = z.object({ organizationId, conversationId });
 const response = z.object({ organizationId, responseId });
-const payment = z.object({ organizationId, kind: z.enum(["purchase", "challenge"]), id: z.string().min(1).max(200) });
+const payment = z.object({ organizationId, kind: z.enum(["purchase", "challenge", "refund", "channel"]), id: z.string().min(1).max(200) });
 
 /**
  * Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. Of
@@ -17,6 +17,7 @@ export const JOBS = {
   "response.run": { queue: "responses", payload: response, attempts: 3, backoffMs: 250, shared: false },
   "billing.post": { queue: "billing", payload: z.object({ organizationId }), attempts: 3, backoffMs: 250, shared: false },
   "payment.settle": { queue: "billing", payload: payment, attempts: 3, backoffMs: 250, shared: false },
+  "card.recover": { queue: "billing", payload: z.object({}), attempts: 3, backoffMs: 250, shared: false },
   "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "hook.run": { queue: "webhooks", payload: z.object({ organizationId, id: z.guid() }), attempts: 3, backoffMs: 250, shared: false },
 } as const;

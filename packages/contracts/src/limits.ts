@@ -178,6 +178,9 @@ export const BOUNDS = {
   channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },
   /** How long a stream waits for its payer to sign for more. */
   voucherWaitMs: { standard: 60_000, floor: 100, ceiling: 600_000 },
+  /** How often what the card service has told is looked through for what nobody has heard, and how many hundred events at a time. */
+  cardLookMs: { standard: 300_000, floor: 1_000, ceiling: 86_400_000 },
+  cardLookPagesMax: { standard: 10, floor: 1, ceiling: 1_000 },
   /** How long a chat of `/api/gateway/chat` is waited for before it is answered that it goes on. */
   chatWaitMs: { standard: 30_000, floor: 0, ceiling: WEEK_MS },
   /** How long an OpenClaw gateway may take to open a socket and to answer one request; a status is asked of it for a third of that. */
@@ -208,6 +211,12 @@ export const BOUNDS = {
   journalKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },
   /** What calls on the direct path have used. 0: for ever. */
   directCallsKeptDays: { standard: 400, floor: 0, ceiling: 36_500 },
+  /** Calls that were sold, and offers of them, from their end on. Longer than any payment is looked for, and than any voucher is good. */
+  soldCallsKeptDays: { standard: 90, floor: 8, ceiling: 36_500 },
+  /** Events of the card service that were booked. Longer than the service keeps them. */
+  cardEventsKeptDays: { standard: 90, floor: 35, ceiling: 36_500 },
+  /** Payments by card, whose sums refunds and disputes are reckoned from: a dispute may come after more than a year. 0: for ever. */
+  cardPaymentsKeptDays: { standard: 800, floor: 0, ceiling: 36_500 },
   /** Of an organization's activity the newest so many; what is older is told no more. */
   activityKeptMax: { standard: 10_000, floor: 100, ceiling: 1_000_000 },
   activityKeptDays: { standard: 7, floor: 1, ceiling: 3_650 },

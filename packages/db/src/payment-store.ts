@@ -47,6 +47,10 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   refundChallenge: (key) => call<boolean>(sql, "refund_challenge", key),
 
+  takeChannel: (key) => call<{ isIdle: boolean } | null>(sql, "take_channel", key),
+
+  leaveChannel: (key) => call<boolean>(sql, "leave_channel", key),
+
   readChannel: (key) => call<KeptChannel | null>(sql, "read_payment_channel", key),
 
   writeChannel: (channel) => call<boolean>(sql, "write_payment_channel", channel),
@@ -64,6 +68,20 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
   endPurchase: (key) => call<boolean>(sql, "end_purchase", key),
 
   releaseLeft: (key) => call<boolean>(sql, "release_left_purchase", key),
+
+  takeCardLook: (options) => call<Awaited<ReturnType<PaymentStore["takeCardLook"]>>>(sql, "take_card_look", options),
+
+  noteCardLook: (look) => call<boolean>(sql, "note_card_look", look),
+
+  async oweCardEvent(event) {
+    await call(sql, "owe_card_event", event);
+  },
+
+  takeOwedCardEvents: (options) => call<string[]>(sql, "take_owed_card_events", options),
+
+  async settleOwedCardEvent(id) {
+    await call(sql, "settle_owed_card_event", { id });
+  },
 
   takeCardEvent: (organizationId, { fact, ...event }) => call<boolean>(sql, "take_card_event", { ...event, ...fact, organizationId }),
 });

@@ -65,7 +65,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
 
   async forget(limits, rowsMax) {
     const { idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays, activityKeptDays } = limits;
-    const { responsesKeptDays, itemConversationsKeptDays } = limits;
+    const { responsesKeptDays, itemConversationsKeptDays, soldCallsKeptDays, cardEventsKeptDays, cardPaymentsKeptDays } = limits;
     const keys = await guarded(
       sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
     );
@@ -100,39 +100,32 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const activity = await guarded(
       sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
     );
-    return [keys, journal, peers, calls, spent, webhooks, pushes, activity, responses, spoken].some((rows) => first(rows).gone >= rowsMax);
+    const offers = await guarded(sql<{ gone: number }[]>`select forget_offers(${rowsMax}) as gone`);
+    const sold = await guarded(
+      sql<{ gone: number }[]>`select forget_sold_calls(make_interval(days => ${soldCallsKeptDays}), ${rowsMax}) as gone`,
+    );
+    const events = await guarded(
+      sql<{ gone: number }[]>`select forget_card_events(make_interval(days => ${cardEventsKeptDays}), ${rowsMax}) as gone`,
+    );
+    const paid = await guarded(
+      sql<{ gone: number }[]>`select case when ${cardPaymentsKeptDays} = 0 then 0 else
+        forget_card_payments(make_interval(days => ${cardPaymentsKeptDays}), ${rowsMax}) end as gone`,
+    );
+    const all = [keys, journal, peers, calls, spent, webhooks, pushes, activity, responses, spoken, offers, sold, events, paid];
+    return all.some((rows) => first(rows).gone >= rowsMax);
   },
 
-  async findLeftPurchases({ keptMs, rowsMax }) {
+  async findSettlements({ leftMs, quietMs, rowsMax }) {
     const rows = await guarded(
-      sql<{ found: { organizationId: string; id: string }[] }[]>`
-        select find_left_purchases(make_interval(secs => ${keptMs / 1_000}), ${rowsMax}) as found`,
+      sql<{ found: Awaited<ReturnType<SweepStore["findSettlements"]>> }[]>`
+        select find_settlements(make_interval(secs => ${leftMs / 1_000}), make_interval(secs => ${quietMs / 1_000}), ${rowsMax}) as found`,
     );
     return first(rows).found;
   },
 
-  async findUnknownPayments({ quietMs, rowsMax }) {
-    const rows = await guarded(
-      sql<{ found: { organizationId: string; id: string }[] }[]>`
-        select find_unknown_payments(make_interval(secs => ${quietMs / 1_000}), ${rowsMax}) as found`,
-    );
-    return first(rows).found;
-  },
-
-  async findOwedRefunds({ quietMs, leftMs, rowsMax }) {
-    const rows = await guarded(
-      sql<{ found: { organizationId: string; id: string }[] }[]>`
-        select find_owed_refunds(make_interval(secs => ${quietMs / 1_000}), make_interval(secs => ${leftMs / 1_000}), ${rowsMax}) as found`,
-    );
-    return first(rows).found;
-  },
-
-  async findOpenChannels({ idleMs, rowsMax }) {
-    const rows = await guarded(
-      sql<{ found: { organizationId: string; id: string; isIdle: boolean }[] }[]>`
-        select find_open_channels(make_interval(secs => ${idleMs / 1_000}), ${rowsMax}) as found`,
-    );
-    return first(rows).found;
+  async findCardLook() {
+    const rows = await guarded(sql<{ epoch: number | null }[]>`select find_card_look() as epoch`);
+    return first(rows).epoch;
   },
 
   async takeWaitingHooks(rowsMax) {

@@ -31,8 +31,8 @@ import type { MemoryStore } from "./memory/memory-store.ts";
 import type { Model } from "./model/model.ts";
 import type { ChainPayments } from "./payment/chain-payments.ts";
 import type { ChannelPayments } from "./payment/channel-payments.ts";
-import type { ReconciledPayments } from "./payment/reconcile-payment.ts";
-import { settlePayment } from "./payment/settle-payment.ts";
+import { type RecoveredPayments, type RecoverPorts, recoverCardEvents } from "./payment/recover-card-events.ts";
+import { type SettledPayments, settlePayment } from "./payment/settle-payment.ts";
 import type { TokenPayments } from "./payment/token-payments.ts";
 import { createBell } from "./peer/bell.ts";
 import { cancelPeerCalls } from "./peer/cancel-peer-calls.ts";
@@ -53,7 +53,9 @@ import { type DeliveryPorts, deliverWebhooks } from "./webhook/deliver-webhooks.
 
 export interface EnginePorts {
   turns: TurnStore;
-  payments: ReconciledPayments;
+  payments: SettledPayments & RecoveredPayments;
+  /** Null: nobody pays by card. */
+  cards: RecoverPorts["cards"];
   /** Null: nobody pays on a chain. */
   chain: Pick<ChainPayments, "verify"> | null;
   /** Null: nobody pays through channels. */
@@ -127,6 +129,8 @@ export interface Engine {
   /** Charges what an organization has used; ends early when the signal aborts. */
   postUsage(organizationId: string, signal: AbortSignal): Promise<void>;
   settlePayment(payment: JobPayload<"payment.settle">): Promise<void>;
+  /** Books what the card service has told and nobody has heard; ends early when the signal aborts. */
+  recoverCardEvents(signal: AbortSignal): Promise<void>;
   /** Starts heartbeat, sweep and nudges. */
   start(): Promise<void>;
   /**
@@ -200,6 +204,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     },
     compact,
     settlePayment: (payment) => settlePayment(ports, payment),
+    recoverCardEvents: (signal) => recoverCardEvents(ports, signal),
     postUsage: (organizationId, signal) => postUsage(ports, organizationId, signal),
     runHook: (key) =>
       runHook(
@@ -220,25 +225,9 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       if (pushes !== undefined) loops.push(deliverA2aPushes({ ...pushes, clock, log, random, limits }, background.signal));
       if (relay !== undefined) loops.push(runRelay({ ...turnPorts, store: relay }, background.signal));
       if (sweep === undefined) return;
-      loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep }, background.signal));
-      loops.push(
-        keepHouse(
-          {
-            sweep,
-            turns,
-            clock,
-            log,
-            workerId,
-            limits,
-            media: ports.media,
-            blobs: ports.blobs,
-            payments: ports.payments,
-            channels: ports.channels,
-            tokens: ports.tokens,
-          },
-          background.signal,
-        ),
-      );
+      const takesCards = ports.cards !== null;
+      loops.push(runSweep({ ...turnPorts, lines: ports.lines, store: sweep, takesCards }, background.signal));
+      loops.push(keepHouse({ sweep, turns, clock, log, workerId, limits, media: ports.media, blobs: ports.blobs }, background.signal));
     },
     async drain(graceMs) {
       draining = true;

@@ -1,14 +1,18 @@
 import { GatewayError } from "@parley/contracts";
-import type { CardPayments } from "@parley/domain";
+import type { CardPayments, ToldEvent } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import type Stripe from "stripe";
+import { findPayment, unlessMissing } from "./find-payment.ts";
 import { openStripe } from "./open-stripe.ts";
-import { PLAN, toPlanEvent } from "./plan-event.ts";
+import { PLAN, PLAN_EVENT_TYPES, toPlanEvent } from "./plan-event.ts";
 import type { PaymentSettings } from "./settings.ts";
-import { CREDITS, toCardEvent } from "./stripe-event.ts";
+import { CARD_EVENT_TYPES, CREDITS, toCardEvent } from "./stripe-event.ts";
 
 /** How old an event's signature may be. */
 const TOLERANCE_SECONDS = 300;
+/** As many as Stripe lists at once. */
+const PAGE = 100;
+const TYPES = [...CARD_EVENT_TYPES, ...PLAN_EVENT_TYPES];
 
 /** Nothing of what Stripe says goes to the caller: it may name the account. */
 async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
@@ -23,6 +27,14 @@ function checkoutOf({ id, url, expires_at: expiresAt }: Stripe.Checkout.Session)
   if (url === null) throw new GatewayError("payment_failed", { detail: "a checkout without an address" });
   return { id, url, expiresAt: new Date(expiresAt * 1_000).toISOString() };
 }
+
+const meaningOf = (event: Stripe.Event) => toPlanEvent(event) ?? toCardEvent(event);
+
+const toldOf = (event: Stripe.Event): ToldEvent => ({
+  id: event.id,
+  createdAt: new Date(event.created * 1_000).toISOString(),
+  read: () => meaningOf(event),
+});
 
 /** Money in by card. Null where there is no key for it. */
 export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch): CardPayments | null {
@@ -96,9 +108,23 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
         } catch {
           continue;
         }
-        return toPlanEvent(event) ?? toCardEvent(event);
+        return meaningOf(event);
       }
       throw new GatewayError("payment_refused");
     },
+
+    async listEvents({ fromMs, untilMs, afterId }) {
+      const created = { gte: Math.floor(fromMs / 1_000), lte: Math.ceil(untilMs / 1_000) };
+      const asking = { created, types: TYPES, limit: PAGE, ...(afterId !== null && { starting_after: afterId }) };
+      const { data, has_more: hasMore } = await asked((await opened()).events.list(asking));
+      return { events: data.map(toldOf), nextId: hasMore ? (data.at(-1)?.id ?? null) : null };
+    },
+
+    async fetchEvent(eventId) {
+      const event = await asked(unlessMissing((await opened()).events.retrieve(eventId)));
+      return event === null ? null : toldOf(event);
+    },
+
+    findPayment: async (paymentId) => asked(findPayment(await opened(), paymentId)),
   };
 }

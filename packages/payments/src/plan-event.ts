@@ -5,6 +5,15 @@ import type Stripe from "stripe";
 /** What our own subscriptions bear, so that others of the same account are left alone. */
 export const PLAN = "plan";
 const CURRENCY = "usd";
+/** What this file reads. */
+export const PLAN_EVENT_TYPES = [
+  "customer.subscription.created",
+  "customer.subscription.updated",
+  "customer.subscription.deleted",
+  "invoice.paid",
+  "invoice.payment_succeeded",
+  "invoice.payment_failed",
+] as const satisfies readonly Stripe.Event.Type[];
 /** Of events of one second: a beginning, a change, an end. */
 const STEPS: Record<string, number> = { "customer.subscription.created": 0, "customer.subscription.deleted": 2 };
 const CHANGE = 1;
@@ -13,6 +22,28 @@ const MONTHS: ReadonlySet<string | null> = new Set(["subscription_create", "subs
 
 const idOf = (reference: string | { id: string } | null): string | null =>
   typeof reference === "string" ? reference : (reference?.id ?? null);
+
+/**
+ * An event is kept as the account's version of Stripe's interface had it when it was told; before 2025 these stood elsewhere. What comes by a webhook has the version of its
+ * endpoint.
+ */
+type OlderInvoice = Pick<Stripe.Invoice, "parent"> & {
+  subscription?: string | { id: string } | null;
+  subscription_details?: { metadata: Stripe.Metadata | null } | null;
+};
+type OlderSubscription = { current_period_end?: number };
+
+/** The subscription that an invoice is for; null where it is for none. */
+function subscriptionOf(invoice: OlderInvoice): { id: string; metadata: Stripe.Metadata | null } | null {
+  const { parent, subscription = null, subscription_details: older } = invoice;
+  const details = parent?.subscription_details ?? null;
+  const id = idOf(details?.subscription ?? subscription);
+  return id === null ? null : { id, metadata: details?.metadata ?? older?.metadata ?? null };
+}
+
+/** Whose plan an invoice is of; null where it is none of ours. */
+export const payerOfInvoice = (invoice: Stripe.Invoice): string | null =>
+  soldIn(subscriptionOf(invoice)?.metadata ?? null)?.organizationId ?? null;
 
 /** Whose subscription that is, and what of; null where it is none of ours. */
 function soldIn(metadata: Stripe.Metadata | null) {
@@ -25,7 +56,7 @@ function ofSubscription(subscription: Stripe.Subscription, type: string): PlanFa
   const sold = soldIn(subscription.metadata);
   if (sold === null) return null;
   const { organizationId, plan } = sold;
-  const seconds = subscription.items.data[0]?.current_period_end;
+  const seconds = subscription.items.data[0]?.current_period_end ?? (subscription as OlderSubscription).current_period_end;
   return {
     ...{ kind: "subscription", organizationId, plan, subscriptionId: subscription.id, status: subscription.status },
     ...{ customerId: idOf(subscription.customer), cancelsAtEnd: subscription.cancel_at_period_end, step: STEPS[type] ?? CHANGE },
@@ -34,12 +65,11 @@ function ofSubscription(subscription: Stripe.Subscription, type: string): PlanFa
 }
 
 function ofInvoice(invoice: Stripe.Invoice, isPaid: boolean): PlanFact | null {
-  const details = invoice.parent?.subscription_details ?? null;
-  const sold = soldIn(details?.metadata ?? null);
-  const subscriptionId = idOf(details?.subscription ?? null);
-  if (sold === null || subscriptionId === null || invoice.id === undefined || invoice.currency !== CURRENCY) return null;
+  const subscription = subscriptionOf(invoice);
+  const sold = soldIn(subscription?.metadata ?? null);
+  if (sold === null || subscription === null || invoice.id === undefined || invoice.currency !== CURRENCY) return null;
   const { creditMicros, ...facts } = sold;
-  const shared = { ...facts, subscriptionId, customerId: idOf(invoice.customer), step: CHANGE };
+  const shared = { ...facts, subscriptionId: subscription.id, customerId: idOf(invoice.customer), step: CHANGE };
   // Of the first month: it has not begun.
   if (!isPaid)
     return { kind: "invoice_failed", ...shared, status: invoice.billing_reason === "subscription_create" ? "incomplete" : "past_due" };

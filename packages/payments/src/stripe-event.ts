@@ -12,6 +12,15 @@ const LOST: Record<string, boolean> = { lost: true, won: false, warning_closed: 
 const idOf = (reference: string | { id: string } | null): string | null =>
   typeof reference === "string" ? reference : (reference?.id ?? null);
 
+/** What this file reads. */
+export const CARD_EVENT_TYPES = [
+  "checkout.session.completed",
+  "checkout.session.async_payment_succeeded",
+  "charge.refunded",
+  "charge.dispute.created",
+  "charge.dispute.closed",
+] as const satisfies readonly Stripe.Event.Type[];
+
 type Found = { paymentId: string | null; fact: CardFact };
 
 function ofCheckout(session: Stripe.Checkout.Session): Found | null {
@@ -25,8 +34,9 @@ function ofCheckout(session: Stripe.Checkout.Session): Found | null {
 }
 
 function ofCharge(charge: Stripe.Charge): Found | null {
-  if (charge.metadata.type !== CREDITS || charge.currency !== CURRENCY) return null;
-  const organizationId = charge.metadata.ownerId ?? null;
+  if (charge.currency !== CURRENCY) return null;
+  // Those of plans and of single calls bear nothing of ours: their payments are looked for.
+  const organizationId = charge.metadata.type === CREDITS ? (charge.metadata.ownerId ?? null) : null;
   return {
     paymentId: idOf(charge.payment_intent),
     fact: { kind: "refunded", organizationId, refundedMicros: charge.amount_refunded * MICROS_PER_CENT },

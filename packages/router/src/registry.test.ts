@@ -31,11 +31,7 @@ describe("the registry", () => {
     if (row.kind === "mutation") expect(row.mutating).toBe(true);
     if (row.kind === "query") expect(row.mutating).toBe(false);
     // What comes by a webhook is told by the name that its sender gave it, and what comes over A2A by what that has for it.
-    const repeats = ["hook.receive", "payment.event"].includes(name)
-      ? "delivery"
-      : name.startsWith("a2a.")
-        ? "own"
-        : "key";
+    const repeats = ["hook.receive", "payment.event"].includes(name) ? "delivery" : name.startsWith("a2a.") ? "own" : "key";
     expect(row.idempotency).toBe(row.mutating ? repeats : "natural");
     if (!row.mutating) expect(row.metering).toBe("none");
     if (row.metering !== "none") expect(row.rateLimit).toBe("turn");

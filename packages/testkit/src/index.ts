@@ -13,6 +13,8 @@ export * from "./processes/tcp-switch.ts";
 export * from "./processes/tenant.ts";
 export * from "./s3-server/s3-server.ts";
 export * from "./stripe-server/stripe-server.ts";
+export type { StripeServer } from "./stripe-server/stripe-shapes.ts";
+export type { SignedEvent } from "./stripe-server/told-events.ts";
 export * from "./tool-server/tool-server.ts";
 export * from "./world/collect.ts";
 export * from "./world/forget-redis.ts";

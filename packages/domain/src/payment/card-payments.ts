@@ -59,6 +59,21 @@ export interface PlanEvent {
   planFact: PlanFact;
 }
 
+/** An event as the service keeps it. */
+export interface ToldEvent {
+  id: string;
+  createdAt: string;
+  /** What it says; null where it is none of ours. */
+  read(): CardEvent | PlanEvent | null;
+}
+
+/** What a payment was made for that nobody here has heard of. */
+export type FoundPayment =
+  | { kind: "credits" }
+  /** One call, by its offer. */
+  | { kind: "call"; challengeId: string }
+  | { kind: "plan"; organizationId: string; invoiceId: string };
+
 /** Cards, behind one adapter. What it throws is `payment_failed`, with the service's words in the log only. */
 export interface CardPayments {
   createCheckout(order: CheckoutOrder): Promise<{ id: string; url: string; expiresAt: string }>;
@@ -69,4 +84,10 @@ export interface CardPayments {
    * `payments_not_configured` where there is no secret to check with.
    */
   readEvent(delivery: { body: Uint8Array; signature: string }): Promise<CardEvent | PlanEvent | null>;
+  /** What the service has told in a stretch of time: a page, newest first, from behind that event on. `nextId` is null with the last one. */
+  listEvents(stretch: { fromMs: number; untilMs: number; afterId: string | null }): Promise<{ events: ToldEvent[]; nextId: string | null }>;
+  /** Null where it is kept no more. */
+  fetchEvent(eventId: string): Promise<ToldEvent | null>;
+  /** Null where it is for none of what we sell. */
+  findPayment(paymentId: string): Promise<FoundPayment | null>;
 }

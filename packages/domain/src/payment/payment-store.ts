@@ -1,5 +1,6 @@
 import type { Plans, WalletSession } from "@parley/contracts";
 import type { HeldKey } from "../idempotency/held-key.ts";
+import type { CardLookStore } from "./card-look-store.ts";
 import type { CardEvent, PlanEvent, PlanFact } from "./card-payments.ts";
 import type { OfferedMethod } from "./chain-payments.ts";
 import type { ChannelChange, KeptChannel } from "./channel-payments.ts";
@@ -58,13 +59,13 @@ export type ChannelReserved =
 /** Where a session's money comes from: the organization's own credits, or the operator's gift. */
 export type SessionFunds = "customer" | "credits";
 
-export interface PaymentStore {
+export interface PaymentStore extends CardLookStore {
   /** The customer that the payment service knows an organization as; null where it has not paid yet. */
   customerOf(organizationId: string): Promise<string | null>;
   /** Whose payment that is; null where nobody has heard of it. */
   payerOf(paymentId: string): Promise<string | null>;
-  /** Notes the event and books what it changes, in one transaction, once for each event. False: it was noted before. */
-  takeCardEvent(organizationId: string, event: CardEvent): Promise<boolean>;
+  /** Notes the event and books what it changes, in one transaction, once for each event; the invoice is the one that it pays. False: it was noted before. */
+  takeCardEvent(organizationId: string, event: CardEvent & { invoiceId?: string }): Promise<boolean>;
 
   /** The same of an event of a plan. */
   takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
@@ -136,11 +137,15 @@ export interface PaymentStore {
     refund: string | null;
     kept: boolean;
   }>;
-  /** Takes up what a card is owed; null where somebody else has. */
-  takeOwed(key: { organizationId: string; id: string; quietMs: number; leftMs: number }): Promise<string | null>;
+  /** Takes up what a card is owed, also for work that nobody came back for within `leftMs`; null where somebody else has. */
+  takeOwed(key: { organizationId: string; id: string; leftMs: number }): Promise<string | null>;
   /** Books that it was paid back, once. */
   refundChallenge(key: { organizationId: string; id: string }): Promise<boolean>;
 
+  /** Takes up a channel that is to be looked at; null where somebody else has. Where it is not left, it is looked at later and later. */
+  takeChannel(key: { organizationId: string; id: string; idleMs: number }): Promise<{ isIdle: boolean } | null>;
+  /** It was looked at. */
+  leaveChannel(key: { organizationId: string; id: string }): Promise<boolean>;
   readChannel(key: { organizationId: string; id: string }): Promise<KeptChannel | null>;
   /** False where it has changed since that version; null: it is new. */
   writeChannel(channel: { organizationId: string; id: string; version: number | null } & ChannelChange): Promise<boolean>;

@@ -4,12 +4,6 @@ import type { PaymentStore } from "./payment-store.ts";
 import type { TokenPayments } from "./token-payments.ts";
 import { verdictOf } from "./verdict-of.ts";
 
-/** What the jobs about payments need of their store. */
-export type ReconciledPayments = Pick<
-  PaymentStore,
-  "releaseLeft" | "takeUnknown" | "verifyChallenge" | "takeOwed" | "refundChallenge" | "readChannel" | "writeChannel"
->;
-
 interface ReconcilePorts {
   payments: Pick<PaymentStore, "takeUnknown" | "verifyChallenge">;
   /** Null: nobody pays on a chain. */

@@ -1,17 +1,18 @@
 import { type JobPayload, LIMITS } from "@parley/contracts";
 import { expect, it } from "vitest";
+import { silentLog } from "../testing/silent-log.ts";
 import type { Verified } from "./chain-payments.ts";
-import type { ReconciledPayments } from "./reconcile-payment.ts";
-import { settlePayment } from "./settle-payment.ts";
+import { type SettledPayments, settlePayment } from "./settle-payment.ts";
 
 const never = () => Promise.reject(new Error("not asked for"));
-const order = (kind: "purchase" | "challenge", id: string) => ({ kind, organizationId: "o", id }) as JobPayload<"payment.settle">;
+const order = (kind: JobPayload<"payment.settle">["kind"], id: string) =>
+  ({ kind, organizationId: "o", id }) as JobPayload<"payment.settle">;
 
 /** The job over a store that notes what it is told; the chain says these things in turn. */
 function settling(says: Verified[] = []) {
   const did: string[] = [];
   const taken = { epoch: 3, method: "tempo/charge" as const, plugin: "agent", challenge: {}, shown: "credential" };
-  const payments: ReconciledPayments = {
+  const payments: SettledPayments = {
     async releaseLeft({ id, quietMs }) {
       did.push(`release ${id} after ${quietMs}`);
       return true;
@@ -21,12 +22,37 @@ function settling(says: Verified[] = []) {
       did.push(`${id} ${epoch} ${outcome} ${then}`);
       return "kept";
     },
-    ...{ takeOwed: never, refundChallenge: never, readChannel: never, writeChannel: never },
+    takeOwed: async ({ id }) => (id === "taken" ? null : `pi_${id}`),
+    async refundChallenge({ id }) {
+      did.push(`${id} refunded`);
+      return true;
+    },
+    takeChannel: async ({ id }) => (id === "taken" ? null : { isIdle: id === "idle" }),
+    async leaveChannel({ id }) {
+      did.push(`${id} left`);
+      return true;
+    },
+    ...{ readChannel: never, writeChannel: never },
   };
   const chain = { verify: async () => says.shift() ?? never() };
+  const tokens = {
+    verify: never,
+    async refund(reference: string) {
+      did.push(`refund ${reference}`);
+      if (reference === "pi_refused") throw new Error("Not now.");
+    },
+  };
+  const channels = {
+    async review(id: string, { isIdle }: { isIdle: boolean }) {
+      did.push(`review ${id} ${isIdle}`);
+      if (id === "silent") throw new Error("Nobody answers.");
+      return true;
+    },
+  };
+  const ports = { payments, chain, tokens, channels, limits: LIMITS, log: silentLog };
   return {
     did,
-    settle: (payment: JobPayload<"payment.settle">) => settlePayment({ payments, chain, tokens: null, limits: LIMITS }, payment),
+    settle: (payment: JobPayload<"payment.settle">) => settlePayment(ports, payment),
   };
 }
 
@@ -46,4 +72,16 @@ it("notes what the chain says of a payment, under the claim that it was asked wi
   ]);
   for (const id of ["taken", "a", "b", "c", "d"]) await settle(order("challenge", id));
   expect(did).toEqual(["a 3 unknown paid", "b 3 absent paid", "c 3 refused paid", "d 3 paid paid"]);
+});
+
+it("pays cards back what they are owed, and books it once it is taken; a refund that is refused, or that another makes, is not booked", async () => {
+  const { did, settle } = settling();
+  for (const id of ["taken", "refused", "failed"]) await settle(order("refund", id));
+  expect(did).toEqual(["refund pi_refused", "refund pi_failed", "failed refunded"]);
+});
+
+it("looks at channels; one that does not answer is not left, so that it is looked at later and later", async () => {
+  const { did, settle } = settling();
+  for (const id of ["taken", "idle", "used", "silent"]) await settle(order("channel", id));
+  expect(did).toEqual(["review idle true", "idle left", "review used false", "used left", "review silent false"]);
 });

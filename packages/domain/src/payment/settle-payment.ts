@@ -1,18 +1,50 @@
 import type { JobPayload, Limits } from "@parley/contracts";
+import type { Log } from "../logger.ts";
 import type { ChainPayments } from "./chain-payments.ts";
-import { type ReconciledPayments, reconcilePayment } from "./reconcile-payment.ts";
+import type { ChannelPayments } from "./channel-payments.ts";
+import { payOwedRefund } from "./pay-owed-refund.ts";
+import type { PaymentStore } from "./payment-store.ts";
+import { reconcilePayment } from "./reconcile-payment.ts";
+import { reviewChannel } from "./review-channel.ts";
 import type { TokenPayments } from "./token-payments.ts";
 
+/** What is settled needs this of its store. */
+export type SettledPayments = Pick<
+  PaymentStore,
+  | "releaseLeft"
+  | "takeUnknown"
+  | "verifyChallenge"
+  | "takeOwed"
+  | "refundChallenge"
+  | "takeChannel"
+  | "leaveChannel"
+  | "readChannel"
+  | "writeChannel"
+>;
+
 interface SettlePorts {
-  payments: ReconciledPayments;
+  payments: SettledPayments;
   chain: Pick<ChainPayments, "verify"> | null;
-  tokens: Pick<TokenPayments, "verify"> | null;
-  limits: Pick<Limits, "purchaseKeptMs">;
+  channels: Pick<ChannelPayments, "review"> | null;
+  tokens: Pick<TokenPayments, "verify" | "refund"> | null;
+  limits: Pick<Limits, "purchaseKeptMs" | "channelIdleMs">;
+  log: Log;
 }
 
-/** Brings one payment to its end that its process has left: what was set aside goes back, what may have been paid is looked for. Safe to run twice. */
+/**
+ * Does what is left to do of one payment: what was set aside goes back, what may have been paid is looked for, a card is paid back, a channel is collected from. Safe to run
+ * twice.
+ */
 export async function settlePayment(ports: SettlePorts, { kind, ...key }: JobPayload<"payment.settle">): Promise<void> {
-  if (kind === "challenge") await reconcilePayment(ports, key);
-  // Nobody is known to have been given anything for it.
-  else await ports.payments.releaseLeft({ ...key, quietMs: ports.limits.purchaseKeptMs });
+  switch (kind) {
+    case "challenge":
+      return reconcilePayment(ports, key);
+    case "refund":
+      return payOwedRefund(ports, key);
+    case "channel":
+      return reviewChannel(ports, key);
+    case "purchase":
+      // Nobody is known to have been given anything for it.
+      await ports.payments.releaseLeft({ ...key, quietMs: ports.limits.purchaseKeptMs });
+  }
 }

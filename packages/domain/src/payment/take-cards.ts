@@ -4,6 +4,7 @@ import { callOnce } from "../idempotency/call-once.ts";
 import { hashInput } from "../idempotency/hash-input.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
+import { bookCardEvent } from "./book-card-event.ts";
 import type { CardPayments } from "./card-payments.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
@@ -71,19 +72,8 @@ export function takeCards(context: GatewayContext): CardUseCases {
     },
 
     async receiveCardEvent(delivery) {
-      const event = await cardsOf(context).readEvent(delivery);
-      if (event === null) return;
-      if ("planFact" in event) {
-        const { planFact, ...facts } = event;
-        await context.payments.takePlanEvent({ ...facts, ...planFact });
-        return;
-      }
-      const named = "organizationId" in event.fact ? event.fact.organizationId : null;
-      const organizationId = named ?? (await context.payments.payerOf(event.paymentId));
-      // It may have overtaken the one that says whose it is: told again later, it finds it.
-      if (organizationId === null)
-        throw new GatewayError("storage_unavailable", { detail: `nobody knows the payment ${event.paymentId} yet` });
-      await context.payments.takeCardEvent(organizationId, event);
+      const cards = cardsOf(context);
+      await bookCardEvent({ cards, payments: context.payments }, await cards.readEvent(delivery));
     },
   };
 }

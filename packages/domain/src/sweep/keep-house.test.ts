@@ -31,10 +31,8 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     readWeights: never,
     takeWaitingHooks: never,
     findUnposted: never,
-    findUnknownPayments: never,
-    findOwedRefunds: never,
-    findOpenChannels: never,
-    findLeftPurchases: never,
+    findSettlements: never,
+    findCardLook: never,
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {
@@ -71,21 +69,9 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
       if (name.endsWith("stuck")) throw new GatewayError("storage_unavailable");
     },
   };
-  const payments = {
-    releaseLeft: never,
-    takeUnknown: never,
-    verifyChallenge: never,
-    takeOwed: never,
-    refundChallenge: never,
-    readChannel: never,
-    writeChannel: never,
-  };
   const facts = {
     media,
     blobs,
-    payments,
-    channels: null,
-    tokens: null,
     clock,
     log: silentLog,
     workerId: "w",

@@ -4,11 +4,6 @@ import type { Log } from "../logger.ts";
 import type { BlobStore } from "../media/blob-store.ts";
 import type { MediaStore } from "../media/media-store.ts";
 import { discardMedia } from "../media/upload-media.ts";
-import type { ChannelPayments } from "../payment/channel-payments.ts";
-import { payOwedRefunds } from "../payment/pay-owed-refunds.ts";
-import type { ReconciledPayments } from "../payment/reconcile-payment.ts";
-import { reviewChannels } from "../payment/review-channels.ts";
-import type { TokenPayments } from "../payment/token-payments.ts";
 import type { ConversationKey, TurnStore } from "../turn/turn-store.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
@@ -33,9 +28,6 @@ interface HousePorts {
   limits: Limits;
   media: Pick<MediaStore, "forget">;
   blobs: Pick<BlobStore, "remove">;
-  payments: ReconciledPayments;
-  channels: Pick<ChannelPayments, "review"> | null;
-  tokens: Pick<TokenPayments, "refund"> | null;
 }
 
 /**
@@ -44,7 +36,7 @@ interface HousePorts {
  */
 export async function keepHouse(ports: HousePorts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const chores = [prepareMonths, payBack, closeChannels, forgetRows, removeMedia, retainConversations];
+    const chores = [prepareMonths, forgetRows, removeMedia, retainConversations];
     for (const chore of chores) {
       await chore(ports, signal).catch((error: unknown) => ports.log.warn({ err: error, chore: chore.name }, "housekeeping failed"));
     }
@@ -64,14 +56,6 @@ async function forgetRows(ports: HousePorts, signal: AbortSignal): Promise<void>
     if (!(await ports.sweep.forget(ports.limits, ROWS_MAX))) return;
     await ports.clock.sleep(PAUSE_MS, signal);
   }
-}
-
-async function payBack(ports: HousePorts, signal: AbortSignal): Promise<void> {
-  if (await isElected(ports, signal)) await payOwedRefunds(ports);
-}
-
-async function closeChannels(ports: HousePorts, signal: AbortSignal): Promise<void> {
-  if (await isElected(ports, signal)) await reviewChannels(ports);
 }
 
 async function removeMedia(ports: HousePorts, signal: AbortSignal): Promise<void> {

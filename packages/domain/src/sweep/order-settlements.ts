@@ -6,20 +6,20 @@ import type { SweepStore } from "./sweep-store.ts";
 const PAYMENTS_MAX = 200;
 
 interface SettlementPorts {
-  store: Pick<SweepStore, "findLeftPurchases" | "findUnknownPayments">;
+  store: Pick<SweepStore, "findSettlements" | "findCardLook">;
   queue: JobQueue;
   limits: Pick<Limits, "purchaseKeptMs">;
+  /** Whether anybody pays by card here. */
+  takesCards: boolean;
 }
 
 /** Has payments brought to an end that nobody is at. What is not delivered, or is lost in the queue, is found again. */
-export async function orderSettlements({ store, queue, limits }: SettlementPorts): Promise<void> {
-  const left = await store.findLeftPurchases({ keptMs: limits.purchaseKeptMs, rowsMax: PAYMENTS_MAX });
-  const unknown = await store.findUnknownPayments({ quietMs: QUIET_MS, rowsMax: PAYMENTS_MAX });
-  const orders = [
-    ...left.map((key) => ({ ...key, kind: "purchase" as const })),
-    ...unknown.map((key) => ({ ...key, kind: "challenge" as const })),
-  ];
-  await Promise.allSettled(
-    orders.map((order) => queue.enqueue("payment.settle", order as JobPayload<"payment.settle">, { once: `${order.kind} ${order.id}` })),
-  );
+export async function orderSettlements({ store, queue, limits, takesCards }: SettlementPorts): Promise<void> {
+  const found = await store.findSettlements({ leftMs: limits.purchaseKeptMs, quietMs: QUIET_MS, rowsMax: PAYMENTS_MAX });
+  const look = takesCards ? await store.findCardLook() : null;
+  await Promise.allSettled([
+    ...found.map((order) => queue.enqueue("payment.settle", order as JobPayload<"payment.settle">, { once: `${order.kind} ${order.id}` })),
+    // The order of a look whose process has died is not in the way of the next one.
+    ...(look === null ? [] : [queue.enqueue("card.recover", {}, { once: `card look ${look}` })]),
+  ]);
 }

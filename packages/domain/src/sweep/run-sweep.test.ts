@@ -29,10 +29,8 @@ function sweep(changes: Partial<SweepStore> = {}) {
     takeGoneMedia: never,
     takeWaitingHooks: async () => [],
     findUnposted: async () => [],
-    findLeftPurchases: async () => [],
-    findUnknownPayments: async () => [],
-    findOwedRefunds: never,
-    findOpenChannels: never,
+    findSettlements: async () => [],
+    findCardLook: async () => null,
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,
@@ -55,7 +53,10 @@ function sweep(changes: Partial<SweepStore> = {}) {
     restore: never,
     weigh: async (weights) => void weighed.push({ atMs: clock.monotonicMs(), weights }),
   };
-  const ended = runSweep({ store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS }, stop.signal);
+  const ended = runSweep(
+    { store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS, takesCards: true },
+    stop.signal,
+  );
   return {
     clock,
     asked,
@@ -190,19 +191,25 @@ describe("runSweep", () => {
     await end();
   });
 
-  it("has payments brought to an end that nobody is at: calls that were left, and payments whose outcome nobody knows; what Redis does not take is found again", async () => {
-    const key = (id: string) => ({ organizationId: "o", id });
-    const left = [key("left"), key("stuck")];
+  it("has payments brought to an end that nobody is at: calls that were left, payments whose outcome nobody knows, cards that are owed money, channels; and has lost events looked for; what Redis does not take is found again", async () => {
+    const order = (kind: "purchase" | "challenge" | "refund" | "channel", id: string) => ({ kind, organizationId: "o", id });
     const { clock, orders, failing, end } = sweep({
-      findLeftPurchases: async () => left,
-      findUnknownPayments: async () => [key("unknown")],
+      findSettlements: async () => [
+        order("purchase", "left"),
+        order("purchase", "stuck"),
+        order("challenge", "unknown"),
+        order("refund", "owed"),
+        order("channel", "idle"),
+      ],
+      findCardLook: async () => 7,
     });
     failing.add("stuck");
     await clock.move(1_000);
-    expect(orders).toEqual(["payment.settle left", "payment.settle unknown"]);
+    const others = ["payment.settle unknown", "payment.settle owed", "payment.settle idle", "card.recover card look 7"];
+    expect(orders).toEqual(["payment.settle left", ...others]);
     failing.clear();
     await clock.move(1_000);
-    expect(orders.slice(2)).toEqual(["payment.settle left", "payment.settle stuck", "payment.settle unknown"]);
+    expect(orders.slice(5)).toEqual(["payment.settle left", "payment.settle stuck", ...others]);
     await end();
   });
 });

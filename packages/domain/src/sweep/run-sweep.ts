@@ -31,6 +31,8 @@ interface SweepPorts {
   workerId: string;
   leaseMs: number;
   limits: Pick<Limits, "purchaseKeptMs">;
+  /** Whether anybody pays by card here. */
+  takesCards: boolean;
 }
 
 /**

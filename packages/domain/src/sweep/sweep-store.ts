@@ -1,4 +1,4 @@
-import type { Limits } from "@parley/contracts";
+import type { JobPayload, Limits } from "@parley/contracts";
 import type { HookDeliveryKey } from "../hook/hook-store.ts";
 import type { MediaKey } from "../media/media-store.ts";
 import type { ResponseKey } from "../responses/response-store.ts";
@@ -20,7 +20,10 @@ type ForgottenBy =
   | "webhooksKeptDays"
   | "activityKeptDays"
   | "responsesKeptDays"
-  | "itemConversationsKeptDays";
+  | "itemConversationsKeptDays"
+  | "soldCallsKeptDays"
+  | "cardEventsKeptDays"
+  | "cardPaymentsKeptDays";
 
 /** What the sweep may do, across organizations. */
 export interface SweepStore {
@@ -50,14 +53,17 @@ export interface SweepStore {
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
   /** Organizations with usage that is not charged yet, or with holds. */
   findUnposted(organizationsMax: number): Promise<string[]>;
-  /** Sold calls that are under way for longer than any lasts: their process died with them. */
-  findLeftPurchases(options: { keptMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
-  /** Payments on a chain whose outcome nobody knows. */
-  findUnknownPayments(options: { quietMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
-  /** Cards that are owed money: a refund that was not heard of for `quietMs`, or work that nobody came back for within `leftMs`. */
-  findOwedRefunds(options: { quietMs: number; leftMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string }[]>;
-  /** Channels with something to collect; from here on they count as looked at. */
-  findOpenChannels(options: { idleMs: number; rowsMax: number }): Promise<{ organizationId: string; id: string; isIdle: boolean }[]>;
+  /**
+   * What is left to do of payments, up to `rowsMax` of each kind: sold calls that nobody is at for `leftMs`, payments whose outcome nobody knows and nobody looks for
+   * for `quietMs`, cards that are owed money, channels that are to be looked at.
+   */
+  findSettlements(options: {
+    leftMs: number;
+    quietMs: number;
+    rowsMax: number;
+  }): Promise<{ kind: JobPayload<"payment.settle">["kind"]; organizationId: string; id: string }[]>;
+  /** The number of the look for events of the card service that is due; null: none is. */
+  findCardLook(): Promise<number | null>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */
   takeGoneMedia(options: { unfinishedAfterMs: number; rowsMax: number }): Promise<MediaKey[]>;
   /** Conversations that retention has not looked at for so long; from here on they count as looked at. */

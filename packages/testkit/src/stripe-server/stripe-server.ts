@@ -1,76 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import Stripe from "stripe";
-
-/** A checkout as the server keeps it. */
-export interface KeptCheckout {
-  id: string;
-  paymentIntent: string;
-  customer: string;
-  mode: string;
-  /** It is paid by the month. */
-  months: boolean;
-  amountCents: number;
-  metadata: Record<string, string>;
-  ownerId: string;
-  isPaid: boolean;
-}
-
-/** A charge of a token that a payer has shared: `spt_declined` and `spt_action` are not charged. */
-export interface KeptCharge {
-  id: string;
-  token: string;
-  amountCents: number;
-  status: "succeeded" | "requires_action";
-  refundedCents: number;
-}
-
-export interface InvoiceFacts {
-  id: string;
-  type?: "invoice.paid" | "invoice.payment_succeeded" | "invoice.payment_failed";
-  reason?: string;
-  agoSeconds?: number;
-}
-
-/** An event as Stripe would send it: bytes, and the header that signs them. */
-export interface SignedEvent {
-  id: string;
-  body: string;
-  signature: string;
-}
-
-export interface StripeServer {
-  url: string;
-  /** `host:port`, as allow-lists name it. */
-  host: string;
-  key: string;
-  webhookSecret: string;
-  checkouts: Map<string, KeptCheckout>;
-  /** Method and path, in order. */
-  requests: string[];
-  /** Charges of shared tokens, by their ids. */
-  charges: Map<string, KeptCharge>;
-  /** The next so many requests are answered 500. */
-  failNext: number;
-  /** Refunds are answered 500. */
-  refusesRefunds: boolean;
-  /** The next so many are done, and their answers lost. */
-  loseNext: number;
-  /** The payer pays; what Stripe tells of it. `later`: it takes its time, and is told of twice. */
-  pay(checkoutId: string, how?: "now" | "later"): SignedEvent[];
-  /** Cents that go back, as a total. */
-  refund(checkoutId: string, totalCents: number): SignedEvent;
-  /** One dispute of the whole payment; others of it by their name, over a part of it. */
-  dispute(checkoutId: string, outcome: "open" | "won" | "lost", part?: { name: string; cents: number }): SignedEvent;
-  /** What has become of the subscription that a checkout began, as of so many seconds ago. */
-  subscription(checkoutId: string, step: "created" | "updated" | "deleted", status: string, agoSeconds?: number): SignedEvent;
-  /** One month of it, or of what else `reason` names; told under the name that is given. */
-  invoice(checkoutId: string, invoice: InvoiceFacts): SignedEvent;
-  /** Any event, signed as of so many seconds ago. */
-  event(type: string, object: object, agoSeconds?: number): SignedEvent;
-  close(): Promise<void>;
-}
+import type { KeptCharge, KeptCheckout, Payable, StripeServer } from "./stripe-shapes.ts";
+import { createToldEvents, type SignedEvent } from "./told-events.ts";
 
 const newId = (kind: string): string => `${kind}_${randomBytes(8).toString("hex")}`;
 
@@ -107,9 +39,11 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 export async function startStripeServer(): Promise<StripeServer> {
   const key = `sk_test_${randomBytes(12).toString("hex")}`;
   const webhookSecret = `whsec_${randomBytes(16).toString("hex")}`;
-  const signer = new Stripe(key).webhooks;
+  const told = createToldEvents(key, webhookSecret);
+  const { event } = told;
   const checkouts: StripeServer["checkouts"] = new Map();
   const charges: StripeServer["charges"] = new Map();
+  const invoices = new Map<string, Payable & { object: object }>();
   const answered = new Map<string, { fields: string; body: object }>();
   const requests: string[] = [];
   const kept = (id: string): KeptCheckout => {
@@ -117,13 +51,6 @@ export async function startStripeServer(): Promise<StripeServer> {
     if (found === undefined) throw new Error(`There is no checkout ${id}.`);
     return found;
   };
-
-  function event(type: string, object: object, agoSeconds = 0): SignedEvent {
-    const id = newId("evt");
-    const created = Math.floor(Date.now() / 1_000) - agoSeconds;
-    const body = JSON.stringify({ id, object: "event", type, created, livemode: false, data: { object } });
-    return { id, body, signature: signer.generateTestHeaderString({ payload: body, secret: webhookSecret, timestamp: created }) };
-  }
 
   const sessionOf = (checkout: KeptCheckout, status: string) => ({
     id: checkout.id,
@@ -140,19 +67,48 @@ export async function startStripeServer(): Promise<StripeServer> {
     expires_at: Math.floor(Date.now() / 1_000) + 86_400,
   });
 
-  const intentOf = ({ id, amountCents, status }: KeptCharge) => ({
+  const intentOf = ({ id, amountCents, status, metadata }: Pick<KeptCharge, "id" | "amountCents" | "metadata"> & { status: string }) => ({
     id,
     object: "payment_intent",
     amount: amountCents,
     currency: "usd",
     status,
+    metadata,
   });
+
+  /** Of a charge that was made here, of a checkout that was paid at once, or of an invoice, whose payment bears nothing. */
+  function findIntent(id: string): object | null {
+    const charge = charges.get(id);
+    if (charge !== undefined) return intentOf(charge);
+    const paid = [...checkouts.values(), ...invoices.values()].find(({ paymentIntent }) => paymentIntent === id);
+    return paid === undefined ? null : intentOf({ id, amountCents: paid.amountCents, metadata: paid.metadata, status: "succeeded" });
+  }
+
+  function invoicePayments(query: URLSearchParams): object {
+    const paid = [...invoices].filter(([, { paymentIntent }]) => paymentIntent === query.get("payment[payment_intent]"));
+    const isExpanded = query.get("expand[0]") === "data.invoice";
+    const data = paid.map(([id, { object }]) => ({ id: `inpay_${id}`, object: "invoice_payment", invoice: isExpanded ? object : id }));
+    return { object: "list", data, has_more: false };
+  }
+
+  function payable(id: string): Payable {
+    const charge = charges.get(id);
+    if (charge !== undefined) return { ...charge, paymentIntent: id };
+    return invoices.get(id) ?? kept(id);
+  }
+
+  function tellRefund(id: string, totalCents: number): SignedEvent {
+    const { paymentIntent, metadata, amountCents } = payable(id);
+    const charge = { object: "charge", payment_intent: paymentIntent, metadata, currency: "usd" };
+    return event("charge.refunded", { ...charge, id: newId("ch"), amount: amountCents, amount_refunded: totalCents });
+  }
 
   function charged(fields: URLSearchParams): object {
     const token = fields.get("shared_payment_granted_token") ?? "";
     if (token === "spt_declined") throw new Refused(402, { type: "card_error", code: "card_declined", message: `declined of ${key}` });
     const status = token === "spt_action" ? "requires_action" : "succeeded";
-    const charge: KeptCharge = { id: newId("pi"), token, amountCents: Number(fields.get("amount")), status, refundedCents: 0 };
+    const facts = { id: newId("pi"), token, amountCents: Number(fields.get("amount")), metadata: membersOf(fields, "metadata") };
+    const charge: KeptCharge = { ...facts, status, refundedCents: 0, disputedCents: 0 };
     charges.set(charge.id, charge);
     return intentOf(charge);
   }
@@ -160,17 +116,22 @@ export async function startStripeServer(): Promise<StripeServer> {
   function refunded(fields: URLSearchParams): object {
     const charge = charges.get(fields.get("payment_intent") ?? "");
     if (charge === undefined) throw new Refused(404, { type: "invalid_request_error", code: "resource_missing" });
-    if (charge.refundedCents > 0) throw new Refused(400, { type: "invalid_request_error", code: "charge_already_refunded" });
+    if (charge.refundedCents === charge.amountCents)
+      throw new Refused(400, { type: "invalid_request_error", code: "charge_already_refunded" });
+    if (charge.disputedCents > 0) throw new Refused(400, { type: "invalid_request_error", code: "charge_disputed" });
     charge.refundedCents = charge.amountCents;
+    tellRefund(charge.id, charge.amountCents);
     return { id: newId("re"), object: "refund", amount: charge.amountCents, payment_intent: charge.id, status: "succeeded" };
   }
 
   function made(path: string, fields: URLSearchParams): object | null {
     if (path === "/v1/payment_intents") return charged(fields);
     if (path === "/v1/refunds") return refunded(fields);
-    const [, found] = /^\/v1\/payment_intents\/(\w+)$/.exec(path) ?? [];
-    const known = found === undefined ? undefined : charges.get(found);
-    if (known !== undefined) return intentOf(known);
+    const [, kind, id = ""] = /^\/v1\/(payment_intents|events)\/(\w+)$/.exec(path) ?? [];
+    if (kind === "payment_intents") return findIntent(id);
+    if (kind === "events") return told.find(id);
+    if (path === "/v1/events") return told.list(fields);
+    if (path === "/v1/invoice_payments") return invoicePayments(fields);
     if (path === "/v1/billing_portal/sessions") return { id: newId("bps"), url: `${server.url}/portal/${fields.get("customer")}` };
     if (path !== "/v1/checkout/sessions") return null;
     const checkout: KeptCheckout = {
@@ -189,7 +150,8 @@ export async function startStripeServer(): Promise<StripeServer> {
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const fields = await fieldsOf(request);
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://stripe.test");
+    const fields = request.method === "GET" ? searchParams : await fieldsOf(request);
     requests.push(`${request.method} ${request.url}`);
     if (request.headers.authorization !== `Bearer ${key}`) return sendJson(response, 401, { error: { type: "invalid_request_error" } });
     if (server.failNext > 0) {
@@ -201,8 +163,8 @@ export async function startStripeServer(): Promise<StripeServer> {
     const known = typeof once === "string" ? answered.get(once) : undefined;
     if (known !== undefined && known.fields !== fields.toString()) return sendJson(response, 400, { error: { type: "idempotency_error" } });
     if (known !== undefined) response.setHeader("idempotent-replayed", "true");
-    const body = known?.body ?? made(request.url ?? "", fields);
-    if (body === null) return sendJson(response, 404, { error: { type: "invalid_request_error" } });
+    const body = known?.body ?? made(pathname, fields);
+    if (body === null) return sendJson(response, 404, { error: { type: "invalid_request_error", code: "resource_missing" } });
     if (typeof once === "string") answered.set(once, { fields: fields.toString(), body });
     if (server.loseNext > 0) {
       server.loseNext -= 1;
@@ -232,6 +194,7 @@ export async function startStripeServer(): Promise<StripeServer> {
       refusesRefunds: false,
       loseNext: 0,
       event,
+      forgetEvent: told.forget,
     },
     pay(checkoutId, how = "now") {
       const checkout = kept(checkoutId);
@@ -240,17 +203,25 @@ export async function startStripeServer(): Promise<StripeServer> {
       const late = event("checkout.session.async_payment_succeeded", sessionOf(checkout, "paid"));
       return [event("checkout.session.completed", sessionOf(checkout, "unpaid")), late];
     },
-    refund(checkoutId, totalCents) {
-      const { paymentIntent, metadata, amountCents } = kept(checkoutId);
-      const charge = { object: "charge", payment_intent: paymentIntent, metadata, currency: "usd" };
-      return event("charge.refunded", { ...charge, id: newId("ch"), amount: amountCents, amount_refunded: totalCents });
+    refund(id, totalCents) {
+      const charge = charges.get(id);
+      if (charge !== undefined) charge.refundedCents = totalCents;
+      return tellRefund(id, totalCents);
     },
-    dispute(checkoutId, outcome, part) {
-      const { paymentIntent, amountCents } = kept(checkoutId);
+    dispute(id, outcome, part) {
+      const { paymentIntent, amountCents } = payable(id);
       const amount = part?.cents ?? amountCents;
+      const charge = charges.get(id);
+      if (charge !== undefined) charge.disputedCents = outcome === "won" ? 0 : amount;
       const status = outcome === "open" ? "needs_response" : outcome;
-      const id = `dp_${part?.name ?? "whole"}_${checkoutId}`;
-      const dispute = { id, object: "dispute", payment_intent: paymentIntent, currency: "usd", amount, status };
+      const dispute = {
+        id: `dp_${part?.name ?? "whole"}_${id}`,
+        object: "dispute",
+        payment_intent: paymentIntent,
+        currency: "usd",
+        amount,
+        status,
+      };
       return event(`charge.dispute.${outcome === "open" ? "created" : "closed"}`, dispute);
     },
     subscription(checkoutId, step, status, agoSeconds = 0) {
@@ -264,6 +235,7 @@ export async function startStripeServer(): Promise<StripeServer> {
       const amount = type === "invoice.payment_failed" ? 0 : amountCents;
       const parent = { type: "subscription_details", subscription_details: { subscription: `sub_${checkoutId}`, metadata } };
       const object = { id, object: "invoice", customer, currency: "usd", amount_paid: amount, billing_reason: reason, parent };
+      if (amount > 0) invoices.set(id, { object, paymentIntent: `pi_${id.replaceAll("-", "")}`, amountCents: amount, metadata: {} });
       return event(type, object, agoSeconds);
     },
     close: () =>

@@ -21,6 +21,7 @@ export async function deliver(c: Conversation, stage: Stage): Promise<void> {
     case "hook.run":
     case "response.run":
     case "payment.settle":
+    case "card.recover":
     case null:
       return;
   }

@@ -97,6 +97,7 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     media,
     payments,
     chain: null,
+    cards: null,
     channels: null,
     tokens: null,
     blobs: NO_BLOBS,

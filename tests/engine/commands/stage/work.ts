@@ -35,6 +35,7 @@ async function perform({ engine }: HiredWorker, name: JobName, stage: Stage): Pr
     case "hook.run":
     case "response.run":
     case "payment.settle":
+    case "card.recover":
       throw new Error(`Nobody has ordered ${name}.`);
   }
 }
