@@ -29,6 +29,11 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   closeSession: (key) => call<WalletSession | null>(sql, "close_wallet_session", key),
 
+  async challengeOwner(challengeId) {
+    const rows = await guarded(sql<{ owner: string | null }[]>`select challenge_owner(${challengeId}) as owner`);
+    return first(rows).owner;
+  },
+
   async offerChallenge(challenge) {
     await call(sql, "offer_challenge", challenge);
   },

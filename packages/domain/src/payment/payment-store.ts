@@ -96,6 +96,8 @@ export interface PaymentStore extends CardLookStore {
   /** Null where there is none. It is `closing` while something is under way. */
   closeSession(key: { organizationId: string; id: string }): Promise<WalletSession | null>;
 
+  /** Who has made that offer; null where nobody has. For events of the card service alone: what buys a call is its own organization's. */
+  challengeOwner(challengeId: string): Promise<string | null>;
   offerChallenge(challenge: {
     organizationId: string;
     id: string;
