@@ -73,6 +73,8 @@ const READY_MS = 2_000;
 
 /** A command of the limits that Redis does not answer in this time counts as refused, and the process counts for itself. */
 const LIMITS_TIMEOUT_MS = 250;
+/** Under this name the processes tell one another which windows of calls are spent. */
+const RATE_WINDOWS = "rate-windows";
 
 /** Whether a part answers in time. */
 async function answers(asking: Promise<boolean>): Promise<boolean> {
@@ -151,7 +153,10 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
   const tickets = createTickets({ client: counters, prefix: redis.prefix });
   const visitorOf = createVisitors({
     ...{ authentication, limits, origins, tickets, queryTokens: config.QUERY_TOKENS },
-    limiter: createRateLimiter({ client: counters, prefix: redis.prefix }),
+    limiter: createRateLimiter({
+      ...{ client: counters, prefix: redis.prefix },
+      news: { tell: (text) => tail.nudge(RATE_WINDOWS, text), listen: (listener) => void tail.onNudge(RATE_WINDOWS, listener) },
+    }),
     trustedProxies: proxies.length === 0 ? null : networkList(proxies),
   });
   const window = createMessageWindow({

@@ -34,6 +34,15 @@ test("two replicas share one window, each answer says what is left, and one call
   expect((await system.rest(0).call("/v1/tasks")).headers.get("ratelimit-remaining")).toBe("19");
 });
 
+test("a window is let through to its last call, whichever replica had some of it in hand", async () => {
+  const { newKey } = await system.newTenant("in-hand");
+  const key = await newKey({ scopes: ["conversations:read"] });
+  const statuses: number[] = [];
+  // The first replica is given more than the one call that it gets.
+  for (const replica of [0, ...Array<number>(21).fill(1), 0]) statuses.push((await system.rest(replica, key).call("/v1/tasks")).status);
+  expect(statuses).toEqual([...Array<number>(20).fill(200), 429, 429, 429]);
+});
+
 test("each call of a batch counts", async () => {
   const { newKey } = await system.newTenant("batches");
   const rest = system.rest(0, await newKey({ scopes: ["conversations:read"] }));

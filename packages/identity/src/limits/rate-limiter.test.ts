@@ -23,6 +23,9 @@ async function connected(): Promise<RedisClient> {
   return client;
 }
 
+const raise = (): never => {
+  throw new Error("There is none.");
+};
 const windowOf = (key: string, max: number, windowMs = 60_000) => ({ key, max, windowMs });
 
 test("two processes share one window: together they let through exactly what it has", async () => {
@@ -33,6 +36,83 @@ test("two processes share one window: together they let through exactly what it 
     if (counted?.allowed) allowed++;
   }
   expect(allowed).toBe(100);
+});
+
+/** Three processes that hear of one another, as far as they are not deaf. */
+async function three(prefix: string) {
+  const listeners: ((text: string) => void)[] = [];
+  const clients = [await connected(), await connected(), await connected()];
+  const told = vi.fn((text: string) => {
+    for (const listener of listeners) setImmediate(listener, text);
+  });
+  const news = { tell: told, listen: (listener: (text: string) => void) => void listeners.push(listener) };
+  const limiters = clients.map((client) => createRateLimiter({ client, prefix, news }));
+  const take = async (process: number, window: { key: string; max: number; windowMs: number }) => {
+    const counted = await limiters[process]?.take(window);
+    return counted?.allowed ?? false;
+  };
+  const countAllowed = async (calls: Promise<boolean>[]) => (await Promise.all(calls)).filter(Boolean).length;
+  return { clients, listeners, told, take, countAllowed };
+}
+
+test("whichever processes the calls come to, all of a window is let through, and not one more", async () => {
+  const { take, countAllowed, told } = await three("whichever");
+  for (const seed of Array.from({ length: 40 }, (_, index) => index)) {
+    const window = windowOf(`k${seed}`, 100);
+    let random = seed + 1;
+    const next = (below: number): number => {
+      random = (random * 1_103_515_245 + 12_345) % 2 ** 31;
+      return Math.floor((random / 2 ** 31) * below);
+    };
+    let allowed = 0;
+    // A few here and a few there, one by one or at once, and then all that the last one is asked for.
+    for (let burst = 0; burst < 4; burst++) {
+      const process = next(3);
+      if (burst % 2 === 0) allowed += await countAllowed(Array.from({ length: next(20) }, () => take(process, window)));
+      else for (let call = next(12); call > 0; call--) if (await take(next(3), window)) allowed++;
+    }
+    const last = next(3);
+    for (let call = 0; call < 60; call++) if (await take(last, window)) allowed++;
+    allowed += await countAllowed(Array.from({ length: 60 }, (_, call) => take((last + call) % 3, window)));
+    expect([seed, allowed]).toEqual([seed, 100]);
+  }
+  expect(told.mock.calls.length).toBeLessThan(200);
+});
+
+test("a process that does not answer costs one wait, and what it has in hand is let through by nobody else", async () => {
+  const { take, clients, listeners } = await three("silent");
+  const window = windowOf("k", 40);
+  expect(await take(0, window)).toBe(true);
+  listeners.shift();
+  let allowed = 1;
+  for (let call = 0; call < 50; call++) if (await take(1, window)) allowed++;
+  expect(allowed).toBeLessThan(40);
+  expect(allowed).toBeGreaterThan(25);
+  const asked = vi.spyOn(clients[1] ?? raise(), "takeCalls");
+  for (let call = 0; call < 20; call++) expect(await take(1, window)).toBe(false);
+  expect(asked).not.toHaveBeenCalled();
+  while (await take(0, window)) allowed++;
+  expect(allowed).toBe(40);
+});
+
+test("what is given back too late is not added to the next window", async () => {
+  let hear: ((text: string) => void) | undefined;
+  const news = { tell: () => undefined, listen: (listener: (text: string) => void) => void (hear = listener) };
+  const client = await connected();
+  // Its clock stands still: to this one the window never ends.
+  const slow = createRateLimiter({ client, prefix: "late", news, now: () => 0 });
+  const other = createRateLimiter({ client: await connected(), prefix: "late" });
+  expect((await slow.take(windowOf("k", 40, 300))).allowed).toBe(true);
+  await vi.waitFor(async () => expect(await other.take(windowOf("k", 40, 60_000))).toMatchObject({ left: 39 }), {
+    timeout: 10_000,
+    interval: 20,
+  });
+  const given = vi.spyOn(client, "giveBackCalls");
+  hear?.(`${"0".repeat(36)} k`);
+  await vi.waitFor(() => expect(given).toHaveBeenCalledOnce());
+  await given.mock.results[0]?.value;
+  const counted = await Promise.all(Array.from({ length: 60 }, async () => other.take(windowOf("k", 40))));
+  expect(counted.filter(({ allowed }) => allowed)).toHaveLength(39);
 });
 
 test("calls that come at once are counted one by one", async () => {
