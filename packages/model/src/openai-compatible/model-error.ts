@@ -1,5 +1,6 @@
 import { GatewayError, isGatewayError } from "@parley/contracts";
 import { toEgressError } from "@parley/egress";
+import { APIError } from "openai";
 
 const DETAIL_CHARS_MAX = 500;
 /** Timeout, conflict, too early, rate limit: the same request may be taken later. */
@@ -37,6 +38,9 @@ export const refusedBy = ({ provider, status, message, retryAfter }: Refusal): G
 /** Any failure of a call to a provider as one of the model's: `model_unavailable` or `model_rejected` where it is not one already. */
 export const toModelError = (error: unknown, provider: string): GatewayError => {
   if (isGatewayError(error) && error.code.startsWith("model_")) return error;
+  if (error instanceof APIError && error.status !== undefined) {
+    return refusedBy({ provider, status: error.status, message: error.message, retryAfter: error.headers?.get("retry-after") });
+  }
   const reached = toEgressError(error, provider);
   const code = reached.code === "egress_refused" ? "model_rejected" : "model_unavailable";
   return new GatewayError(code, { detail: `${provider}: ${reached.detail ?? reached.message}`, cause: error });

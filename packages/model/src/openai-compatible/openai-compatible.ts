@@ -1,41 +1,34 @@
 import { NO_USAGE, type Usage } from "@parley/contracts";
 import type { ModelChunk, ModelRequest } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
+import OpenAI from "openai";
 import { type Provider, secretNameOf } from "../provider.ts";
 import { type Assembly, addEvent, finishChunk, newAssembly } from "./assemble.ts";
-import { brokenAnswer, refusedBy, toModelError } from "./model-error.ts";
+import { brokenAnswer, toModelError } from "./model-error.ts";
 import { readEvents } from "./read-events.ts";
 import { requestBody } from "./request-body.ts";
 
 const CHARS_PER_TOKEN = 4;
 
-interface Embeddings {
-  data: { index: number; embedding: number[] }[];
-  usage?: { prompt_tokens?: number };
-}
+/** The client never sees the key: the egress adds it, on the way to the provider's own host only. */
+const NO_KEY = "none";
 
-/** What a provider says about a failed call; providers put it in different places, or say it in plain text. */
-const wordsOf = (text: string): string => {
-  try {
-    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
-    return typeof error?.message === "string" ? error.message : text;
-  } catch {
-    return text;
-  }
-};
-
-/** One call of a provider's route. The egress adds the key, on the way to the provider's own host only. Throws for any status but a good one. */
-const callerOf = (provider: Provider, fetch: EgressFetch) => {
+const clientOf = (provider: Provider, fetch: EgressFetch): OpenAI => {
   const secret = provider.apiKey === null ? {} : { secret: secretNameOf(provider) };
-  return async (path: string, body: object, signal: AbortSignal): Promise<Response> => {
-    const headers = { "content-type": "application/json" };
-    const asked = { method: "POST", headers, body: JSON.stringify(body), signal, ...secret };
-    const response = await fetch(`${provider.baseUrl}${path}`, asked);
-    if (response.ok) return response;
-    const { status } = response;
-    const retryAfter = response.headers.get("retry-after");
-    throw refusedBy({ provider: provider.name, status, message: wordsOf(await response.text()), retryAfter });
-  };
+  return new OpenAI({
+    apiKey: NO_KEY,
+    baseURL: provider.baseUrl,
+    organization: null,
+    project: null,
+    maxRetries: 0,
+    logLevel: "off",
+    // Only what a provider needs to know goes out; the client's own headers tell about this machine.
+    fetch: (url, init) => {
+      const headers = { "content-type": "application/json", accept: "*/*", "user-agent": "parley" };
+      const { method = "POST", body = null, signal = null } = init ?? {};
+      return fetch(url, { method, body, signal, headers, ...secret } as Parameters<EgressFetch>[1]);
+    },
+  });
 };
 
 /** What came before a failure in the same network read is shown still. */
@@ -50,11 +43,12 @@ const takeEvents = (assembly: Assembly, events: string[]): { chunks: ModelChunk[
 };
 
 /**
- * An OpenAI-compatible provider's models. `model` is the name without the provider's prefix. A burst of tokens becomes one chunk. The wire is
- * spoken here and not by OpenAI's client, which takes 0.1 s of processor to load and half as much again to read an answer.
+ * An OpenAI-compatible provider's models. `model` is the name without the provider's prefix. The client builds and sends
+ * the request; its stream is read here, for about two thirds of the CPU of the client's own reader (0.25 against 0.36 ms
+ * per answer of 8 tokens, 1.5 against 2.2 ms per answer of 64), most of it because a burst of tokens becomes one chunk.
  */
 export const createOpenaiCompatible = (provider: Provider, fetch: EgressFetch) => {
-  const call = callerOf(provider, fetch);
+  const client = clientOf(provider, fetch);
 
   async function* stream(request: ModelRequest, model: string): AsyncGenerator<ModelChunk> {
     const { signal } = request;
@@ -65,7 +59,9 @@ export const createOpenaiCompatible = (provider: Provider, fetch: EgressFetch) =
     const assembly = newAssembly(provider.name);
     let ended = false;
     try {
-      const { body } = await call("/chat/completions", requestBody(request, model, provider), upstream.signal);
+      const { body } = await client.chat.completions
+        .create(requestBody(request, model, provider), { signal: upstream.signal })
+        .asResponse();
       if (body === null) throw brokenAnswer(provider.name, "the response has no body");
       for await (const events of readEvents(body)) {
         const { chunks, failure } = takeEvents(assembly, events);
@@ -92,14 +88,14 @@ export const createOpenaiCompatible = (provider: Provider, fetch: EgressFetch) =
     signal.throwIfAborted();
     if (texts.length === 0) return { vectors: [], usage: NO_USAGE };
     try {
-      const response = await call("/embeddings", { model, input: texts, encoding_format: "float" }, signal);
-      const answer = (await response.json()) as Embeddings;
+      const answer = await client.embeddings.create({ model, input: texts, encoding_format: "float" }, { signal });
       const vectors = answer.data.toSorted((a, b) => a.index - b.index).map((row) => row.embedding);
       if (vectors.length !== texts.length) throw brokenAnswer(provider.name, `${vectors.length} vectors for ${texts.length} texts`);
       // Not every provider counts; then a token is taken as four characters.
+      const counted = answer.usage as { prompt_tokens?: number } | undefined;
       const chars = texts.reduce((sum, text) => sum + text.length, 0);
-      const inputTokens = answer.usage?.prompt_tokens ?? Math.ceil(chars / CHARS_PER_TOKEN);
-      return { vectors, usage: { ...NO_USAGE, inputTokens, modelCalls: 1, estimated: answer.usage?.prompt_tokens === undefined } };
+      const inputTokens = counted?.prompt_tokens ?? Math.ceil(chars / CHARS_PER_TOKEN);
+      return { vectors, usage: { ...NO_USAGE, inputTokens, modelCalls: 1, estimated: counted?.prompt_tokens === undefined } };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw toModelError(error, provider.name);
