@@ -237,7 +237,7 @@ test("a child that ends and a heartbeat that renews its parent never lock each o
         { worker: "w", leaseMs: 60_000, historyTurnsMax: 1 },
       );
       if (claim === null) throw new Error("Nothing to claim.");
-      fences.push({ organizationId, conversationId, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id, texts: null, usage: null });
+      fences.push({ organizationId, conversationId, epoch: claim.epoch, n: claim.n, turnId: claim.turn.id, texts: null });
     }
     // Ids say nothing of who is whose child: clients choose them.
     const [child = "", parent = ""] = fences.map((fence) => fence.conversationId);

@@ -150,7 +150,7 @@ test("a commit, a give-back and a renewal under an old epoch are refused and cha
   const fence = { ...keyOf(submitted.conversationId), epoch: (page?.epoch ?? 0) - 1, n: 5, turnId: submitted.turnId };
   expect(await world.database.turns.commit(fence, { events: [] }, { leaseMs: LEASE_MS, wakesMax: 0 })).toEqual({ outcome: "stale" });
   expect(await world.database.turns.giveBack(fence, [])).toBe(false);
-  expect(await world.database.turns.renew([{ ...fence, texts: null, usage: null }], LEASE_MS)).toMatchObject([{ alive: false }]);
+  expect(await world.database.turns.renew([{ ...fence, texts: null }], LEASE_MS)).toMatchObject([{ alive: false }]);
   expect(await world.database.turns.claim(keyOf(submitted.conversationId), { worker: "w", leaseMs: 1, historyTurnsMax: 1 })).toBeNull();
   await world.gateway.stopConversation(world.caller, { conversationId: submitted.conversationId, clearQueue: false });
   await logUntil(world, submitted.conversationId, (event) => event.type === "turn.stopped");

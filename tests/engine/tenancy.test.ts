@@ -134,7 +134,10 @@ async function fillDirectCalls({ database, caller }: World): Promise<void> {
   const used = { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0, modelCalls: 1, estimated: false };
   const { organizationId, principalId } = caller;
   const call = { id: newId(), organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
-  await database.directCalls.append([{ ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() }]);
+  const record = { ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() };
+  await database.directCalls.append([record]);
+  const note = { id: call.id, organizationId: call.organizationId, note: { kind: "call" as const, call: record } };
+  await database.usageNotes.keep({ id: call.id, isNew: true, aliveMs: 600_000 }, { notes: [note], ended: [] });
 }
 
 async function fillPeers({ gateway, caller, sql }: World, conversationId: string): Promise<void> {
@@ -324,6 +327,7 @@ describe("the sweep's role", () => {
     "journal",
     "api_keys",
     "usage_records",
+    "usage_notes",
     "cards",
     "inbox",
     "checkpoints",

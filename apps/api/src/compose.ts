@@ -184,6 +184,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     payments,
     repeats,
     responses,
+    usageNotes,
     webhooks,
   } = database;
   const door = createGateway(
@@ -211,6 +212,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
         repeats,
         responses,
         sessions,
+        usageNotes,
         tail,
         queue,
         log,

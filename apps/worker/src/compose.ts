@@ -98,6 +98,7 @@ export function compose({ config, log, metrics, limits, decorate = (ports) => po
       blobs: openBlobStore(config, files.fetch),
       memories: database.memories,
       usage: database.usage,
+      usageNotes: database.usageNotes,
       direct: createDirectModels({ providers, egress, listed: [] }),
       directCalls: database.directCalls,
       repeats: database.repeats,

@@ -202,6 +202,8 @@ export const BOUNDS = {
   holdWaitMs: { standard: 2_000, floor: 0, ceiling: 600_000 },
   /** What a direct call holds is let go when nothing was heard of it for so long. */
   holdKeptMs: { standard: 1_860_000, floor: 1_000, ceiling: WEEK_MS },
+  /** A process that was silent for so long counts as lost: what its calls have used is charged as it has noted it last. */
+  silentProcessMs: { standard: 30_000, floor: 1_000, ceiling: 600_000 },
   budgetsMax: { standard: 1_000, floor: 0, ceiling: 100_000 },
   /** Of one organization, and of those that are everybody's; old versions count. */
   pricesMax: { standard: 2_000, floor: 1, ceiling: 100_000 },

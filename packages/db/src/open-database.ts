@@ -23,6 +23,7 @@ import type {
   ResponseStore,
   SessionStore,
   TurnStore,
+  UsageNoteStore,
   UsageStore,
   WebhookStore,
 } from "@parley/domain";
@@ -52,6 +53,7 @@ import { createResponseStore } from "./response-store.ts";
 import { createSessionStore } from "./session-store.ts";
 import { createSweepStore } from "./sweep-store.ts";
 import { createTurnStore } from "./turn-store.ts";
+import { createUsageNoteStore } from "./usage-note-store.ts";
 import { createUsageStore } from "./usage-store.ts";
 import { createWebhookOutbox, createWebhookStore } from "./webhook-store.ts";
 
@@ -84,6 +86,7 @@ export interface Database {
   /** How many calls of turns stand in line for Postgres in this process. */
   turnsWaiting(): number;
   usage: UsageStore;
+  usageNotes: UsageNoteStore;
   /** Whether Postgres answers. */
   ping(): Promise<boolean>;
   /** Lets running statements end, at most a few seconds. */
@@ -125,6 +128,7 @@ export function openDatabase(options: ConnectOptions): Database {
     turns: turns.store,
     turnsWaiting: turns.waiting,
     usage: createUsageStore(sql),
+    usageNotes: createUsageNoteStore(sql),
     ping: () =>
       guarded(sql`select 1`).then(
         () => true,

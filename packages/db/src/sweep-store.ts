@@ -115,6 +115,10 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return all.some((rows) => first(rows).gone >= rowsMax);
   },
 
+  async loseKeepers() {
+    await guarded(sql`select lose_keepers()`);
+  },
+
   async findSettlements({ leftMs, quietMs, rowsMax }) {
     const rows = await guarded(
       sql<{ found: Awaited<ReturnType<SweepStore["findSettlements"]>> }[]>`

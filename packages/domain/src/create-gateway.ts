@@ -9,6 +9,7 @@ import { createDirectPurses } from "./billing/direct-purses.ts";
 import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { manageBilling } from "./billing/manage-billing.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
+import { createUsageNotes } from "./billing/usage-notes.ts";
 import { openChats } from "./chat/open-chats.ts";
 import { awaitTurn, readTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
@@ -53,11 +54,15 @@ export interface FrontDoor {
   close(): Promise<void>;
 }
 
+/** How old a note of what a call has used may become; as often, by default, workers renew their leases. */
+const NOTE_EVERY_MS = 2_000;
+
 /** Binds every use case of the front door to its ports. */
 export function createGateway(ports: GatewayPorts): FrontDoor {
   const followers = createFollowers(ports);
   const news = createActivityNews(ports);
-  const directUsage = createDirectUsageBook({ ...ports, store: ports.directCalls });
+  const notes = createUsageNotes({ ...ports, store: ports.usageNotes }, NOTE_EVERY_MS);
+  const directUsage = createDirectUsageBook({ ...ports, store: ports.directCalls, notes });
   const context: GatewayContext = {
     ...ports,
     followers,
@@ -110,6 +115,9 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       await Promise.all([followers.watch(signal), news.watch(signal)]);
     },
     attached: followers.count,
-    close: () => directUsage.close(),
+    async close() {
+      await directUsage.close();
+      await notes.close();
+    },
   };
 }

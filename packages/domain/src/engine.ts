@@ -10,6 +10,8 @@ import { createDirectUsageBook } from "./billing/direct-usage-book.ts";
 import { meterEmbedding } from "./billing/meter-embedding.ts";
 import { meterModel } from "./billing/meter-model.ts";
 import { postUsage } from "./billing/post-usage.ts";
+import type { UsageNoteStore } from "./billing/usage-note-store.ts";
+import { createUsageNotes } from "./billing/usage-notes.ts";
 import type { UsageStore } from "./billing/usage-store.ts";
 import type { Clock } from "./clock.ts";
 import { compactConversation } from "./compaction/compact-conversation.ts";
@@ -81,6 +83,7 @@ export interface EnginePorts {
   peerOutbox?: PeerOutbox;
   memories: MemoryStore;
   usage: UsageStore;
+  usageNotes: UsageNoteStore;
   direct: DirectModels;
   directCalls: DirectCallStore;
   repeats: RepeatStore;
@@ -144,14 +147,15 @@ export interface Engine {
 
 export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatMs, embeddingModel }: EngineSettings): Engine {
   const { turns, tail, queue, clock, log, limits, random, compactions, memories, usage } = ports;
-  const holder = createTurnHolder({ store: turns, tail, clock, log, limits }, { leaseMs, heartbeatMs });
+  const notes = createUsageNotes({ store: ports.usageNotes, clock, log, limits }, heartbeatMs);
+  const holder = createTurnHolder({ store: turns, tail, clock, log, limits, notes }, { leaseMs, heartbeatMs });
   const background = new AbortController();
   const closing = new AbortController();
   const responses = new Set<Promise<void>>();
   const loops: Promise<unknown>[] = [];
   let draining = false;
   let unsubscribe: (() => Promise<void>) | undefined;
-  const directUsage = createDirectUsageBook({ store: ports.directCalls, clock, log, limits });
+  const directUsage = createDirectUsageBook({ store: ports.directCalls, clock, log, limits, notes });
   const model = meterModel(ports.model);
   const purses = createDirectPurses(ports);
   const embed = meterEmbedding(ports.model, embeddingModel);
@@ -166,7 +170,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     model,
     findAgent,
     findTools: ports.tools,
-    memory: { memories, usage, embed, log, limits },
+    memory: { memories, usage, notes, embed, log, limits },
     billing: ports.billing,
     refuseUnpriced: ports.refuseUnpriced,
     embeddingModel,
@@ -185,7 +189,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
   };
 
   const compact: Engine["compact"] = (key, signal) =>
-    compactConversation({ ...turnPorts, store: compactions, usage, purses, embed }, key, signal);
+    compactConversation({ ...turnPorts, store: compactions, usage, notes, purses, embed }, key, signal);
 
   return {
     runTurn: (key) => runTurn(turnPorts, key),
@@ -240,6 +244,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
       while (left() && clock.monotonicMs() < lastMs) await clock.sleep(20);
       background.abort();
       await Promise.all([...loops, directUsage.close()]);
+      await notes.close();
       await unsubscribe?.();
     },
     activeTurns: () => holder.active().length,

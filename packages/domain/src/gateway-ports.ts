@@ -9,6 +9,7 @@ import type { BillingStore } from "./billing/billing-store.ts";
 import type { DirectPurses } from "./billing/direct-purses.ts";
 import type { DirectUsageBook } from "./billing/direct-usage-book.ts";
 import type { MeteredEmbedding } from "./billing/meter-embedding.ts";
+import type { UsageNoteStore } from "./billing/usage-note-store.ts";
 import type { ChatStore } from "./chat/chat-store.ts";
 import type { Clock } from "./clock.ts";
 import type { CompactionStore } from "./compaction/compaction-store.ts";
@@ -60,6 +61,7 @@ export interface GatewayPorts {
   executions: ExecutionStore;
   direct: DirectModels;
   directCalls: DirectCallStore;
+  usageNotes: UsageNoteStore;
   aliases: ModelAliases;
   keys: KeyStore;
   logs: LogStore;

@@ -8,6 +8,7 @@ export * from "./administration/administration-store.ts";
 export * from "./agent/agent-store.ts";
 export * from "./billing/billing-store.ts";
 export * from "./billing/billing-use-cases.ts";
+export * from "./billing/usage-note-store.ts";
 export * from "./billing/usage-store.ts";
 export * from "./chat/chat-store.ts";
 export * from "./chat/chat-use-cases.ts";

@@ -2,6 +2,7 @@ import { GatewayError, NO_USAGE } from "@parley/contracts";
 import { expect, test } from "vitest";
 import type { DirectCallRecord } from "../direct/direct-call-store.ts";
 import { movedClock } from "../testing/moved-clock.ts";
+import { noNotes } from "../testing/no-notes.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createDirectUsageBook } from "./direct-usage-book.ts";
 
@@ -22,16 +23,21 @@ function open(unrecordedCallsMax = 100) {
       written.push(records.map(({ id }) => id));
     },
   };
-  return { clock, written, state, book: createDirectUsageBook({ store, clock, log: silentLog, limits: { unrecordedCallsMax } }) };
+  return {
+    clock,
+    written,
+    state,
+    book: createDirectUsageBook({ store, clock, log: silentLog, limits: { unrecordedCallsMax }, notes: noNotes }),
+  };
 }
 
 test("calls of the same moment are one write, and nobody waits for it", async () => {
   const { book, clock, written } = open();
-  for (const id of ["a", "b", "c"]) book.record(record(id));
+  for (const id of ["a", "b", "c"]) book.record(record(id), null);
   expect(written).toEqual([]);
   await clock.move(50);
   expect(written).toEqual([["a", "b", "c"]]);
-  book.record(record("d"));
+  book.record(record("d"), null);
   await clock.move(50);
   expect(written.at(-1)).toEqual(["d"]);
 });
@@ -39,9 +45,9 @@ test("calls of the same moment are one write, and nobody waits for it", async ()
 test("what Postgres does not take now is tried again, in order, until it is written", async () => {
   const { book, clock, written, state } = open();
   state.failure = () => new GatewayError("storage_unavailable");
-  book.record(record("a"));
+  book.record(record("a"), null);
   await clock.move(5_000);
-  book.record(record("b"));
+  book.record(record("b"), null);
   state.failure = null;
   await clock.move(1_000);
   expect(written).toEqual([["a", "b"]]);
@@ -51,8 +57,8 @@ test("while so much waits to be written nothing further may be used", async () =
   const { book, clock, state } = open(2);
   state.failure = () => new GatewayError("storage_unavailable");
   book.ensureRoom();
-  book.record(record("a"));
-  book.record(record("b"));
+  book.record(record("a"), null);
+  book.record(record("b"), null);
   expect(() => book.ensureRoom()).toThrow(expect.objectContaining({ code: "storage_unavailable" }));
   state.failure = null;
   await clock.move(2_000);
@@ -62,14 +68,14 @@ test("while so much waits to be written nothing further may be used", async () =
 test("one that cannot be written does not hold up the others", async () => {
   const { book, clock, written, state } = open();
   state.failure = (records) => (records.some(({ id }) => id === "bad") ? new GatewayError("internal") : null);
-  for (const id of ["a", "bad", "b"]) book.record(record(id));
+  for (const id of ["a", "bad", "b"]) book.record(record(id), null);
   await clock.move(200);
   expect(written.flat()).toEqual(["a", "b"]);
 });
 
 test("the end of the process writes what is left, at once", async () => {
   const { book, written } = open();
-  book.record(record("a"));
+  book.record(record("a"), null);
   await book.close();
   expect(written).toEqual([["a"]]);
 });

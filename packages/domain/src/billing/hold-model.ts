@@ -82,14 +82,17 @@ function endOfPart(text: string, from: number): number {
 /** The same for vectors, whose cost is known before. */
 export const holdEmbedding =
   (embed: MeteredEmbedding, name: string, purse: Purse): MeteredEmbedding =>
-  async (request, meter) => {
+  async (request, { onCall, meter }) => {
     const inputTokens = tokensIn(request.texts.reduce((sum, text) => sum + text.length, 0));
     const allowance = await purse.begin({ model: name, inputTokens, signal: request.signal });
     let used: MeterReading | null = null;
     try {
-      return await embed(request, (reading) => {
-        used = reading;
-        meter(reading);
+      return await embed(request, {
+        ...(onCall === undefined ? {} : { onCall }),
+        meter(reading) {
+          if (reading.modelCalls > 0) used = reading;
+          meter(reading);
+        },
       });
     } finally {
       allowance.settle(used);

@@ -3,16 +3,22 @@ import { expect, it } from "vitest";
 import type { DirectCallRecord } from "../direct/direct-call-store.ts";
 import { movedClock } from "../testing/moved-clock.ts";
 import { meterDirect } from "./meter-direct.ts";
+import type { UsageNote } from "./usage-note-store.ts";
 
 function metering() {
   const records: DirectCallRecord[] = [];
+  const notes: (() => UsageNote | null)[] = [];
   const book = {
     ensureRoom: () => undefined,
+    open(_: unknown, standing: () => UsageNote | null) {
+      notes.push(standing);
+      return { begun: () => undefined, end: () => undefined };
+    },
     record: (record: DirectCallRecord) => void records.push(record),
     close: async () => undefined,
   };
-  const call = { id: "1", model: "a", organizationId: "o", principalId: "k", route: "r", requestId: "q" };
-  return { records, meter: meterDirect(book, movedClock(), call) };
+  const call = { id: "1", model: "a", organizationId: "o", principalId: "k", route: "r", requestId: "q", assumed: used(1, true) };
+  return { records, notes, noted: () => notes[0]?.(), meter: meterDirect(book, movedClock(), call) };
 }
 const used =
   (outputTokens: number, estimated = false) =>
@@ -40,11 +46,31 @@ it("takes what is known of an answer before what is assumed of one that was give
   const known = metering();
   known.meter.tries("a");
   known.meter.answers(used(7));
-  known.meter.givesUp(used(1));
+  known.meter.givesUp();
   known.meter.ends("cancelled");
   expect(known.records).toMatchObject([{ outputTokens: 7 }]);
   const waiting = metering();
-  waiting.meter.givesUp(used(1));
+  waiting.meter.givesUp();
   waiting.meter.ends("cancelled");
   expect(waiting.records).toMatchObject([{ outputTokens: 0, modelCalls: 0 }]);
+});
+
+it("notes a call as it would be charged if its process were lost: from when a provider is asked, and not where none has taken it up", () => {
+  const { meter, notes, noted } = metering();
+  expect(notes).toEqual([]);
+  meter.tries("a");
+  expect(noted()).toMatchObject({ kind: "call", call: { id: "1", outcome: "lost", model: "a", tries: 1, outputTokens: 1, estimated: true } });
+  meter.fails();
+  expect(noted()).toBeNull();
+  meter.tries("b");
+  meter.answers(used(4, true));
+  meter.fails();
+  expect(noted()).toMatchObject({ call: { outcome: "lost", model: "b", tries: 2, outputTokens: 4 } });
+  // The one before has a record of its own by now.
+  meter.tries("c");
+  meter.answers(used(5));
+  expect(noted()).toMatchObject({ call: { id: "1", model: "c", tries: 1, outputTokens: 5, modelCalls: 1 } });
+  meter.ends("answered");
+  expect(noted()).toMatchObject({ call: { outcome: "answered", outputTokens: 5 } });
+  expect(notes).toHaveLength(1);
 });

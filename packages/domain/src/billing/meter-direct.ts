@@ -3,6 +3,8 @@ import type { Clock } from "../clock.ts";
 import type { DirectCallRecord, DirectOutcome, ResponseAttempt } from "../direct/direct-call-store.ts";
 import type { DirectUsage } from "../direct/direct-models.ts";
 import type { DirectUsageBook } from "./direct-usage-book.ts";
+import type { UsageNote } from "./usage-note-store.ts";
+import type { OpenNote } from "./usage-notes.ts";
 
 interface Metered {
   id: string;
@@ -13,6 +15,8 @@ interface Metered {
   route: string;
   requestId: string;
   attempt?: ResponseAttempt | undefined;
+  /** What a provider is assumed to have counted that was asked and has not begun to answer. */
+  assumed: () => DirectUsage;
 }
 
 /** Counts one call, from before its first try. */
@@ -21,8 +25,10 @@ export interface DirectMeter {
   tries(model: string): void;
   /** A provider has begun to answer; from here on the call has used something. */
   answers(usage: () => DirectUsage): void;
-  /** Nobody waits for an answer any more; what is known of one counts. */
-  givesUp(usage: () => DirectUsage): void;
+  /** The try has failed: where nothing was answered, nothing was used. */
+  fails(): void;
+  /** Nobody waits for an answer any more; what is known of one counts, else what is assumed. */
+  givesUp(): void;
   /** The call is over: writes its record. Only the first end counts. */
   ends(outcome: DirectOutcome): void;
 }
@@ -34,40 +40,55 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   let { model } = call;
   let tries = 0;
   let usage: (() => DirectUsage) | null = null;
-  let ended = false;
+  let isAsked = false;
+  let ended: DirectCallRecord | null = null;
+  let note: OpenNote | null = null;
 
-  function record(id: string, outcome: DirectOutcome): void {
+  function recordOf(id: string, outcome: DirectOutcome, used: DirectUsage): DirectCallRecord {
     const { organizationId, principalId, route, requestId, attempt } = call;
-    const written: DirectCallRecord = {
+    return {
       ...{ id, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
       latencyMs: Math.round(clock.monotonicMs() - startedMs),
       at: new Date(clock.now()).toISOString(),
-      ...(usage?.() ?? NO_USAGE),
+      ...used,
     };
-    book.record(written);
+  }
+
+  /** What its process would take along. */
+  function standing(): UsageNote | null {
+    if (ended !== null) return { kind: "call", call: ended };
+    const used = usage?.() ?? (isAsked ? call.assumed() : null);
+    return used === null ? null : { kind: "call", call: recordOf(call.id, "lost", used) };
   }
 
   return {
     tries(tried) {
       if (usage !== null) {
-        record(crypto.randomUUID(), "cut");
+        book.record(recordOf(crypto.randomUUID(), "cut", usage()), null);
         tries = 0;
       }
       model = tried;
       usage = null;
       tries += 1;
+      isAsked = true;
+      note ??= book.open(call, standing);
+      // What is noted of a try that has a record of its own by now would be charged twice.
+      note.begun(tries === 1);
     },
     answers(known) {
       usage = known;
     },
-    givesUp(assumed) {
+    fails() {
+      isAsked = false;
+    },
+    givesUp() {
       // Where nobody was asked yet, the caller has left while it waited for money.
-      if (tries > 0) usage ??= assumed;
+      if (tries > 0) usage ??= call.assumed;
     },
     ends(outcome) {
-      if (ended) return;
-      ended = true;
-      record(call.id, outcome);
+      if (ended !== null) return;
+      ended = recordOf(call.id, outcome, usage?.() ?? NO_USAGE);
+      book.record(ended, note);
     },
   };
 }

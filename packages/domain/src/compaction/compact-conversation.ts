@@ -4,16 +4,18 @@ import type { BillingStore } from "../billing/billing-store.ts";
 import type { DirectPurses } from "../billing/direct-purses.ts";
 import { holdEmbedding, holdModel } from "../billing/hold-model.ts";
 import type { MeteredEmbedding } from "../billing/meter-embedding.ts";
-import type { MeteredModel, MeterReading } from "../billing/meter-model.ts";
+import type { MeteredModel } from "../billing/meter-model.ts";
 import type { Purse } from "../billing/purse.ts";
+import type { UsageNotes } from "../billing/usage-notes.ts";
 import type { UsageStore } from "../billing/usage-store.ts";
+import { type BesideUse, useBeside } from "../billing/use-beside.ts";
 import type { Clock } from "../clock.ts";
 import type { EngineMetrics } from "../engine-metrics.ts";
 import type { Log } from "../logger.ts";
 import { embedTexts } from "../memory/embed-texts.ts";
 import type { NewMemory } from "../memory/memory-store.ts";
 import { announce, type KickPorts } from "../turn/kick.ts";
-import type { ConversationKey, UsageLine } from "../turn/turn-store.ts";
+import type { ConversationKey } from "../turn/turn-store.ts";
 import type { CompactionStore, CompactionWork } from "./compaction-store.ts";
 import { nextPart, type Part } from "./next-part.ts";
 import { readSummary, type SummaryOrder, summaryMessages } from "./summary-order.ts";
@@ -22,6 +24,7 @@ import { tailBounds } from "./tail-bounds.ts";
 export interface CompactPorts extends KickPorts {
   store: CompactionStore;
   usage: UsageStore;
+  notes: UsageNotes;
   model: MeteredModel;
   /** The money of one summary; null where none has to be there first. */
   purses: DirectPurses;
@@ -97,11 +100,11 @@ async function compactPart(given: CompactPorts, { key, work, part }: PartWork, s
   const agent = await ports.findAgent(key.organizationId, work.agentId, null);
   if (agent === null) throw new GatewayError("internal", { detail: "the agent of a conversation is missing" });
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-  const meter = meterInto(id, key);
+  const use = useBeside(given, { id, ...key, executionId: key.conversationId });
   try {
     const order = { charsMax: limits.summaryCharsMax, wantsFacts: part.level === 1 && learns(agent.config, work) };
-    const { text, facts, model } = await summarise(ports, agent.config, { part, order, signal: bounded, meter: meter.add });
-    const memories = await factMemories(ports, { key, work, part, facts, signal: bounded, meter: meter.add });
+    const { text, facts, model } = await summarise(ports, agent.config, { part, order, signal: bounded, use });
+    const memories = await factMemories(ports, { key, work, part, facts, signal: bounded, use });
     const { level, fromTurn, throughTurn, tainted } = part;
     const { visible, head } = work;
     const summary = { level, fromTurn, throughTurn, tainted, text, visible, head, model, memories };
@@ -109,8 +112,12 @@ async function compactPart(given: CompactPorts, { key, work, part }: PartWork, s
     if (posted !== null) await announce(ports, key.organizationId, posted);
     return posted !== null;
   } finally {
-    await recordUsage(ports, key, meter.lines);
-    if (purse !== null && meter.lines.length === 0) await ports.billing.release({ organizationId, id }).catch(() => undefined);
+    const lines = use.lines();
+    await use.record().catch((error: unknown) => {
+      if (!isGatewayError(error, "storage_unavailable")) throw error;
+      ports.log.error({ err: error, conversationId: key.conversationId, lines }, "usage not recorded");
+    });
+    if (purse !== null && lines.length === 0) await ports.billing.release({ organizationId, id }).catch(() => undefined);
   }
 }
 
@@ -129,18 +136,18 @@ interface Asked {
   part: Part;
   order: SummaryOrder;
   signal: AbortSignal;
-  meter: (reading: MeterReading) => void;
+  use: BesideUse;
 }
 
 /** The agent's own model, else its fallbacks in order. Throws the last one's failure. */
-async function summarise(ports: CompactPorts, config: AgentConfig, { part, order, signal, meter }: Asked) {
+async function summarise(ports: CompactPorts, config: AgentConfig, { part, order, signal, use }: Asked) {
   const messages = summaryMessages(part, order);
   let failure: unknown;
   for (const model of [config.model, ...config.fallbackModels]) {
     try {
       const response = await ports.model(
         { model, messages, maxOutputTokens: OUTPUT_TOKENS_MAX, signal },
-        { onText: () => undefined, meter },
+        { onText: () => undefined, onCall: use.onCall, meter: use.meter },
       );
       const summary = readSummary(response.text, order);
       if (summary.text !== "") return { ...summary, model };
@@ -161,13 +168,13 @@ async function factMemories(
     part,
     facts,
     signal,
-    meter,
-  }: Pick<Asked, "signal" | "meter" | "part"> & { key: ConversationKey; work: CompactionWork; facts: string[] },
+    use,
+  }: Pick<Asked, "signal" | "use" | "part"> & { key: ConversationKey; work: CompactionWork; facts: string[] },
 ): Promise<NewMemory[]> {
   const { userEmail } = work;
   if (userEmail === null || facts.length === 0) return [];
   const texts = facts.map((fact) => fact.slice(0, ports.limits.memoryCharsMax).toWellFormed());
-  const embeddings = await embedTexts(ports, { texts, signal, meter });
+  const embeddings = await embedTexts(ports, { texts, signal, use });
   return texts.map((text, index) => ({
     id: newId<MemoryId>(),
     scope: "user",
@@ -179,25 +186,4 @@ async function factMemories(
     turnNumber: part.throughTurn,
     embedding: embeddings[index] ?? null,
   }));
-}
-
-/** What was used was used, whatever became of the summary. */
-async function recordUsage({ usage, log }: CompactPorts, key: ConversationKey, lines: UsageLine[]): Promise<void> {
-  if (lines.length === 0) return;
-  await usage.recordBeside(key, lines).catch((error: unknown) => {
-    if (!isGatewayError(error, "storage_unavailable")) throw error;
-    log.error({ err: error, conversationId: key.conversationId, lines }, "usage not recorded");
-  });
-}
-
-/** Lines under an id of their own: no turn's usage has them. */
-function meterInto(id: string, { conversationId }: ConversationKey) {
-  const lines: UsageLine[] = [];
-  return {
-    lines,
-    add({ model, modelCalls, ...tokens }: MeterReading): void {
-      if (modelCalls === 0) return;
-      lines.push({ turnId: id, executionId: conversationId, attempt: 1, step: 0, try: lines.length, model, ...tokens });
-    },
-  };
 }

@@ -5,6 +5,7 @@ import type { Purse } from "../billing/purse.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { movedClock, settle } from "../testing/moved-clock.ts";
+import { noNotes } from "../testing/no-notes.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { callDirect, type DirectResult } from "./call-direct.ts";
 import type { DirectCallRecord } from "./direct-call-store.ts";
@@ -54,7 +55,7 @@ function openWith(purse: Purse | null, ...scripts: Script[]) {
       return script(request);
     },
   };
-  const directUsage = createDirectUsageBook({ store, clock, log: silentLog, limits });
+  const directUsage = createDirectUsageBook({ store, clock, log: silentLog, limits, notes: noNotes });
   const context = { clock, limits, direct, directUsage, purses: async () => purse } as unknown as GatewayContext;
   const leaving = new AbortController();
   const callWith = (body: Record<string, unknown>, ...models: string[]): Promise<DirectResult> =>

@@ -46,6 +46,7 @@ export async function callDirect(
     route,
     requestId,
     attempt,
+    assumed: () => context.direct.promptUsage({ route: kind, body }),
   });
   const bound = boundCall(context, signal);
   const end = (outcome: DirectOutcome): void => {
@@ -57,7 +58,7 @@ export async function callDirect(
   bound.signal.addEventListener(
     "abort",
     () => {
-      if (!state.answered) meter.givesUp(() => context.direct.promptUsage({ route: kind, body }));
+      if (!state.answered) meter.givesUp();
       end(signal.aborted ? "cancelled" : "cut");
     },
     { once: true },

@@ -1,7 +1,10 @@
 import type { DirectUsage } from "./direct-models.ts";
 
-/** How a call on the direct path ended. `refused`: nothing was answered. `cut`: the provider broke off. `cancelled`: the caller left. */
-export type DirectOutcome = "answered" | "refused" | "cut" | "cancelled";
+/**
+ * How a call on the direct path ended. `refused`: nothing was answered. `cut`: the provider broke off. `cancelled`: the caller left. `lost`: the process that
+ * made it was lost, and this is what it had noted.
+ */
+export type DirectOutcome = "answered" | "refused" | "cut" | "cancelled" | "lost";
 
 /** Who makes a background response: its row, and the epoch of the right to write it. */
 export interface ResponseAttempt {

@@ -124,6 +124,7 @@ export async function tryModels(
         meter.tries(model);
         return await begin(context, { ...same, model }, { meter, allowance });
       } catch (error) {
+        meter.fails();
         request.signal.throwIfAborted();
         if (!(error instanceof GatewayError) || !mayFallBack(error)) throw error;
         last = error;

@@ -1,5 +1,5 @@
 import type { Memory } from "@parley/contracts";
-import type { MeterReading } from "../billing/meter-model.ts";
+import type { EmbeddingUse } from "../billing/meter-embedding.ts";
 import type { TurnAgent } from "../turn/turn-store.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { memoryPlaces } from "./memory-places.ts";
@@ -13,7 +13,7 @@ interface LoadFacts {
   /** What the user says now. */
   text: string;
   signal: AbortSignal;
-  meter: (reading: MeterReading) => void;
+  use: EmbeddingUse;
 }
 
 const LOADED_MAX = 12;
@@ -23,7 +23,7 @@ const QUERY_CHARS_MAX = 2_000;
 /** What an agent is told of its memory in this turn: all of it while it is small, else what fits the message best. */
 export async function loadMemories(
   ports: MemoryPorts,
-  { organizationId, agent, userEmail, text, signal, meter }: LoadFacts,
+  { organizationId, agent, userEmail, text, signal, use }: LoadFacts,
 ): Promise<Memory[]> {
   const { memory } = agent.config;
   if (!memory.remember && !memory.learn) return [];
@@ -31,7 +31,7 @@ export async function loadMemories(
   const found = await ports.memories.count(organizationId, places, LOADED_MAX + 1);
   if (found === 0) return [];
   const query = text.slice(0, QUERY_CHARS_MAX);
-  const [embedding = null] = found > LOADED_MAX && query !== "" ? await embedTexts(ports, { texts: [query], signal, meter }) : [];
+  const [embedding = null] = found > LOADED_MAX && query !== "" ? await embedTexts(ports, { texts: [query], signal, use }) : [];
   const memories = await ports.memories.search(organizationId, { places, words: searchWords(query), embedding, max: LOADED_MAX });
   return fitting(memories, ports.limits.memoryPromptCharsMax);
 }

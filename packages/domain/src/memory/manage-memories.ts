@@ -2,6 +2,7 @@ import { GatewayError, type MemoryId, newId, type StoreMemory } from "@parley/co
 import { findAgent } from "../agent/find-agent.ts";
 import { holdEmbedding } from "../billing/hold-model.ts";
 import { meterDirect } from "../billing/meter-direct.ts";
+import { estimateEmbedding } from "../billing/meter-embedding.ts";
 import { checkPage } from "../check-page.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
@@ -72,8 +73,8 @@ async function embedOne(
   const call = meterDirect(directUsage, clock, {
     ...{ id, model: embeddingModel, organizationId, principalId },
     ...{ route, requestId: newId<string>() },
+    assumed: () => estimateEmbedding(embeddingModel, [text]),
   });
-  call.tries(embeddingModel);
   const purse = await context.purses({ organizationId, principalId, id });
   const embed = purse === null ? context.embed : holdEmbedding(context.embed, embeddingModel, purse);
   const [embedding = null] = await embedTexts(
@@ -81,7 +82,12 @@ async function embedOne(
     {
       texts: [text],
       signal: new AbortController().signal,
-      meter: ({ model: _, ...usage }) => call.answers(() => usage),
+      use: {
+        onCall: () => call.tries(embeddingModel),
+        meter({ model: _, ...usage }) {
+          if (usage.modelCalls > 0) call.answers(() => usage);
+        },
+      },
     },
   );
   call.ends(embedding === null ? "refused" : "answered");

@@ -1,6 +1,6 @@
 import { checkArguments, type MemoryId, type MemoryScope, newId, rememberArguments } from "@parley/contracts";
-import type { MeterReading } from "../billing/meter-model.ts";
-import type { AgentTool, ToolRun } from "../turn/agent-tool.ts";
+import { useBeside } from "../billing/use-beside.ts";
+import type { AgentTool } from "../turn/agent-tool.ts";
 import { embedTexts } from "./embed-texts.ts";
 import { memoryPlace } from "./memory-places.ts";
 import type { MemoryPorts } from "./memory-ports.ts";
@@ -46,26 +46,17 @@ export function rememberTool(ports: MemoryPorts, { scopes, turnNumber, isTainted
       const { text } = input.value;
       if (text.length > memoryCharsMax) return { text: `A fact has at most ${memoryCharsMax} characters.`, isError: true, words: "own" };
       const id = newId<MemoryId>();
-      const readings: MeterReading[] = [];
-      const [embedding = null] = await embedTexts(ports, {
-        texts: [text],
-        signal: call.signal,
-        meter: (reading) => readings.push(reading),
-      });
-      const { agentId, conversationId, organizationId } = call;
-      const memory = { id, ...place, agentId, text, tainted: isTainted(), conversationId, turnNumber, embedding };
-      await ports.memories.save(organizationId, [memory], memoriesPerScopeMax);
-      if (readings.length > 0)
-        await ports.usage.recordBeside(
-          call,
-          readings.map((reading, index) => usageLine(call, id, reading, index)),
-        );
+      const { agentId, conversationId, executionId, organizationId } = call;
+      // Under the memory's own id: the turn's usage is the model's.
+      const use = useBeside(ports, { id, organizationId, conversationId, executionId });
+      try {
+        const [embedding = null] = await embedTexts(ports, { texts: [text], signal: call.signal, use });
+        const memory = { id, ...place, agentId, text, tainted: isTainted(), conversationId, turnNumber, embedding };
+        await ports.memories.save(organizationId, [memory], memoriesPerScopeMax);
+      } finally {
+        await use.record();
+      }
       return { text: "It will be remembered.", isError: false, words: "own" };
     },
   };
-}
-
-/** Under the memory's own id: the turn's usage is the model's. */
-function usageLine(call: ToolRun, id: string, { model, modelCalls: _, ...tokens }: MeterReading, index: number) {
-  return { turnId: id, executionId: call.executionId, attempt: 1, step: 0, try: index, model, ...tokens };
 }

@@ -30,6 +30,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     countKicks: never,
     readWeights: never,
     takeWaitingHooks: never,
+    loseKeepers: never,
     findUnposted: never,
     findSettlements: never,
     findCardLook: never,

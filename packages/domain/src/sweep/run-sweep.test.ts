@@ -28,6 +28,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     countKicks: async () => undefined,
     takeGoneMedia: never,
     takeWaitingHooks: async () => [],
+    loseKeepers: async () => undefined,
     findUnposted: async () => [],
     findSettlements: async () => [],
     findCardLook: async () => null,

@@ -77,6 +77,7 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
       await Promise.allSettled(unmade.map(({ epoch, ...key }) => orderResponse(queue, key, epoch)));
       await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
       const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
+      if (lastTickMs >= takeoversFromMs) await store.loseKeepers();
       await orderPostings({ store, queue, clock });
       await orderSettlements(ports);
       await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));

@@ -51,7 +51,9 @@ export interface SweepStore {
   forget(limits: Pick<Limits, ForgottenBy>, rowsMax: number): Promise<boolean>;
   /** Deliveries that wait for longer than an order takes. Each is found again later and later. */
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
-  /** Organizations with usage that is not charged yet, or with holds. */
+  /** From here on, processes that were silent for too long are lost: what they have noted is to be charged. */
+  loseKeepers(): Promise<void>;
+  /** Organizations with usage that is not charged yet, with notes of a lost process, or with holds. */
   findUnposted(organizationsMax: number): Promise<string[]>;
   /**
    * What is left to do of payments, up to `rowsMax` of each kind: sold calls that nobody is at for `leftMs`, payments whose outcome nobody knows and nobody looks for

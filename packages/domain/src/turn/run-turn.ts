@@ -1,6 +1,6 @@
 import { isGatewayError, type Limits } from "@parley/contracts";
 import { holdEmbedding, holdModel } from "../billing/hold-model.ts";
-import type { MeterReading } from "../billing/meter-model.ts";
+import type { EmbeddingUse } from "../billing/meter-embedding.ts";
 import { orderPosting } from "../billing/order-posting.ts";
 import { endingWithoutMoney, turnPayments, turnPurse } from "../billing/turn-purse.ts";
 import { askForCompaction } from "../compaction/ask-for-compaction.ts";
@@ -19,6 +19,7 @@ import { TurnAbort } from "./turn-abort.ts";
 import type { ActiveTurn } from "./turn-holder.ts";
 import type { RunningExecution, RunTurnPorts, TurnRun } from "./turn-run.ts";
 import type { ClaimedTurn, ConversationKey, Past } from "./turn-store.ts";
+import type { CallPlace } from "./usage-sheet.ts";
 
 /** Names the order that starts a new child; its own epochs start from the clock and are never this small. */
 const FIRST_EPOCH = 1;
@@ -105,7 +106,7 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
     userEmail: turn.user?.email ?? null,
     text: turn.text,
     signal,
-    meter: (reading: MeterReading) => run.usage.add({ executionId: claim.conversationId, step: 0, try: 0 }, reading),
+    use: usedAt(run, { executionId: claim.conversationId, step: 0, try: 0 }),
   };
   const memories = await outlastOutage(run.clock, () => loadMemories(run.memory, facts), signal);
   // What a background child is asked was written by a model; by then its parent may have read anything.
@@ -128,6 +129,14 @@ async function answer(run: TurnRun, claim: ClaimedTurn, { summary, history }: Pa
   };
   return runExecution(run, root);
 }
+
+const usedAt = ({ usage, active }: TurnRun, place: CallPlace): EmbeddingUse => ({
+  onCall(soFar) {
+    usage.open(place, soFar);
+    active.noteCall(soFar());
+  },
+  meter: (reading) => usage.add(place, reading),
+});
 
 /** A worker that shuts down takes nothing new: the order goes to another one. */
 async function handOn(ports: RunTurnPorts, key: ConversationKey): Promise<void> {

@@ -2,6 +2,7 @@ import { GatewayError, LIMITS } from "@parley/contracts";
 import { describe, expect, it } from "vitest";
 import type { LiveTail } from "../log/live-tail.ts";
 import { movedClock } from "../testing/moved-clock.ts";
+import { noNotes } from "../testing/no-notes.ts";
 import { silentLog } from "../testing/silent-log.ts";
 import { createTurnHolder } from "./turn-holder.ts";
 import type { ClaimedTurn, Renewal, TurnStore } from "./turn-store.ts";
@@ -35,7 +36,10 @@ function holding(facts: Partial<Renewal> = {}) {
     },
   } as unknown as TurnStore;
   const tail = { publish: () => undefined } as unknown as LiveTail;
-  const holder = createTurnHolder({ store: turns, tail, clock, log: silentLog, limits: LIMITS }, { leaseMs: 10_000, heartbeatMs: 1_000 });
+  const holder = createTurnHolder(
+    { store: turns, tail, clock, log: silentLog, limits: LIMITS, notes: noNotes },
+    { leaseMs: 10_000, heartbeatMs: 1_000 },
+  );
   const stop = new AbortController();
   const beating = () => {
     const ended = holder.beat(stop.signal);

@@ -1,4 +1,5 @@
 import { isGatewayError, type Limits, type Usage } from "@parley/contracts";
+import type { OpenNote, UsageNotes } from "../billing/usage-notes.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveTail } from "../log/live-tail.ts";
 import type { Log } from "../logger.ts";
@@ -23,15 +24,16 @@ interface Ports {
   clock: Clock;
   log: Log;
   limits: Limits;
+  notes: UsageNotes;
 }
 
 /** A turn that this worker runs. */
 export interface ActiveTurn {
   claim: ClaimedTurn;
   log: TurnLog;
-  /** What it has used. Kept with its texts, so that whoever takes it over can have it charged. */
+  /** What it has used. Noted, so that whoever takes it over can have it charged. */
   usage: UsageSheet;
-  /** A call has begun with a prompt of this size: one that is large is written down at once, and not with the next heartbeat. */
+  /** A call has begun with a prompt of this size: one that is large is noted at once. */
   noteCall(reading: Pick<Usage, "inputTokens">): void;
   /** Aborted with a `TurnAbort`. */
   signal: AbortSignal;
@@ -59,12 +61,13 @@ export interface TurnHolder {
 }
 
 const CHECKPOINT_GATHER_MS = 100;
-/** About as much as the text that makes a checkpoint due. */
+/** Some 4,000 characters. */
 const NOTED_AT_ONCE_TOKENS = 1_024;
 
-export function createTurnHolder({ store, tail, clock, log, limits }: Ports, settings: HolderSettings): TurnHolder {
+export function createTurnHolder({ store, tail, clock, log, limits, notes }: Ports, settings: HolderSettings): TurnHolder {
   const turns = new Map<string, ActiveTurn>();
   const due = new Set<ActiveTurn>();
+  const noted = new Map<ActiveTurn, OpenNote>();
   /** An effect outside may take a while to start: renewals older than this are not good enough. */
   const freshMs = settings.leaseMs * 0.6;
 
@@ -81,13 +84,17 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
       onFirstText,
       onCheckpointDue: () => checkpointSoon(turn),
     });
+    const usage = new UsageSheet(claim.turn.id, claim.turn.attempt);
+    const { organizationId, conversationId } = claim;
+    const note = notes.open({ organizationId }, () => {
+      const lines = usage.standing();
+      return lines.length === 0 ? null : { kind: "turn", conversationId, lines };
+    });
     const turn: ActiveTurn = {
       claim,
       log: turnLog,
-      usage: new UsageSheet(claim.turn.id, claim.turn.attempt),
-      noteCall({ inputTokens }) {
-        if (inputTokens >= NOTED_AT_ONCE_TOKENS) checkpointSoon(turn);
-      },
+      usage,
+      noteCall: ({ inputTokens }) => note.begun(inputTokens >= NOTED_AT_ONCE_TOKENS),
       signal: controller.signal,
       abort,
       async ensureFresh() {
@@ -102,23 +109,19 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
       },
     };
     // Whoever is claimed again has lost the turn before, though nobody told it yet.
-    turns.get(claim.conversationId)?.abort(new TurnAbort("lease_lost"));
-    turns.set(claim.conversationId, turn);
+    turns.get(conversationId)?.abort(new TurnAbort("lease_lost"));
+    turns.set(conversationId, turn);
+    noted.set(turn, note);
     return turn;
   }
 
   async function renew(chosen: ActiveTurn[]): Promise<void> {
     if (chosen.length === 0) return;
     const askedAtMs = clock.monotonicMs();
-    const asked = chosen.map((turn) => {
-      const texts = turn.log.takeCheckpoint();
-      const usage = turn.usage.takeNote();
-      return { ...turn.log.fence, texts, usage: texts === null ? usage : (usage ?? turn.usage.standing()) };
-    });
+    const asked = chosen.map((turn) => ({ ...turn.log.fence, texts: turn.log.takeCheckpoint() }));
     const renewals = await store.renew(asked, settings.leaseMs).catch((error: unknown) => {
       for (const [index, turn] of chosen.entries()) {
         if (asked[index]?.texts != null) turn.log.checkpointFailed();
-        if (asked[index]?.usage != null) turn.usage.noteFailed();
       }
       throw error;
     });
@@ -158,6 +161,8 @@ export function createTurnHolder({ store, tail, clock, log, limits }: Ports, set
     hold,
     letGo(turn) {
       turn.log.close();
+      noted.get(turn)?.end();
+      noted.delete(turn);
       if (turns.get(turn.claim.conversationId) === turn) turns.delete(turn.claim.conversationId);
     },
     active: () => [...turns.values()],

@@ -332,11 +332,8 @@ export interface TurnStore {
   commit(fence: Fence, changes: TurnChanges, bounds: { leaseMs: number; wakesMax: number }): Promise<CommitResult>;
   /** Says of a turn whether others have a say in it. Accepted from any epoch; tainted it stays. */
   taint(key: ConversationKey, turn: { turnId: string; tainted: boolean }): Promise<void>;
-  /**
-   * Renews many leases and keeps the texts of those that have new ones, with all that they have used and no write has taken along; `usage` alone where
-   * only that is new. Whoever takes a turn over has it recorded, for the attempt that used it.
-   */
-  renew(turns: (Fence & { texts: TextSoFar[] | null; usage: UsageLine[] | null })[], leaseMs: number): Promise<Renewal[]>;
+  /** Renews many leases and keeps the texts of those that have new ones. */
+  renew(turns: (Fence & { texts: TextSoFar[] | null })[], leaseMs: number): Promise<Renewal[]>;
   /** Makes the turn ready for another worker. False when the epoch has passed on. */
   giveBack(fence: Fence, usage: UsageLine[]): Promise<boolean>;
   /** Facts about the past: accepted from any epoch, each once. */

@@ -2,7 +2,7 @@ import { addUsage, NO_USAGE, type Usage } from "@parley/contracts";
 import type { MeterReading } from "../billing/meter-model.ts";
 import type { UsageLine } from "./turn-store.ts";
 
-interface CallPlace {
+export interface CallPlace {
   executionId: string;
   step: number;
   try: number;
@@ -13,8 +13,6 @@ export class UsageSheet {
   #unsaved: UsageLine[] = [];
   /** Calls under way, by their place, and what tells how far they are. */
   readonly #open = new Map<string, () => UsageLine>();
-  /** The lines of the last note, as text. */
-  #noted = "[]";
   readonly #totals = new Map<string, Usage>();
   readonly #turnId: string;
   readonly #attempt: number;
@@ -54,20 +52,6 @@ export class UsageSheet {
   /** All that would be lost with this process: what no write has taken along yet, and what calls under way have used so far. */
   standing(): UsageLine[] {
     return [...this.#unsaved, ...[...this.#open.values()].map((line) => line())];
-  }
-
-  /** The same, for a note; null where it is what the last note had. */
-  takeNote(): UsageLine[] | null {
-    const lines = this.standing();
-    const told = JSON.stringify(lines);
-    if (told === this.#noted) return null;
-    this.#noted = told;
-    return lines;
-  }
-
-  /** The note taken last was not kept: the next one has it again. */
-  noteFailed(): void {
-    this.#noted = "";
   }
 
   /** A write has taken these along. */

@@ -245,6 +245,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
         blobs: behind(blobs),
         memories: behind(database.memories),
         usage: behind(database.usage),
+        usageNotes: behind(database.usageNotes),
         direct: createDirectModels({ providers, egress, listed: [] }),
         directCalls: behind(database.directCalls),
         repeats: behind(database.repeats),

@@ -87,7 +87,7 @@ const NO_PEERS: EnginePorts["peers"] = {
 export function hireWorker(world: World, queue: JobQueue, limits: Limits): HiredWorker {
   const { behind, freeze, thaw } = createFreezer();
   const model = createAskedModel();
-  const { turns, agents, compactions, media, payments, memories, usage, directCalls, repeats, responses } = world.database;
+  const { turns, agents, compactions, media, payments, memories, usage, usageNotes, directCalls, repeats, responses } = world.database;
   const ports = {
     turns: behind(turns),
     agents: behind(agents),
@@ -105,6 +105,7 @@ export function hireWorker(world: World, queue: JobQueue, limits: Limits): Hired
     usage: behind(usage),
     direct: NO_MODELS,
     directCalls,
+    usageNotes,
     repeats,
     responses,
     vault: null,

@@ -1,0 +1,213 @@
+-- Every process notes what its calls have used so far; what a lost one has noted is charged, whatever the call was for.
+
+-- A process that notes what it uses. It counts as lost, once and for all, when it was silent for too long: then its notes are charged.
+create table usage_keepers (
+  id uuid primary key,
+  alive_until timestamptz not null,
+  lost boolean not null default false
+);
+
+-- What calls under way have used so far, of one piece of work each, and no write has taken along. `call`: a call outside of turns, as the record that it would
+-- leave; `turn`: lines of one attempt of a turn; `beside`: lines of work beside turns.
+create table usage_notes (
+  id uuid primary key,
+  organization_id uuid not null,
+  keeper_id uuid not null,
+  kind text not null check (kind in ('call', 'turn', 'beside')),
+  turn_id uuid,
+  said jsonb not null
+) with (fillfactor = 50);
+create index usage_notes_of_keeper on usage_notes (keeper_id);
+create index usage_notes_of_turn on usage_notes (turn_id) where turn_id is not null;
+alter table usage_notes enable row level security;
+alter table usage_notes force row level security;
+create policy tenant on usage_notes to parley_app
+  using (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]))
+  with check (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]));
+create policy sweep on usage_notes for select to parley_sweep using (true);
+grant select, insert, update, delete on usage_notes to parley_app;
+grant select (organization_id, keeper_id) on usage_notes to parley_sweep;
+grant select, insert, update on usage_keepers to parley_app;
+grant select, update (lost), delete on usage_keepers to parley_sweep;
+
+-- The lines of turns were noted with their texts before.
+alter table checkpoints drop column usage;
+-- Work that is made again by others: what a lost process has used for it is the house's.
+alter table usage_records add column superseded boolean not null default false;
+alter table direct_calls drop constraint direct_calls_outcome_check;
+alter table direct_calls add constraint direct_calls_outcome_check check (outcome in ('answered', 'refused', 'cut', 'cancelled', 'lost')) not valid;
+
+-- Keeps notes of one process and forgets those of what has ended; all of any organizations, in one statement's time. Takes {keeper, isNew, aliveMs, notes: [{id,
+-- organizationId, kind, turnId, said}], ended: [{id, organizationId}]}. False, and nothing is done, where the process counts as lost.
+create function keep_usage_notes(p jsonb) returns boolean language plpgsql as $$
+begin
+  -- A note need not wait for the disk: a crash of Postgres leaves the process alive that can make it again.
+  perform set_config('synchronous_commit', 'off', true);
+  if (p->>'isNew')::boolean then
+    insert into usage_keepers (id, alive_until) values ((p->>'keeper')::uuid, clock_timestamp() + (p->>'aliveMs')::int * interval '1 millisecond')
+    on conflict (id) do update set alive_until = excluded.alive_until where not usage_keepers.lost;
+  else
+    update usage_keepers set alive_until = clock_timestamp() + (p->>'aliveMs')::int * interval '1 millisecond'
+    where id = (p->>'keeper')::uuid and not lost;
+  end if;
+  if not found then return false; end if;
+  perform set_config('parley.organizations', (select array_agg(distinct (one->>'organizationId')::uuid)::text
+    from jsonb_array_elements((p->'notes') || (p->'ended')) one), true);
+  delete from usage_notes where id = any (array(select (one->>'id')::uuid from jsonb_array_elements(p->'ended') one));
+  insert into usage_notes (id, organization_id, keeper_id, kind, turn_id, said)
+  select (one->>'id')::uuid, (one->>'organizationId')::uuid, (p->>'keeper')::uuid, one->>'kind', (one->>'turnId')::uuid, one->'said'
+  from jsonb_array_elements(p->'notes') one order by 1
+  on conflict (id) do update set keeper_id = excluded.keeper_id, said = excluded.said;
+  return true;
+end $$;
+
+-- Processes that were silent for too long are lost; those without a note are forgotten.
+create function lose_keepers() returns void language sql as $$
+  update usage_keepers set lost = true where alive_until < clock_timestamp() and not lost;
+  delete from usage_keepers k where k.lost and not exists (select from usage_notes n where n.keeper_id = k.id);
+$$;
+revoke all on function lose_keepers from public;
+grant execute on function lose_keepers to parley_sweep;
+
+-- Lines of a note, for a process that was lost. Lines that are there already stay as they are.
+create function record_noted_lines(organization uuid, conversation uuid, of_month date, lines jsonb, made_again boolean) returns void language sql as $$
+  insert into usage_records (organization_id, conversation_id, month, turn_id, execution_id, attempt, step, try, model,
+    input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, images, provisional, superseded)
+  select organization, conversation, of_month, (line->>'turnId')::uuid, (line->>'executionId')::uuid, (line->>'attempt')::int, (line->>'step')::int,
+    (line->>'try')::int, line->>'model', (line->>'inputTokens')::bigint, (line->>'outputTokens')::bigint, (line->>'cachedTokens')::bigint,
+    (line->>'reasoningTokens')::bigint, (line->>'estimated')::boolean, coalesce((line->>'images')::int, 0), true, made_again
+  from jsonb_array_elements(lines) line
+  on conflict do nothing
+$$;
+
+-- Records what lost processes have noted of an organization's work. A background response's waits until that has ended: only then is it known whether another
+-- attempt has made it again, and until then a process that comes back can tell better.
+create function take_lost_notes(organization uuid, rows_max int) returns void language plpgsql as $$
+declare
+  taken usage_notes[];
+  note usage_notes;
+begin
+  if not exists (select from usage_keepers where lost) then return; end if;
+  with lost as (
+    select n.id from usage_notes n join usage_keepers k on k.id = n.keeper_id
+    where n.organization_id = organization and k.lost and not exists (
+      select from responses r where r.id = (n.said->>'responseId')::uuid and r.status in ('queued', 'in_progress'))
+    order by n.id limit rows_max for update of n skip locked
+  ), gone as (
+    delete from usage_notes where id in (select id from lost) returning *
+  )
+  select array_agg(g) into taken from gone g;
+  if taken is null then return; end if;
+  perform record_direct_calls((select coalesce(jsonb_agg(t.said), '[]') from unnest(taken) t where t.kind = 'call'));
+  perform set_config('parley.organizations', '{' || organization || '}', true);
+  foreach note in array taken loop
+    continue when note.kind = 'call';
+    perform record_noted_lines(organization, (note.said->>'conversationId')::uuid, coalesce(
+      (select month from conversations where id = (note.said->>'conversationId')::uuid), date_trunc('month', now() at time zone 'utc')::date),
+      note.said->'lines', note.kind = 'beside');
+  end loop;
+end $$;
+
+-- What the attempt before this one has noted and not written, in the commit of the claim that takes its turn over.
+create or replace function record_lost_usage(c conversations, lost_attempt int) returns void language plpgsql as $$
+declare
+  noted jsonb;
+begin
+  for noted in
+    delete from usage_notes where turn_id = c.turn_id and organization_id = c.organization_id and (said->'lines'->0->>'attempt')::int = lost_attempt
+    returning said->'lines'
+  loop
+    perform record_noted_lines(c.organization_id, c.id, c.month, noted, false);
+  end loop;
+end $$;
+
+-- Claims a ready conversation, or one whose lease ran out. Takes {organizationId, conversationId, worker, leaseMs,
+-- historyTurnsMax}; returns {outcome: 'claimed' | 'busy' | 'gone', ...} with all that the turn needs.
+create or replace function claim_turn(p jsonb) returns jsonb language plpgsql as $$
+declare
+  c conversations := lock_conversation((p->>'organizationId')::uuid, (p->>'conversationId')::uuid);
+  t turns;
+  facts jsonb;
+  did record;
+  was_paused boolean;
+begin
+  if c.id is null then return '{"outcome": "gone"}'; end if;
+  if c.turn_id is null or not (c.state = 'ready' or (c.state = 'running' and c.lease_until < clock_timestamp())) then
+    return '{"outcome": "busy"}';
+  end if;
+  select * into t from turns where id = c.turn_id;
+  was_paused := t.resumed or t.status = 'paused';
+  -- The claim need not wait for the disk: a crash of Postgres may lose it, and then the clock in the epoch keeps the next
+  -- claim from getting the same number. The holder's next commit makes it durable.
+  perform set_config('synchronous_commit', 'off', true);
+  c.epoch := greatest(c.epoch + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint);
+  select * into did from take_inbox(c);
+  c := did.c;
+  facts := did.facts;
+  if t.attempt > 0 and not was_paused then
+    facts := facts || jsonb_build_array(make_event('attempt.superseded', c.id, t.id, jsonb_build_object('attempt', t.attempt,
+      'nextAttempt', t.attempt + 1, 'discardFrom', t.step_epoch || '-' || t.step_n,
+      'reason', case when c.state = 'running' then 'lease_lost' else 'shutdown' end)));
+  end if;
+  if c.state = 'running' then perform record_lost_usage(c, t.attempt); end if;
+  t.attempt := t.attempt + 1;
+  facts := facts || jsonb_build_array(make_event('turn.started', c.id, t.id, jsonb_build_object('turnNumber', t.number,
+    'attempt', t.attempt, 'agentVersion', t.agent_version)));
+  select * into did from append_events(c, facts);
+  c := did.c;
+  c.state := 'running';
+  c.lease_owner := p->>'worker';
+  c.lease_until := clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond';
+  c.ready_at := null;
+  c.kicks := 0;
+  perform save_conversation(c);
+  update turns set attempt = t.attempt, status = 'running', resumed = false, started_at = coalesce(started_at, now()),
+    step_epoch = c.epoch, step_n = c.head_n + 1 where id = t.id;
+  update executions set status = 'executing', attempt = t.attempt, started_at = coalesce(started_at, now()), updated_at = now()
+  where id = c.id;
+  return jsonb_build_object(
+    'outcome', 'claimed', 'epoch', c.epoch, 'n', c.head_n, 'month', c.month, 'agentId', c.agent_id, 'stopReason', stop_reason_of(c),
+    'isChild', c.parent_conversation_id is not null, 'subTasks', c.sub_tasks, 'hasSteer', c.has_steer, 'branch', c.branch, 'events', did.appended,
+    'turn', jsonb_build_object('id', t.id, 'number', t.number, 'agentVersion', t.agent_version, 'attempt', t.attempt, 'giveBacks', t.give_backs, 'text', t.text,
+      'files', t.files, 'user', t.end_user, 'options', t.options, 'waitedMs', (extract(epoch from clock_timestamp() - t.created_at) * 1000)::bigint,
+      'ageMs', (extract(epoch from clock_timestamp() - coalesce(t.started_at, clock_timestamp())) * 1000)::bigint - t.paused_ms),
+    'history', case when t.number = 1 then '[]' else turn_history(c, t.number, (p->>'historyTurnsMax')::int) end,
+    'summary', case when t.number = 1 then null else turn_summary(c) end,
+    'cards', case when t.cards = 0 then '[]' else (select coalesce(jsonb_agg(card_json(k) order by k.id), '[]') from cards k where k.turn_id = t.id) end,
+    'journal', case when t.attempt = 1 then '[]' else (
+      select coalesce(jsonb_agg(jsonb_build_object('executionId', execution_id, 'step', step, 'kind', kind, 'callIndex', call_index,
+        'payload', payload) order by execution_id, step, kind, call_index), '[]') from journal where turn_id = t.id) end);
+end $$;
+
+-- Renews the leases of all turns of one worker and keeps their texts, in one statement's time.
+-- Takes {leaseMs, turns: [{organizationId, conversationId, epoch, turnId, n, texts}]} (texts null: nothing new);
+-- returns [{conversationId, epoch, alive, stopReason, inbox}].
+create or replace function renew_turns(p jsonb) returns jsonb language plpgsql as $$
+declare
+  answer jsonb;
+begin
+  perform set_config('parley.organizations', (
+    select '{' || string_agg(distinct turn->>'organizationId', ',') || '}' from jsonb_array_elements(p->'turns') turn), true);
+  -- Children before parents, as an ending child locks them: the other order would lock them out of each other.
+  perform from conversations where id in (select (turn->>'conversationId')::uuid from jsonb_array_elements(p->'turns') turn)
+  order by depth desc, id for update;
+  with asked as (
+    select (turn->>'organizationId')::uuid as organization_id, (turn->>'conversationId')::uuid as id, (turn->>'epoch')::bigint as epoch,
+      (turn->>'turnId')::uuid as turn_id, (turn->>'n')::int as n, turn->'texts' as texts
+    from jsonb_array_elements(p->'turns') turn
+  ), renewed as (
+    update conversations c set lease_until = clock_timestamp() + (p->>'leaseMs')::int * interval '1 millisecond',
+      has_checkpoint = c.has_checkpoint or jsonb_typeof(asked.texts) = 'array'
+    from asked where c.id = asked.id and c.epoch = asked.epoch and c.state = 'running'
+    returning c.id, c.has_inbox, stop_reason_of(c) as stop_reason
+  ), kept as (
+    insert into checkpoints (turn_id, organization_id, conversation_id, epoch, n, texts)
+    select asked.turn_id, asked.organization_id, asked.id, asked.epoch, asked.n, asked.texts
+    from asked join renewed using (id) where jsonb_typeof(asked.texts) = 'array'
+    on conflict (turn_id) do update set epoch = excluded.epoch, n = excluded.n, texts = excluded.texts, updated_at = now()
+  )
+  select jsonb_agg(jsonb_build_object('conversationId', asked.id, 'epoch', asked.epoch, 'alive', renewed.id is not null,
+    'stopReason', renewed.stop_reason, 'inbox', coalesce(renewed.has_inbox, false)))
+  into answer from asked left join renewed using (id);
+  return coalesce(answer, '[]');
+end $$;
