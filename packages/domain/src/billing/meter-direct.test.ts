@@ -59,7 +59,10 @@ it("notes a call as it would be charged if its process were lost: from when a pr
   const { meter, notes, noted } = metering();
   expect(notes).toEqual([]);
   meter.tries("a");
-  expect(noted()).toMatchObject({ kind: "call", call: { id: "1", outcome: "lost", model: "a", tries: 1, outputTokens: 1, estimated: true } });
+  expect(noted()).toMatchObject({
+    kind: "call",
+    call: { id: "1", outcome: "lost", model: "a", tries: 1, outputTokens: 1, estimated: true },
+  });
   meter.fails();
   expect(noted()).toBeNull();
   meter.tries("b");

@@ -63,6 +63,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
 
   return {
     tries(tried) {
+      const hasBroken = usage !== null;
       if (usage !== null) {
         book.record(recordOf(crypto.randomUUID(), "cut", usage()), null);
         tries = 0;
@@ -73,7 +74,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
       isAsked = true;
       note ??= book.open(call, standing);
       // What is noted of a try that has a record of its own by now would be charged twice.
-      note.begun(tries === 1);
+      note.begun(hasBroken);
     },
     answers(known) {
       usage = known;
