@@ -106,6 +106,36 @@ function openProbe(config: Config, { fetch, socket }: Egress, limits: Limits): G
   });
 }
 
+/** What payers are shown, charged by and believed. */
+function moneyIn(config: Config, { fetch }: Egress) {
+  return {
+    cards: createCardPayments(config, fetch),
+    packCents: config.STRIPE_PACKS,
+    plans: config.STRIPE_PLANS,
+    chain: createChainPayments(config, fetch),
+    channels: createChannelPayments(config, fetch),
+    tokens: createTokenPayments(config, fetch),
+    readCredential: createCredentialReader(),
+    voucherSigner: createVoucherSigner(config.PAYMENTS_CHAIN_ID),
+    devFunding: config.BILLING_DEV_FUNDING,
+  };
+}
+
+/** What is sold by the call, and whose it is. */
+function soldFrom(config: Config, { fetch }: Egress): PluginSettings {
+  return {
+    organizationId: config.PAYMENTS_ORGANIZATION_ID ?? config.DEFAULT_ORGANIZATION_ID ?? null,
+    soldAgentId: config.PAYMENTS_AGENT_ID ?? null,
+    models: {
+      text: config.PAYMENTS_TEXT_MODEL,
+      speech: config.PAYMENTS_SPEECH_MODEL,
+      transcription: config.PAYMENTS_TRANSCRIPTION_MODEL,
+    },
+    custom: config.PAYMENTS_PLUGINS,
+    fetch,
+  };
+}
+
 /** What stands between the gateway and its ports: tests fail on purpose at their calls. */
 export type Decorate = (ports: GatewayPorts) => GatewayPorts;
 
@@ -164,89 +194,25 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     ...{ callsMax: limits.rpcCallsPerWindowMax, windowMs: limits.rpcWindowMs },
   });
   const files = createEgress({ ...egressOptions(config), responseBytesMax: limits.mediaBytesMax });
-  const {
-    a2a,
-    activity,
-    agents,
-    billing,
-    chats,
-    compactions,
-    conversations,
-    directCalls,
-    executions,
-    hooks,
-    logs,
-    media,
-    memories,
-    organizations,
-    peers,
-    peerCalls,
-    payments,
-    repeats,
-    responses,
-    usageNotes,
-    webhooks,
-  } = database;
   const door = createGateway(
     decorate({
-      ...{
-        a2a,
-        activity,
-        agents,
-        billing,
-        chats,
-        compactions,
-        conversations,
-        directCalls,
-        executions,
-        keys,
-        hooks,
-        logs,
-        media,
-        webhooks,
-        memories,
-        organizations,
-        peers,
-        peerCalls,
-        payments,
-        repeats,
-        responses,
-        sessions,
-        usageNotes,
-        tail,
-        queue,
-        log,
-        authenticate,
-        makeKey,
-        makeSession,
-      },
-      administration: database.administration,
-      aliases,
+      ...database,
+      ...{ authenticate, keys, sessions },
+      ...{ tail, queue, log, limits, aliases, checkSignature, startHash, makeKey, makeSession },
+      ...moneyIn(config, egress),
+      clock: systemClock,
       refuseUnpriced: config.BILLING_UNPRICED === "refuse",
       direct: createDirectModels({ providers, egress, listed: config.MODELS_LISTED }),
-      clock: systemClock,
-      limits,
       blobs: openBlobStore(config, files.fetch),
       publicUrl: config.PUBLIC_URL ?? null,
       planner: { models: config.PLANNER_MODEL, stepsMax: config.PLANNER_STEPS_MAX, recipes: config.PLANNER_RECIPES },
       model: createModels({ providers, fetch: egress.fetch }),
       embeddingModel: config.EMBEDDING_MODEL,
-      cards: createCardPayments(config, egress.fetch),
-      packCents: config.STRIPE_PACKS,
-      plans: config.STRIPE_PLANS,
-      chain: createChainPayments(config, egress.fetch),
-      channels: createChannelPayments(config, egress.fetch),
-      tokens: createTokenPayments(config, egress.fetch),
-      readCredential: createCredentialReader(),
-      voucherSigner: createVoucherSigner(config.PAYMENTS_CHAIN_ID),
-      devFunding: config.BILLING_DEV_FUNDING,
       vault: createVault(config.SECRETS_KEY),
-      checkSignature,
       checkAddress: egress.check,
       gatewayProbe: openProbe(config, egress, limits),
       hooksNeedTimestamp: config.HOOKS_REQUIRE_TIMESTAMP,
       hashBody: (body) => createHash("sha256").update(body).digest("hex"),
-      startHash,
       async checkReady() {
         const [postgres, redis] = await Promise.all([answers(database.ping()), answers(tail.ping())]);
         return { postgres, redis };
@@ -266,17 +232,7 @@ export function compose({ config, log, metrics, decorate = (ports) => ports }: F
     origins,
     limits,
     aliases,
-    sold: {
-      organizationId: config.PAYMENTS_ORGANIZATION_ID ?? config.DEFAULT_ORGANIZATION_ID ?? null,
-      soldAgentId: config.PAYMENTS_AGENT_ID ?? null,
-      models: {
-        text: config.PAYMENTS_TEXT_MODEL,
-        speech: config.PAYMENTS_SPEECH_MODEL,
-        transcription: config.PAYMENTS_TRANSCRIPTION_MODEL,
-      },
-      custom: config.PAYMENTS_PLUGINS,
-      fetch: egress.fetch,
-    },
+    sold: soldFrom(config, egress),
     sessionByHash: (hash) => sessions.findByHash(hash),
     async close() {
       closing.abort();
