@@ -97,66 +97,58 @@ async function takeStep(
   return { response, intents };
 }
 
-async function askModel(run: TurnRun, execution: RunningExecution, { tools, step, concludes }: Step): Promise<ResponseRecord> {
+/** What the model is asked in a step: bounds and models of the turn itself count for the root alone. */
+async function requestOf(run: TurnRun, execution: RunningExecution, { tools, concludes }: Step) {
   const { config } = execution.agent;
-  const { log, claim, ensureFresh } = run.active;
-  const { options } = claim.turn;
-  const ofRoot = isRoot(execution);
-  let used: Usage | undefined;
-  const messages = await run.showFiles(concludes ? concluding(execution.messages) : execution.messages);
-  const response = await callModel(
-    {
-      request: {
-        messages,
-        tools: tools.definitions,
-        ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
-        ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
-        ...effortOf(config, ofRoot ? options : {}),
-        ...(ofRoot && options.outputSchema !== undefined ? { responseSchema: options.outputSchema } : {}),
-      },
-      models:
-        ofRoot && options.model !== undefined
-          ? [options.model]
-          : [config.model, ...config.fallbackModels.slice(0, run.limits.fallbackModelsMax)],
-      signal: execution.signal,
-      executionId: execution.id,
-      turnId: claim.turn.id,
+  const options = isRoot(execution) ? run.active.claim.turn.options : {};
+  const { model, outputSchema } = options;
+  return {
+    request: {
+      messages: await run.showFiles(concludes ? concluding(execution.messages) : execution.messages),
+      tools: tools.definitions,
+      ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
+      ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
+      ...effortOf(config, options),
+      ...(outputSchema === undefined ? {} : { responseSchema: outputSchema }),
     },
+    models: model === undefined ? [config.model, ...config.fallbackModels.slice(0, run.limits.fallbackModelsMax)] : [model],
+  };
+}
+
+/** A model failed after it had begun to answer: readers discard what they have seen of it, and another try follows. */
+async function retract({ active, usage }: TurnRun, executionId: string, why: NewEvent[]): Promise<void> {
+  const { id: turnId, attempt } = active.claim.turn;
+  const discardFrom = active.log.discard(executionId);
+  const data = { attempt, nextAttempt: attempt, reason: "upstream" as const };
+  const superseded: NewEvent[] =
+    discardFrom === null ? [] : [{ type: "attempt.superseded", executionId, turnId, data: { ...data, discardFrom } }];
+  const unsaved = usage.unsaved();
+  await active.log.commit({ events: [...superseded, ...why], usage: unsaved });
+  usage.saved(unsaved);
+}
+
+async function askModel(run: TurnRun, execution: RunningExecution, asked: Step): Promise<ResponseRecord> {
+  const { id: executionId, signal } = execution;
+  const { log, claim, ensureFresh, noteCall } = run.active;
+  const { callsPerResponseMax, modelRetriesMax: retriesMax } = run.limits;
+  const call = (tryNumber: number) => ({ executionId, step: asked.step, try: tryNumber });
+  let used: Usage | undefined;
+  const response = await callModel(
+    { ...(await requestOf(run, execution, asked)), signal, executionId, turnId: claim.turn.id },
     {
-      model: run.model,
-      clock: run.clock,
-      retriesMax: run.limits.modelRetriesMax,
-      ensureFresh,
-      random: run.random,
-      onText: (text) => log.delta(execution.id, step, text),
-      retract: async (events) => {
-        const discardFrom = log.discard(execution.id);
-        const superseded: NewEvent[] =
-          discardFrom === null
-            ? []
-            : [
-                {
-                  type: "attempt.superseded",
-                  executionId: execution.id,
-                  turnId: claim.turn.id,
-                  data: { attempt: claim.turn.attempt, nextAttempt: claim.turn.attempt, discardFrom, reason: "upstream" },
-                },
-              ];
-        const usage = run.usage.unsaved();
-        await log.commit({ events: [...superseded, ...events], usage });
-        run.usage.saved(usage);
+      ...{ model: run.model, clock: run.clock, random: run.random, retriesMax, ensureFresh },
+      onText: (text) => log.delta(executionId, asked.step, text),
+      retract: (why) => retract(run, executionId, why),
+      onCall(soFar, tryNumber) {
+        run.usage.open(call(tryNumber), soFar);
+        noteCall(soFar());
       },
-      onCall: (soFar, tryNumber) => {
-        run.usage.open({ executionId: execution.id, step, try: tryNumber }, soFar);
-        run.active.noteCall(soFar());
-      },
-      meter: (reading, tryNumber) => {
-        run.usage.add({ executionId: execution.id, step, try: tryNumber }, reading);
+      meter(reading, tryNumber) {
+        run.usage.add(call(tryNumber), reading);
         used = reading;
       },
     },
   );
-  const { callsPerResponseMax } = run.limits;
   if (response.toolCalls.length > callsPerResponseMax) {
     throw new TurnAbort("model_rejected", `The model made more than ${callsPerResponseMax} calls at once.`);
   }
