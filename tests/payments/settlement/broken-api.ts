@@ -8,6 +8,11 @@ const broken = process.env["BROKEN_GUARD"] as BrokenGuard;
 
 function without({ payments, repeats, ...ports }: GatewayPorts): GatewayPorts {
   switch (broken) {
+    case "refunds":
+      // What is said to be paid back is not.
+      return { ...ports, payments, repeats, tokens: ports.tokens && { ...ports.tokens, refund: async () => undefined } };
+    case "recovery":
+      return { ...ports, payments, repeats };
     case "capture":
       // The work is done, and its money goes back.
       return { ...ports, repeats, payments: { ...payments, endPurchase: (end) => payments.endPurchase({ ...end, capture: false }) } };

@@ -1,6 +1,8 @@
 import type { Journal } from "./journal.ts";
 import { type Market, PRICE_MICROS } from "./market.ts";
 
+const CENT = 10_000;
+
 type Count = { count: number; sum: number };
 
 /** Compares what payers, the chain, Stripe and the plugin's server know with our books. Gives what does not agree; they have to be at rest. */
@@ -27,7 +29,7 @@ export async function checkBooks({ sql, chain, stripe, plugin }: Market, journal
   const challenges = await sql<{ id: string; state: string; wasShown: boolean; booked: boolean }[]>`
     select c.id, c.state, c.credential is not null as "wasShown", exists (select from ledger_entries e where e.organization_id = c.organization_id
       and e.source_type = 'payment' and e.source_id = c.id and e.account = 'revenue' and e.amount_micros = c.amount_micros) as booked
-    from payment_challenges c where c.organization_id = ${organizationId}`;
+    from payment_challenges c where c.organization_id = ${organizationId} and c.method = 'tempo/charge'`;
   const known = new Map(challenges.map((challenge) => [challenge.id, challenge]));
   for (const { challengeId, hash, ending } of transfers) {
     const challenge = known.get(challengeId);
@@ -51,6 +53,38 @@ export async function checkBooks({ sql, chain, stripe, plugin }: Market, journal
     cards.reduce((sum, { micros }) => sum + micros, 0),
   );
   for (const { checkoutId } of cards) expect(`checkout ${checkoutId} is paid`, stripe.checkouts.get(checkoutId)?.isPaid, true);
+
+  const sumOf = async (account: string, ...types: string[]): Promise<number> => {
+    const [row] = await sql<{ sum: number }[]>`select coalesce(sum(amount_micros), 0)::int as sum from ledger_entries
+      where organization_id = ${organizationId} and account = ${account} and source_type in ${sql(types)}`;
+    return row?.sum ?? 0;
+  };
+  const total = (amounts: number[]): number => Math.round(amounts.reduce((sum, amount) => sum + amount, 0));
+  const { months, tokens } = journal;
+  expect("credits of plans", await sumOf("customer", "plan", "plan_gift"), total(months.map(({ creditMicros }) => creditMicros)));
+  expect("paid for plans", -(await sumOf("clearing", "plan", "plan_fee")), total(months.map(({ paidMicros }) => paidMicros)));
+
+  const left = [];
+  for (const { challengeId, spt, work, ending, lostMicros } of tokens) {
+    const charges = [...stripe.charges.values()].filter(({ token }) => token === spt);
+    const [charge] = charges;
+    // Whoever left may have left before anything arrived.
+    expect(`charges of ${spt} (${ending})`, charges.length, ending === "left" && charge === undefined ? 0 : 1);
+    if (charge === undefined) continue;
+    left.push((charge.amountCents - charge.refundedCents) * CENT - lostMicros);
+    const [challenge] = await sql<{ state: string }[]>`select state from payment_challenges where id = ${challengeId}`;
+    if (ending === "delivered") expect(`work ${work} was done`, plugin.done.has(work), true);
+    const isOver =
+      ending === "left"
+        ? ["done", "refunded"].includes(challenge?.state ?? "")
+        : challenge?.state === (ending === "delivered" ? "done" : "refunded");
+    expect(`challenge ${challengeId} (${ending}) is ${challenge?.state}, is over`, isOver, true);
+    if (challenge?.state === "refunded")
+      expect(`${spt} has its money back`, charge.refundedCents * CENT + lostMicros, charge.amountCents * CENT);
+    else expect(`${spt} paid back`, charge.refundedCents, 0);
+  }
+  const onChain = challenges.filter(({ booked }) => booked).length * PRICE_MICROS;
+  expect("earned by card, call by call", (await sumOf("revenue", "payment", "refund")) - onChain, total(left));
 
   const [books] = await sql<{ problems: string[]; held: number; reserved: number; aside: number; kept: number }[]>`
     select (select check_ledger(jsonb_build_object('organizationId', ${organizationId}::text))->'problems') as problems,

@@ -26,7 +26,7 @@ const LINKS = ["client", "chain", "stripe", "plugin"] as const;
 type LinkName = (typeof LINKS)[number];
 
 /** A guard that is switched off, to see that the checker notices. */
-export type BrokenGuard = "capture" | "keys" | "challenges" | "events";
+export type BrokenGuard = "capture" | "keys" | "challenges" | "events" | "refunds" | "recovery";
 
 /** The product between payers, a chain, Stripe and a plugin's server, with a wire that fails to each of them. */
 export interface Market {
@@ -35,6 +35,8 @@ export interface Market {
   stripe: StripeServer;
   plugin: PluginServer;
   links: Record<LinkName, FaultyLink>;
+  /** Whether some events are never told. Where another guard is off, that one is to be noticed. */
+  losesEvents: boolean;
   /** As the owner. */
   sql: postgres.Sql;
   close(): Promise<void>;
@@ -90,9 +92,10 @@ export async function startMarket(seed: number, broken: BrokenGuard | null = nul
         STRIPE_API_URL: links.stripe.url,
         STRIPE_NETWORK_ID: "profile_test",
         STRIPE_PLANS: JSON.stringify({ solo: { cents: 2900, credits: "30.00" }, label: { cents: 14_900, credits: "100.00" } }),
-        LIMIT_CARD_LOOK_MS: "1000",
+        // Without the guard there is one look, before anything was told.
+        LIMIT_CARD_LOOK_MS: broken === "recovery" ? "86400000" : "1000",
         PUBLIC_URL: "http://market.test",
-        PAYMENTS_PLUGINS: JSON.stringify({ work: { url: links.plugin.url } }),
+        PAYMENTS_PLUGINS: JSON.stringify({ work: { url: links.plugin.url }, costly: { url: links.plugin.url } }),
         BILLING_DEV_FUNDING: "true",
       },
     });
@@ -106,9 +109,10 @@ export async function startMarket(seed: number, broken: BrokenGuard | null = nul
     const sql = postgres(system.ownerUrl, { max: 4, onnotice: () => undefined });
     opened.defer(() => sql.end());
     await sql`insert into prices (kind, name, input_pico, output_pico, unit_pico, effective_from)
-      values ('plugin', 'work', 0, 0, ${String(PRICE_MICROS * 1_000_000)}, '2020-01-01')`;
+      values ('plugin', 'work', 0, 0, ${String(PRICE_MICROS * 1_000_000)}, '2020-01-01'), ('plugin', 'costly', 0, 0, 750000000000, '2020-01-01')`;
     const closing = opened.move();
-    return { system, chain, stripe, plugin, links, sql, close: () => closing.disposeAsync() };
+    const losesEvents = broken === null || broken === "recovery";
+    return { system, chain, stripe, plugin, links, losesEvents, sql, close: () => closing.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

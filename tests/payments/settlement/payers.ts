@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { voucherTypedData } from "@parley/payments";
-import { at, type RestAnswer, type SignedEvent, type Tenant } from "@parley/testkit";
+import { at, type RestAnswer, type Tenant } from "@parley/testkit";
 import { Challenge, Credential } from "mppx";
 import { type Hex, keccak256, toBytes } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
@@ -10,7 +10,6 @@ import type { Journal, Method } from "./journal.ts";
 import { CHAIN_ID, type Market, PRICE_MICROS, REALM, RECIPIENT, TOKEN } from "./market.ts";
 
 const PATH = "/api/v1/gateway";
-const CENT = 10_000;
 
 /** What a payer needs to know. */
 export interface Visit {
@@ -21,7 +20,7 @@ export interface Visit {
 }
 
 const orderOf = (work: string) => ({ plugin: "work", work });
-const keyed = (): Record<string, string> => ({ "idempotency-key": randomUUID() });
+export const keyed = (): Record<string, string> => ({ "idempotency-key": randomUUID() });
 
 function note({ journal }: Visit, method: Method, work: string, answer: RestAnswer): void {
   const isUsed = method === "nonce" && answer.status === 402 && at(answer.body, "message") === "The voucher was used before.";
@@ -119,42 +118,4 @@ export async function payOnChain(visit: Visit, work: string): Promise<void> {
     else journal.complaints.push(`paid on the chain${isLate ? ", late," : ""} ${work} was answered ${answer.status} ${answer.text}`);
     return void journal.transfers.push({ challengeId: id, hash, ending: "delivered" });
   }
-}
-
-function shuffled<Item>(random: () => number, items: readonly Item[]): Item[] {
-  return items
-    .map((item) => ({ item, place: random() }))
-    .sort((one, other) => one.place - other.place)
-    .map(({ item }) => item);
-}
-
-/** By card: a checkout, and whatever Stripe then tells of it, in any order and as often as it takes. */
-export async function payByCard(visit: Visit): Promise<void> {
-  const { market, tenant, journal, random } = visit;
-  const { stripe } = market;
-  const create = { method: "POST", headers: keyed() };
-  const asked = await askUntilDecided(market, tenant.apiKey, "/api/v1/payments/stripe/create?pack=1000", create);
-  const checkoutId = String(at(asked.body, "sessionId"));
-  let cents = 1_000;
-  const events: SignedEvent[] = stripe.pay(checkoutId, random() < 0.3 ? "later" : "now");
-  if (random() < 0.5) {
-    const parts = [100, 300];
-    for (const total of parts) events.push(stripe.refund(checkoutId, total));
-    cents -= 300;
-  }
-  for (const name of ["one", "other"]) {
-    if (random() < 0.6) continue;
-    const isLost = random() < 0.5;
-    const part = { name, cents: 200 };
-    events.push(stripe.dispute(checkoutId, "open", part), stripe.dispute(checkoutId, isLost ? "lost" : "won", part));
-    if (isLost) cents -= 200;
-  }
-  const tell = ({ body, signature }: SignedEvent) =>
-    askUntilDecided(market, null, "/api/v1/payments/stripe/webhook", {
-      body,
-      headers: { "stripe-signature": signature, "content-type": "application/json" },
-    });
-  const told = await Promise.all(shuffled(random, [...events, ...events]).map(tell));
-  for (const { status, text } of told) if (status !== 200) journal.complaints.push(`Stripe was answered ${status} ${text}`);
-  journal.cards.push({ checkoutId, micros: cents * CENT });
 }

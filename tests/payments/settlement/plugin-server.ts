@@ -10,13 +10,14 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-/** Takes `{work}` and answers `{work}`. */
+/** Takes `{work}` and answers `{work}`; what is called `failing …` fails each time. */
 export async function startPluginServer(): Promise<PluginServer> {
   const done: PluginServer["done"] = new Map();
   async function work(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const piece of request) text += String(piece);
     const { work: name } = JSON.parse(text) as { work: string };
+    if (name.startsWith("failing")) return void response.writeHead(500).end("no");
     done.set(name, (done.get(name) ?? 0) + 1);
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ work: name }));
   }
