@@ -1,16 +1,28 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { voucherTypedData } from "@parley/payments";
 import { at, type RestAnswer, type System, startSystem } from "@parley/testkit";
 import postgres from "postgres";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+const CHAIN_ID = 42_431;
 const PATH = "/api/v1/gateway";
+/** Nobody serves them: they are refused before anybody would. */
+const NOWHERE = { url: "http://127.0.0.1:9/" };
 
 let system: System;
 let sql: postgres.Sql;
 beforeAll(async () => {
   system = await startSystem({
     apis: 2,
-    env: { BILLING_DEV_FUNDING: "true", LIMIT_SOLD_CALLS_MAX: "100000", LIMIT_WALLET_CALLS_MAX: "100000" },
+    env: {
+      BILLING_DEV_FUNDING: "true",
+      PAYMENTS_CHAIN_ID: String(CHAIN_ID),
+      PAYMENTS_PLUGINS: JSON.stringify({ closed: { ...NOWHERE, auth: true }, unpriced: NOWHERE }),
+      LIMIT_SOLD_CALLS_MAX: "100000",
+      LIMIT_WALLET_CALLS_MAX: "100000",
+      LIMIT_HOLD_BEGIN_MS: "1000",
+    },
   });
   sql = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
   await system.ours.newAgent();
@@ -25,8 +37,7 @@ interface Session {
   address: string;
 }
 
-async function open(): Promise<Session> {
-  const address = `0x${randomBytes(20).toString("hex")}`;
+async function open(address = `0x${randomBytes(20).toString("hex")}`): Promise<Session> {
   const answer = await system.rest().call("/api/wallet/sessions", { body: { address, deposit: "1.00" } });
   expect(answer.status).toBe(201);
   return { sessionId: String(at(answer.body, "session", "id")), address };
@@ -135,5 +146,143 @@ describe.each([
     expect(frames.filter(({ event }) => event === "token").length).toBeGreaterThan(0);
     expect(frames.at(-1)).toMatchObject({ event: "error", data: { error: expect.any(String), message: expect.any(String) } });
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 0, reserved: 0 });
+  });
+});
+
+describe("a refusal", () => {
+  type Asked = [headers: Record<string, string>, body?: object, key?: string | null];
+  const ask = ([headers, body = { prompt: "Hi" }, key = system.ours.apiKey]: Asked) => system.rest(0, key).call(PATH, { body, headers });
+  const text = { "x-plugin-id": "generate-text" };
+  const nobody = { "x-session-id": `ses_${"0".repeat(24)}`, "x-wallet-address": `0x${"0".repeat(40)}` };
+
+  test.each<[string, Asked, number, object]>([
+    ["a plugin without a price", [{ "x-plugin-id": "unpriced" }], 400, { error: "unknown_plugin", message: "The plugin has no price." }],
+    [
+      "one, by a payment",
+      [{ "x-plugin-id": "unpriced", "x-payment-method": "mpp" }],
+      400,
+      { error: "unknown_plugin", message: "The plugin has no price." },
+    ],
+    [
+      "a plugin that wants somebody known, of nobody",
+      [{ "x-plugin-id": "closed" }, {}, null],
+      401,
+      { error: "Unauthorized", message: "A valid credential is required." },
+    ],
+    [
+      "no payment",
+      [{ ...text, "x-payment-method": "mpp" }],
+      402,
+      {
+        error: "payment_required",
+        message: "Payment required for generate-text. Choose payment method: Stripe.",
+        stripe: { checkoutUrl: "/api/v1/payments/stripe/create?plugin=generate-text", amount: "0.01", currency: "usd" },
+      },
+    ],
+    ...["x-session-id", "x-wallet-address"].map((missing): [string, Asked, number, object] => [
+      `a session without its ${missing}`,
+      [{ ...text, "x-payment-method": "session", ...nobody, [missing]: "" }],
+      402,
+      { error: "session_required", message: "A session and its wallet are needed." },
+    ]),
+    [
+      "a session that is none",
+      [{ ...text, ...nobody }],
+      402,
+      { error: "session_invalid", message: "There is no active session of this wallet." },
+    ],
+    [
+      "a voucher that is none",
+      [{ ...text, ...nobody, "x-session-voucher": "e30" }],
+      402,
+      { error: "voucher_failed", message: "The voucher cannot be read." },
+    ],
+    ["no plugin", [{ "x-plugin-id": "nothing" }], 502, { error: "no_plugin", message: "There is no such plugin." }],
+  ])("of %s has exactly its own shape", async (_what, asked, status, body) => {
+    const answer = await ask(asked);
+    expect([answer.status, answer.body]).toEqual([status, body]);
+    expect(answer.headers.get("retry-after")).toBeNull();
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("of a session with too little left says what it costs, and what there is", async () => {
+    const session = await open();
+    await sql`update wallet_sessions set spent_micros = 980000 where id = ${session.sessionId}`;
+    const answer = await ask([headersOf(session), { message: "Hi" }]);
+    expect([answer.status, answer.body]).toEqual([
+      402,
+      { error: "insufficient_balance", message: "Need $0.05, have $0.02", session: { remaining: "0.02", cost: "0.05" } },
+    ]);
+    await sql`update wallet_sessions set spent_micros = 0 where id = ${session.sessionId}`;
+  });
+
+  /** A call that is under way until it is left. */
+  async function begun(headers: Record<string, string>, key = system.ours.apiKey) {
+    system.model.script({ hang: true });
+    const before = system.model.journal.length;
+    const leaving = new AbortController();
+    const body = { prompt: "Hi", model: "custom/scripted" };
+    const running = system.rest(1, key).call(PATH, { body, headers: { ...text, ...headers }, signal: leaving.signal });
+    running.catch(() => undefined);
+    await expect.poll(() => system.model.journal.length, { timeout: 10_000 }).toBe(before + 1);
+    return async () => {
+      leaving.abort();
+      await expect(running).rejects.toThrow();
+    };
+  }
+
+  test("of a voucher whose call is under way says when to show it again, and it pays then", async () => {
+    const account = privateKeyToAccount(generatePrivateKey());
+    const session = await open(account.address);
+    const expires = Math.floor(Date.now() / 1_000) + 3_600;
+    const voucher = {
+      kind: "call",
+      sessionId: session.sessionId,
+      plugin: "generate-text",
+      amountMicros: 10_000,
+      nonce: "one",
+      expires,
+    } as const;
+    const typed = voucherTypedData(voucher, CHAIN_ID);
+    if (typed.primaryType !== "Voucher") throw new Error("Not a voucher for one call.");
+    const shown = { signature: await account.signTypedData(typed), nonce: "one", expires };
+    const headers = { ...text, ...headersOf(session), "x-session-voucher": Buffer.from(JSON.stringify(shown)).toString("base64url") };
+    const leave = await begun(headers);
+    const lost = await ask([headers]);
+    expect([lost.status, lost.headers.get("retry-after"), lost.body]).toEqual([
+      503,
+      "2",
+      { error: "payment_pending", message: expect.stringContaining("do not pay anew") },
+    ]);
+    await leave();
+    await expect.poll(() => stateOf(session.sessionId), { timeout: 10_000 }).toMatchObject({ spent: 0, reserved: 0 });
+    expect((await ask([headers])).status).toBe(200);
+  });
+
+  test("of credits that calls under way hold asks nobody to pay: it is waited for them, and then said when to come again", async () => {
+    const { apiKey, organizationId } = await system.newTenant("holding");
+    const operator = (path: string, body: object) =>
+      system
+        .rest(0, null)
+        .call(path, { body: { organization_id: organizationId, ...body }, headers: { "x-admin-secret": system.adminSecret } });
+    expect((await operator("/admin/billing/credits", { amount_micros: 10_000, reference: "one" })).status).toBe(200);
+    expect((await operator("/admin/billing/mode", { mode: "prepaid" })).status).toBe(200);
+    const free = { kind: "model", name: "*", input_pico: 0, output_pico: 0 };
+    expect((await operator("/admin/billing/prices", free)).status).toBe(200);
+    // All of the money, for one call.
+    const leave = await begun({}, apiKey);
+    const lost = await ask([text, { prompt: "Hi" }, apiKey]);
+    expect([lost.status, lost.headers.get("retry-after"), at(lost.body, "error")]).toEqual([503, "2", "payment_pending"]);
+    const waiting = ask([text, { prompt: "Hi" }, apiKey]);
+    await leave();
+    expect((await waiting).status).toBe(200);
+    expect(await ask([text, { prompt: "Hi" }, apiKey])).toMatchObject({ status: 402, body: { error: "payment_required" } });
+  });
+
+  test("of another body under one key is a conflict", async () => {
+    const headers = { ...text, ...headersOf(await open()), "idempotency-key": randomUUID() };
+    expect((await ask([headers])).status).toBe(200);
+    const other = await ask([headers, { prompt: "Other" }]);
+    expect([other.status, other.body]).toEqual([409, { error: "idempotency_mismatch", message: expect.any(String) }]);
   });
 });

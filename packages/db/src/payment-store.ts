@@ -1,5 +1,5 @@
 import type { WalletSession } from "@parley/contracts";
-import type { ChallengeClaim, ChannelReserved, KeptChannel, PaymentStore, Reserved } from "@parley/domain";
+import type { ChallengeClaim, ChannelReserved, CreditsReserved, KeptChannel, PaymentStore, Reserved } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
@@ -66,7 +66,7 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   reserveInSession: (reservation) => call<Reserved>(sql, "reserve_in_session", reservation),
 
-  reserveCredits: (reservation) => call<{ outcome: "reserved" | "insufficient" }>(sql, "reserve_credits", reservation),
+  reserveCredits: (reservation) => call<CreditsReserved>(sql, "reserve_credits", reservation),
 
   holdPurchase: (key) => call<boolean>(sql, "hold_purchase", key),
 

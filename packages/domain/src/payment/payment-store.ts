@@ -59,6 +59,18 @@ export type ChannelReserved =
 /** Where a session's money comes from: the organization's own credits, or the operator's gift. */
 export type SessionFunds = "customer" | "credits";
 
+export interface CreditsReservation {
+  organizationId: string;
+  id: string;
+  principalId: string;
+  plugin: string;
+  amountMicros: number;
+  callKey: string | null;
+}
+
+/** `mayWait`: others hold what would be enough, or a part of it, and may let go of it. */
+export type CreditsReserved = { outcome: "reserved" } | { outcome: "insufficient"; mayWait: boolean };
+
 export interface PaymentStore extends CardLookStore {
   /** The customer that the payment service knows an organization as; null where it has not paid yet. */
   customerOf(organizationId: string): Promise<string | null>;
@@ -163,14 +175,7 @@ export interface PaymentStore extends CardLookStore {
   }): Promise<ChannelReserved>;
 
   reserveInSession(reservation: SessionReservation): Promise<Reserved>;
-  reserveCredits(reservation: {
-    organizationId: string;
-    id: string;
-    principalId: string;
-    plugin: string;
-    amountMicros: number;
-    callKey: string | null;
-  }): Promise<{ outcome: "reserved" | "insufficient" }>;
+  reserveCredits(reservation: CreditsReservation): Promise<CreditsReserved>;
   /** Whoever is at it is alive. False: it has ended. */
   holdPurchase(key: { organizationId: string; id: string }): Promise<boolean>;
   /** Takes the money, with the answer under the call's key, or lets it go. False: it has ended otherwise, or the key is another's: nobody may be given the answer. */

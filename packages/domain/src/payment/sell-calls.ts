@@ -2,6 +2,7 @@ import { GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { callKeyOf, holdPurchase, QUIET_MS } from "./hold-purchase.ts";
+import type { CreditsReservation } from "./payment-store.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
 import type { CallOrder, PayingSession, Purchase, SessionPurchase } from "./purchase.ts";
@@ -41,6 +42,26 @@ async function buyInSession(
   return { outcome: "bought", purchase };
 }
 
+/** Those who wait for money ask again after so long. */
+const ASK_AGAIN_MS = 200;
+
+/** Waits for money that others hold, as any call does. Nobody is asked to pay for what is there and is not free yet. */
+async function reserveCredits({ payments, clock, limits }: GatewayContext, reservation: CreditsReservation): Promise<void> {
+  const untilMs = clock.monotonicMs() + limits.holdBeginMs;
+  for (;;) {
+    const reserved = await payments.reserveCredits(reservation);
+    if (reserved.outcome === "reserved") return;
+    if (!reserved.mayWait) throw new GatewayError("payment_required", { text: "The balance or a budget is used up." });
+    if (clock.monotonicMs() >= untilMs) {
+      throw new GatewayError("payment_pending", {
+        text: "Calls under way hold the money: ask again, and do not pay anew.",
+        retryAfterSeconds: 2,
+      });
+    }
+    await clock.sleep(ASK_AGAIN_MS);
+  }
+}
+
 /** Calls that are sold: what they cost, who pays, and what is set aside for them. */
 export function sellCalls(context: GatewayContext): SaleUseCases {
   const { payments } = context;
@@ -62,8 +83,7 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
     async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }) {
       const id = newId<string>();
       const callKey = callKeyOf(under);
-      const { outcome } = await payments.reserveCredits({ organizationId, id, principalId, plugin, amountMicros, callKey });
-      if (outcome === "insufficient") throw new GatewayError("payment_required", { text: "The balance or a budget is used up." });
+      await reserveCredits(context, { organizationId, id, principalId, plugin, amountMicros, callKey });
       const kept = holdPurchase(context, { organizationId, id, under });
       return {
         receipt: null,
