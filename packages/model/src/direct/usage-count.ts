@@ -1,31 +1,14 @@
 import { isObject, NO_USAGE, type Usage } from "@parley/contracts";
 import type { DirectRequest, DirectUsage } from "@parley/domain";
+import { reportedUsage } from "../reported-usage.ts";
 import { type Json, objectsIn, textOf } from "./known.ts";
 import { assumedMs, filesIn, spokenMs } from "./sound.ts";
 
 /** Where a provider does not count, a token is taken as four characters. */
 const CHARS_PER_TOKEN = 4;
+/** A month: no sound is longer. */
+const SECONDS_MAX = 2_678_400;
 export const tokensIn = (chars: number): number => Math.ceil(chars / CHARS_PER_TOKEN);
-
-const count = (value: unknown): number => (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0);
-
-/** A usage in OpenAI's shape, of chat, embeddings or sound; null where it says nothing. */
-function usageIn(value: unknown): Usage | null {
-  if (!isObject(value)) return null;
-  const input = value.prompt_tokens ?? value.input_tokens;
-  const output = value.completion_tokens ?? value.output_tokens;
-  if (typeof input !== "number" && typeof output !== "number") return null;
-  const prompt = isObject(value.prompt_tokens_details) ? value.prompt_tokens_details : {};
-  const completion = isObject(value.completion_tokens_details) ? value.completion_tokens_details : {};
-  return {
-    inputTokens: count(input),
-    outputTokens: count(output),
-    cachedTokens: count(prompt.cached_tokens),
-    reasoningTokens: count(completion.reasoning_tokens),
-    modelCalls: 1,
-    estimated: false,
-  };
-}
 
 const contentChars = (content: unknown): number =>
   typeof content === "string" ? content.length : objectsIn(content).reduce((chars, part) => chars + textOf(part.text).length, 0);
@@ -71,12 +54,12 @@ export class UsageCount {
   /** Takes the provider's own figures; the last ones count. */
   report(usage: unknown): void {
     if (isObject(usage) && usage.type === "duration" && typeof usage.seconds === "number") this.reportSeconds(usage.seconds);
-    else this.#reported = usageIn(usage) ?? this.#reported;
+    else this.#reported = reportedUsage(usage) ?? this.#reported;
   }
 
   /** Takes how long the sound was, as the provider says: what it counts instead of tokens. */
   reportSeconds(seconds: number): void {
-    if (!(seconds >= 0 && seconds < Number.MAX_SAFE_INTEGER / 1_000)) return;
+    if (!(seconds >= 0 && seconds <= SECONDS_MAX)) return;
     this.#reported = { ...NO_USAGE, modelCalls: 1 };
     this.#audioMs = Math.ceil(seconds * 1_000);
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { isObject, NO_USAGE, type Usage } from "@parley/contracts";
+import { isObject, type Usage } from "@parley/contracts";
 import type { FinishReason, ModelChunk, ToolCall } from "@parley/domain";
+import { reportedUsage } from "../reported-usage.ts";
 import { brokenAnswer, refusedBy } from "./model-error.ts";
 
 /** What a chunk may hold; nothing of it is sure before it is looked at. */
@@ -34,22 +35,6 @@ export interface Assembly {
 }
 
 export const newAssembly = (provider: string): Assembly => ({ provider, reason: null, calls: new Map(), usage: null });
-
-const countOf = (value: unknown): number => (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0);
-
-const usageOf = (usage: Record<string, unknown>): Usage | null => {
-  if (typeof usage.prompt_tokens !== "number" && typeof usage.completion_tokens !== "number") return null;
-  const prompt = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
-  const completion = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {};
-  return {
-    ...NO_USAGE,
-    inputTokens: countOf(usage.prompt_tokens),
-    outputTokens: countOf(usage.completion_tokens),
-    cachedTokens: countOf(prompt.cached_tokens),
-    reasoningTokens: countOf(completion.reasoning_tokens),
-    modelCalls: 1,
-  };
-};
 
 const REASONS: Record<string, FinishReason> = {
   tool_calls: "tool_calls",
@@ -103,7 +88,7 @@ export const addEvent = (assembly: Assembly, data: string, out: ModelChunk[]): v
   }
   if (!isObject(chunk)) throw brokenAnswer(assembly.provider, "a chunk is not an object");
   if (chunk.error) throw errorFrame(assembly.provider, chunk.error);
-  if (isObject(chunk.usage)) assembly.usage = usageOf(chunk.usage) ?? assembly.usage;
+  assembly.usage = reportedUsage(chunk.usage) ?? assembly.usage;
   const choice: unknown = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined;
   if (!isObject(choice)) return;
   if (isObject(choice.delta)) {

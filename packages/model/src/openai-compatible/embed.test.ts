@@ -13,15 +13,20 @@ describe("embed", () => {
     expect(server.journal[0]?.body).toEqual({ model: "embed", input: ["one", "two", "three"], encoding_format: "float" });
   });
 
-  it("estimates a usage that is missing and says so, and asks nothing for no texts", async () => {
+  it("estimates a usage that is missing or cannot be so, and says so, and asks nothing for no texts", async () => {
     const { models, server } = await startModelsAt(startModelServer);
     server.script({ usage: null });
     expect((await models.embed({ model: "custom/e", texts: ["12345678"], signal })).usage).toMatchObject({
       inputTokens: 2,
       estimated: true,
     });
+    for (const prompt_tokens of [-5, 1.5, "2", 0]) {
+      server.script({ embeddingUsage: { prompt_tokens } });
+      const { usage } = await models.embed({ model: "custom/e", texts: ["12345678"], signal });
+      expect([prompt_tokens, usage]).toMatchObject([prompt_tokens, { inputTokens: 2, estimated: true }]);
+    }
     expect((await models.embed({ model: "custom/e", texts: [], signal })).vectors).toEqual([]);
-    expect(server.journal).toHaveLength(1);
+    expect(server.journal).toHaveLength(5);
   });
 
   it("fails as a stream does", async () => {

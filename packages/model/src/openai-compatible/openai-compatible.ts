@@ -3,6 +3,7 @@ import type { ModelChunk, ModelRequest } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import OpenAI from "openai";
 import { type Provider, secretNameOf } from "../provider.ts";
+import { reportedUsage } from "../reported-usage.ts";
 import { type Assembly, addEvent, finishChunk, newAssembly } from "./assemble.ts";
 import { brokenAnswer, toModelError } from "./model-error.ts";
 import { readEvents } from "./read-events.ts";
@@ -92,10 +93,9 @@ export const createOpenaiCompatible = (provider: Provider, fetch: EgressFetch) =
       const vectors = answer.data.toSorted((a, b) => a.index - b.index).map((row) => row.embedding);
       if (vectors.length !== texts.length) throw brokenAnswer(provider.name, `${vectors.length} vectors for ${texts.length} texts`);
       // Not every provider counts; then a token is taken as four characters.
-      const counted = answer.usage as { prompt_tokens?: number } | undefined;
       const chars = texts.reduce((sum, text) => sum + text.length, 0);
-      const inputTokens = counted?.prompt_tokens ?? Math.ceil(chars / CHARS_PER_TOKEN);
-      return { vectors, usage: { ...NO_USAGE, inputTokens, modelCalls: 1, estimated: counted?.prompt_tokens === undefined } };
+      const estimate = { ...NO_USAGE, inputTokens: Math.ceil(chars / CHARS_PER_TOKEN), modelCalls: 1, estimated: true };
+      return { vectors, usage: reportedUsage(answer.usage) ?? estimate };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw toModelError(error, provider.name);

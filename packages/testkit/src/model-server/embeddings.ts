@@ -12,6 +12,6 @@ export const wholeEmbeddings = (request: ModelServerRequest, reply: Reply) => {
   const texts = [request.body.input ?? []].flat();
   const data = texts.map((text, index) => ({ object: "embedding", index, embedding: scriptedVector(text) })).reverse();
   const tokens = Math.ceil(texts.join("").length / 4);
-  const usage = reply.usage === null ? {} : { usage: { prompt_tokens: tokens, total_tokens: tokens } };
+  const usage = reply.usage === null ? {} : { usage: { prompt_tokens: tokens, total_tokens: tokens, ...reply.embeddingUsage } };
   return { object: "list", model: request.body.model, data, ...usage };
 };

@@ -21,6 +21,8 @@ export interface Reply {
   toolCalls?: ScriptedToolCall[];
   /** Merged over the counted figures; null sends none though it was asked for. */
   usage?: Record<string, unknown> | null;
+  /** The same of `/embeddings`. */
+  embeddingUsage?: Record<string, unknown>;
   /** Default `stop` or `tool_calls`; null ends the stream without one. */
   finish?: string | null;
   /** Leaves the last `[DONE]` out. */
