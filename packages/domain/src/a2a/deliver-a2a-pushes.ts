@@ -1,7 +1,9 @@
 import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
+import { openSealed } from "../identity/open-sealed.ts";
 import type { Vault } from "../identity/vault.ts";
 import type { Log } from "../logger.ts";
+import { SECRET_UNREADABLE } from "../webhook/send-webhook.ts";
 import { type PushSecret, pushPlace } from "./a2a-pushes.ts";
 import type { A2aOutbox, A2aStore, DueA2aPush } from "./a2a-store.ts";
 import { toA2aTask } from "./a2a-tasks.ts";
@@ -62,20 +64,22 @@ async function deliver(ports: PushPorts, due: DueA2aPush, signal: AbortSignal): 
   const key = { organizationId, id, taskId, pushId, attempt };
   const task = await a2a.read({ organizationId, taskId });
   if (task === null) return a2a.recordPush({ ...key, outcome: "failed", delayMs: 0 });
-  const { token, authorization } = proofOf(ports, due);
   const { url, version, fact } = due;
-  const sent = { url, version, fact, task: toA2aTask(task), authorization, token, timeoutMs: limits.a2aPushTimeoutMs, signal };
-  const outcome = await ports.send(sent);
+  const proof = proofOf(ports, due);
+  const sent = { url, version, fact, task: toA2aTask(task), timeoutMs: limits.a2aPushTimeoutMs, signal };
+  const outcome = proof === null ? SECRET_UNREADABLE : await ports.send({ ...sent, ...proof });
   const next = nextPush(outcome, { attempt, attemptsMax: limits.a2aPushAttemptsMax, random: ports.random() });
   await a2a.recordPush({ ...key, ...next });
   const { status, error } = outcome;
   if (next.outcome === "failed") log.warn({ organizationId, taskId, pushId, status, error }, "a receiver of pushes was given up");
 }
 
-function proofOf({ vault }: PushPorts, due: DueA2aPush): { token: string | null; authorization: string | null } {
+/** Null where it does not open. */
+function proofOf({ vault }: PushPorts, due: DueA2aPush): { token: string | null; authorization: string | null } | null {
   const { organizationId, taskId, pushId, secret, scheme } = due;
   if (secret === null) return { token: null, authorization: null };
-  if (vault === null) throw new Error("There is no key to open a push's secret with.");
-  const { token, credentials } = JSON.parse(vault.open(secret, pushPlace(organizationId, taskId, pushId))) as PushSecret;
+  const opened = openSealed(vault, secret, pushPlace(organizationId, taskId, pushId));
+  if (opened === null) return null;
+  const { token, credentials } = JSON.parse(opened) as PushSecret;
   return { token, authorization: scheme === null || credentials === null ? null : `${scheme} ${credentials}` };
 }

@@ -20,6 +20,7 @@ test("a failure is tried again after half a second, then twice as late each time
 test("who is gone, may not be called, or has failed as often as may be is given up", () => {
   expect(nextPush({ ...failed, status: 410 }, facts(1)).outcome).toBe("failed");
   expect(nextPush({ status: null, error: "egress_refused", retryAfterMs: null }, facts(1)).outcome).toBe("failed");
+  expect(nextPush({ status: null, error: "secret_unreadable", retryAfterMs: null }, facts(1)).outcome).toBe("failed");
   expect(nextPush(failed, facts(16)).outcome).toBe("failed");
   expect(nextPush({ status: null, error: "timeout", retryAfterMs: null }, facts(15)).outcome).toBe("retry");
 });

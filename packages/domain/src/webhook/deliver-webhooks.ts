@@ -1,10 +1,11 @@
 import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
+import { openSealed } from "../identity/open-sealed.ts";
 import type { Vault } from "../identity/vault.ts";
 import type { Log } from "../logger.ts";
 import { endpointPlace } from "./manage-webhooks.ts";
 import { nextTry } from "./next-try.ts";
-import type { SendWebhook, WebhookOutcome } from "./send-webhook.ts";
+import { SECRET_UNREADABLE, type SendWebhook, type WebhookOutcome } from "./send-webhook.ts";
 import type { DueWebhook, WebhookOutbox, WebhookStore } from "./webhook-store.ts";
 
 export interface DeliveryPorts {
@@ -79,12 +80,14 @@ async function deliver(ports: DeliveryPorts, due: DueWebhook, signal: AbortSigna
   const bounds = { failingDays: limits.webhookFailingDays, failuresMax: FAILURES_MAX };
   const isGone = status === 410;
   const disabled = await webhooks.record({ organizationId, id, attempt, ...next, status, error, durationMs, isGone, ...bounds });
+  if (error === "secret_unreadable") log.warn({ organizationId, endpointId, deliveryId: id, error }, "a webhook was given up");
   if (disabled) log.warn({ organizationId, endpointId, status, error }, "an endpoint was switched off");
 }
 
 async function attemptOnce({ send, vault, limits }: DeliveryPorts, due: DueWebhook, signal: AbortSignal): Promise<WebhookOutcome> {
   const { id, organizationId, endpointId, url, payload } = due;
-  if (vault === null) throw new Error("There is no key to open the endpoint's secret with.");
-  const secrets = due.secrets.map((sealed) => vault.open(sealed, endpointPlace(organizationId, endpointId)));
+  // One of two that opens is enough: while a secret is replaced the receiver knows either.
+  const secrets = due.secrets.flatMap((sealed) => openSealed(vault, sealed, endpointPlace(organizationId, endpointId)) ?? []);
+  if (secrets.length === 0) return SECRET_UNREADABLE;
   return send({ url, id, body: JSON.stringify(payload), secrets, timeoutMs: limits.webhookTimeoutMs, signal });
 }

@@ -1,4 +1,4 @@
-import type { WebhookOutcome } from "./send-webhook.ts";
+import { isLost, type WebhookOutcome } from "./send-webhook.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -14,13 +14,14 @@ interface TryFacts {
   random: number;
 }
 
-/** What becomes of a delivery after a try: an endpoint that is gone or may not be called is not asked again. */
+/** What becomes of a delivery after a try: an endpoint that is gone, may not be called or whose secret does not open is not asked again. */
 export function nextTry(
-  { status, error, retryAfterMs }: WebhookOutcome,
+  outcome: WebhookOutcome,
   { attempt, attemptsMax, random }: TryFacts,
 ): { outcome: "delivered" | "retry" | "failed"; delayMs: number } {
+  const { status, retryAfterMs } = outcome;
   if (status !== null && status >= 200 && status < 300) return { outcome: "delivered", delayMs: 0 };
-  if (status === 410 || error === "egress_refused" || attempt >= attemptsMax) return { outcome: "failed", delayMs: 0 };
+  if (isLost(outcome) || attempt >= attemptsMax) return { outcome: "failed", delayMs: 0 };
   // A tenth less or more, so that what failed together does not come together again.
   const jittered = (DELAYS_MS[attempt - 1] ?? LAST_DELAY_MS) * (0.9 + random * 0.2);
   return { outcome: "retry", delayMs: Math.round(Math.max(jittered, Math.min(retryAfterMs ?? 0, LAST_DELAY_MS))) };
