@@ -55,9 +55,9 @@ export const peerTrust = z.object({
     .string()
     .regex(/^[1-9A-HJ-NP-Za-km-z]{40,50}$/, "is no base58 public key")
     .optional(),
-  /** `strict`: the key must be the pinned one, or the one that the DID is made of. `lenient`: the one that was seen first is kept. */
+  /** `strict`: all must be signed, by the pinned key or the one that the DID is made of. `lenient`: the key that was seen first is kept, and what is not signed is let through. */
   policy: z.enum(["strict", "lenient"]).default("lenient"),
-  /** `fail`: what is signed wrongly is withheld, and the call has failed. `report`: it is passed on and said to be so. */
+  /** `fail`: what is not signed as it must be is withheld, and the call has failed. `report`: it is passed on and said to be so. */
   onBadSignature: z.enum(["fail", "report"]).default("fail"),
 });
 export type PeerTrust = z.infer<typeof peerTrust>;

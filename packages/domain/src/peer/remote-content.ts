@@ -26,7 +26,7 @@ export function textOfRemote(content: string): string | null {
 /** `yes` only where every part is signed. */
 function verified(signatures: PeerSignatures | null): "yes" | "no" | "unsigned" | "unknown" {
   if (signatures === null) return "unknown";
-  if (!signatures.ok) return "no";
+  if (signatures.verified < signatures.signed) return "no";
   return signatures.signed === 0 || signatures.unsigned > 0 ? "unsigned" : "yes";
 }
 

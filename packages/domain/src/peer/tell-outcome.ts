@@ -1,4 +1,4 @@
-import type { PeerReport } from "@parley/contracts";
+import type { PeerReport, PeerSignatures } from "@parley/contracts";
 import { storableText } from "../turn/storable.ts";
 import type { ResultRecord } from "../turn/turn-store.ts";
 import { keepPeerFile } from "./keep-peer-file.ts";
@@ -37,7 +37,7 @@ export async function tellOutcome(ports: PeerPorts, { call, outcome, signal }: T
   const { target } = call;
   const { state, signatures, did, didSource } = outcome;
   const isWithheld = signatures?.ok === false && target.trust.onBadSignature === "fail";
-  const error = isWithheld ? "What the agent gave is signed wrongly and is withheld." : (outcome.error ?? STATES[state] ?? null);
+  const error = isWithheld ? withheld(signatures) : (outcome.error ?? STATES[state] ?? null);
   const { tokens } = outcome;
   const report = { state, taskId: outcome.taskId, signatures, did, didSource, error, ...(tokens !== undefined && { tokens }) };
   const isError = error !== null;
@@ -51,6 +51,10 @@ export async function tellOutcome(ports: PeerPorts, { call, outcome, signal }: T
   const reason = outcome.failure === undefined ? {} : { reason: outcome.failure };
   return { told: { text: storableText(text), isError, ...unknown, ...reason, words: envelope === "" ? "own" : "enclosed" }, report };
 }
+
+/** `strict` takes nothing that is not signed. */
+const withheld = ({ signed, verified }: PeerSignatures): string =>
+  signed === verified ? "What the agent gave is not all signed and is withheld." : "What the agent gave is signed wrongly and is withheld.";
 
 type File = Extract<PeerPart, { kind: "file" }>;
 /** Where a file is kept; null where it is not. */

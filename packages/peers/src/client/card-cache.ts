@@ -15,20 +15,20 @@ const ENTRIES_MAX = 1_000;
 export type FindCard = (target: Pick<PeerTarget, "id" | "endpoint" | "changedAt">) => Promise<ReadCard | null>;
 
 /** Agent cards, each asked for once at a time and kept for a while; that there is none, for a short while; whoever changes the peer's entry has it asked for anew. No credential is shown for one. */
-export function createCardCache(fetch: EgressFetch, skillsMax: number): FindCard {
+export function createCardCache(fetch: EgressFetch, skillsMax: number, nowMs: () => number = () => performance.now()): FindCard {
   const known = new Map<string, { card: Promise<ReadCard | null>; untilMs: number }>();
 
   return ({ id, endpoint, changedAt }) => {
     const key = `${id} ${endpoint} ${changedAt ?? ""}`;
     const entry = known.get(key);
-    if (entry !== undefined && entry.untilMs > performance.now()) return entry.card;
+    if (entry !== undefined && entry.untilMs > nowMs()) return entry.card;
     const fresh = { card: fetchCard(fetch, endpoint, skillsMax), untilMs: Number.POSITIVE_INFINITY };
     known.delete(key);
     known.set(key, fresh);
     const oldest = known.keys().next().value;
     if (known.size > ENTRIES_MAX && oldest !== undefined) known.delete(oldest);
     void fresh.card.then((card) => {
-      fresh.untilMs = performance.now() + (card === null ? MISSING_MS : FRESH_MS);
+      fresh.untilMs = nowMs() + (card === null ? MISSING_MS : FRESH_MS);
     });
     return fresh.card;
   };

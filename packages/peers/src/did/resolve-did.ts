@@ -5,9 +5,8 @@ import { documentKey } from "./did-document.ts";
 
 interface ResolverOptions {
   fetch: EgressFetch;
-  /** How long an answer is believed, and how long one that could not be had is not asked for again. */
-  keptMs?: number;
-  failureKeptMs?: number;
+  /** Never goes backwards. */
+  nowMs?: () => number;
 }
 
 /** `unavailable`: nobody could be asked. `none`: what came is not this DID's document, or has no key that could be used. */
@@ -15,6 +14,7 @@ export type ResolvedKey = { kind: "key"; publicKey: Uint8Array } | { kind: "none
 
 export type ResolveDid = (endpoint: string, did: string) => Promise<ResolvedKey>;
 
+/** How long an answer is believed, and how long one that could not be had is not asked for again. */
 const KEPT_MS = 300_000;
 const FAILURE_KEPT_MS = 10_000;
 const RESOLVE_MS = 5_000;
@@ -25,7 +25,7 @@ const ENTRIES_MAX = 10_000;
  * Keys of DIDs, as the peer at an endpoint tells them: kept by both, so that what one peer says of a DID is never believed of another. Who asks at the same
  * time waits for the same answer; no caller's credential goes along, and no caller's abort ends it for the others.
  */
-export function createDidResolver({ fetch, keptMs = KEPT_MS, failureKeptMs = FAILURE_KEPT_MS }: ResolverOptions): ResolveDid {
+export function createDidResolver({ fetch, nowMs = () => performance.now() }: ResolverOptions): ResolveDid {
   const entries = new Map<string, { answer: Promise<ResolvedKey>; freshUntilMs: number }>();
 
   async function ask(endpoint: string, did: string): Promise<ResolvedKey> {
@@ -53,15 +53,15 @@ export function createDidResolver({ fetch, keptMs = KEPT_MS, failureKeptMs = FAI
   return (endpoint, did) => {
     const name = JSON.stringify([endpoint, did]);
     const known = entries.get(name);
-    if (known !== undefined && known.freshUntilMs > performance.now()) return known.answer;
+    if (known !== undefined && known.freshUntilMs > nowMs()) return known.answer;
     const answer = ask(endpoint, did);
-    const entry = { answer, freshUntilMs: performance.now() + keptMs };
+    const entry = { answer, freshUntilMs: nowMs() + KEPT_MS };
     entries.delete(name);
     entries.set(name, entry);
     const oldest = entries.size > ENTRIES_MAX ? entries.keys().next().value : undefined;
     if (oldest !== undefined) entries.delete(oldest);
     void answer.then(({ kind }) => {
-      if (kind === "unavailable") entry.freshUntilMs = Math.min(entry.freshUntilMs, performance.now() + failureKeptMs);
+      if (kind === "unavailable") entry.freshUntilMs = nowMs() + FAILURE_KEPT_MS;
     });
     return answer;
   };

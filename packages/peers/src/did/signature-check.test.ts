@@ -47,7 +47,9 @@ async function start(answer: (did: string) => { status?: number; body?: string; 
       return pins.get(name) ?? null;
     },
   };
-  const resolve = createDidResolver({ fetch: egress.fetch, keptMs: 0 });
+  // Whatever was heard is old when it is asked for again.
+  let hours = 0;
+  const resolve = createDidResolver({ fetch: egress.fetch, nowMs: () => ++hours * 3_600_000 });
   const check = createSignatureCheck({ resolve, keys, keysMax: 10 });
   const verify = (trust: VerifyFacts["trust"], parts: object[], did: string | null = signer.did) =>
     check({ organizationId: "o", endpoint: `http://${host}/agent/`, did, trust, artifacts: artifacts(...parts) });
@@ -72,8 +74,9 @@ describe("of what a peer gave", () => {
     const { verify, asked } = await start(claims(signer));
     const whole = await verify(strict, [signed(signer), signed(signer, "Grüße 😀"), { text: "" }]);
     expect(whole).toEqual({ ok: true, signed: 2, verified: 2, unsigned: 0 });
-    const mixed = await verify(strict, [signed(signer), { data: { x: 1 } }, { text: "plain" }]);
-    expect(mixed).toEqual({ ok: true, signed: 1, verified: 1, unsigned: 2 });
+    const parts = [signed(signer), { data: { x: 1 } }, { text: "plain" }];
+    expect(await verify(lenient, parts)).toEqual({ ok: true, signed: 1, verified: 1, unsigned: 2 });
+    expect(await verify(strict, parts)).toEqual({ ok: false, signed: 1, verified: 1, unsigned: 2 });
     expect(asked[0]).toBe(`POST /agent/did/resolve ${JSON.stringify({ did: signer.did })}`);
   });
 
@@ -83,9 +86,22 @@ describe("of what a peer gave", () => {
     expect(found).toMatchObject({ ok: false, signed: 1, verified: 0 });
   });
 
-  test("nothing can be said without a DID, without artifacts, or where nobody can be asked", async () => {
+  test("nothing can be said without a DID, or where nobody can be asked; strictly, that is not good", async () => {
     const { verify } = await start(() => ({ status: 500 }));
-    for (const found of [await verify(strict, [signed(signer)], null), await verify(strict, [signed(signer)])]) expect(found).toBeNull();
+    for (const did of [null, signer.did]) {
+      expect(await verify(lenient, [signed(signer)], did)).toBeNull();
+      expect(await verify(strict, [signed(signer)], did)).toEqual({ ok: false, signed: 1, verified: 0, unsigned: 0 });
+    }
+  });
+
+  test("strictly, a signature is demanded: of a peer that shows no DID and of a pinned key, too", async () => {
+    const { verify } = await start(claims(signer));
+    const unsigned = { ok: false, signed: 0, verified: 0, unsigned: 1 };
+    for (const did of [null, signer.did]) expect(await verify(strict, [{ text: "plain" }], did)).toEqual(unsigned);
+    const pinned = { ...strict, pinnedKey: signer.publicKey };
+    expect(await verify(pinned, [{ text: "plain" }])).toEqual(unsigned);
+    expect(await verify(pinned, [signed(signer)])).toMatchObject({ ok: true });
+    expect(await verify(pinned, [signed(signer), signed(thief)])).toMatchObject({ ok: false });
   });
 });
 
@@ -149,14 +165,38 @@ describe("asking for a key", () => {
     expect(asked).toHaveLength(3);
   });
 
-  test("that failed is done again after a short time", async () => {
+  test("is kept for five minutes, and that nobody could be asked for ten seconds", async () => {
     let isAway = true;
+    let nowMs = 0;
     const { egress, host, asked } = await start((did) => (isAway ? { status: 503 } : claims(signer)(did)));
-    const resolve = createDidResolver({ fetch: egress.fetch, failureKeptMs: 0 });
-    expect(await resolve(`http://${host}`, signer.did)).toEqual({ kind: "unavailable" });
+    const resolve = createDidResolver({ fetch: egress.fetch, nowMs: () => nowMs });
+    const at = async (ms: number) => {
+      nowMs = ms;
+      return [(await resolve(`http://${host}`, signer.did)).kind, asked.length];
+    };
+    expect(await at(0)).toEqual(["unavailable", 1]);
     isAway = false;
-    expect(await resolve(`http://${host}`, signer.did)).toMatchObject({ kind: "key" });
-    expect(asked).toHaveLength(2);
+    expect(await at(9_999)).toEqual(["unavailable", 1]);
+    expect(await at(10_000)).toEqual(["key", 2]);
+    isAway = true;
+    expect(await at(309_999)).toEqual(["key", 2]);
+    expect(await at(310_000)).toEqual(["unavailable", 3]);
+    expect(await at(319_999)).toEqual(["unavailable", 3]);
+  });
+
+  test("that a document is of another DID is kept for five minutes, too", async () => {
+    let nowMs = 0;
+    const { egress, host, asked } = await start(() => ({ body: thief.document }));
+    const resolve = createDidResolver({ fetch: egress.fetch, nowMs: () => nowMs });
+    for (const [ms, times] of [
+      [0, 1],
+      [299_999, 1],
+      [300_000, 2],
+    ] as const) {
+      nowMs = ms;
+      expect(await resolve(`http://${host}`, signer.did)).toEqual({ kind: "none" });
+      expect(asked).toHaveLength(times);
+    }
   });
 
   test.each([
@@ -165,7 +205,8 @@ describe("asking for a key", () => {
     ["something else than JSON", { body: "<html>" }],
   ])("%s is as good as none", async (_, answer) => {
     const { verify } = await start(() => answer);
-    expect(await verify(strict, [signed(signer)])).toBeNull();
+    expect(await verify(lenient, [signed(signer)])).toBeNull();
+    expect(await verify(strict, [signed(signer)])).toMatchObject({ ok: false, verified: 0 });
   });
 
   test("goes nowhere that the egress does not let it", async () => {
