@@ -21,13 +21,14 @@ interface SlotOptions {
   /** Where its tools and its peers are. */
   toolUrl: string;
   peerUrl: string;
+  clawUrl: string;
 }
 
 /** What never ends by itself is given up after so long. */
 const PEER_MS = 2_500;
 const ORDER = { type: "object", properties: { order: { type: "string" }, how: { type: "string" } }, required: ["order"] };
 
-export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl }: SlotOptions): Promise<Slot> {
+export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl, clawUrl }: SlotOptions): Promise<Slot> {
   const { organizationId, apiKey, newAgent } = await createTenant(url, adminSecret, name);
   await charge(createRestClient(url, null), adminSecret, organizationId);
   const helper = await newAgent({ name: "Helper", description: "Answers at once" });
@@ -51,11 +52,13 @@ export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl }: Slo
     ...more,
   });
   const rest = createRestClient(url, apiKey);
-  const peer = async (called: string): Promise<string> => {
-    const body = { name: called, endpoint: peerUrl, skills: [{ id: "do" }], timeoutMs: PEER_MS, priceMicros: PEER_MICROS };
+  const peer = async (called: string, where: { endpoint: string; protocol?: string } = { endpoint: peerUrl }): Promise<string> => {
+    const body = { name: called, ...where, skills: [{ id: "do" }], timeoutMs: PEER_MS, priceMicros: PEER_MICROS };
     return String(at((await rest.call("/trpc/peer.create", { body })).body, "result", "data", "id"));
   };
   const [courier, errand] = [await peer("courier"), await peer("errand")];
+  const openclaw = { endpoint: clawUrl, protocol: "openclaw" };
+  const [claw, clerk] = [await peer("claw", openclaw), await peer("clerk", openclaw)];
   const config = {
     mayAsk: true,
     // A charge that is made twice is money lost; a lookup may be made as often as one likes; a payment waits for a person.
@@ -63,6 +66,8 @@ export async function openSlot({ url, adminSecret, name, toolUrl, peerUrl }: Slo
     peers: [
       { peerId: courier, mode: "sync" as const },
       { peerId: errand, mode: "async" as const },
+      { peerId: claw, mode: "sync" as const },
+      { peerId: clerk, mode: "async" as const },
     ],
     subAgents: [
       { agentId: helper as never, mode: "sync" as const, needsApproval: false },

@@ -84,7 +84,8 @@ const PEER_WAYS: Record<string, string> = {
   forever: "forever",
   lateForever: "forever late:300",
 };
-const peerWay = (name = "plain"): string => PEER_WAYS[name] ?? "works:0";
+/** A fault of the OpenClaw gateway names itself. */
+const peerWay = (name = "plain"): string => PEER_WAYS[name] ?? (name === "plain" ? "works:0" : `fault:${name}`);
 
 function dispatch(
   key: string,

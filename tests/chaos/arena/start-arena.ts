@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DatabaseServer, freshDatabase, type ModelServer, startModelServer, startTcpSwitch, UNCOUNTED } from "@parley/testkit";
+import { type OpenclawServer, startOpenclawServer } from "@parley/testkit/openclaw-server";
 import { type PeerServer, startPeerServer } from "@parley/testkit/peer-server";
 import { startRedis } from "@parley/testkit/redis-server";
 import { startToolServer, type ToolServer } from "@parley/testkit/tool-server";
@@ -16,6 +17,7 @@ import { flushRedis } from "./flush-redis.ts";
 import { type Link, type Member, startMember } from "./member.ts";
 import { openSlot, type Slot } from "./open-slot.ts";
 import { removeFence } from "./remove-fence.ts";
+import { SCRIPTED_CLAW } from "./scripted-claw.ts";
 import { scriptedReply } from "./scripted-reply.ts";
 import { scriptedTool } from "./scripted-tool.ts";
 
@@ -44,6 +46,7 @@ export interface Arena {
   model: ModelServer;
   tools: ToolServer;
   peer: PeerServer;
+  claw: OpenclawServer;
   /** As the owner, who sees everything. */
   sql: postgres.Sql;
   board: FaultBoard;
@@ -98,11 +101,15 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     tools.otherwise(scriptedTool);
     const peer = await startPeerServer({ manner: "scripted" });
     opened.defer(() => peer.close());
+    const claw = await startOpenclawServer(SCRIPTED_CLAW);
+    opened.defer(() => claw.close());
     // One line for all: where a tool or a peer is stands in the agent's configuration.
     const toolLine = await startTcpSwitch([tools.url]);
     opened.defer(() => toolLine.close());
     const peerLine = await startTcpSwitch([peer.url]);
     opened.defer(() => peerLine.close());
+    const clawLine = await startTcpSwitch([claw.url]);
+    opened.defer(() => clawLine.close());
     const sql = postgres(database.ownerUrl, { max: 4, onnotice: () => undefined });
     opened.defer(() => sql.end());
     if (broken === "fence") await removeFence(sql);
@@ -134,7 +141,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       if (kind === "storm") return { over: storm(member, holdMs) };
       if (kind === "flush-redis") await flushRedis(redis.port);
       if (kind === "reset-tools") toolLine.reset();
-      if (kind === "reset-peers") peerLine.reset();
+      if (kind === "reset-peers") for (const line of [peerLine, clawLine]) line.reset();
       if (kind === "reset-postgres" || kind === "reset-redis" || kind === "reset-model") member.reset(kind.slice(6) as Link);
       return { over: Promise.resolve() };
     }
@@ -159,7 +166,7 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       LIMIT_QUEUED_MESSAGE_KEPT_MS: "4000",
       LOG_LEVEL: "info",
       LIMIT_PEER_CANCELS_MAX: String(CANCELS_MAX),
-      EGRESS_ALLOW: [links.model.host, new URL(toolLine.url).host, new URL(peerLine.url).host].join(),
+      EGRESS_ALLOW: [links.model.host, new URL(toolLine.url).host, new URL(peerLine.url).host, new URL(clawLine.url).host].join(),
       MODEL_BASE_URL: `${links.model.origin}/v1`,
       ...chaosEnvironment(control.port, broken === "fence" ? null : broken),
     });
@@ -183,11 +190,14 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     const apis = members.filter(({ app }) => app === "api");
     const slots = await Promise.all(
       Array.from({ length: slotCount }, (_, index) =>
-        openSlot({ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}`, toolUrl: toolLine.url, peerUrl: peerLine.url }),
+        openSlot({
+          ...{ url: apis[0]?.url ?? "", adminSecret, name: `slot ${index}` },
+          ...{ toolUrl: toolLine.url, peerUrl: peerLine.url, clawUrl: clawLine.url },
+        }),
       ),
     );
     const closing = opened.move();
-    return { slots, apis, model, tools, peer, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
+    return { slots, apis, model, tools, peer, claw, sql, board, frozen, witnessed, crashes, close: () => closing.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

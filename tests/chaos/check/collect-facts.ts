@@ -42,11 +42,11 @@ export async function conversationsOf(
 }
 
 /** Where the facts are. */
-type Sources = Pick<Arena, "sql" | "model" | "tools" | "peer" | "frozen" | "witnessed">;
+type Sources = Pick<Arena, "sql" | "model" | "tools" | "peer" | "claw" | "frozen" | "witnessed">;
 
 /** Reads all that the checker judges by, from the database as its owner, and from the model's own journal. */
 export async function collectFacts(sources: Sources, { organizationId, marker, ledger, unrest, callsFrom }: Trial): Promise<Facts> {
-  const { sql, model, tools, peer, frozen, witnessed } = sources;
+  const { sql, model, tools, peer, claw, frozen, witnessed } = sources;
   const known = await conversationsOf(sql, { organizationId, marker });
   const ids = sql(known);
   const [conversations, messages, turns, executions, events, usage, cards] = await Promise.all([
@@ -74,7 +74,7 @@ export async function collectFacts(sources: Sources, { organizationId, marker, l
     .map(callFact)
     .filter(({ asked }) => asked.includes(marker) || known.some((id) => asked.includes(id)));
   const toolCalls = tools.journal.map(toolCallFact).filter(({ order }) => order.startsWith(marker));
-  const [peers, money] = await Promise.all([collectPeers(sql, peer, { ids: known, marker }), collectMoney(sql, organizationId)]);
+  const [peers, money] = await Promise.all([collectPeers(sql, { peer, claw }, { ids: known, marker }), collectMoney(sql, organizationId)]);
   const told = { conversations, messages, turns, executions, events, usage, cards };
   return { ledger, unrest, ...told, calls, toolCalls, peers, money, frozen, witnessed };
 }

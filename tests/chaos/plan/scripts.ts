@@ -17,6 +17,8 @@ const WAYS = ["plain", "plain", "slow", "late", "lost", "unreached", "failing"] 
 
 const PEER_WAYS = ["plain", "slow", "slow", "late", "late", "failing"] as const;
 const ENDLESS_WAYS = ["forever", "lateForever"] as const;
+/** What an OpenClaw gateway may do besides. */
+const CLAW_WAYS = [...PEER_WAYS, "swallows", "refuses", "cut-before-taken", "cut-in-answer", "aborts", "lies", "restates"] as const;
 /** The steps of the dispatch ledger. */
 const CALLED: PointName[] = ["dispatch", "begin", "send", "named", "reconcile"];
 const GIVEN_UP: PointName[] = ["owed", "withdraw", "told"];
@@ -59,6 +61,13 @@ const SCRIPTS: Record<string, ScriptEntry> = {
     weight: 1,
     points: [...CALLED, "tool", "child", "result"],
     draw: (random) => `hand:courier:slow hand:courier:late hand:errand:slow call:helper use:charge; ${say(random)}`,
+  },
+  gateway: { weight: 3, points: [...CALLED, "result"], draw: (random) => `hand:claw:${pick(random, CLAW_WAYS)}; ${say(random)}` },
+  gatewayInBackground: { weight: 1, points: CALLED, draw: (random) => `hand:clerk:${pick(random, CLAW_WAYS)}; ${say(random)}` },
+  gatewayWithoutEnd: {
+    weight: 2,
+    points: [...CALLED, ...GIVEN_UP],
+    draw: (random) => `hand:${pick(random, ["claw", "clerk"] as const)}:${pick(random, ENDLESS_WAYS)}; ${say(random)}`,
   },
   approval: { weight: 2, points: ["settle", "card", "started", "tool"], draw: (random) => `use:pay:${pick(random, WAYS)}; ${say(random)}` },
   twoApprovals: {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { OpenclawServer } from "@parley/testkit/openclaw-server";
 import type { PeerServer } from "@parley/testkit/peer-server";
 import type postgres from "postgres";
 import { conversationsOf } from "../check/collect-facts.ts";
@@ -10,6 +11,7 @@ import { stillOwed } from "./still-owed.ts";
 interface Resting {
   sql: postgres.Sql;
   peer: Pick<PeerServer, "tasks">;
+  claw: Pick<OpenclawServer, "journalOfRuns">;
   organizationId: string;
   marker: string;
   caller: Caller;
@@ -41,7 +43,7 @@ const QUIET_LOOKS = 2;
  * Waits until nothing of the trial is on its way any more, and does what only a caller can do: releases a held queue, decides
  * what is asked. Gives what is not at rest though nothing has happened for that long, or things happen without an end.
  */
-export async function bringToRest({ sql, peer, organizationId, marker, caller, ledger, stuckMs }: Resting): Promise<string[]> {
+export async function bringToRest({ sql, peer, claw, organizationId, marker, caller, ledger, stuckMs }: Resting): Promise<string[]> {
   const untilMs = performance.now() + PATIENCE * stuckMs;
   let seen = "";
   let sinceMs = performance.now();
@@ -49,7 +51,7 @@ export async function bringToRest({ sql, peer, organizationId, marker, caller, l
   for (;;) {
     const ids = await conversationsOf(sql, { organizationId, marker });
     const restless = await unrest(sql, ids);
-    const owed = await stillOwed({ sql, peer, organizationId, marker, ids });
+    const owed = await stillOwed({ sql, peer, claw, organizationId, marker, ids });
     quiet = restless.length === 0 && owed.length === 0 ? quiet + 1 : 0;
     if (quiet === QUIET_LOOKS) return [];
     const now = JSON.stringify([restless, owed]);

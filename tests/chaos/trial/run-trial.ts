@@ -31,7 +31,7 @@ const WAKING_MS = 300;
 export async function runTrial(arena: Arena, slot: Slot, plan: Plan, { stuckMs }: TrialOptions): Promise<TrialResult> {
   const { organizationId } = slot;
   const { marker } = plan;
-  const { sql, peer } = arena;
+  const { sql, peer, claw } = arena;
   const callsFrom = arena.model.journal.length;
   const ledger = emptyLedger();
   const caller = createCaller(arena.apis, slot.apiKey);
@@ -40,7 +40,7 @@ export async function runTrial(arena: Arena, slot: Slot, plan: Plan, { stuckMs }
   await Promise.all(
     plan.conversations.map((conversation) => perform(conversation, openTalk({ slot, agent: conversation.agent, caller, ledger }))),
   );
-  const resting = { sql, peer, organizationId, marker, caller, ledger, stuckMs };
+  const resting = { sql, peer, claw, organizationId, marker, caller, ledger, stuckMs };
   let unrest = await bringToRest(resting);
   await faults.over();
   faults.disarm();

@@ -1,3 +1,4 @@
+import { scripted } from "../peer-server/peer-executor.ts";
 import type { OpenclawFault } from "./openclaw-fault.ts";
 
 interface Said {
@@ -7,10 +8,21 @@ interface Said {
   stopReason?: string;
 }
 
-interface Run {
+type RunEnd = "completed" | "failed" | "canceled";
+
+/** One run as the gateway saw it. */
+export interface OpenclawRun {
+  /** The idempotency key. */
+  id: string;
   sessionKey: string;
   message: string;
+  /** Its end, and any that came after it. */
+  ends: { state: RunEnd; atMs: number }[];
+}
+
+interface Run extends OpenclawRun {
   state: "running" | "ended" | "aborted";
+  aborted: PromiseWithResolvers<void>;
 }
 
 /** Between two pieces of an answer. */
@@ -22,7 +34,6 @@ export class ChatSessions {
   readonly #tell: (event: object) => void;
   readonly #runs = new Map<string, Run>();
   readonly #said = new Map<string, Said[]>();
-  readonly #begun: string[] = [];
   #held: (() => void)[] = [];
   #isStopped = false;
 
@@ -34,8 +45,7 @@ export class ChatSessions {
   send({ sessionKey, key, message }: { sessionKey: string; key: string; message: string }, fault: OpenclawFault | null): object {
     const known = this.#runs.get(key);
     if (known !== undefined) return { runId: key, status: known.state === "running" ? "in_flight" : "ok" };
-    this.#begun.push(key);
-    this.#runs.set(key, { sessionKey, message, state: "running" });
+    this.#runs.set(key, { id: key, sessionKey, message, ends: [], state: "running", aborted: Promise.withResolvers() });
     this.#note(sessionKey, { role: "user", content: [{ type: "text", text: message }], idempotencyKey: `${key}:user` });
     void this.#run(key, fault);
     return { runId: key, status: "started" };
@@ -44,13 +54,14 @@ export class ChatSessions {
   abort(key: string): boolean {
     const run = this.#runs.get(key);
     if (run?.state !== "running") return false;
-    run.state = "aborted";
+    this.#end(run, "canceled", "aborted");
+    run.aborted.resolve();
     return true;
   }
 
   history = (sessionKey: string): Said[] => this.#said.get(sessionKey) ?? [];
   names = (): string[] => [...this.#said.keys()];
-  runs = (): string[] => [...this.#begun];
+  runs = (): OpenclawRun[] => [...this.#runs.values()];
   aborted = (): string[] => [...this.#runs].flatMap(([key, { state }]) => (state === "aborted" ? [key] : []));
 
   release(): void {
@@ -61,6 +72,11 @@ export class ChatSessions {
   stop(): void {
     this.#isStopped = true;
     this.release();
+  }
+
+  #end(run: Run, how: RunEnd, state: Run["state"] = "ended"): void {
+    run.state = state;
+    run.ends.push({ state: how, atMs: Date.now() });
   }
 
   #note(sessionKey: string, said: Said): void {
@@ -83,6 +99,11 @@ export class ChatSessions {
       this.#tell({ runId: key, seq: "many", state: 7 });
       tell({ state: "something-new" });
     }
+    // Words of the message say how it is gone about, as for peers.
+    await Promise.race([
+      run.aborted.promise,
+      /\bforever\b/.test(run.message) ? new Promise(() => {}) : pause(scripted(run.message, "works") ?? 0),
+    ]);
     const text = this.#answer(run.message);
     const half = Math.ceil(text.length / 2);
     if (fault === "restates") tell({ state: "delta", deltaText: "Something else entirely" });
@@ -96,16 +117,17 @@ export class ChatSessions {
         tell({ state: "delta", deltaText });
       }
     }
-    if (fault === "fails") {
-      run.state = "ended";
+    if (fault === "fails" || /\bfails\b/.test(run.message)) {
+      this.#end(run, "failed");
       return tell({ state: "error", errorKind: "rate_limit", errorMessage: "too many" });
     }
     if (fault === "aborts") {
-      run.state = "ended";
+      this.#end(run, "canceled");
       return tell({ state: "aborted", errorMessage: "the operator has stopped it" });
     }
     if (fault === "cut-in-answer" || fault === "cut-before-taken") await pause(60);
-    run.state = "ended";
+    if (run.state === "aborted") return tell({ state: "aborted", errorMessage: "aborted" });
+    this.#end(run, "completed");
     const content = [{ type: "text" as const, text }];
     this.#note(run.sessionKey, { role: "assistant", content, idempotencyKey: `${key}:assistant`, stopReason: "stop" });
     const usage = { input: 11, output: 7 };

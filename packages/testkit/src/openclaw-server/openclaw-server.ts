@@ -2,7 +2,8 @@ import { createHash, createPublicKey, randomUUID, verify } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { ChatSessions } from "./chat-sessions.ts";
+import { scripted } from "../peer-server/peer-executor.ts";
+import { ChatSessions, type OpenclawRun } from "./chat-sessions.ts";
 import type { OpenclawFault } from "./openclaw-fault.ts";
 
 export interface OpenclawOptions {
@@ -11,6 +12,8 @@ export interface OpenclawOptions {
   /** A device must sign the challenge. */
   pairs?: boolean;
   answer?: (message: string) => string;
+  /** What goes wrong with a message, where nothing else does. */
+  faultOf?: (message: string) => OpenclawFault | null;
 }
 
 export interface OpenclawFrame {
@@ -27,6 +30,8 @@ export interface OpenclawServer {
   asked(method: string): OpenclawFrame[];
   /** The keys of the runs that it has begun. */
   runs(): string[];
+  /** The same with all that is known of them, oldest first. */
+  journalOfRuns(): OpenclawRun[];
   aborted(): string[];
   /** Lets a slow answer go. */
   release(): void;
@@ -40,7 +45,8 @@ const TOKEN = "openclaw-token";
 const PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
 /** An OpenClaw gateway over a real WebSocket, version 4 of its protocol, that behaves as the test says and keeps a journal. */
-export async function startOpenclawServer({ token = TOKEN, pairs = false, answer = (text) => `You said: ${text}` }: OpenclawOptions = {}) {
+export async function startOpenclawServer(options: OpenclawOptions = {}): Promise<OpenclawServer> {
+  const { token = TOKEN, pairs = false, answer = (text) => `You said: ${text}`, faultOf = () => null } = options;
   const journal: OpenclawFrame[] = [];
   const sessions = new ChatSessions(answer, (event) => broadcast(event));
   let put = 0;
@@ -80,7 +86,12 @@ export async function startOpenclawServer({ token = TOKEN, pairs = false, answer
       if (!known.has(socket)) return refuse(id, "INVALID_REQUEST", "connect first");
       const result = serve(method, params, socket);
       if ("code" in result) return refuse(id, result.code, "");
-      if (result.payload !== null) say({ type: "res", id, ok: true, payload: result.payload });
+      const lateMs = scripted(String(params["message"] ?? ""), "late") ?? 0;
+      const answerIt = (): void => {
+        if (result.payload !== null && socket.readyState === socket.OPEN) say({ type: "res", id, ok: true, payload: result.payload });
+      };
+      if (lateMs === 0) answerIt();
+      else setTimeout(answerIt, lateMs).unref();
     });
   });
 
@@ -88,11 +99,13 @@ export async function startOpenclawServer({ token = TOKEN, pairs = false, answer
     const sessionKey = String(params["sessionKey"] ?? "");
     switch (method) {
       case "chat.send": {
-        if (server.fault === "swallows") return { payload: null };
-        if (server.fault === "refuses") return { code: "INVALID_REQUEST" };
-        const run = sessions.send({ sessionKey, key: String(params["idempotencyKey"]), message: String(params["message"]) }, server.fault);
-        if (server.fault === "cut-before-taken") socket.terminate();
-        if (server.fault === "cut-in-answer") setTimeout(() => socket.terminate(), 20);
+        const message = String(params["message"]);
+        const fault = server.fault ?? faultOf(message);
+        if (fault === "swallows") return { payload: null };
+        if (fault === "refuses") return { code: "INVALID_REQUEST" };
+        const run = sessions.send({ sessionKey, key: String(params["idempotencyKey"]), message }, fault);
+        if (fault === "cut-before-taken") socket.terminate();
+        if (fault === "cut-in-answer") setTimeout(() => socket.terminate(), 20);
         return { payload: run };
       }
       case "chat.history":
@@ -119,7 +132,8 @@ export async function startOpenclawServer({ token = TOKEN, pairs = false, answer
   const server: OpenclawServer = {
     ...{ url: `http://${host}`, host, fault: null, journal, cut },
     asked: (method) => journal.filter((frame) => frame.method === method),
-    runs: () => sessions.runs(),
+    runs: () => sessions.runs().map(({ id }) => id),
+    journalOfRuns: () => sessions.runs(),
     aborted: () => sessions.aborted(),
     release: () => sessions.release(),
     sockets: () => sockets.clients.size,

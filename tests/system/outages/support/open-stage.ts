@@ -1,8 +1,10 @@
 import { type Client, createClient } from "@parley/client";
 import {
+  type OpenclawServer,
   type PeerServer,
   type System,
   type SystemOptions,
+  startOpenclawServer,
   startPeerServer,
   startSystem,
   startTcpSwitch,
@@ -10,6 +12,7 @@ import {
 } from "@parley/testkit";
 import postgres from "postgres";
 import { openSlot, type Slot } from "../../../chaos/arena/open-slot.ts";
+import { SCRIPTED_CLAW } from "../../../chaos/arena/scripted-claw.ts";
 import { scriptedReply } from "../../../chaos/arena/scripted-reply.ts";
 import { scriptedTool } from "../../../chaos/arena/scripted-tool.ts";
 import { type Caller, createCaller } from "../../../chaos/trial/caller.ts";
@@ -19,6 +22,7 @@ export interface Stage {
   system: System;
   slot: Slot;
   peer: PeerServer;
+  claw: OpenclawServer;
   /** As the owner, who sees everything. */
   sql: postgres.Sql;
   /** Asks again until there is an answer, where a call may be made twice. */
@@ -33,14 +37,19 @@ export async function openStage(options: SystemOptions): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
   const peer = await startPeerServer({ manner: "scripted" });
   opened.defer(() => peer.close());
-  const system = await startSystem({ ...options, allow: [...(options.allow ?? []), peer.host] });
+  const claw = await startOpenclawServer(SCRIPTED_CLAW);
+  opened.defer(() => claw.close());
+  const system = await startSystem({ ...options, allow: [...(options.allow ?? []), peer.host, claw.host] });
   opened.defer(() => system.close());
   system.model.otherwise(scriptedReply());
   system.tools.otherwise(scriptedTool);
   const sql = postgres(system.ownerUrl, { max: 4, onnotice: () => undefined });
   opened.defer(() => sql.end());
   const { adminSecret, apis } = system;
-  const slot = await openSlot({ url: apis[0]?.url ?? "", adminSecret, name: "crowd", toolUrl: system.tools.url, peerUrl: peer.url });
+  const slot = await openSlot({
+    ...{ url: apis[0]?.url ?? "", adminSecret, name: "crowd" },
+    ...{ toolUrl: system.tools.url, peerUrl: peer.url, clawUrl: claw.url },
+  });
   // A process that is started again has another address.
   const { apiKey } = slot;
   const balancer = await startTcpSwitch(apis);
@@ -60,5 +69,5 @@ export async function openStage(options: SystemOptions): Promise<Stage> {
     apiKey,
   );
   const close = opened.move();
-  return { system, peer, slot, sql, caller, balancer, clients, close: () => close.disposeAsync() };
+  return { system, peer, claw, slot, sql, caller, balancer, clients, close: () => close.disposeAsync() };
 }

@@ -33,17 +33,17 @@ const READERS_MS = 15_000;
 
 /** Waits until nothing of the crowd is on its way any more and its readers know, and judges what has become of it. */
 export async function settleCrowd(stage: Stage, crowd: Crowd, { frozen = [], hasCrashed = false }: SettleOptions = {}): Promise<Settled> {
-  const { sql, system, slot, caller } = stage;
+  const { sql, system, slot, caller, peer, claw } = stage;
   const { marker, ledger, callsFrom, readings } = crowd;
   const { organizationId } = slot;
-  const unrest = await bringToRest({ sql, peer: stage.peer, organizationId, marker, caller, ledger, stuckMs: STUCK_MS });
+  const unrest = await bringToRest({ sql, peer, claw, organizationId, marker, caller, ledger, stuckMs: STUCK_MS });
   const restedAtMs = Date.now();
   await untilReadersKnow(stage, readings);
   await Promise.all(readings.map((reading) => reading.close()));
 
   const { model, tools } = system;
   const trial = { organizationId, marker, ledger, unrest, callsFrom };
-  const collected = await collectFacts({ sql, model, tools, peer: stage.peer, frozen, witnessed: new Map() }, trial);
+  const collected = await collectFacts({ sql, model, tools, peer, claw, frozen, witnessed: new Map() }, trial);
   const facts = { ...collected, witnessed: deltasBetween(collected.events) };
   const logs = grouped(facts.events, ({ conversationId }) => conversationId);
   return {
