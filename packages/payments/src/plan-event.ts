@@ -1,6 +1,8 @@
 import { MICROS_PER_CENT, planName } from "@parley/contracts";
 import type { PlanEvent, PlanFact } from "@parley/domain";
 import type Stripe from "stripe";
+import { idOf } from "./id-of.ts";
+import { ownerIn } from "./owner-in.ts";
 
 /** What our own subscriptions bear, so that others of the same account are left alone. */
 export const PLAN = "plan";
@@ -19,9 +21,6 @@ const STEPS: Record<string, number> = { "customer.subscription.created": 0, "cus
 const CHANGE = 1;
 /** A month that begins. What else is invoiced, as where a plan is changed in the middle of one, gives nothing. */
 const MONTHS: ReadonlySet<string | null> = new Set(["subscription_create", "subscription_cycle"]);
-
-const idOf = (reference: string | { id: string } | null): string | null =>
-  typeof reference === "string" ? reference : (reference?.id ?? null);
 
 /**
  * An event is kept as the account's version of Stripe's interface had it when it was told; before 2025 these stood elsewhere. What comes by a webhook has the version of its
@@ -47,8 +46,9 @@ export const payerOfInvoice = (invoice: Stripe.Invoice): string | null =>
 
 /** Whose subscription that is, and what of; null where it is none of ours. */
 function soldIn(metadata: Stripe.Metadata | null) {
-  const { type, ownerId: organizationId, plan, creditMicros = "" } = metadata ?? {};
-  if (type !== PLAN || organizationId === undefined || !planName.safeParse(plan).success || !/^\d{1,15}$/.test(creditMicros)) return null;
+  const organizationId = ownerIn(metadata, PLAN);
+  const { plan, creditMicros = "" } = metadata ?? {};
+  if (organizationId === null || !planName.safeParse(plan).success || !/^\d{1,15}$/.test(creditMicros)) return null;
   return { organizationId, plan: plan ?? "", creditMicros: Number(creditMicros) };
 }
 

@@ -1,6 +1,8 @@
 import { MICROS_PER_CENT } from "@parley/contracts";
 import type { CardEvent, CardFact } from "@parley/domain";
 import type Stripe from "stripe";
+import { idOf } from "./id-of.ts";
+import { ownerIn } from "./owner-in.ts";
 
 /** What our own checkouts bear, so that others of the same account are left alone. */
 export const CREDITS = "credits";
@@ -8,9 +10,6 @@ const CURRENCY = "usd";
 /** A charge's refunds are told as a total each time; a payment that needs no money has none. */
 const PAID = new Set(["paid", "no_payment_required"]);
 const LOST: Record<string, boolean> = { lost: true, won: false, warning_closed: false, prevented: false };
-
-const idOf = (reference: string | { id: string } | null): string | null =>
-  typeof reference === "string" ? reference : (reference?.id ?? null);
 
 /** What this file reads. */
 export const CARD_EVENT_TYPES = [
@@ -25,8 +24,8 @@ type Found = { paymentId: string | null; fact: CardFact };
 
 function ofCheckout(session: Stripe.Checkout.Session): Found | null {
   const { mode, metadata, payment_status: status, currency, amount_total: cents } = session;
-  const organizationId = metadata?.ownerId ?? session.client_reference_id;
-  if (mode !== "payment" || metadata?.type !== CREDITS || typeof organizationId !== "string") return null;
+  const organizationId = ownerIn(metadata, CREDITS);
+  if (mode !== "payment" || organizationId === null) return null;
   // Money that takes its time is told of by another event once it is there.
   if (!PAID.has(status) || currency !== CURRENCY || cents === null) return null;
   const fact: CardFact = { kind: "paid", organizationId, paidMicros: cents * MICROS_PER_CENT, customerId: idOf(session.customer) };
@@ -36,7 +35,7 @@ function ofCheckout(session: Stripe.Checkout.Session): Found | null {
 function ofCharge(charge: Stripe.Charge): Found | null {
   if (charge.currency !== CURRENCY) return null;
   // Those of plans and of single calls bear nothing of ours: their payments are looked for.
-  const organizationId = charge.metadata.type === CREDITS ? (charge.metadata.ownerId ?? null) : null;
+  const organizationId = ownerIn(charge.metadata, CREDITS);
   return {
     paymentId: idOf(charge.payment_intent),
     fact: { kind: "refunded", organizationId, refundedMicros: charge.amount_refunded * MICROS_PER_CENT },
