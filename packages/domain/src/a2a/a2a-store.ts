@@ -1,5 +1,5 @@
 import type { A2aCardFacts, A2aFact, A2aMessage, A2aPush, A2aState, A2aTask, A2aVersion, Cursor } from "@parley/contracts";
-import type { StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
 
 /** Whose tasks: one principal's with one agent. */
 export interface A2aOwner {

@@ -5,7 +5,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "../identity/caller.ts";
 import { jobPayload } from "../turn/kick.ts";
-import type { StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
 import type { Administration } from "./administration.ts";
 import type { Onlooker } from "./administration-store.ts";
 

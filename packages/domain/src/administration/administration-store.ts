@@ -9,7 +9,7 @@ import type {
   SessionSummary,
   UsageSum,
 } from "@parley/contracts";
-import type { StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
 import type { MemoryFilter, Part, SessionFilter, UsageFilter } from "./administration.ts";
 
 /** Whose rows are looked at: of these agents, or of all of the organization's. */

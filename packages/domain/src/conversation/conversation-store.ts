@@ -19,7 +19,8 @@ import type {
   Usage,
 } from "@parley/contracts";
 import type { BroughtPeer } from "../peer/peer-store.ts";
-import type { ConversationKey, PostedElsewhere, StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
+import type { ConversationKey, PostedElsewhere } from "../turn/turn-store.ts";
 
 /** What a conversation is begun with: summaries of what was before, and the turns after that, oldest first. A turn without a result has no answer. */
 export interface ToldPast {

@@ -2,7 +2,8 @@ import { type AnswerInput, type CardId, type CardResult, type ConversationId, ty
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Caller } from "../identity/caller.ts";
 import { announce } from "../turn/kick.ts";
-import type { ConversationKey, StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
+import type { ConversationKey } from "../turn/turn-store.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { getRunState } from "./control-conversation.ts";
 import { conversationKey } from "./conversation-key.ts";

@@ -1,5 +1,5 @@
 import type { Card } from "@parley/contracts";
-import type { StoredCard } from "../turn/turn-store.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
 
 /** A card as callers see it. */
 export function toCard(stored: StoredCard): Card {

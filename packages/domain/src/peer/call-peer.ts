@@ -1,8 +1,8 @@
 import { type PeerState, peerMessageId } from "@parley/contracts";
 import { outlastOutage } from "../turn/outlast-outage.ts";
+import type { StoredCard } from "../turn/stored-card.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
 import type { TurnRun } from "../turn/turn-run.ts";
-import type { StoredCard } from "../turn/turn-store.ts";
 import { hearPeer, type ToldAs } from "./hear-peer.ts";
 import { hopsLeft } from "./hops-left.ts";
 import { keptOutcome } from "./kept-outcome.ts";

@@ -1,8 +1,8 @@
 import type { Question } from "@parley/contracts";
 import { cardExpiry } from "../turn/open-card.ts";
 import { storableText } from "../turn/storable.ts";
+import type { NewCard } from "../turn/stored-card.ts";
 import type { RunningExecution, TurnRun } from "../turn/turn-run.ts";
-import type { NewCard } from "../turn/turn-store.ts";
 import { DONE, GIVE_UP } from "./call-peer.ts";
 import type { PeerOutcome } from "./peer-client.ts";
 import type { PeerCallRow } from "./peer-store.ts";

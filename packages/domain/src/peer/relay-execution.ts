@@ -1,12 +1,12 @@
 import type { NewEvent } from "@parley/contracts";
 import { actOnCalls } from "../turn/act-on-calls.ts";
+import type { ResponseRecord } from "../turn/journal-line.ts";
 import { planCall } from "../turn/plan-call.ts";
 import { recordStep } from "../turn/record-step.ts";
 import { routerTools } from "../turn/router-tools.ts";
 import { isTainted } from "../turn/taint.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
 import type { ExecutionEnd, RunningExecution, TurnRun } from "../turn/turn-run.ts";
-import type { ResponseRecord } from "../turn/turn-store.ts";
 import { hopsLeft } from "./hops-left.ts";
 import { loadRelay } from "./peer-tools.ts";
 import { textOfRemote } from "./remote-content.ts";

@@ -1,7 +1,9 @@
 import { type CardId, type NewEvent, NO_USAGE, newId } from "@parley/contracts";
+import type { IntentRecord } from "../turn/journal-line.ts";
 import { resultLines } from "../turn/record-result.ts";
+import type { NewCard } from "../turn/stored-card.ts";
 import type { CallEnd, PlannedCall, RunningExecution, TurnEnd, TurnRun } from "../turn/turn-run.ts";
-import type { ChildChange, IntentRecord, NewCard } from "../turn/turn-store.ts";
+import type { ChildChange } from "../turn/turn-store.ts";
 import { callPeer, type PeerEnd } from "./call-peer.ts";
 import { peerCard } from "./peer-card.ts";
 import { tellOutcome } from "./tell-outcome.ts";

@@ -1,6 +1,6 @@
 import type { PeerReport, PeerSignatures } from "@parley/contracts";
+import type { ResultRecord } from "../turn/journal-line.ts";
 import { storableText } from "../turn/storable.ts";
-import type { ResultRecord } from "../turn/turn-store.ts";
 import { keepPeerFile } from "./keep-peer-file.ts";
 import type { PeerOutcome, PeerPart } from "./peer-client.ts";
 import type { PeerPorts } from "./peer-ports.ts";

@@ -3,6 +3,7 @@ import type { PeerTool } from "../peer/peer-tools.ts";
 import { type PeerIntent, runPeerCall } from "../peer/run-peer-call.ts";
 import { startPeerCall } from "../peer/start-peer-call.ts";
 import { approvalOutcome, questionsOutcome } from "./card-outcome.ts";
+import type { IntentRecord, ResultRecord } from "./journal-line.ts";
 import { approvalCard, argumentsOf, type GatedIntent, questionsCard } from "./open-card.ts";
 import { recordResult, resultLines } from "./record-result.ts";
 import { settledResult } from "./record-step.ts";
@@ -10,8 +11,8 @@ import type { RouterTools } from "./router-tools.ts";
 import { runChild } from "./run-child.ts";
 import { runTool } from "./run-tool.ts";
 import { type DispatchIntent, startChild, startedInBackground } from "./start-child.ts";
+import type { NewCard } from "./stored-card.ts";
 import type { CallEnd, PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, NewCard, ResultRecord } from "./turn-store.ts";
 
 interface Step {
   step: number;

@@ -1,5 +1,6 @@
 import type { ToolDefinition } from "../model/model.ts";
-import type { ResultRecord, TurnAgent } from "./turn-store.ts";
+import type { ResultRecord } from "./journal-line.ts";
+import type { TurnAgent } from "./turn-store.ts";
 
 /** One call of a tool, as the tool is given it. */
 export interface ToolRun {

@@ -1,5 +1,6 @@
 import type { CheckedAnswer, Question } from "@parley/contracts";
-import type { ResultRecord, StoredCard } from "./turn-store.ts";
+import type { ResultRecord } from "./journal-line.ts";
+import type { StoredCard } from "./stored-card.ts";
 
 /** What the model is told of its questions. That nobody answered is never shown as an answer. */
 export function questionsOutcome({ status, body, answer }: Extract<StoredCard, { kind: "questions" }>): ResultRecord {

@@ -1,4 +1,4 @@
-import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord, SteerRecord } from "./turn-store.ts";
+import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord, SteerRecord } from "./journal-line.ts";
 
 /** What earlier attempts of this turn have written down, by execution, step and call. */
 export interface JournalIndex {

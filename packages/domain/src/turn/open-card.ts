@@ -1,7 +1,8 @@
 import { hashArguments } from "@parley/contracts";
+import type { IntentRecord } from "./journal-line.ts";
 import type { DispatchIntent } from "./start-child.ts";
+import type { NewCard } from "./stored-card.ts";
 import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, NewCard } from "./turn-store.ts";
 
 export type GatedIntent = DispatchIntent | Extract<IntentRecord, { act: "tool" | "peer" }>;
 

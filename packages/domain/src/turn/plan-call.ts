@@ -10,9 +10,9 @@ import {
 } from "@parley/contracts";
 import type { ToolCall } from "../model/model.ts";
 import type { PeerTool } from "../peer/peer-tools.ts";
+import type { IntentRecord } from "./journal-line.ts";
 import { ASK_TOOL, type RouterTools } from "./router-tools.ts";
 import { parseJson } from "./storable.ts";
-import type { IntentRecord } from "./turn-store.ts";
 
 interface CallFacts {
   tools: RouterTools;

@@ -1,6 +1,6 @@
 import type { NewEvent } from "@parley/contracts";
+import type { JournalLine, ResultRecord } from "./journal-line.ts";
 import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { JournalLine, ResultRecord } from "./turn-store.ts";
 
 /** A call's result as the journal and the log have it. */
 export function resultLines(

@@ -1,10 +1,11 @@
 import type { NewEvent } from "@parley/contracts";
 import { startPeerCall } from "../peer/start-peer-call.ts";
+import type { IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./journal-line.ts";
 import type { RouterTools } from "./router-tools.ts";
 import { startChild, startedInBackground } from "./start-child.ts";
 import { parseJson } from "./storable.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
-import type { ChildChange, IntentRecord, JournalLine, ResponseRecord, ResultRecord } from "./turn-store.ts";
+import type { ChildChange } from "./turn-store.ts";
 
 /**
  * Writes a step down before anything of it is done: the response, an intent per call, and in the same commit what is

@@ -1,10 +1,11 @@
 import type { ExecutionStatus, NewEvent, TurnEndReason } from "@parley/contracts";
 import { systemMessages, userMessage } from "./build-prompt.ts";
+import type { ResultRecord } from "./journal-line.ts";
 import { resultLines } from "./record-result.ts";
 import type { DispatchIntent } from "./start-child.ts";
+import type { NewCard } from "./stored-card.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { CallEnd, PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { NewCard, ResultRecord } from "./turn-store.ts";
 
 interface ChildEnd {
   status: ExecutionStatus;

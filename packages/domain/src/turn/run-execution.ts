@@ -8,6 +8,7 @@ import type { AgentTool } from "./agent-tool.ts";
 import { callModel } from "./call-model.ts";
 import { effortOf } from "./effort-of.ts";
 import { hearSteers } from "./hear-steers.ts";
+import type { IntentRecord, ResponseRecord, ResultRecord } from "./journal-line.ts";
 import { planCall } from "./plan-call.ts";
 import { recordStep } from "./record-step.ts";
 import { type DispatchTool, type RouterTools, routerTools } from "./router-tools.ts";
@@ -15,7 +16,6 @@ import { isTainted, tellTaint, toldResult } from "./taint.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import { concluding, isRepeated, REPEATED } from "./turn-guard.ts";
 import type { ExecutionEnd, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, ResponseRecord, ResultRecord } from "./turn-store.ts";
 
 /** Steps until the model answers without a call. Recorded steps are not run again. Throws `TurnAbort`. */
 export async function runExecution(run: TurnRun, execution: RunningExecution): Promise<ExecutionEnd> {

@@ -1,8 +1,8 @@
 import type { AgentTool } from "./agent-tool.ts";
+import type { IntentRecord, ResultRecord } from "./journal-line.ts";
 import { outlastOutage } from "./outlast-outage.ts";
 import { recordResult } from "./record-result.ts";
 import type { PlannedCall, RunningExecution, TurnRun } from "./turn-run.ts";
-import type { IntentRecord, ResultRecord } from "./turn-store.ts";
 
 /** The same on every attempt: whoever receives it can tell a repeat. */
 const stepKey = (turnId: string, executionId: string, { step, callIndex }: PlannedCall): string =>

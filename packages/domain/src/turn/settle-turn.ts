@@ -1,10 +1,11 @@
 import { type EventData, isGatewayError, type NewEvent, type Usage } from "@parley/contracts";
 import { announce, kick } from "./kick.ts";
 import { outlastOutage } from "./outlast-outage.ts";
+import type { NewCard } from "./stored-card.ts";
 import { TurnAbort } from "./turn-abort.ts";
 import type { Committed } from "./turn-log.ts";
 import type { RunTurnPorts, TurnEnd, TurnRun } from "./turn-run.ts";
-import type { NewCard, TurnChanges, TurnOutcome } from "./turn-store.ts";
+import type { TurnChanges, TurnOutcome } from "./turn-store.ts";
 
 /** Runs the work and writes down how it ended: exactly one end per turn, whatever happens on the way. */
 export async function settleTurn(ports: RunTurnPorts, run: TurnRun, work: () => Promise<TurnEnd>): Promise<void> {

@@ -1,7 +1,8 @@
 import { type MessageId, type NewEvent, newId, type TurnId } from "@parley/contracts";
 import { hopsOf } from "../peer/hops-left.ts";
+import type { IntentRecord, ResultRecord } from "./journal-line.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
-import type { ChildChange, IntentRecord, ResultRecord } from "./turn-store.ts";
+import type { ChildChange } from "./turn-store.ts";
 
 export type DispatchIntent = Extract<IntentRecord, { act: "dispatch" }>;
 

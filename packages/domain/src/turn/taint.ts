@@ -1,7 +1,7 @@
 import { enclosed } from "./enclosed.ts";
+import type { ResultRecord } from "./journal-line.ts";
 import { outlastOutage } from "./outlast-outage.ts";
 import type { RunningExecution, TurnRun } from "./turn-run.ts";
-import type { ResultRecord } from "./turn-store.ts";
 
 /** Whether what the execution's model has read so far is not all of its user's and its organization's. */
 export const isTainted = (run: TurnRun, execution: RunningExecution): boolean => run.tainted || execution.tainted;

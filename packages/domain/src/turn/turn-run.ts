@@ -15,18 +15,10 @@ import type { ModelMessage } from "../model/model.ts";
 import type { PeerPorts } from "../peer/peer-ports.ts";
 import type { FindTools } from "./agent-tool.ts";
 import type { JournalIndex } from "./journal-index.ts";
+import type { IntentRecord, ResponseRecord, ResultRecord } from "./journal-line.ts";
+import type { NewCard, StoredCard } from "./stored-card.ts";
 import type { ActiveTurn, TurnHolder } from "./turn-holder.ts";
-import type {
-  ChildChange,
-  ConversationKey,
-  IntentRecord,
-  NewCard,
-  ResponseRecord,
-  ResultRecord,
-  StoredCard,
-  TurnAgent,
-  TurnStore,
-} from "./turn-store.ts";
+import type { ChildChange, ConversationKey, TurnAgent, TurnStore } from "./turn-store.ts";
 import type { UsageSheet } from "./usage-sheet.ts";
 
 export interface RunTurnPorts {

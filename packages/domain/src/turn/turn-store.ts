@@ -1,10 +1,5 @@
 import type {
   AgentConfig,
-  ApprovalRequest,
-  CallRecord,
-  Card,
-  CheckedAnswer,
-  Decision,
   DispatchMode,
   EndUser,
   ExecutionStatus,
@@ -13,7 +8,6 @@ import type {
   NewEvent,
   PeerReport,
   PeerState,
-  Question,
   TextSoFar,
   TurnEndReason,
   TurnOptions,
@@ -21,7 +15,8 @@ import type {
 } from "@parley/contracts";
 import type { HistorySummary } from "../compaction/history-summary.ts";
 import type { NewPeerCall } from "../peer/new-peer-call.ts";
-import type { PeerFailure } from "../peer/peer-client.ts";
+import type { JournalLine, SteerRecord } from "./journal-line.ts";
+import type { NewCard, StoredCard } from "./stored-card.ts";
 
 export interface ConversationKey {
   organizationId: string;
@@ -52,89 +47,6 @@ export interface PastTurn {
   /** Something that others said had a say in it. */
   tainted: boolean;
 }
-
-/** A card as it is kept. */
-export type StoredCard = {
-  id: string;
-  turnId: string;
-  executionId: string;
-  step: number;
-  callIndex: number;
-  argumentsHash: string | null;
-  status: Card["status"];
-  answeredBy: string | null;
-  createdAt: string;
-  expiresAt: string | null;
-  closedAt: string | null;
-} & (
-  | { kind: "questions"; body: Question[]; answer: { answers: CheckedAnswer[] } | null }
-  | { kind: "approval"; body: ApprovalRequest; answer: Decision | null }
-);
-
-/** A message that was handed to a running turn. */
-export interface SteerRecord {
-  messageId: string;
-  text: string;
-  files: string[];
-}
-
-/** The model's whole response of one step. */
-export interface ResponseRecord {
-  text: string;
-  calls: CallRecord[];
-  model: string;
-  finishReason: string;
-  usage: Usage;
-}
-
-/** What a call is about to do, written before it is done. With an `approvalId` only after that card is approved. */
-export type IntentRecord =
-  | {
-      act: "dispatch";
-      callId: string;
-      childId: string;
-      agentId: string;
-      agentVersion: number;
-      mode: "sync" | "async";
-      query: string;
-      approvalId?: string;
-      tainted?: true;
-    }
-  | { act: "tool"; callId: string; tool: string; arguments: Record<string, unknown>; approvalId?: string; tainted?: true }
-  | {
-      act: "peer";
-      callId: string;
-      childId: string;
-      peerRef: string;
-      skill: string | null;
-      arguments: Record<string, unknown>;
-      mode: "sync" | "async";
-      approvalId?: string;
-      tainted?: true;
-    }
-  | { act: "ask"; callId: string; cardId: string; questions: Question[] }
-  /** A call that cannot be done: its arguments are malformed, or a bound is reached. */
-  | { act: "refuse"; callId: string; text: string };
-
-export interface ResultRecord {
-  text: string;
-  isError: boolean;
-  /** Whether it was done cannot be said. */
-  unknown?: true;
-  /** Whose words it has. Absent: somebody else's, as they came. `own`: the gateway's or the user's. `enclosed`: somebody else's, within marks that say so. */
-  words?: "own" | "enclosed";
-  /** Why a peer has not done it, where that is more than that it has not. */
-  reason?: PeerFailure;
-}
-
-export type JournalLine = { executionId: string; step: number; callIndex: number } & (
-  | { kind: "response"; payload: ResponseRecord }
-  | { kind: "intent"; payload: IntentRecord }
-  /** An approved call is being made: from here on it may have been. */
-  | { kind: "started"; payload: null }
-  | { kind: "result"; payload: ResultRecord }
-  | { kind: "steer"; payload: SteerRecord }
-);
 
 /** What the model is told of a conversation before a turn. */
 export interface Past {
@@ -245,18 +157,6 @@ export interface TurnOutcome {
   /** What came of a call of a peer, where the turn was one. */
   report?: PeerReport;
 }
-
-/** A card to be opened. */
-export type NewCard = {
-  id: string;
-  executionId: string;
-  step: number;
-  callIndex: number;
-  argumentsHash: string | null;
-  expiresAt: string | null;
-} & CardBody;
-
-type CardBody = { kind: "questions"; body: Question[] } | { kind: "approval"; body: ApprovalRequest };
 
 /** What one fenced write of the holder may change; all of it or nothing. */
 export interface TurnChanges {
