@@ -45,6 +45,17 @@ async function main(): Promise<void> {
   }
 }
 
+/** Over a connection that is gone before the apps open theirs. */
+async function plantedAt(databaseUrl: string, from: Parameters<typeof planted>[1]): ReturnType<typeof planted> {
+  const { openDatabase } = await import("@parley/db");
+  const database = openDatabase({ url: databaseUrl, pool: 1, prepare: false, applicationName: "parley-start" });
+  try {
+    return await planted(database, from);
+  } finally {
+    await database.close();
+  }
+}
+
 async function startAll({
   folders,
   progress,
@@ -76,8 +87,7 @@ async function startAll({
 
   const model = chosenModel(process.env);
   const databaseUrl = asRole(ownerUrl, "parley_app", appPassword);
-  const database = (await loaded).openDatabase({ url: databaseUrl, pool: 1, prepare: false, applicationName: "parley-start" });
-  const seed = await planted(database, { state: folders.state, model }).finally(() => database.close());
+  const seed = await plantedAt(databaseUrl, { state: folders.state, model });
   const peers = await progress.step(
     "Example peers",
     () => startExamples({ folders, onStarted }),

@@ -33,7 +33,11 @@ export function createDiskStore(folder: string): BlobStore {
 
   async function flushFolder(path: string): Promise<void> {
     const handle = await open(dirname(path), constants.O_RDONLY);
-    await handle.sync().finally(() => handle.close());
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   }
 
   return {

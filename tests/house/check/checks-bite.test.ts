@@ -5,7 +5,7 @@ import { BOUNDARIES, LINT } from "./violations.ts";
 const house = createSmallHouse();
 afterAll(() => house.remove());
 
-const lint = () => house.run("eslint/bin/eslint.js", ["."]);
+const lint = () => house.run("oxlint/bin/oxlint", ["--format=unix"]);
 const cruise = () =>
   house.run("dependency-cruiser/bin/dependency-cruiser.mjs", ["apps", "packages", "tests", "--config", ".dependency-cruiser.mjs"]);
 const format = () => house.run("@biomejs/biome/bin/biome", ["check", "--vcs-enabled=false", "--colors=off", "."]);
@@ -100,7 +100,10 @@ test("knip refuses a file, an export and a dependency that nobody uses", () => {
   expect(status).toBe(1);
 });
 
-/** The linter's lines below a file's name, up to the next file. */
+/** The linter's lines about a file. */
 function partAbout(path: string, output: string): string {
-  return output.split(/\n(?=\/)/).find((part) => part.split("\n")[0]?.endsWith(path)) ?? "";
+  return output
+    .split("\n")
+    .filter((line) => line.startsWith(`${path}:`))
+    .join("\n");
 }

@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..", "..");
-const CONFIGURATIONS = ["biome.json", "eslint.config.js", ".dependency-cruiser.mjs", "knip.json", "tsconfig.json", ".gitignore"];
+const CONFIGURATIONS = [
+  "biome.json",
+  ".oxlintrc.json",
+  "scripts/lint",
+  ".dependency-cruiser.mjs",
+  "knip.json",
+  "tsconfig.json",
+  ".gitignore",
+];
 
 /** A few rooms that follow every rule: what a tool finds in here was planted. */
 const ROOMS = [
@@ -29,7 +37,7 @@ export interface SmallHouse {
 /** A small checkout of its own, with our configuration and our installed tools. */
 export function createSmallHouse(): SmallHouse {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "parley-house-")));
-  for (const file of CONFIGURATIONS) cpSync(join(root, file), join(folder, file));
+  for (const file of CONFIGURATIONS) cpSync(join(root, file), join(folder, file), { recursive: true });
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);

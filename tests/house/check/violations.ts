@@ -6,35 +6,35 @@ export interface Violation {
 
 export const LINT: Violation[] = [
   {
-    rule: "@typescript-eslint/no-floating-promises",
+    rule: "typescript(no-floating-promises)",
     files: { "packages/domain/src/floating.ts": "const later = async () => 1;\nlater();\n" },
   },
   {
-    rule: "@typescript-eslint/no-misused-promises",
+    rule: "typescript(no-misused-promises)",
     files: { "packages/domain/src/misused.ts": "const later = async () => true;\nif (later()) throw new Error();\n" },
   },
-  { rule: "@typescript-eslint/await-thenable", files: { "packages/domain/src/thenable.ts": "export const now = async () => await 1;\n" } },
-  { rule: "@typescript-eslint/no-explicit-any", files: { "packages/domain/src/any.ts": "export const any = (value: any) => value;\n" } },
+  { rule: "typescript(await-thenable)", files: { "packages/domain/src/thenable.ts": "export const now = async () => await 1;\n" } },
+  { rule: "typescript(no-explicit-any)", files: { "packages/domain/src/any.ts": "export const any = (value: any) => value;\n" } },
   {
-    rule: "@typescript-eslint/no-non-null-assertion",
+    rule: "typescript(no-non-null-assertion)",
     files: { "packages/domain/src/non-null.ts": "export const first = (list: string[]) => list[0]!;\n" },
   },
   {
-    rule: "@typescript-eslint/consistent-type-imports",
+    rule: "typescript(consistent-type-imports)",
     files: { "packages/domain/src/value-import.ts": 'import { PathLike } from "node:fs";\nexport type Place = PathLike;\n' },
   },
   {
-    rule: "@typescript-eslint/switch-exhaustiveness-check",
+    rule: "typescript(switch-exhaustiveness-check)",
     files: {
       "packages/domain/src/half-a-switch.ts":
         'export function of(word: "yes" | "no") {\n  switch (word) {\n    case "yes":\n      return 1;\n  }\n  return 0;\n}\n',
     },
   },
-  { rule: "max-lines", files: { "packages/domain/src/long.ts": "export {};\n".repeat(401) } },
-  { rule: "no-restricted-syntax", files: { "packages/domain/src/environment.ts": "export const home = process.env.HOME;\n" } },
-  { rule: "no-restricted-syntax", files: { "apps/api/src/environment.ts": "export const { env } = process;\n" } },
+  { rule: "eslint(max-lines)", files: { "packages/domain/src/long.ts": "export {};\n".repeat(401) } },
+  { rule: "house(environment-in-config)", files: { "packages/domain/src/environment.ts": "export const home = process.env.HOME;\n" } },
+  { rule: "house(environment-in-config)", files: { "apps/api/src/environment.ts": "export const { env } = process;\n" } },
   {
-    rule: "no-restricted-syntax",
+    rule: "house(environment-in-config)",
     files: { "apps/worker/src/environment.ts": 'import { env } from "node:process";\nexport const home = env["HOME"];\n' },
   },
 ];
