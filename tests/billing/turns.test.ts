@@ -33,6 +33,7 @@ beforeEach(async () => {
 });
 
 const BASE = { model: MODEL };
+const USER = "payer@example.com";
 
 const prepaid = async (amountMicros: number) => {
   await world.gateway.setBillingMode({ organizationId, mode: "prepaid" });
@@ -41,7 +42,7 @@ const prepaid = async (amountMicros: number) => {
 const used = (usage: { prompt_tokens: number; completion_tokens: number }) =>
   usage.prompt_tokens * IN_MICROS + usage.completion_tokens * OUT_MICROS;
 const endOf = async (agent: { id: string }, text = "Hello") => {
-  const { events } = await start(ours, agent, text);
+  const { events } = await start(ours, agent, text, { user: { email: USER } });
   return (await untilRest(events)).at(-1);
 };
 
@@ -233,26 +234,29 @@ describe("budgets", () => {
   const budget = (scope: "organization" | "key" | "agent" | "user", subject: string, limitMicros: number, hard = true) =>
     world.gateway.setBudget(ours.caller, { scope, subject, period: "day", limitMicros, alertPercent: 50, hard });
 
-  test.each(["organization", "key", "agent"] as const)("of %s stop what would go beyond them, whoever else has money", async (scope) => {
-    const agent = await ours.agent();
-    await budget(scope, scope === "organization" ? "" : scope === "key" ? "key_payer" : agent.id, 600);
-    await budget("key", "key_other", 0);
-    world.model.script({ tokens: 400, delayMs: 1 });
-    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
-    const { balanceMicros } = await atRest(world, organizationId);
-    expect(-balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
-    const { items } = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
-    expect(items[0]).toMatchObject({ scope, spentMicros: -balanceMicros, heldMicros: 0 });
-    expect(items[1]).toMatchObject({ spentMicros: 0 });
-    // The rest of it may be used up; then nobody is asked any more.
-    for (let calls = -1; calls !== world.model.journal.length; await atRest(world, organizationId)) {
-      calls = world.model.journal.length;
-      await endOf(agent);
-    }
-    expect(-(await atRest(world, organizationId)).balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
-    const after = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
-    expect(after.items[0]).toMatchObject({ alertedAt: expect.any(String) });
-  });
+  test.each(["organization", "key", "agent", "user"] as const)(
+    "of %s stop what would go beyond them, whoever else has money",
+    async (scope) => {
+      const agent = await ours.agent();
+      await budget(scope, { organization: "", key: "key_payer", agent: agent.id, user: USER }[scope], 600);
+      await budget("key", "key_other", 0);
+      world.model.script({ tokens: 400, delayMs: 1 });
+      expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+      const { balanceMicros } = await atRest(world, organizationId);
+      expect(-balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
+      const { items } = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
+      expect(items[0]).toMatchObject({ scope, spentMicros: -balanceMicros, heldMicros: 0 });
+      expect(items[1]).toMatchObject({ spentMicros: 0 });
+      // The rest of it may be used up; then nobody is asked any more.
+      for (let calls = -1; calls !== world.model.journal.length; await atRest(world, organizationId)) {
+        calls = world.model.journal.length;
+        await endOf(agent);
+      }
+      expect(-(await atRest(world, organizationId)).balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
+      const after = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
+      expect(after.items[0]).toMatchObject({ alertedAt: expect.any(String) });
+    },
+  );
 
   test("that are soft stop nothing, and tell once when they come near and once when they are reached", async () => {
     const agent = await ours.agent();
