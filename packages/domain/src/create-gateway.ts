@@ -14,7 +14,7 @@ import { openChats } from "./chat/open-chats.ts";
 import { awaitTurn, readTurn } from "./conversation/await-turn.ts";
 import { controlConversations } from "./conversation/control-conversations.ts";
 import { followConversation } from "./conversation/follow-conversation.ts";
-import { submitAndFollow, submitMessage } from "./conversation/submit-message.ts";
+import { submitAndFollow, submitAndShow, submitMessage } from "./conversation/submit-message.ts";
 import { callDirect } from "./direct/call-direct.ts";
 import { listModels } from "./direct/list-models.ts";
 import { resolveModel } from "./direct/resolve-model.ts";
@@ -77,6 +77,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       authenticate: ports.authenticate,
       checkReady: ports.checkReady,
       submitMessage: (caller, input, facts) => submitMessage(context, caller, input, facts),
+      submitAndShow: (caller, input, facts) => submitAndShow(context, caller, input, facts),
       submitAndFollow: (caller, input, facts) => submitAndFollow(context, caller, input, facts),
       followConversation: (caller, input) => followConversation(context, caller, input),
       readTurn: (caller, input) => readTurn(context, caller, input),

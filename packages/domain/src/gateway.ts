@@ -106,6 +106,8 @@ export interface Gateway
   authenticate(credential: string): Promise<Caller>;
 
   submitMessage(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<SubmitResult>;
+  /** Submits, and shows what the conversation's execution is with it, without a read besides. Null for a repeated call: by now it may be that of a later turn. */
+  submitAndShow(caller: Caller, input: SubmitInput, facts: SubmitFacts): Promise<{ submitted: SubmitResult; execution: Execution | null }>;
   /** Submits, and follows from just before the message, without a gap and without a read in between. */
   submitAndFollow(caller: Caller, input: SubmitInput, facts: SubmitFacts & FollowOptions): Promise<Following & { submitted: SubmitResult }>;
   /** Without `after`: the whole log. A cursor that this conversation never gave out is `invalid_cursor`. */

@@ -60,24 +60,13 @@ export const invoke: Handler = async (door, call) => {
   await answerWithTurn(door, call, { caller, input, facts: { route: call.route, invoke: true } });
 };
 
-interface Kept {
-  submitted: SubmitResult;
-  signal: AbortSignal;
-}
-
-/** A repeated call gets the row of its own turn: by now the conversation's may be that of a later one. */
-function rowOf({ gateway }: Door, caller: Caller, { submitted, signal }: Kept): Promise<Execution> {
-  const { conversationId, turnId, replayed } = submitted;
-  if (!replayed) return gateway.getExecution(caller, conversationId);
-  return gateway.awaitTurn(caller, { conversationId, turnId, waitMs: 0, signal });
-}
-
 /** Answers as soon as the message is kept: always `pending`, whatever a worker has made of it meanwhile. */
 export const invokeAsync: Handler = async (door, call) => {
   const { caller, input } = await readInvoke(door, call);
-  const submitted = await door.gateway.submitMessage(caller, input, { route: call.route, invoke: true });
-  const execution = await rowOf(door, caller, { submitted, signal: leavingOf(call).signal });
-  sendJson(call.response, 200, executionRow(waiting(execution, input, submitted)));
+  const { submitted, execution } = await door.gateway.submitAndShow(caller, input, { route: call.route, invoke: true });
+  const { conversationId, turnId } = submitted;
+  const row = execution ?? (await door.gateway.awaitTurn(caller, { conversationId, turnId, waitMs: 0, signal: leavingOf(call).signal }));
+  sendJson(call.response, 200, executionRow(waiting(row, input, submitted)));
 };
 
 /**

@@ -187,6 +187,10 @@ export function createTestGateway(): TestGateway {
       return caller;
     },
     submitMessage: async (caller, input, { route }) => submit(caller, input, route),
+    async submitAndShow(caller, input, { route }) {
+      const submitted = submit(caller, input, route);
+      return { submitted, execution: submitted.replayed ? null : find(caller, submitted.conversationId).execution };
+    },
     async submitAndFollow(caller, input, { route, signal }) {
       const submitted = submit(caller, input, route);
       return { ...follow(find(caller, submitted.conversationId), submitted.cursor as Cursor, signal), submitted };

@@ -2,6 +2,7 @@ import {
   type ConversationId,
   type Cursor,
   type EndUser,
+  type Execution,
   type MessageId,
   type MessageMode,
   newId,
@@ -34,6 +35,19 @@ export async function submitMessage(context: SubmitContext, caller: Caller, inpu
   const message = await prepare(context, caller, input, facts);
   const submitted = await admit(context, caller, message);
   return resultOf(submitted, message.mode);
+}
+
+/** Accepts a message and shows the conversation's execution with it; null where the call is a repeated one. */
+export async function submitAndShow(
+  context: SubmitContext,
+  caller: Caller,
+  input: SubmitInput,
+  facts: SubmitFacts,
+): Promise<{ submitted: SubmitResult; execution: Execution | null }> {
+  const message = { ...(await prepare(context, caller, input, facts)), wantsExecution: true };
+  const submitted = await admit(context, caller, message);
+  const execution = submitted.replayed ? null : (submitted.execution ?? firstExecution(message, submitted.at));
+  return { submitted: resultOf(submitted, message.mode), execution };
 }
 
 /** Accepts a message and follows from just before it: the tail is attached first, so nothing is read in between. */

@@ -76,6 +76,10 @@ export class FakeGateway {
         return caller;
       },
       submitMessage: async (caller, input, facts) => this.#submit(caller, input, facts),
+      submitAndShow: async (caller, input, facts) => {
+        const submitted = this.#submit(caller, input, facts);
+        return { submitted, execution: submitted.replayed ? null : this.conversation(submitted.conversationId).execution };
+      },
       submitAndFollow: async (caller, input, { signal, ...facts }) => {
         await this.beforeSubmit();
         const submitted = this.#submit(caller, input, facts);
