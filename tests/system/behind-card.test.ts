@@ -61,3 +61,22 @@ test("invoke/async again answers with the row of its own turn, when a later one 
   expect((await gateway.invoke("second", { id })).body).toMatchObject({ status: "completed", turn_number: 2 });
   expect((await first()).body).toMatchObject({ id, status: "pending", turn_id: at(body, "turn_id"), turn_number: 1, result: null });
 });
+
+test("invoke/async shows the row that its task has, of a conversation that begins and of one that goes on", async () => {
+  const begin = (body: object) => system.rest().call(`/v1/agents/${agent}/invoke/async`, { body });
+  const user = { email: "a@example.com" };
+  const first = await begin({ input: { text: "begins", user } });
+  const id = String(at(first.body, "id"));
+  expect((await gateway.invoke("second", { id })).body).toMatchObject({ status: "completed", turn_number: 2 });
+  const third = await begin({ input: { text: "goes on" }, id });
+  const { body: task } = await system.rest().call(`/v1/tasks/${id}`);
+  for (const { status, body } of [first, third]) {
+    expect(status).toBe(200);
+    expect(Object.keys(body as object)).toEqual(Object.keys(task as object));
+    for (const key of ["id", "agent_id", "organization_id", "created_at", "agent_version", "parent_execution"]) {
+      expect([key, at(body, key)]).toEqual([key, at(task, key)]);
+    }
+  }
+  expect(first.body).toMatchObject({ status: "pending", turn_number: 1, input: { text: "begins", user }, result: null });
+  expect(third.body).toMatchObject({ status: "pending", turn_number: 3, input: { text: "goes on", user }, result: null });
+});
