@@ -186,8 +186,8 @@ describe("who has to have money first", () => {
   test("and runs out while the model writes the arguments of a call: it is heard no further, and the call is not made", async () => {
     await prepaid(1_000);
     const agent = await ours.agent();
-    // Of three pieces the first alone costs more than there is.
-    world.model.script({ toolCalls: [{ name: "remember", arguments: { text: "x".repeat(3_000) } }], delayMs: 20 });
+    // Of three pieces the first alone costs more than there is. It is held for in several statements, which a busy machine takes its time for.
+    world.model.script({ toolCalls: [{ name: "remember", arguments: { text: "x".repeat(3_000) } }], delayMs: 300 });
     const before = world.model.journal.length;
     expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
     await expect.poll(() => world.model.journal[before]?.outcome).toBe("aborted");
