@@ -29,7 +29,7 @@ export interface RateLimiter {
 }
 
 /** How processes ask one another for what they have of a window and do not need. */
-export interface WindowNews {
+interface WindowNews {
   /** Tells all processes, this one too. Never throws. */
   tell(text: string): void;
   listen(listener: (text: string) => void): void;
