@@ -101,6 +101,10 @@ const a2a =
   async ({ rest, agentId }) =>
     fine(rest.call(`/a2a/agents/${agentId}/${tail}`, { body: a2aMessage(), headers: { "a2a-version": "1.0" } }));
 
+async function untilMade(rest: RestClient, responseId: string): Promise<void> {
+  while (at((await fine(rest.call(`/v1/responses/${responseId}`))).body, "status") !== "completed") await sleep(LOOK_MS);
+}
+
 /** Every row of the registry that is metered, each by at least one of its paths. */
 export const DOORS: Record<string, Door> = {
   "turn.submit": (visitor) => submitted(visitor, "Hi"),
@@ -109,6 +113,10 @@ export const DOORS: Record<string, Door> = {
     await fine(gateway(visitor).message(conversationId, { text: "more", run: true }));
   },
   "turn.stream": async (visitor) => drained(gateway(visitor).stream("Hi")),
+  // Its turn goes on without anybody, and is charged as any other.
+  "turn.stream, whose client leaves": async (visitor) => {
+    for await (const { type } of gateway(visitor).stream("slow")) if (type === "chunk") break;
+  },
   "turn.stream, as a subscription": async (visitor) => {
     const client = createClient({ url: urlOf(visitor), apiKey: visitor.tenant.apiKey });
     await drained(client.turn.stream.subscribe({ agentId: visitor.agentId as never, text: "Hi" }));
@@ -168,7 +176,20 @@ export const DOORS: Record<string, Door> = {
     const { id } = (await fine(rest.call("/v1/responses", { body: { model: MODEL, input: "Hi", background: true } }))).body as {
       id: string;
     };
-    while (at((await fine(rest.call(`/v1/responses/${id}`))).body, "status") !== "completed") await sleep(LOOK_MS);
+    await untilMade(rest, id);
+  },
+  "responses.create, in the background, whose client leaves": async (visitor) => {
+    const response = await fetch(`${urlOf(visitor)}/v1/responses`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${visitor.tenant.apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: MODEL, input: "slow", background: true, stream: true }),
+    });
+    let heard = "";
+    for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      heard += piece;
+      if (heard.includes("response.output_text.delta")) break;
+    }
+    await untilMade(visitor.rest, /resp_\w+/.exec(heard)?.[0] ?? "");
   },
   "responses.create, over a socket": async (visitor) => {
     const headers = { authorization: `Bearer ${visitor.tenant.apiKey}` };
