@@ -103,6 +103,28 @@ test("a peer that has not taken the call up has cost nothing", async () => {
   expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -2 * STEP_MICROS });
 });
 
+test("one that refuses it when its turn was stopped meanwhile has cost nothing either: it is not charged before that is known", async () => {
+  const refusal = Promise.withResolvers<void>();
+  peer.on("message/send", async () => {
+    await refusal.promise;
+    return { error: { code: -32_601, message: "closed" } };
+  });
+  const agent = await agentOn(world, caller, { priceMicros: 250 });
+  world.model.script(callOf);
+  const { events, submitted } = await start({ ...world, caller }, agent, "A joke");
+  await expect.poll(() => peer.messageIds().length).toBe(1);
+  await world.gateway.stopConversation(caller, { conversationId: submitted.conversationId, clearQueue: false });
+  expect((await untilRest(events)).at(-1)).toMatchObject({ type: "turn.stopped" });
+  const step = () => world.sql.owner`select from charges where organization_id = ${organizationId} and source_type = 'turn'`;
+  await expect.poll(async () => (await step()).length, { timeout: 20_000 }).toBe(1);
+  expect(await chargesOf("peer")).toEqual([]);
+  refusal.resolve();
+  const due = () => world.sql.owner`select from peer_usage where organization_id = ${organizationId} and unposted`;
+  await expect.poll(async () => (await due()).length, { timeout: 20_000 }).toBe(0);
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -STEP_MICROS });
+  expect(await chargesOf("peer")).toEqual([]);
+});
+
 test("who has to have money first and has not enough for the peer does not have it called", async () => {
   const agent = await agentOn(world, caller, { priceMicros: 90_000 });
   await world.gateway.setBillingMode({ organizationId: organizationId as never, mode: "prepaid" });

@@ -47,6 +47,10 @@ export const createPeerCallStore = (sql: Sql): PeerCallStore => ({
 
   recordTask: (task) => call<boolean>(sql, "record_peer_task", task),
 
+  async recordRefused(organizationId, id) {
+    await guarded(sql`select record_refused_call(${organizationId}, ${id})`);
+  },
+
   async recordTokens({ organizationId, id, inputTokens, outputTokens, estimated }) {
     await guarded(sql`select record_peer_tokens(${organizationId}, ${id}, ${inputTokens}, ${outputTokens}, ${estimated})`);
   },

@@ -42,6 +42,7 @@ it("nothing that a peer was shown is in what is heard of it, nor in what comes o
     const heard: string[] = [];
     const hearing: PeerHearing = {
       onTask: async () => {},
+      onRefused: async () => {},
       onProgress: ({ text }) => void heard.push(text),
       onText: (text) => void heard.push(text),
       nudged: async () => {},

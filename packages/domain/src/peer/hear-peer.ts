@@ -33,6 +33,7 @@ export function hearPeer(run: TurnRun, { id, organizationId, conversationId, sea
       const fact = { organizationId, id, taskId, contextId: task.contextId === "" ? null : keptName(task.contextId), sealed };
       await outlastOutage(run.clock, () => run.peers.calls.recordTask(fact));
     },
+    onRefused: () => outlastOutage(run.clock, () => run.peers.calls.recordRefused(organizationId, id)),
     onProgress({ state, text }) {
       const now = run.clock.monotonicMs();
       if (taskId === "" || told >= PROGRESS_MAX || now - toldAtMs < PROGRESS_MS || run.active.signal.aborted) return;

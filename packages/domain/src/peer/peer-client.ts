@@ -53,6 +53,8 @@ export interface PeerCall {
 export interface PeerHearing {
   /** The peer has taken it up as this task. Nothing more is done before this resolves. */
   onTask(task: { taskId: string; contextId: string }): Promise<void>;
+  /** The message has surely not been taken up, which is told here where nobody waits for the answer any more. */
+  onRefused(): Promise<void>;
   /** A new state, or what the peer says about its work. */
   onProgress(progress: { state: PeerState; text: string }): void;
   /** A piece of the answer's text. */

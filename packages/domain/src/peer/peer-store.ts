@@ -91,6 +91,8 @@ export interface PeerCallStore {
     contextId: string | null;
     sealed: string | null;
   }): Promise<boolean>;
+  /** The peer has surely not taken it up. Where nobody wants it any more it has ended with that. */
+  recordRefused(organizationId: string, id: string): Promise<void>;
   /** What a call has used, once. */
   recordTokens(call: { organizationId: string; id: string } & PeerTokens): Promise<void>;
   /** The call that this was given for, while it is under way, and the worker that runs it now. */

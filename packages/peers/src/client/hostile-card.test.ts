@@ -50,7 +50,13 @@ async function callOf(endpoint: string, allow: string[]) {
     verify: async () => null,
     bounds: LIMITS,
   });
-  const hearing: PeerHearing = { onTask: async () => {}, onProgress() {}, onText() {}, nudged: () => new Promise(() => {}) };
+  const hearing: PeerHearing = {
+    onTask: async () => {},
+    onRefused: async () => {},
+    onProgress() {},
+    onText() {},
+    nudged: () => new Promise(() => {}),
+  };
   const trust = peerTrust.parse({});
   const call: PeerCall = {
     target: {

@@ -26,7 +26,13 @@ async function heard(result: unknown) {
     ...{ messageId: "m", contextId: "c", taskId: null, referenceTaskIds: [], skill: null, input: { input: "it" }, hopsMax: 1, push: null },
     signal: AbortSignal.timeout(20_000),
   };
-  return client.send(call, { onTask: async () => {}, onProgress: () => {}, onText: () => {}, nudged: () => new Promise(() => {}) });
+  return client.send(call, {
+    onTask: async () => {},
+    onRefused: async () => {},
+    onProgress: () => {},
+    onText: () => {},
+    nudged: () => new Promise(() => {}),
+  });
 }
 
 const task = (status: object) => ({ kind: "task", id: "t", contextId: "c", status });

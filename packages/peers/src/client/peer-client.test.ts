@@ -35,6 +35,7 @@ async function open(
   const heard: { tasks: string[]; text: string; states: string[] } = { tasks: [], text: "", states: [] };
   const hearing: PeerHearing = {
     onTask: async ({ taskId }) => void heard.tasks.push(taskId),
+    onRefused: async () => {},
     onProgress: ({ state }) => void heard.states.push(state),
     onText: (text) => {
       heard.text += text;

@@ -57,6 +57,7 @@ export function createPeerClient({ fetch, credentials, verify, bounds }: PeerCli
   return {
     async send(call, hearing) {
       const talk = await talkTo(call.target);
+      if (call.signal.aborted) await hearing.onRefused();
       call.signal.throwIfAborted();
       return outcomeOf(call, talk.card, await sendCall(talk, call, hearing));
     },

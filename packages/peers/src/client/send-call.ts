@@ -23,11 +23,15 @@ interface Talk {
   bounds: PeerBounds;
 }
 
-/** Sends a call's message once and follows its task. Throws the signal's reason once aborted; the task is still told to `onTask` where it is heard of. */
+/** Sends a call's message once and follows its task. Throws the signal's reason once aborted; the task, or the refusal, is still told where it is heard of. */
 export async function sendCall({ line, card, bounds }: Talk, call: PeerCall, hearing: PeerHearing): Promise<Conversed> {
   const view = new TaskView(bounds.peerArtifactsMax, hearing.onText);
   const told = tellTask(view, hearing);
   const sending = begin({ line, card }, call, { view, told, hearing });
+  sending
+    .then((refusal) => (call.signal.aborted && refusal?.state === "failed" ? hearing.onRefused() : undefined))
+    // Whoever waits hears of it by the answer.
+    .catch(() => {});
   const failure = await orAborted(sending, call.signal);
   if (failure !== null) return { view, failure };
   return followed(line, { view, call, hearing, awayMs: bounds.peerAwayMs });

@@ -64,6 +64,7 @@ function callOf(gateway: OpenclawServer, more: { auth?: PeerAuth; input?: Record
   };
   const hearing: PeerHearing = {
     onTask: async ({ taskId }) => void heard.tasks.push(taskId),
+    onRefused: async () => {},
     onProgress: () => undefined,
     onText: (text) => {
       heard.text += text;

@@ -21,7 +21,8 @@ export function createOpenclawClient(ports: FollowPorts): Omit<PeerClient, "card
   return {
     async send(call, hearing) {
       const talk = talkOf(call, hearing);
-      const opened = await openTalk(ports, talk).catch((error: unknown) => {
+      const opened = await openTalk(ports, talk).catch(async (error: unknown) => {
+        if (call.signal.aborted) await hearing.onRefused();
         call.signal.throwIfAborted();
         return notTaken(call, error);
       });

@@ -73,6 +73,7 @@ const NO_PEERS: EnginePorts["peers"] = {
     find: async () => null,
     begin: unreachable,
     recordTokens: unreachable,
+    recordRefused: unreachable,
     recordTask: unreachable,
     endCancel: unreachable,
     deferCancel: unreachable,
