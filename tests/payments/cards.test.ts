@@ -91,6 +91,41 @@ describe("a checkout", () => {
   });
 });
 
+describe("a payer who comes back", () => {
+  const verify = (sessionId: string, apiKey: string | null = system.ours.apiKey, api = 0) =>
+    system.rest(api, apiKey).call(`${BASE}/verify?sessionId=${sessionId}`, { method: "GET" });
+
+  test("before Stripe has told of the payment has it booked, once, whoever tells of it and however often it is asked", async () => {
+    const checkout = await buy();
+    expect(await verify(checkout)).toMatchObject({ status: 200, body: { sessionId: checkout, status: "open" } });
+    const events = stripe.pay(checkout);
+    const change = await changeOf(async () => {
+      for (const { status, body } of await Promise.all([verify(checkout), verify(checkout, undefined, 1), verify(checkout)]))
+        expect([status, body]).toEqual([200, { sessionId: checkout, status: "paid" }]);
+    });
+    expect(change).toBe(1000 * CENT);
+    expect(await changeOf(() => Promise.all([...events.map((event) => tell(event)), verify(checkout)]))).toBe(0);
+    expect(await changeOf(() => tell(stripe.refund(checkout, 400)))).toBe(-400 * CENT);
+    expect(await changeOf(() => verify(checkout))).toBe(0);
+  });
+
+  test("hears nothing of a checkout of another organization, or of one that is not there", async () => {
+    const other = await system.newTenant(`t${randomUUID()}`);
+    const checkout = await buy();
+    stripe.pay(checkout);
+    const change = await changeOf(async () => {
+      const [foreign, unknown] = [await verify(checkout, other.apiKey), await verify("cs_nothing")];
+      expect([foreign.status, foreign.text]).toEqual([404, unknown.text]);
+      expect((await verify(checkout, null)).status).toBe(401);
+    });
+    expect(change).toBe(0);
+    for (const bad of ["", "pi_1", "cs_", "cs_.", "cs_%00", "cs_a/../b", "cs_%F0%9F%98%80", `cs_${"x".repeat(201)}`])
+      expect((await verify(bad)).status).toBe(422);
+    stripe.failNext = 3;
+    expect((await verify(checkout)).status).toBe(502);
+  });
+});
+
 describe("what Stripe tells", () => {
   test("is booked once, however often and wherever it is told", async () => {
     const checkout = await buy();

@@ -137,6 +137,19 @@ describe("a paid month", () => {
     expect(entries.text).toContain('"source_type":"plan"');
   });
 
+  test("is given to a payer who comes back before Stripe has told of it, once", async () => {
+    const tenant = await newTenant();
+    const checkout = await subscribe(tenant);
+    const verify = () => system.rest(0, tenant.apiKey).call(`/api/v1/payments/stripe/verify?sessionId=${checkout}`, { method: "GET" });
+    expect((await verify()).body).toMatchObject({ status: "open" });
+    const invoice = stripe.invoice(checkout, { id: `in_${randomUUID()}`, reason: "subscription_create" });
+    expect((await verify()).body).toMatchObject({ status: "paid" });
+    expect(await statusOf(tenant)).toBe("active");
+    await told(invoice);
+    await verify();
+    expect(await accountsOf(tenant)).toEqual({ clearing: -PRICE, credits: PRICE - CREDITS, customer: CREDITS });
+  });
+
   test("of a plan that costs more than it gives leaves the rest as earned", async () => {
     const tenant = await newTenant();
     await told(stripe.invoice(await subscribe(tenant, "label"), { id: `in_${randomUUID()}` }));

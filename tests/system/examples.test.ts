@@ -39,6 +39,7 @@ const SIGNED: ReadonlySet<RouteName> = new Set<RouteName>([
   "billing.portal",
   "payment.checkout",
   "payment.portal",
+  "payment.verify",
   "payment.event",
   "wallet.list",
   "wallet.open",

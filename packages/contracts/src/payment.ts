@@ -35,6 +35,10 @@ export const checkoutInput = z.object({
 });
 export type CheckoutInput = z.infer<typeof checkoutInput>;
 
+/** A checkout that a payer comes back from. */
+export const checkoutName = z.object({ sessionId: z.string().regex(/^cs_[A-Za-z0-9_]{1,200}$/, "must be the id of a checkout") });
+export type CheckoutName = z.infer<typeof checkoutName>;
+
 /** What is sold by the month, as settings and payers name it. */
 export const planName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be the name of a plan");
 export const subscribeInput = z.object({ plan: planName });

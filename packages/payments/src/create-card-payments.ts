@@ -4,9 +4,10 @@ import type { EgressFetch } from "@parley/egress";
 import type Stripe from "stripe";
 import { findPayment, unlessMissing } from "./find-payment.ts";
 import { openStripe } from "./open-stripe.ts";
-import { PLAN, PLAN_EVENT_TYPES, toPlanEvent } from "./plan-event.ts";
+import { ownerIn } from "./owner-in.ts";
+import { ofSeenInvoice, PLAN, PLAN_EVENT_TYPES, toPlanEvent } from "./plan-event.ts";
 import type { PaymentSettings } from "./settings.ts";
-import { CARD_EVENT_TYPES, CREDITS, toCardEvent } from "./stripe-event.ts";
+import { CARD_EVENT_TYPES, CREDITS, ofSeenCheckout, toCardEvent } from "./stripe-event.ts";
 
 /** How old an event's signature may be. */
 const TOLERANCE_SECONDS = 300;
@@ -111,6 +112,14 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
         return meaningOf(event);
       }
       throw new GatewayError("payment_refused");
+    },
+
+    async findCheckout(checkoutId) {
+      const { sessions } = (await opened()).checkout;
+      const session = await asked(unlessMissing(sessions.retrieve(checkoutId, { expand: ["invoice"] })));
+      if (session === null) return null;
+      const organizationId = ownerIn(session.metadata, CREDITS) ?? ownerIn(session.metadata, PLAN);
+      return { organizationId, event: ofSeenInvoice(session) ?? ofSeenCheckout(session) };
     },
 
     async listEvents({ fromMs, untilMs, afterId }) {

@@ -1,5 +1,6 @@
 import type { FoundPayment } from "@parley/domain";
 import type Stripe from "stripe";
+import { ownerIn } from "./owner-in.ts";
 import { payerOfInvoice } from "./plan-event.ts";
 import { CREDITS } from "./stripe-event.ts";
 
@@ -17,7 +18,7 @@ export async function unlessMissing<Answer>(asking: Promise<Answer>): Promise<An
 export async function findPayment(stripe: Stripe, paymentId: string): Promise<FoundPayment | null> {
   const intent = await unlessMissing(stripe.paymentIntents.retrieve(paymentId));
   if (intent === null) return null;
-  if (intent.metadata["type"] === CREDITS) return { kind: "credits" };
+  if (ownerIn(intent.metadata, CREDITS) !== null) return { kind: "credits" };
   const challengeId = intent.metadata["mpp_challenge_id"];
   if (challengeId !== undefined) return { kind: "call", challengeId };
   const payment = { type: "payment_intent" as const, payment_intent: paymentId };

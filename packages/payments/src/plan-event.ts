@@ -93,9 +93,17 @@ function factOf(event: Stripe.Event): PlanFact | null {
   }
 }
 
+type Facts = Pick<PlanEvent, "id" | "type"> & { created: number };
+
+const toPlanFacts = ({ id, type, created }: Facts, planFact: PlanFact | null): PlanEvent | null =>
+  planFact === null ? null : { id, type, createdAt: new Date(created * 1_000).toISOString(), planFact };
+
 /** What an event means for somebody's plan; null where it means nothing. */
-export function toPlanEvent(event: Stripe.Event): PlanEvent | null {
-  const planFact = factOf(event);
-  if (planFact === null) return null;
-  return { id: event.id, type: event.type, createdAt: new Date(event.created * 1_000).toISOString(), planFact };
+export const toPlanEvent = (event: Stripe.Event): PlanEvent | null => toPlanFacts(event, factOf(event));
+
+/** The same of a checkout that was looked at, with its invoice: the first month, once it is paid. */
+export function ofSeenInvoice({ id, invoice }: Stripe.Checkout.Session): PlanEvent | null {
+  if (invoice === null || typeof invoice === "string" || invoice.status !== "paid") return null;
+  const created = invoice.status_transitions.paid_at ?? invoice.created;
+  return toPlanFacts({ id, type: "checkout.session", created }, ofInvoice(invoice, true));
 }

@@ -67,10 +67,16 @@ function factOf(event: Stripe.Event): Found | null {
   }
 }
 
+type Facts = Pick<CardEvent, "id" | "type"> & { created: number };
+
+const toCardFacts = ({ id, type, created }: Facts, found: Found | null): CardEvent | null =>
+  found === null || found.paymentId === null
+    ? null
+    : { id, type, createdAt: new Date(created * 1_000).toISOString(), paymentId: found.paymentId, fact: found.fact };
+
 /** What an event means for somebody's credits; null where it means nothing. */
-export function toCardEvent(event: Stripe.Event): CardEvent | null {
-  const found = factOf(event);
-  if (found === null || found.paymentId === null) return null;
-  const { paymentId, fact } = found;
-  return { id: event.id, type: event.type, createdAt: new Date(event.created * 1_000).toISOString(), paymentId, fact };
-}
+export const toCardEvent = (event: Stripe.Event): CardEvent | null => toCardFacts(event, factOf(event));
+
+/** The same of a checkout that was looked at. */
+export const ofSeenCheckout = (session: Stripe.Checkout.Session): CardEvent | null =>
+  toCardFacts({ id: session.id, type: "checkout.session", created: session.created }, ofCheckout(session));

@@ -1,4 +1,4 @@
-import { checkoutInput, GatewayError, isGatewayError, type Limits } from "@parley/contracts";
+import { checkoutInput, checkoutName, GatewayError, isGatewayError, type Limits } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
@@ -27,6 +27,11 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
     const caller = await callerOf(request, response, "payment.checkout");
     const input = parseInput(checkoutInput, request.query);
     sendJson(response, 200, await gateway.createCheckout(caller, input, onceOf(request, "payment.checkout")));
+  };
+
+  const verify: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "payment.verify");
+    sendJson(response, 200, await gateway.verifyCheckout(caller, parseInput(checkoutName, request.query)));
   };
 
   const portal: RequestHandler = async (request, response) => {
@@ -61,8 +66,9 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
   };
   return Router()
     .post(`${BASE}/create`, create)
+    .get(`${BASE}/verify`, verify)
     .get(`${BASE}/portal`, portal)
     .post(`${BASE}/webhook`, receive)
-    .all([`${BASE}/create`, `${BASE}/portal`, `${BASE}/webhook`], refuse)
+    .all([`${BASE}/create`, `${BASE}/verify`, `${BASE}/portal`, `${BASE}/webhook`], refuse)
     .use(BASE, answerPlainErrors(log));
 }

@@ -42,6 +42,7 @@ export const refusedUseCases: A2aUseCases &
   buyWithCredits: refuse,
   buyInSession: refuse,
   createCheckout: refuse,
+  verifyCheckout: refuse,
   openPortal: refuse,
   listPlans: refuse,
   subscribe: refuse,

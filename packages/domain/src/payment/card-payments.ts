@@ -84,6 +84,8 @@ export interface CardPayments {
    * `payments_not_configured` where there is no secret to check with.
    */
   readEvent(delivery: { body: Uint8Array; signature: string }): Promise<CardEvent | PlanEvent | null>;
+  /** Whose checkout that is, and what its payment means; the event is null until it is paid. Null where there is none. */
+  findCheckout(checkoutId: string): Promise<{ organizationId: string | null; event: CardEvent | PlanEvent | null } | null>;
   /** What the service has told in a stretch of time: a page, newest first, from behind that event on. `nextId` is null with the last one. */
   listEvents(stretch: { fromMs: number; untilMs: number; afterId: string | null }): Promise<{ events: ToldEvent[]; nextId: string | null }>;
   /** Null where it is kept no more. */

@@ -1,4 +1,14 @@
-import type { Checkout, CheckoutInput, OpenWallet, Plans, Subscribe, TakeVoucher, TopUpWallet, WalletSession } from "@parley/contracts";
+import type {
+  Checkout,
+  CheckoutInput,
+  CheckoutName,
+  OpenWallet,
+  Plans,
+  Subscribe,
+  TakeVoucher,
+  TopUpWallet,
+  WalletSession,
+} from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import type { CredentialReader, Offer, OfferOrder, ReadCredential } from "./chain-payments.ts";
@@ -20,6 +30,8 @@ import type { AcceptedPayment } from "./rank-offers.ts";
 export interface PaymentUseCases {
   /** Throws `payments_not_configured`, `payment_failed`, `invalid_input` for a pack or a plugin that is not sold. */
   createCheckout(caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout>;
+  /** Books what Stripe says of a checkout of the caller's, as its event would; `open`: it is not paid yet. Throws `not_found`. */
+  verifyCheckout(caller: Caller, checkout: CheckoutName): Promise<{ sessionId: string; status: "paid" | "open" }>;
   /** What is sold by the month, and what the caller's organization has of it. */
   listPlans(caller: Caller): Promise<Plans>;
   /** Where to pay for a plan. Throws as `createCheckout` does, and `plan_active`. */

@@ -12,7 +12,7 @@ import { priceOfPlugin } from "./plugin-price.ts";
 /** Cards are not charged less. */
 const CENTS_MIN = 50;
 
-type CardUseCases = Pick<PaymentUseCases, "createCheckout" | "openPortal" | "receiveCardEvent">;
+type CardUseCases = Pick<PaymentUseCases, "createCheckout" | "verifyCheckout" | "openPortal" | "receiveCardEvent">;
 
 export function cardsOf({ cards }: GatewayContext): CardPayments {
   if (cards === null) throw new GatewayError("payments_not_configured");
@@ -63,6 +63,14 @@ export function takeCards(context: GatewayContext): CardUseCases {
       callOnce(context, { caller, once, input, signal: AbortSignal.timeout(context.limits.syncWaitMs) }, () =>
         createCheckout(context, caller, input, once),
       ),
+
+    async verifyCheckout({ organizationId }, { sessionId }) {
+      const cards = cardsOf(context);
+      const found = await cards.findCheckout(sessionId);
+      if (found?.organizationId !== organizationId) throw new GatewayError("not_found");
+      await bookCardEvent({ cards, payments: context.payments }, found.event);
+      return { sessionId, status: found.event === null ? "open" : "paid" };
+    },
 
     async openPortal({ organizationId }) {
       const cards = cardsOf(context);

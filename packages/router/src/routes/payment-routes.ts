@@ -9,6 +9,14 @@ export const PAYMENT_ROUTES = {
     ...write,
     rest: rest("POST", "/api/v1/payments/stripe/create"),
   },
+  /** Books what was paid, as its event would; asked again it changes nothing. */
+  "payment.verify": {
+    kind: null,
+    scope: ["admin", "rpc"],
+    tenant: "organization",
+    ...read,
+    rest: rest("GET", "/api/v1/payments/stripe/verify"),
+  },
   "payment.portal": { kind: null, scope: "admin", tenant: "organization", ...read, rest: rest("GET", "/api/v1/payments/stripe/portal") },
   "payment.event": {
     kind: null,

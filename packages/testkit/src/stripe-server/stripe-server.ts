@@ -43,7 +43,7 @@ export async function startStripeServer(): Promise<StripeServer> {
   const { event } = told;
   const checkouts: StripeServer["checkouts"] = new Map();
   const charges: StripeServer["charges"] = new Map();
-  const invoices = new Map<string, Payable & { object: object }>();
+  const invoices = new Map<string, Payable & { object: object; checkoutId: string }>();
   const answered = new Map<string, { fields: string; body: object }>();
   const requests: string[] = [];
   const kept = (id: string): KeptCheckout => {
@@ -91,6 +91,15 @@ export async function startStripeServer(): Promise<StripeServer> {
     return { object: "list", data, has_more: false };
   }
 
+  /** As it is now, with its newest invoice. */
+  function seenCheckout(id: string): object | null {
+    const checkout = checkouts.get(id);
+    const invoice = [...invoices.values()].findLast(({ checkoutId }) => checkoutId === id)?.object ?? null;
+    return checkout === undefined
+      ? null
+      : { ...sessionOf(checkout, checkout.isPaid ? "paid" : "unpaid"), created: Math.floor(Date.now() / 1_000), invoice };
+  }
+
   function payable(id: string): Payable {
     const charge = charges.get(id);
     if (charge !== undefined) return { ...charge, paymentIntent: id };
@@ -127,9 +136,10 @@ export async function startStripeServer(): Promise<StripeServer> {
   function made(path: string, fields: URLSearchParams): object | null {
     if (path === "/v1/payment_intents") return charged(fields);
     if (path === "/v1/refunds") return refunded(fields);
-    const [, kind, id = ""] = /^\/v1\/(payment_intents|events)\/(\w+)$/.exec(path) ?? [];
+    const [, kind, id = ""] = /^\/v1\/(payment_intents|events|checkout\/sessions)\/(\w+)$/.exec(path) ?? [];
     if (kind === "payment_intents") return findIntent(id);
     if (kind === "events") return told.find(id);
+    if (kind === "checkout/sessions") return seenCheckout(id);
     if (path === "/v1/events") return told.list(fields);
     if (path === "/v1/invoice_payments") return invoicePayments(fields);
     if (path === "/v1/billing_portal/sessions") return { id: newId("bps"), url: `${server.url}/portal/${fields.get("customer")}` };
@@ -234,8 +244,21 @@ export async function startStripeServer(): Promise<StripeServer> {
       const { customer, metadata, amountCents } = kept(checkoutId);
       const amount = type === "invoice.payment_failed" ? 0 : amountCents;
       const parent = { type: "subscription_details", subscription_details: { subscription: `sub_${checkoutId}`, metadata } };
-      const object = { id, object: "invoice", customer, currency: "usd", amount_paid: amount, billing_reason: reason, parent };
-      if (amount > 0) invoices.set(id, { object, paymentIntent: `pi_${id.replaceAll("-", "")}`, amountCents: amount, metadata: {} });
+      const created = Math.floor(Date.now() / 1_000) - agoSeconds;
+      const object = {
+        status_transitions: { paid_at: created },
+        id,
+        object: "invoice",
+        customer,
+        currency: "usd",
+        amount_paid: amount,
+        status: amount > 0 ? "paid" : "open",
+        created,
+        billing_reason: reason,
+        parent,
+      };
+      if (amount > 0)
+        invoices.set(id, { object, checkoutId, paymentIntent: `pi_${id.replaceAll("-", "")}`, amountCents: amount, metadata: {} });
       return event(type, object, agoSeconds);
     },
     close: () =>

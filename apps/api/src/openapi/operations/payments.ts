@@ -1,4 +1,4 @@
-import { checkoutInput, openWalletInput, takeVoucherInput, topUpWalletInput } from "@parley/contracts";
+import { checkoutInput, checkoutName, openWalletInput, takeVoucherInput, topUpWalletInput } from "@parley/contracts";
 import { z } from "zod";
 import { body, json, type Operation, ok } from "../operation.ts";
 
@@ -101,6 +101,15 @@ export const paymentOperations = {
     query: checkoutInput,
     successes: ok(z.object({ url: text, sessionId: text, expiresAt: z.iso.datetime() })),
     refusals: ["payments_not_configured", "payment_failed"],
+  },
+  "payment.verify": {
+    ...plain,
+    summary: "Look at a checkout that was paid",
+    description:
+      "For a payer who comes back before Stripe has told of the payment: what Stripe says is booked, once. `open`: it is not paid yet, or its money takes its time.",
+    query: checkoutName,
+    successes: ok(z.object({ sessionId: text, status: z.enum(["paid", "open"]) })),
+    refusals: ["payments_not_configured", "payment_failed", "not_found", "storage_unavailable"],
   },
   "payment.portal": {
     ...plain,
