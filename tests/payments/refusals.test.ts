@@ -139,6 +139,21 @@ describe("a call is refused", () => {
   });
 });
 
+test.each([
+  [WALLETS, "PUT", "GET, POST, DELETE"],
+  [`${WALLETS}/top-up`, "GET", "POST"],
+  [`${WALLETS}/voucher`, "DELETE", "POST"],
+  ["/api/v1/payments/stripe/create", "GET", "POST"],
+  ["/api/v1/payments/stripe/portal", "POST", "GET"],
+  ["/api/v1/payments/stripe/webhook", "PUT", "POST"],
+  ["/api/gateway/chat", "GET", "POST"],
+  ["/api/gateway/status", "POST", "GET"],
+  [PATH, "PUT", "POST, OPTIONS"],
+])("%s says to %s which methods there are", async (path, method, allowed) => {
+  const answer = await system.rest().call(path, { method });
+  expect([answer.status, answer.headers.get("allow")]).toEqual([405, allowed]);
+});
+
 describe("a plugin's server", () => {
   test.each(["fails", "leads", "cut", "blank", "long", "deep", "silent", "lan"])(
     "that is %s has failed, says nothing to the caller, and is paid nothing",

@@ -8,6 +8,7 @@ import { jsonBodyReader } from "../json-body.ts";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
 import { answerPlainErrors } from "../plain-error.ts";
+import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { budgetBody, chargesQuery, entriesQuery, onWire, pageQuery, pricesQuery, statementQuery } from "./billing-wire.ts";
@@ -94,13 +95,6 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   const portal: RequestHandler = async (request, response) => {
     sendJson(response, 200, await gateway.openPortal(await callerOf(request, response, "billing.portal")));
   };
-  const refuse =
-    (allowed: string): RequestHandler =>
-    (_request, response) => {
-      response.setHeader("allow", allowed);
-      throw new GatewayError("method_not_allowed");
-    };
-
   return Router()
     .get("/api/billing/account", account)
     .get("/api/billing/prices", prices)
@@ -118,10 +112,10 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
         ...["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
         ...["/api/billing/plans", "/api/billing/portal"],
       ],
-      refuse("GET"),
+      refuseMethod("GET"),
     )
-    .all("/api/billing/subscribe", refuse("POST"))
-    .all("/api/billing/budgets", refuse("GET, POST"))
-    .all("/api/billing/budgets/:budgetId", refuse("DELETE"))
+    .all("/api/billing/subscribe", refuseMethod("POST"))
+    .all("/api/billing/budgets", refuseMethod("GET, POST"))
+    .all("/api/billing/budgets/:budgetId", refuseMethod("DELETE"))
     .use("/api/billing", answerPlainErrors(log));
 }

@@ -6,6 +6,7 @@ import { CLIENT_LEFT } from "../client-left.ts";
 import { jsonBodyReader } from "../json-body.ts";
 import { onGone } from "../on-gone.ts";
 import { answerPlainErrors } from "../plain-error.ts";
+import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { readJobId } from "./job-id.ts";
@@ -68,13 +69,11 @@ export function gatewayChatRoutes({ log, visitorOf, ...door }: GatewayChatDepend
     sendJson(response, 200, await gateway.readGatewayStatus(caller, { agentId: named, signal: gone.signal }));
   };
 
-  const refuse: RequestHandler = () => {
-    throw new GatewayError("method_not_allowed");
-  };
   return Router()
     .post(CHAT, chat)
     .get(STATUS, status)
     .get(JOB, job)
-    .all([CHAT, STATUS, JOB], refuse)
+    .all(CHAT, refuseMethod("POST"))
+    .all([STATUS, JOB], refuseMethod("GET"))
     .use([CHAT, STATUS, "/api/jobs"], answerPlainErrors(log));
 }

@@ -1,10 +1,11 @@
-import { checkoutInput, checkoutName, GatewayError, isGatewayError, type Limits } from "@parley/contracts";
+import { checkoutInput, checkoutName, isGatewayError, type Limits } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
 import { answerPlainErrors } from "../plain-error.ts";
+import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 
@@ -61,14 +62,12 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
     sendJson(response, 200, { received: true });
   };
 
-  const refuse: RequestHandler = () => {
-    throw new GatewayError("method_not_allowed");
-  };
   return Router()
     .post(`${BASE}/create`, create)
     .get(`${BASE}/verify`, verify)
     .get(`${BASE}/portal`, portal)
     .post(`${BASE}/webhook`, receive)
-    .all([`${BASE}/create`, `${BASE}/verify`, `${BASE}/portal`, `${BASE}/webhook`], refuse)
+    .all([`${BASE}/verify`, `${BASE}/portal`], refuseMethod("GET"))
+    .all([`${BASE}/create`, `${BASE}/webhook`], refuseMethod("POST"))
     .use(BASE, answerPlainErrors(log));
 }

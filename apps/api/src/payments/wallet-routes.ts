@@ -17,6 +17,7 @@ import { jsonBodyReader } from "../json-body.ts";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
 import { answerPlainErrors } from "../plain-error.ts";
+import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
 import { walletView } from "./wallet-view.ts";
@@ -87,7 +88,7 @@ export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDep
     if (sessionId === undefined) throw new GatewayError("bad_request", { text: "Missing sessionId" });
     const session = await gateway.closeWallet(caller, readSessionId(sessionId), onceOf(request, "wallet.close"));
     // Where something is under way, what is left goes back after it.
-    const success = session.status === "closed";
+    const success = session.closedAt !== null;
     sendJson(response, success ? 200 : 202, { success, status: session.status, returned: microsToDollars(session.returnedMicros) });
   };
 
@@ -103,16 +104,14 @@ export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDep
     });
   };
 
-  const refuse: RequestHandler = () => {
-    throw new GatewayError("method_not_allowed");
-  };
   return Router()
     .get(BASE, list)
     .post(BASE, open)
     .delete(BASE, close)
     .post(`${BASE}/top-up`, topUp)
     .post(`${BASE}/voucher`, takeVoucher)
-    .all([BASE, `${BASE}/top-up`, `${BASE}/voucher`], refuse)
+    .all(BASE, refuseMethod("GET, POST, DELETE"))
+    .all([`${BASE}/top-up`, `${BASE}/voucher`], refuseMethod("POST"))
     .use(BASE, answerPlainErrors(log));
 }
 
