@@ -268,3 +268,47 @@ test("done by many at once, it still adds up, and holds are never less than noth
     { numRuns: 25 },
   );
 });
+
+test.each([
+  ["day", "1 day", true],
+  ["month", "1 month", true],
+  ["total", "1 month", false],
+] as const)(
+  "a budget of a %s is used up within it; in the next one there is as much again, and for good there is none",
+  async (period, earlier, isNew) => {
+    const organizationId = await organization("postpaid");
+    const budget = { scope: "organization", subject: "", period, limitMicros: 100, alertPercent: 80, hard: true } as const;
+    const { id: budgetId } = await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+    const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+    try {
+      const use = async () => {
+        const key = keyOf(organizationId);
+        const { outcome } = await billing.grow(key, { firmMicros: 100 });
+        if (outcome === "granted") await billing.capture({ organizationId, id: key.id, amountMicros: 100, note: "tea" });
+        return outcome;
+      };
+      expect([await use(), await use()]).toEqual(["granted", "refused"]);
+      // What was spent until now was spent in the period before, where there is one.
+      if (isNew) await owner`update budget_periods set starts_on = starts_on - ${earlier}::interval where budget_id = ${budgetId}`;
+      expect([await use(), await use()]).toEqual(isNew ? ["granted", "refused"] : ["refused", "refused"]);
+      const { items } = await billing.listBudgets(organizationId, { offset: 0, limit: 1 });
+      expect(items).toMatchObject([{ period, spentMicros: 100, heldMicros: 0 }]);
+    } finally {
+      await owner.end();
+    }
+  },
+);
+
+test("a period begins in UTC with its first moment, and not before", async () => {
+  const starts = async (period: string, moment: string) =>
+    (await app<{ start: string }[]>`select period_start(${period}, ${moment}::timestamptz)::text as start`)[0]?.start;
+  expect(await starts("day", "2026-02-28T23:59:59.999999Z")).toBe("2026-02-28");
+  expect(await starts("day", "2026-03-01T00:00:00Z")).toBe("2026-03-01");
+  expect(await starts("day", "2026-03-01T00:30:00+01:00")).toBe("2026-02-28");
+  expect(await starts("month", "2026-02-28T23:59:59.999999Z")).toBe("2026-02-01");
+  expect(await starts("month", "2026-03-01T00:00:00Z")).toBe("2026-03-01");
+  expect([await starts("total", "2026-02-28T00:00:00Z"), await starts("total", "2036-01-01T00:00:00Z")]).toEqual([
+    "2000-01-01",
+    "2000-01-01",
+  ]);
+});

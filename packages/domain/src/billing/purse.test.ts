@@ -74,3 +74,10 @@ it("sound that goes on for longer than was thought is held for before it is pass
   await allowance.coverSound(22_000);
   await expect(allowance.coverSound(26_000)).rejects.toMatchObject({ code: "budget_exhausted" });
 });
+
+it("says of a model that has no price of its own, where such are refused, that it has none: nothing is waited for", async () => {
+  const billing = { grow: async () => ({ outcome: "unpriced" }) as const };
+  const key = { organizationId: "o", id: "1", kind: "call", principalId: null, agentId: null, userId: null } as const;
+  const purse = createPurse({ billing, clock: movedClock(), random: () => 0, limits: LIMITS, refuseUnpriced: true }, key);
+  await expect(purse.begin({ ...MODEL, answer: unbounded })).rejects.toMatchObject({ code: "model_unpriced" });
+});

@@ -1,0 +1,27 @@
+import { LIMITS } from "@parley/contracts";
+import { expect, it } from "vitest";
+import type { GatewayContext } from "../gateway-ports.ts";
+import { sellPlans } from "./sell-plans.ts";
+import { takeCards } from "./take-cards.ts";
+
+const caller = { organizationId: "o", principalId: "key_one", scopes: new Set<never>(), agentIds: null };
+const plan = { name: "solo", priceMicros: 29_000_000, creditMicros: 30_000_000 };
+
+/** What plans and cards need; whoever is asked for a payment here has gone too far. */
+const contextWith = (more: object): GatewayContext =>
+  ({
+    ...{ limits: LIMITS, plans: [plan], packCents: [1_000], publicUrl: "https://gateway.test", cards: {} },
+    payments: { readPlan: async () => ({ subscription: { plan: "solo", status: "active" }, invoices: [] }), customerOf: async () => null },
+    ...more,
+  }) as unknown as GatewayContext;
+
+it("sells no second plan to who has one", async () => {
+  await expect(sellPlans(contextWith({})).subscribe(caller, { plan: "solo" })).rejects.toMatchObject({ code: "plan_active" });
+});
+
+it.each([{ cards: null }, { publicUrl: null }])("takes no card where %j: nothing is said of what is missing", async (missing) => {
+  const context = contextWith(missing);
+  const refused = { code: "payments_not_configured" };
+  await expect(sellPlans(context).subscribe(caller, { plan: "solo" })).rejects.toMatchObject(refused);
+  await expect(takeCards(context).createCheckout(caller, { pack: "1000" })).rejects.toMatchObject(refused);
+});
