@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { at, forgetRedis, type RestAnswer, startReplica, type Tenant } from "@parley/testkit";
+import { at, createRestClient, forgetRedis, type Replica, type RestAnswer, startReplica, type Tenant } from "@parley/testkit";
 import { Challenge } from "mppx";
 import type { Hex } from "viem";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { payByToken } from "./settlement/card-payers.ts";
 import { letTimePass } from "./settlement/crash.ts";
+import { newJournal } from "./settlement/journal.ts";
 import { type Market, PRICE_MICROS, startMarket } from "./settlement/market.ts";
-import { credentialFor, transferFor } from "./settlement/payers.ts";
+import { credentialFor, payByCredits, payByVoucher, payInSession, payOnChain, transferFor } from "./settlement/payers.ts";
 
 const PATH = "/api/v1/gateway";
 const WORKER = fileURLToPath(new URL("settlement/dying-worker.ts", import.meta.url));
@@ -184,4 +186,146 @@ test("a call that was left gives its money back, once, also where its answer com
     await sql`select sum(amount_micros)::int as sum from ledger_entries where organization_id = ${organizationId} and account = 'customer'`;
   expect(entries[0]).toEqual({ sum: -PRICE_MICROS });
   expect(system.workers.every(({ process }) => !process.hasExited())).toBe(true);
+});
+
+test("what is sold stands in statements and in the export, however it was paid, and adds up to what the ledger has earned; what a card has back is taken off", async () => {
+  const { system, sql, stripe } = market;
+  const seller = await system.newTenant("statements");
+  // Nobody leaves, nothing reverts, fails or is disputed.
+  const visit = { market, tenant: seller, journal: newJournal(seller.organizationId), random: () => 0.9 };
+  for (const pay of [payByCredits, payInSession, payByVoucher, payOnChain]) await pay(visit, randomUUID());
+  await payByToken(visit, randomUUID());
+  expect(visit.journal.complaints).toEqual([]);
+
+  const rest = system.rest(0, seller.apiKey);
+  const linesBy = async (by: string) => at((await rest.call(`/api/billing/statement?by=${by}`, { method: "GET" })).body, "items");
+  const earned = async () => {
+    const [row] = await sql<{ micros: number }[]>`select sum(amount_micros)::int as micros from ledger_entries
+      where organization_id = ${seller.organizationId} and account = 'revenue'`;
+    return row?.micros;
+  };
+  expect(await linesBy("model")).toMatchObject([
+    { name: "plugin/costly", calls: 1, amount_micros: 750_000, unpriced_calls: 0 },
+    { name: "plugin/work", calls: 4, amount_micros: 4 * PRICE_MICROS, unpriced_calls: 0 },
+  ]);
+  expect(await linesBy("day")).toMatchObject([{ calls: 5, amount_micros: await earned() }]);
+  // What a wallet has bought counts with the key that had set its money aside.
+  const [row] = await sql<
+    { key: string }[]
+  >`select principal_id as key from wallet_sessions where organization_id = ${seller.organizationId} limit 1`;
+  expect(await linesBy("key")).toContainEqual(expect.objectContaining({ name: row?.key, calls: 3, amount_micros: 3 * PRICE_MICROS }));
+
+  const [charge] = [...stripe.charges.values()].filter(({ token }) => token === visit.journal.tokens[0]?.spt);
+  const refund = stripe.refund(charge?.id ?? "", 25);
+  const told = { body: refund.body, headers: { "stripe-signature": refund.signature, "content-type": "application/json" } };
+  expect((await system.rest(0, null).call("/api/v1/payments/stripe/webhook", told)).status).toBe(200);
+  expect(await linesBy("day")).toMatchObject([{ calls: 5, amount_micros: 500_000 + 4 * PRICE_MICROS, unpriced_calls: 0 }]);
+  expect(await earned()).toBe(500_000 + 4 * PRICE_MICROS);
+  const csv = (await rest.call("/api/billing/charges.csv", { method: "GET" })).text.trim().split("\r\n").slice(1);
+  const kinds = csv.map((line) =>
+    line
+      .split(",")
+      .filter((_, column) => [1, 3, 4].includes(column))
+      .join(),
+  );
+  expect(kinds.sort()).toEqual([
+    ...Array(3).fill(`plugin,customer,${PRICE_MICROS}`),
+    `plugin,outside,${PRICE_MICROS}`,
+    ...["plugin,outside,750000", "refund,outside,-250000"],
+  ]);
+});
+
+test("a session that nobody uses is closed after its time and gives back what is left; one of which a call is under way stays", async () => {
+  const { system, sql } = market;
+  const owner = await system.newTenant("idle");
+  const rest = system.rest(0, owner.apiKey);
+  const open = async () => {
+    const answer = await rest.call("/api/wallet/sessions", {
+      body: { address: `0x${randomUUID().replaceAll("-", "")}00000000`, deposit: "2.00" },
+    });
+    return String(at(answer.body, "session", "id"));
+  };
+  const [idle, busy, used] = [await open(), await open(), await open()];
+  const ask = async (name: string, input: object) => (await sql`select ${sql(name)}(${sql.json({ ...input })}) as said`)[0]?.["said"];
+  const [row] = await sql<{ wallet: string }[]>`select wallet from wallet_sessions where id = ${busy}`;
+  const call = { organizationId: owner.organizationId, id: randomUUID(), sessionId: busy, wallet: row?.wallet ?? "", plugin: "work" };
+  const reserved = { ...call, amountMicros: PRICE_MICROS, nonce: "n", signature: null, signedMicros: null, callKey: null };
+  expect(await ask("reserve_in_session", reserved)).toMatchObject({ outcome: "reserved" });
+  await sql`update wallet_sessions set used_at = now() - interval '31 days' where id in ${sql([idle, busy])}`;
+  await sql`update wallet_sessions set due_at = now() - interval '1 second' where id in ${sql([idle, busy, used])}`;
+  const shown = async (id: string) => at((await rest.call(`/api/wallet/sessions?sessionId=${id}`, { method: "GET" })).body, "session");
+  await expect.poll(() => shown(idle), SOON).toMatchObject({ status: "expired", remaining: "0.00", closedAt: expect.any(Number) });
+  const looked = async () => (await sql`select from wallet_sessions where id in ${sql([busy, used])} and due_at > now()`).length;
+  await expect.poll(looked, SOON).toBe(2);
+  expect(await shown(busy)).toMatchObject({ status: "active", reserved: "0.05" });
+  expect(await shown(used)).toMatchObject({ status: "active", remaining: "2.00" });
+  // What the call was set aside for is done, and paid: the session was used by it.
+  expect(await ask("end_purchase", { organizationId: owner.organizationId, id: call.id, capture: true })).toBe(true);
+  await sql`update wallet_sessions set due_at = now() - interval '1 second' where id = ${busy}`;
+  expect(await ask("expire_wallet_session", { organizationId: owner.organizationId, id: busy, idleMs: 86_400_000 })).toBe(false);
+  const entries = await sql`select amount_micros::int as micros from ledger_entries where organization_id = ${owner.organizationId}
+    and account = 'customer' and source_id = ${`${idle}/close`}`;
+  expect(entries).toEqual([{ micros: 2_000_000 }]);
+  expect(await ask("check_ledger", { organizationId: owner.organizationId })).toMatchObject({ ok: true });
+});
+
+describe("somebody without a key", () => {
+  const [CHARS_MAX, TOKENS_MAX] = [60, 7];
+  let guests: Replica;
+  let seller: Tenant;
+  beforeAll(async () => {
+    seller = await market.system.newTenant("seller");
+    await seller.newAgent();
+    const limits = { LIMIT_GUEST_INPUT_CHARS_MAX: String(CHARS_MAX), LIMIT_GUEST_OUTPUT_TOKENS_MAX: String(TOKENS_MAX) };
+    guests = await startReplica("api", {
+      ...market.system.environment,
+      ...limits,
+      PAYMENTS_ORGANIZATION_ID: seller.organizationId,
+      PAYMENTS_TEXT_MODEL: "custom/text",
+    });
+    await market.sql`insert into prices (organization_id, kind, name, input_pico, output_pico, unit_pico) values
+      (${seller.organizationId}, 'plugin', 'generate-text', 0, 0, ${String(PRICE_MICROS * 1_000_000)}), (${seller.organizationId}, 'plugin', 'tts', 0, 0, 0)`;
+    market.system.model.otherwise({ text: ["Hello"] });
+  });
+  afterAll(() => guests?.close());
+
+  const ask = (body: object, headers: Record<string, string> = {}) => createRestClient(guests.url, null).call(PATH, { body, headers });
+
+  async function paid(body: object): Promise<RestAnswer> {
+    const [challenge] = Challenge.fromResponseList(new Response(null, { status: 402, headers: (await ask(body)).headers }));
+    if (challenge === undefined) throw new Error("Nothing was offered.");
+    return ask(body, { "payment-authorization": credentialFor(challenge, transferFor(market, challenge.id, "mined")) });
+  }
+
+  const long = "x".repeat(CHARS_MAX + 1);
+  test.each([
+    { plugin: "agent", message: long },
+    { plugin: "generate-text", prompt: long },
+    { plugin: "generate-text", messages: [{ role: "user", content: [{ type: "text", text: long }] }] },
+    { plugin: "tts", text: long },
+  ])("is told that it asks too much before it is asked to pay: %j", async (body) => {
+    const answer = await ask(body);
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: "bad_request", message: `At most ${CHARS_MAX} characters without a key.` },
+    });
+    expect(answer.headers.get("www-authenticate")).toBeNull();
+    expect((await market.system.rest(0, seller.apiKey).call(PATH, { body })).status).toBe(200);
+  });
+
+  test.each([
+    { plugin: "agent", message: "Hi" },
+    { plugin: "generate-text", prompt: "Hi" },
+  ])("is answered within the tokens that the price is for: %j", async (body) => {
+    const before = market.system.model.journal.length;
+    expect((await paid(body)).status).toBe(200);
+    expect(market.system.model.journal.slice(before).map((request) => request.body["max_tokens"])).toEqual([TOKENS_MAX]);
+  });
+
+  test("has what costs nothing without an offer, and its call stands in the statement", async () => {
+    expect(await ask({ plugin: "tts", text: "Hi" })).toMatchObject({ status: 200, body: { plugin: "tts", payment: { receipt: null } } });
+    const [charge] = await market.sql`select amount_micros::int as micros from charges
+      where organization_id = ${seller.organizationId} and model = 'plugin/tts' and principal_id = 'guest'`;
+    expect(charge).toEqual({ micros: 0 });
+  });
 });

@@ -1936,6 +1936,7 @@ export type TurnOptions = {
   guarded?: boolean | undefined;
   summaryKnownThrough?: number | undefined;
   peers?: number | undefined;
+  outputTokensMax?: number | undefined;
   peerCall?: true | undefined;
 };
 

@@ -164,12 +164,14 @@ export interface StatementLine {
   unpricedCalls: number;
 }
 
-/** One use of a model, one call of a peer, or one run of an agent that has a price; and what it was charged. */
+/** One use of a model, one call of a peer, one run of an agent that has a price, or one call that was sold; and what it was charged. */
 export interface Charge {
   at: string;
-  sourceType: "turn" | "direct" | "peer" | "agent";
+  /** `refund`: what a card was given back of a call that it had paid for, below zero. */
+  sourceType: "turn" | "direct" | "peer" | "agent" | "plugin" | "refund";
   sourceId: string;
-  payer: "customer" | "house";
+  /** `outside`: somebody has paid for that one call, and the organization has not. */
+  payer: "customer" | "house" | "outside";
   amountMicros: number;
   priceId: string | null;
   assumed: boolean;
@@ -178,7 +180,7 @@ export interface Charge {
   userId: string | null;
   conversationId: string | null;
   turnId: string | null;
-  /** The model's name, `peer/<name>` or `agent/<id>`. */
+  /** The model's name, `peer/<name>`, `agent/<id>` or `plugin/<name>`. */
   model: string;
   inputTokens: number;
   outputTokens: number;

@@ -86,6 +86,8 @@ export const turnOptions = z.object({
 export type TurnOptions = z.infer<typeof turnOptions> & {
   /** How many peers the message has brought along. */
   peers?: number;
+  /** Tokens of each answer of a model within the turn; never more than the agent's own bound. */
+  outputTokensMax?: number;
   /** The run is a call of a peer. */
   peerCall?: true;
 };

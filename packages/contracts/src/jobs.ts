@@ -3,7 +3,11 @@ import { conversationId, organizationId, responseId } from "./ids.ts";
 
 const conversation = z.object({ organizationId, conversationId });
 const response = z.object({ organizationId, responseId });
-const payment = z.object({ organizationId, kind: z.enum(["purchase", "challenge", "refund", "channel"]), id: z.string().min(1).max(200) });
+const payment = z.object({
+  organizationId,
+  kind: z.enum(["purchase", "challenge", "refund", "channel", "session"]),
+  id: z.string().min(1).max(200),
+});
 
 /**
  * Every order that travels through a queue. Payloads hold ids, never state: a job is a nudge, the row is the truth. Of

@@ -176,6 +176,11 @@ export const BOUNDS = {
   pluginBytesMax: { standard: 8_388_608, floor: 1_024, ceiling: 67_108_864 },
   /** A payment channel that nobody uses is closed after so long, and what was spent through it collected. */
   channelIdleMs: { standard: 86_400_000, floor: 60_000, ceiling: WEEK_MS },
+  /** A wallet's session that nobody uses is closed after so long, and what is left of it goes back. */
+  sessionIdleMs: { standard: 2_592_000_000, floor: 60_000, ceiling: 31_536_000_000 },
+  /** What somebody without a key may ask of a model for the price of one call: characters that it reads, and tokens of each of its answers. */
+  guestInputCharsMax: { standard: 8_000, floor: 1, ceiling: 10_000_000 },
+  guestOutputTokensMax: { standard: 1_024, floor: 1, ceiling: 1_000_000 },
   /** How long a stream waits for its payer to sign for more. */
   voucherWaitMs: { standard: 60_000, floor: 100, ceiling: 600_000 },
   /** How often what the card service has told is looked through for what nobody has heard, and how many hundred events at a time. */

@@ -146,8 +146,8 @@ export interface WalletSession {
   reservedMicros: number;
   spentMicros: number;
   returnedMicros: number;
-  /** `closing`: nothing more is bought with it, and something is under way. */
-  status: "active" | "closing" | "closed";
+  /** `closing`: nothing more is bought with it, and something is under way. `expired`: closed, because nobody has used it. */
+  status: "active" | "closing" | "closed" | "expired";
   createdAt: string;
   closedAt: string | null;
   /** The newest fifty. */

@@ -29,6 +29,8 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   closeSession: (key) => call<WalletSession | null>(sql, "close_wallet_session", key),
 
+  expireSession: (key) => call<boolean>(sql, "expire_wallet_session", key),
+
   async challengeOwner(challengeId) {
     const rows = await guarded(sql<{ owner: string | null }[]>`select challenge_owner(${challengeId}) as owner`);
     return first(rows).owner;

@@ -87,6 +87,8 @@ export interface SubmitFacts {
   edits?: { messageId: string; expectedVersion?: number | undefined };
   /** Peers that the message's turn may call beside its agent's own. Their credentials are sealed, and gone when the turn ends. */
   peers?: InlinePeer[] | undefined;
+  /** Tokens of each answer of a model within the message's turn. */
+  outputTokensMax?: number;
   /** What a new conversation is begun with. Counts as said by others: the turn is tainted. */
   past?: ToldPast | undefined;
 }

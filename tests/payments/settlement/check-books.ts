@@ -86,6 +86,10 @@ export async function checkBooks({ sql, chain, stripe, plugin }: Market, journal
   const onChain = challenges.filter(({ booked }) => booked).length * PRICE_MICROS;
   expect("earned by card, call by call", (await sumOf("revenue", "payment", "refund")) - onChain, total(left));
 
+  const [charged] = await sql<{ sum: number }[]>`select coalesce(sum(amount_micros), 0)::int as sum from charges
+    where organization_id = ${organizationId} and source_type in ('plugin', 'refund')`;
+  expect("charged for calls", charged?.sum, await sumOf("revenue", "purchase", "payment", "refund"));
+
   const [books] = await sql<{ problems: string[]; held: number; reserved: number; aside: number; kept: number }[]>`
     select (select check_ledger(jsonb_build_object('organizationId', ${organizationId}::text))->'problems') as problems,
       (select coalesce(sum(amount_micros), 0)::int from holds where organization_id = ${organizationId}) as held,

@@ -31,7 +31,7 @@ function payerByCredential({ gateway }: PayerFacts, sale: Sale, caller: Caller |
   return {
     caller: caller ?? guestOf(organizationId, "payer:chain"),
     isGuest: caller === null,
-    isKnownByPayment: true,
+    knownBy: "payment",
     async buy() {
       const bought = await gateway.buyWithCredential(organizationId, read, { credential, plugin, digest: digestOf(plugin, body) });
       if (bought.outcome === "refused") throw await askForPayment(gateway, sale, { organizationId, refused: bought });
@@ -62,7 +62,7 @@ async function payerByChannel(
   return {
     caller: caller ?? guestOf(organizationId, `payer:${call.payer}`),
     isGuest: caller === null,
-    isKnownByPayment: false,
+    knownBy: "key",
     async buy(priceMicros, under) {
       const bought = await gateway.buyInChannel(organizationId, call, { plugin, amountMicros: priceMicros, under });
       if (bought.outcome === "short") return bought;
@@ -81,7 +81,7 @@ async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, 
   return {
     caller: isGuest || caller === null ? guestOf(organizationId, `wallet:${session.wallet}`) : caller,
     isGuest,
-    isKnownByPayment: false,
+    knownBy: "key",
     async buy(amountMicros, under) {
       const sold = await gateway.buyInSession(session, { plugin: name, amountMicros, under });
       if (sold.outcome === "bought") return sold.purchase;
@@ -104,11 +104,17 @@ export async function findPayer(facts: PayerFacts, sale: Sale, caller: Caller | 
     return payerByChannel(facts, sale, caller, { organizationId, credential, challengeId: read.challengeId });
   }
   if (sale.plugin.auth && caller === null) throw new GatewayError("unauthenticated");
-  if (sale.method === "mpp" || caller === null) return null;
+  const isUnpaid = sale.method === "mpp" || caller === null;
+  if (isUnpaid && (organizationId === null || (await gateway.priceOf(organizationId, sale.name)) !== 0)) return null;
+  return payerByCredits(facts, sale, caller ?? guestOf(organizationId ?? "", "guest"), caller === null);
+}
+
+/** By its own organization's credits; a guest has only what costs nothing, and is nobody whom another could not be. */
+function payerByCredits({ gateway }: PayerFacts, sale: Sale, caller: Caller, isGuest: boolean): Payer {
   return {
     caller,
-    isGuest: false,
-    isKnownByPayment: false,
+    isGuest,
+    knownBy: isGuest ? "nothing" : "key",
     buy: (amountMicros, under) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }),
   };
 }

@@ -8,10 +8,12 @@ import { jsonBodyReader } from "../json-body.ts";
 import { NamedStream, namedFrame } from "../named-stream.ts";
 import { onGone } from "../on-gone.ts";
 import { onceOf } from "../once-of.ts";
+import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
 import { askForPayment } from "./ask-for-payment.ts";
+import { checkGuest } from "./check-guest.ts";
 import { findPayer } from "./find-payer.ts";
 import { sendPaidError, wordOf } from "./paid-error.ts";
 import type { Plugin, Tell } from "./plugins/plugin.ts";
@@ -58,6 +60,8 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const plugin = plugins.get(name);
     if (plugin === undefined) throw new GatewayError("no_plugin");
     const sale: Sale = { request, response, visitor, body, name, plugin, method: methodOf(request) };
+    // Before anybody is asked to pay for what is refused afterwards.
+    if (known === null) checkGuest(sale, limits);
     const payer = await findPayer({ gateway, soldBy }, sale, known);
     if (payer === null) throw await askForPayment(gateway, sale, { organizationId: known?.organizationId ?? soldBy });
     if ("receipt" in payer) return sendReceipt(response, payer.receipt);
@@ -69,13 +73,13 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   /** A repeated call gets the first answer, and pays nothing. */
   async function once(sale: Sale, payer: Payer, amountMicros: number): Promise<void> {
     const { request, response, name, body, method } = sale;
-    const progress = { isTold: false, isRepeatable: payer.isKnownByPayment };
+    const progress = { isTold: false, isRepeatable: payer.knownBy === "payment" };
     const gone = new AbortController();
     // What somebody has read of is paid; where they can ask for it again, it is done to its end for them.
     onGone(response, () => {
       if (!(progress.isTold && progress.isRepeatable)) gone.abort(CLIENT_LEFT);
     });
-    const key = payer.isKnownByPayment ? undefined : onceOf(request, ROUTE);
+    const key = payer.knownBy === "key" ? onceOf(request, ROUTE) : undefined;
     const claim = key === undefined ? null : await gateway.claimCall(payer.caller, key, { name, body, method }, gone.signal);
     if (claim?.answer) return sendAnswer(response, claim.answer as PaidAnswer);
     if (claim !== null) progress.isRepeatable = true;
@@ -97,6 +101,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const { request, response, plugin, body, visitor } = sale;
     const requestId = String(response.getHeader("x-request-id"));
     const { caller, isGuest } = payer;
+    if (isGuest) checkGuest(sale, limits);
     const work = await plugin.prepare({ caller, isGuest, body, requestId, signal });
     const bought = await payer.buy(amountMicros, claim?.held ?? null);
     if ("answered" in bought) return sendAnswer(response, bought.answered);
@@ -156,18 +161,13 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     response.status(204).end();
   };
 
-  const refuse: RequestHandler = (_request, response) => {
-    response.setHeader("allow", "POST, OPTIONS");
-    throw new GatewayError("method_not_allowed");
-  };
-
   const answerErrors: ErrorRequestHandler = (thrown: unknown, _request, response, _next) => {
     const refusal = thrown instanceof PaidRefusal ? thrown : null;
     const error = refusal?.reason ?? toGatewayError(thrown, log.child({ requestId: response.getHeader("x-request-id") }));
     if (response.headersSent || response.destroyed) response.destroy();
     else sendPaidError(response, error, refusal ?? {});
   };
-  return Router().post(PATH, serve).options(PATH, probe).all(PATH, refuse).use(PATH, answerErrors);
+  return Router().post(PATH, serve).options(PATH, probe).all(PATH, refuseMethod("POST, OPTIONS")).use(PATH, answerErrors);
 }
 
 function sendAnswer(response: Response, { headers, envelope }: PaidAnswer): void {

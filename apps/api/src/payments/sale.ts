@@ -28,8 +28,8 @@ export type ShortChannel = Extract<ChannelPurchase, { outcome: "short" }>;
 export interface Payer {
   caller: Caller;
   isGuest: boolean;
-  /** Its payments are known by themselves: an `Idempotency-Key` says nothing more. */
-  isKnownByPayment: boolean;
+  /** What it is known by when it asks for the same call again. Where that is its payment, or nothing, an `Idempotency-Key` says nothing more. */
+  knownBy: "key" | "payment" | "nothing";
   /** Sets the money aside, or shows what was bought with it before. `under` is the key that the call is repeated by. */
   buy(amountMicros: number, under: HeldKey | null): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
 }

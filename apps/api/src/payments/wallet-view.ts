@@ -7,7 +7,7 @@ export const walletView = ({ createdAt, closedAt, vouchers, ...session }: Wallet
   deposit: microsToDollars(session.depositMicros),
   spent: microsToDollars(session.spentMicros),
   reserved: microsToDollars(session.reservedMicros),
-  remaining: microsToDollars(session.status === "closed" ? 0 : session.depositMicros - session.spentMicros - session.reservedMicros),
+  remaining: microsToDollars(closedAt !== null ? 0 : session.depositMicros - session.spentMicros - session.reservedMicros),
   status: session.status,
   createdAt: Date.parse(createdAt),
   closedAt: closedAt === null ? null : Date.parse(closedAt),

@@ -37,6 +37,8 @@ interface Run {
   invoke?: boolean;
   /** Never beyond the limit. */
   waitMs?: number | undefined;
+  /** Tokens of each answer of a model. */
+  outputTokensMax?: number | undefined;
   ears?: TurnEars;
 }
 
@@ -61,7 +63,8 @@ export interface TurnAnswer {
 }
 
 /** Submits a message and waits for its turn's end or pause. The turn does not depend on it: whoever stops waiting loses nothing. */
-export async function runTurn(call: Waiting, { input, invoke = false, waitMs = Number.POSITIVE_INFINITY, ears }: Run): Promise<TurnAnswer> {
+export async function runTurn(call: Waiting, run: Run): Promise<TurnAnswer> {
+  const { input, invoke = false, waitMs = Number.POSITIVE_INFINITY, outputTokensMax, ears } = run;
   const { gateway, caller, peer, limits, method, once } = call;
   const close = peer.openStream(caller);
   const over = new AbortController();
@@ -70,7 +73,10 @@ export async function runTurn(call: Waiting, { input, invoke = false, waitMs = N
     const following = await gateway.submitAndFollow(
       caller,
       { ...input, idempotencyKey: once?.key },
-      { route: once?.route ?? method, invoke, signal: AbortSignal.any([peer.leaving, over.signal]) },
+      {
+        ...{ route: once?.route ?? method, invoke, signal: AbortSignal.any([peer.leaving, over.signal]) },
+        ...(outputTokensMax !== undefined && { outputTokensMax }),
+      },
     );
     const { submitted } = following;
     await ears?.submitted(submitted);

@@ -101,7 +101,7 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
   checkMessage(input, context.limits);
   const agent = await findAgent(context, caller, input.agentId, input.version);
   const files = await nameFiles(context, caller, input.files);
-  const { invoke = false, edits, keepNothingWhenIdle = false, past, peers = [] } = facts;
+  const { invoke = false, edits, keepNothingWhenIdle = false, past, peers = [], outputTokensMax } = facts;
   // Left out where it is false: that is the same body as on the doors that know of no such thing.
   const keepsNothing = keepNothingWhenIdle || undefined;
   const conversationId = input.conversationId ?? newId<ConversationId>();
@@ -124,7 +124,7 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
     files,
     user: input.user === undefined ? null : knownUser(input.user),
     // A mark by which the turn knows that it has them; what they are is read apart.
-    options: bringsPeers ? { ...input.options, peers: brought.length } : input.options,
+    options: { ...input.options, ...(bringsPeers && { peers: brought.length }), ...(outputTokensMax !== undefined && { outputTokensMax }) },
     mode: edits === undefined ? input.mode : "interrupt",
     invoke,
     keepNothingWhenIdle,

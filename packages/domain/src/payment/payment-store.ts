@@ -108,6 +108,9 @@ export interface PaymentStore extends CardLookStore {
   /** Null where there is none. It is `closing` while something is under way. */
   closeSession(key: { organizationId: string; id: string }): Promise<WalletSession | null>;
 
+  /** Closes one that is due, that nobody has used for so long and of which nothing is under way, and gives back what is left. False: it stays. */
+  expireSession(key: { organizationId: string; id: string; idleMs: number }): Promise<boolean>;
+
   /** Who has made that offer; null where nobody has. For events of the card service alone: what buys a call is its own organization's. */
   challengeOwner(challengeId: string): Promise<string | null>;
   offerChallenge(challenge: {

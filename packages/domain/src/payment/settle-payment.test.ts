@@ -32,6 +32,10 @@ function settling(says: Verified[] = []) {
       did.push(`${id} left`);
       return true;
     },
+    async expireSession({ id, idleMs }) {
+      did.push(`expire ${id} after ${idleMs}`);
+      return true;
+    },
     ...{ readChannel: never, writeChannel: never },
   };
   const chain = { verify: async () => says.shift() ?? never() };
@@ -60,6 +64,12 @@ it("lets the money of sold calls go whose process died with them", async () => {
   const { did, settle } = settling();
   await settle(order("purchase", "left"));
   expect(did).toEqual([`release left after ${LIMITS.purchaseKeptMs}`]);
+});
+
+it("has sessions closed that nobody uses", async () => {
+  const { did, settle } = settling();
+  await settle(order("session", "ses"));
+  expect(did).toEqual([`expire ses after ${LIMITS.sessionIdleMs}`]);
 });
 
 it("notes what the chain says of a payment, under the claim that it was asked with; one that another looks for is left alone", async () => {

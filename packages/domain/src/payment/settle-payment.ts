@@ -19,6 +19,7 @@ export type SettledPayments = Pick<
   | "takeChannel"
   | "leaveChannel"
   | "readChannel"
+  | "expireSession"
   | "writeChannel"
 >;
 
@@ -27,12 +28,12 @@ interface SettlePorts {
   chain: Pick<ChainPayments, "verify"> | null;
   channels: Pick<ChannelPayments, "review"> | null;
   tokens: Pick<TokenPayments, "verify" | "refund"> | null;
-  limits: Pick<Limits, "purchaseKeptMs" | "channelIdleMs">;
+  limits: Pick<Limits, "purchaseKeptMs" | "channelIdleMs" | "sessionIdleMs">;
   log: Log;
 }
 
 /**
- * Does what is left to do of one payment: what was set aside goes back, what may have been paid is looked for, a card is paid back, a channel is collected from. Safe to run
+ * Does what is left to do of one payment: what was set aside goes back, also of a session that nobody uses, what may have been paid is looked for, a card is paid back, a channel is collected from. Safe to run
  * twice.
  */
 export async function settlePayment(ports: SettlePorts, { kind, ...key }: JobPayload<"payment.settle">): Promise<void> {
@@ -43,6 +44,9 @@ export async function settlePayment(ports: SettlePorts, { kind, ...key }: JobPay
       return payOwedRefund(ports, key);
     case "channel":
       return reviewChannel(ports, key);
+    case "session":
+      await ports.payments.expireSession({ ...key, idleMs: ports.limits.sessionIdleMs });
+      return;
     case "purchase":
       // Nobody is known to have been given anything for it.
       await ports.payments.releaseLeft({ ...key, quietMs: ports.limits.purchaseKeptMs });

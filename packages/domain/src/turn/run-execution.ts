@@ -97,17 +97,19 @@ async function takeStep(
   return { response, intents };
 }
 
-/** What the model is asked in a step: bounds and models of the turn itself count for the root alone. */
+/** What the model is asked in a step: bounds and models of the turn itself count for the root alone, but for how much each answer may say. */
 async function requestOf(run: TurnRun, execution: RunningExecution, { tools, concludes }: Step) {
   const { config } = execution.agent;
   const options = isRoot(execution) ? run.active.claim.turn.options : {};
   const { model, outputSchema } = options;
+  const { outputTokensMax: asked = Number.POSITIVE_INFINITY } = run.active.claim.turn.options;
+  const outputTokensMax = Math.min(config.maxOutputTokens ?? Number.POSITIVE_INFINITY, asked);
   return {
     request: {
       messages: await run.showFiles(concludes ? concluding(execution.messages) : execution.messages),
       tools: tools.definitions,
       ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
-      ...(config.maxOutputTokens === undefined ? {} : { maxOutputTokens: config.maxOutputTokens }),
+      ...(Number.isFinite(outputTokensMax) && { maxOutputTokens: outputTokensMax }),
       ...effortOf(config, options),
       ...(outputSchema === undefined ? {} : { responseSchema: outputSchema }),
     },

@@ -14,7 +14,7 @@ const wallet = z
     spent: dollars,
     reserved: dollars,
     remaining: dollars,
-    status: z.enum(["active", "closing", "closed"]),
+    status: z.enum(["active", "closing", "closed", "expired"]),
     createdAt: z.int(),
     closedAt: z.int().nullable(),
     vouchers: z.array(z.object({ plugin: text, amount: dollars, state: text, timestamp: z.int() })),

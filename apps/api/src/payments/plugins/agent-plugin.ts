@@ -3,7 +3,7 @@ import type { Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
 import { runTurn, type TurnAnswer, type TurnEars } from "../../turn/run-turn.ts";
 import { TurnText } from "../../turn/turn-text.ts";
-import { bad, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
+import { bad, type Json, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
 
 interface AgentFacts {
   gateway: Gateway;
@@ -14,6 +14,8 @@ interface AgentFacts {
 }
 
 const FAILED: ReadonlySet<TurnAnswer["status"]> = new Set<TurnAnswer["status"]>(["failed", "error", "stopped", "cancelled"]);
+
+const promptIn = (body: Json): string | undefined => textIn(body, "message", "prompt", "input", "text");
 
 /** A turn of an agent. */
 export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentFacts): Plugin {
@@ -31,9 +33,10 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
   return {
     auth: false,
     streams: true,
+    charsToRead: (body) => promptIn(body)?.length ?? 0,
     async prepare(call) {
       const { caller, body, signal } = call;
-      const text = textIn(body, "message", "prompt", "input", "text");
+      const text = promptIn(body);
       if (text === undefined) throw bad("A message is needed.");
       const conversation = textIn(body, "conversationId", "conversation_id");
       if (conversation !== undefined && !conversationId.safeParse(conversation).success) throw bad("Unknown conversation.");
@@ -47,7 +50,12 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
         const ears = earsOf(tell);
         const waiting = { gateway, caller, limits, method: "payment.gateway", once: undefined, peer: { openStream, leaving: signal } };
         try {
-          const answer = await runTurn(waiting, { input: read.data, invoke: true, ears });
+          const answer = await runTurn(waiting, {
+            input: read.data,
+            invoke: true,
+            ears,
+            ...(call.isGuest && { outputTokensMax: limits.guestOutputTokensMax }),
+          });
           if (FAILED.has(answer.status)) throw new GatewayError("plugin_failed");
           const { response: reply, conversationId, turnId, status, tokensUsed } = answer;
           return { reply, conversationId, turnId, status, usage: tokensUsed };

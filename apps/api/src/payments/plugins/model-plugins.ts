@@ -6,7 +6,7 @@ import { readBytes } from "./read-bytes.ts";
 
 interface ModelFacts {
   gateway: Gateway;
-  limits: Pick<Limits, "audioBytesMax">;
+  limits: Pick<Limits, "audioBytesMax" | "guestOutputTokensMax">;
   openStream: OpenStream;
   /** What guests are given, and whoever names none. */
   models: { text: string; speech: string; transcription: string };
@@ -74,17 +74,22 @@ function wholeAnswer(answer: DirectResult): TextAnswer {
   return { text: saidIn(value, "message"), model: value["model"], usage: value["usage"] };
 }
 
+const promptIn = (body: Json): string | undefined => textIn(body, "prompt", "message", "input", "text");
+const messagesIn = ({ messages }: Json): unknown[] | null => (Array.isArray(messages) && messages.length > 0 ? messages : null);
+
 /** One answer of a model. */
 export const textPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: true,
+  charsToRead: (body) => JSON.stringify(messagesIn(body) ?? promptIn(body) ?? "").length,
   async prepare(call) {
     const { body } = call;
-    const prompt = textIn(body, "prompt", "message", "input", "text");
-    const messages = Array.isArray(body["messages"]) && body["messages"].length > 0 ? body["messages"] : null;
+    const prompt = promptIn(body);
+    const messages = messagesIn(body);
     if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
     const models = modelsFor(facts, call, facts.models.text);
-    const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }] };
+    const bound = call.isGuest ? { max_tokens: facts.limits.guestOutputTokensMax } : {};
+    const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }], ...bound };
     return async (tell) => {
       if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false } }));
       const close = facts.openStream(call.caller);
@@ -98,13 +103,16 @@ export const textPlugin = (facts: ModelFacts): Plugin => ({
   },
 });
 
+const textToSpeak = (body: Json): string | undefined => textIn(body, "text", "input", "message");
+
 /** Speech of a text, in base64. */
 export const speechPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: false,
+  charsToRead: (body) => textToSpeak(body)?.length ?? 0,
   async prepare(call) {
     const { body } = call;
-    const input = textIn(body, "text", "input", "message");
+    const input = textToSpeak(body);
     if (input === undefined) throw bad("A text is needed.");
     if (input.length > TEXT_CHARS_MAX) throw bad(`At most ${TEXT_CHARS_MAX} characters.`);
     const models = modelsFor(facts, call, facts.models.speech);

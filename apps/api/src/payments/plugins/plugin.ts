@@ -23,6 +23,8 @@ export interface Plugin {
   /** Looks at what is asked for, before any money is touched; gives what does the work. Throws `bad_request`. */
   prepare(call: PluginCall): Promise<(tell: Tell | null) => Promise<unknown>>;
   streams: boolean;
+  /** Characters that a model is to read for the price of the call; absent: none. */
+  charsToRead?(body: Json): number;
 }
 
 /** `detail` is for the log: what a plugin's server says is nobody's business. */

@@ -1,0 +1,11 @@
+import type { Limits } from "@parley/contracts";
+import { bad } from "./plugins/plugin.ts";
+import type { Sale } from "./sale.ts";
+
+/** The price of a call is the same however long it is, and what models read is paid by who sells it. Throws `bad_request`. */
+export function checkGuest(
+  { plugin, body }: Pick<Sale, "plugin" | "body">,
+  { guestInputCharsMax }: Pick<Limits, "guestInputCharsMax">,
+): void {
+  if ((plugin.charsToRead?.(body) ?? 0) > guestInputCharsMax) throw bad(`At most ${guestInputCharsMax} characters without a key.`);
+}
