@@ -145,6 +145,7 @@ test.each([
   [`${WALLETS}/voucher`, "DELETE", "POST"],
   ["/api/v1/payments/stripe/create", "GET", "POST"],
   ["/api/v1/payments/stripe/portal", "POST", "GET"],
+  ["/api/v1/payments/stripe/verify", "POST", "GET"],
   ["/api/v1/payments/stripe/webhook", "PUT", "POST"],
   ["/api/gateway/chat", "GET", "POST"],
   ["/api/gateway/status", "POST", "GET"],
