@@ -201,6 +201,7 @@ describe("a channel", () => {
       ["invalid-payload", 402, altered({ action: "steal" })],
       ["invalid-challenge", 402, { ...good, "x-plugin-id": "tts" }],
       ["invalid-challenge", 402, altered({}, { ...challenge, id: "x" } as Challenge.Challenge)],
+      ["method-unsupported", 400, altered({}, { ...challenge, method: "stripe", intent: "charge" } as Challenge.Challenge)],
     ];
     for (const [type, status, headers] of cases) {
       const answer = await call(headers);
