@@ -133,6 +133,19 @@ describe("runSweep", () => {
     await end();
   });
 
+  it("does not take a tick with much to do for a pause: takeovers are not put off", async () => {
+    const { clock, asked, store, end } = sweep();
+    store.takeCompactions = async () => {
+      await clock.sleep(LEASE_MS / 2 + 500);
+      return [];
+    };
+    await clock.move(20_000);
+    expect(asked.map(({ takeovers }) => takeovers)).toEqual([true, true, true, true]);
+    store.takeCompactions = async () => [];
+    await clock.move(LEASE_MS);
+    await end();
+  });
+
   it("outlives a tick that fails, and a short delay changes nothing", async () => {
     const { clock, asked, store, end } = sweep();
     store.takeRepairs = async () => {

@@ -12,6 +12,8 @@ import { orderSettlements } from "./order-settlements.ts";
 import type { SweepStore } from "./sweep-store.ts";
 
 const TICK_MS = 1_000;
+/** Also where the work of a tick takes longer than a tick. */
+const PAUSE_MS = 250;
 const OFFICE = "sweep";
 /**
  * Another worker takes the sweep over when its holder is silent this long: the dead one may have held both, and a takeover has two seconds beyond
@@ -54,15 +56,18 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
   let weighedAtMs = Number.NEGATIVE_INFINITY;
+  let answeredMs = lastTickMs;
   while (!signal.aborted) {
-    await clock.sleep(TICK_MS, signal);
+    // What a tick does is part of it: much to do would look like a pause otherwise, and put takeovers off.
+    await clock.sleep(Math.max(PAUSE_MS, answeredMs + TICK_MS - clock.monotonicMs()), signal);
     if (signal.aborted) return;
     try {
-      const elected = await store.holdOffice(OFFICE, workerId, OFFICE_MS);
       // Measured after the answer: a Postgres that hangs holds the question back, and the workers' renewals with it.
-      const nowMs = clock.monotonicMs();
-      if (nowMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = nowMs + leaseMs;
-      lastTickMs = nowMs;
+      const elected = await store.holdOffice(OFFICE, workerId, OFFICE_MS).finally(() => {
+        answeredMs = clock.monotonicMs();
+      });
+      if (answeredMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = answeredMs + leaseMs;
+      lastTickMs = answeredMs;
       if (!elected) continue;
       const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
       await order(found);
