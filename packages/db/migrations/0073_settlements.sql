@@ -10,26 +10,6 @@ alter table payment_channels drop column reviewed_at;
 grant select (due_at) on payment_channels to parley_sweep;
 drop function find_owed_refunds(interval, interval, int);
 
--- All that is to be settled, up to so many of each kind: [{kind, organizationId, id}]. `purchase`: its process died with it; `challenge`: nobody knows whether
--- it was paid; `refund`: a card is owed money, or charged for work that nobody came back for; `channel`: something may have to be collected. For the sweep.
-create function find_settlements(left_after interval, quiet interval, rows_max int) returns jsonb language sql stable as $$
-  select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'organizationId', organization_id, 'id', id)), '[]') from (
-    (select 'purchase' as kind, organization_id, id::text from purchases
-      where state = 'reserved' and touched_at < clock_timestamp() - left_after order by touched_at limit rows_max)
-    union all
-    (select 'challenge', organization_id, id from payment_challenges
-      where state in ('verifying', 'unknown') and due_at < clock_timestamp() and (state = 'unknown' or touched_at < clock_timestamp() - quiet)
-      order by due_at limit rows_max)
-    union all
-    (select 'refund', organization_id, id from payment_challenges where method = 'stripe/charge' and state in ('paid', 'running', 'refunding')
-      and case state when 'refunding' then due_at < clock_timestamp() else touched_at < clock_timestamp() - left_after end
-      order by touched_at limit rows_max)
-    union all
-    (select 'channel', organization_id, id from payment_channels
-      where status <> 'closed' and spent_micros > 0 and due_at < clock_timestamp() order by due_at limit rows_max)
-  ) found
-$$;
-
 -- Takes one channel up: {isIdle}; null where somebody else has. Takes {organizationId, id, idleMs}. Where nothing is heard of it, it is looked at again
 -- later and later, at least every hour.
 create function take_channel(p jsonb) returns jsonb language plpgsql as $$

@@ -58,24 +58,6 @@ create function lock_invoice(wanted text) returns void language sql as $$
   select pg_advisory_xact_lock(hashtextextended('invoice ' || wanted, 0))
 $$;
 
--- Brings the ledger to what is left of a payment, whatever it has bought.
-create function post_card_payment(payment text, source text) returns void language plpgsql as $$
-declare
-  pay card_payments;
-  change bigint;
-begin
-  select * into pay from card_payments where payment_id = payment;
-  if pay.purpose = 'plan' then
-    perform post_invoice(pay.invoice_id, source);
-    return;
-  end if;
-  change := greatest(pay.paid_micros - pay.refunded_micros - pay.disputed_micros, 0) - pay.posted_micros;
-  if pay.purpose = 'call' then perform shift_money(pay.organization_id, 'refund', source, 'clearing', 'revenue', change, pay.payment_id);
-  else perform shift_money(pay.organization_id, 'card', source, 'clearing', 'customer', change, pay.payment_id);
-  end if;
-  update card_payments set posted_micros = posted_micros + change where payment_id = payment and change <> 0;
-end $$;
-
 -- Notes an event and books what it changes, in one transaction: who is told that it is booked may forget it. Totals only grow, but for a dispute
 -- that ends. Takes {organizationId, id, type, createdAt, paymentId, kind, paidMicros?, refundedMicros?, disputeId?, disputedMicros?, customerId?, invoiceId? (that it
 -- pays)}; false where it was noted before.
@@ -163,42 +145,6 @@ begin
   -- What was paid becomes credits; what is paid beyond them is the plan's price, and what is given beyond it is the operator's gift.
   if found then perform post_invoice(p->>'invoiceId', p->>'invoiceId'); end if;
   return 'true';
-end $$;
-
--- What the chain, or the card's service, says of it: {organizationId, id, epoch, outcome: paid, reference, payer, receipt, then} books it and lets the work begin, or wait for its payer;
--- refused: another payment may be shown; absent: that one, too; unknown: the same is looked at again. Returns kept, used where that payment has paid for another
--- call, or lost where somebody else looks for it now, or has found it.
-create or replace function verify_challenge(p jsonb) returns jsonb language plpgsql as $$
-declare
-  c payment_challenges;
-begin
-  perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
-  if p->>'outcome' <> 'paid' then
-    update payment_challenges set state = case p->>'outcome' when 'unknown' then 'unknown' else 'open' end,
-      credential = case p->>'outcome' when 'refused' then null else credential end, touched_at = clock_timestamp(),
-      looks = looks + 1, due_at = clock_timestamp() + least(5 * power(2, least(looks, 10)), 600) * interval '1 second'
-    where id = p->>'id' and state = 'verifying' and epoch = (p->>'epoch')::int;
-    return case when found then '"kept"' else '"lost"' end;
-  end if;
-  begin
-    update payment_challenges set state = coalesce(p->>'then', 'running'), shown = null, reference = p->>'reference', payer = p->>'payer',
-      receipt = p->>'receipt', touched_at = clock_timestamp()
-    where id = p->>'id' and state = 'verifying' and epoch = (p->>'epoch')::int returning * into c;
-  exception when unique_violation then
-    update payment_challenges set state = 'open', credential = null where id = p->>'id' and state = 'verifying' and epoch = (p->>'epoch')::int;
-    return '"used"';
-  end;
-  if c.id is null then
-    -- Said again, because the first time was not heard.
-    return case when exists (select from payment_challenges where id = p->>'id' and epoch = (p->>'epoch')::int and reference = p->>'reference'
-      and state = coalesce(p->>'then', 'running')) then '"kept"' else '"lost"' end;
-  end if;
-  perform transfer(c.organization_id, 'payment', c.id, 'clearing', 'revenue', c.amount_micros, c.plugin);
-  if c.method = 'stripe/charge' then
-    insert into card_payments (payment_id, organization_id, purpose, paid_micros, posted_micros)
-    values (c.reference, c.organization_id, 'call', c.amount_micros, c.amount_micros) on conflict do nothing;
-  end if;
-  return '"kept"';
 end $$;
 
 -- The card has its money back: booked once, whoever tells of it first. Takes {organizationId, id}.

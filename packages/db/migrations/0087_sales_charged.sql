@@ -73,7 +73,7 @@ begin
   return jsonb_build_object('done', done, 'account', read_account(p));
 end $$;
 
--- Takes the money for what was done, or lets it go, as before; what was taken is a charge.
+-- Takes the money for what was done, with its charge, or lets it go.
 create or replace function end_purchase(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -118,7 +118,8 @@ begin
   return to_jsonb(captured = (wanted = 'captured'));
 end $$;
 
--- As before, and notes who buys.
+-- Sets the price of a call aside; see `grow_hold`. Takes {organizationId, id, principalId, plugin, amountMicros, callKey}. Returns {outcome: reserved} |
+-- {outcome: insufficient, mayWait: others hold what would be enough, or a part of it: money that may be let go of is not money that is not there}.
 create or replace function reserve_credits(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -190,7 +191,9 @@ begin
   return jsonb_build_object('outcome', 'reserved', 'spentMicros', c.spent_micros + c.reserved_micros, 'voucherMicros', c.voucher_micros, 'units', c.units + 1);
 end $$;
 
--- What was found of a payment, as before; what was paid is a charge.
+-- What the chain, or the card's service, says of it: {organizationId, id, epoch, outcome: paid, reference, payer, receipt, then} books it, with its charge, and lets the work
+-- begin, or wait for its payer; refused: another payment may be shown; absent: that one, too; unknown: the same is looked at again. Returns kept, used where that
+-- payment has paid for another call, or lost where somebody else looks for it now, or has found it.
 create or replace function verify_challenge(p jsonb) returns jsonb language plpgsql as $$
 declare
   c payment_challenges;
@@ -225,7 +228,7 @@ begin
   return '"kept"';
 end $$;
 
--- Brings the ledger to what is left of a payment, as before; what is given back of a call is a charge below zero.
+-- Brings the ledger to what is left of a payment, whatever it has bought; what is given back of a call is a charge below zero.
 create or replace function post_card_payment(payment text, source text) returns void language plpgsql as $$
 declare
   pay card_payments;

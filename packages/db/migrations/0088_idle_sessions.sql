@@ -41,8 +41,10 @@ begin
   return 'true';
 end $$;
 
--- All that is to be settled, as before; `session`: one to look at for whether it is used.
-create or replace function find_settlements(left_after interval, quiet interval, rows_max int) returns jsonb language sql stable as $$
+-- All that is to be settled, up to so many of each kind: [{kind, organizationId, id}]. `purchase`: its process died with it; `challenge`: nobody knows whether
+-- it was paid; `refund`: a card is owed money, or charged for work that nobody came back for; `channel`: something may have to be collected; `session`: one to look
+-- at for whether it is used. For the sweep.
+create function find_settlements(left_after interval, quiet interval, rows_max int) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'organizationId', organization_id, 'id', id)), '[]') from (
     (select 'purchase' as kind, organization_id, id::text from purchases
       where state = 'reserved' and touched_at < clock_timestamp() - left_after order by touched_at limit rows_max)
