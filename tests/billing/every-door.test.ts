@@ -79,6 +79,8 @@ interface ChargeRow {
   micros: number;
   estimated: boolean;
   payer: string;
+  /** It is for the call that was sold, and not for what a model used in it. */
+  isSale: boolean;
 }
 
 async function chargesOf(organizationId: string): Promise<ChargeRow[]> {
@@ -89,7 +91,8 @@ async function chargesOf(organizationId: string): Promise<ChargeRow[]> {
     ).length;
   await expect.poll(unposted, { timeout: 20_000, interval: 20 }).toBe(0);
   return owner<ChargeRow[]>`
-    select input_tokens::int as input, output_tokens::int as output, cached_tokens::int as cached, amount_micros::int as micros, estimated, payer
+    select input_tokens::int as input, output_tokens::int as output, cached_tokens::int as cached, amount_micros::int as micros, estimated, payer,
+      source_type = 'plugin' as "isSale"
     from charges where organization_id = ${organizationId}`;
 }
 
@@ -115,7 +118,9 @@ test("on every door: what is metered and charged is the upstream's own count, ca
 
   for (const { name, organizationId, calls } of seen) {
     expect([name, calls.length > 0]).toEqual([name, true]);
-    const charges = await chargesOf(organizationId);
+    const all = await chargesOf(organizationId);
+    expect([name, all.filter(({ isSale }) => isSale).length]).toEqual([name, name.startsWith("payment.gateway") ? 1 : 0]);
+    const charges = all.filter(({ isSale }) => !isSale);
     expect([name, charges.length]).toEqual([name, calls.length]);
     // No provider counts sound: an estimate of ours, and no call of theirs costs nothing.
     if (calls.some(isSound)) {

@@ -51,6 +51,17 @@ function serve(handle: JobHandlers["turn.run"], options: Partial<JobWorkerOption
   return { worker, outcomes, recreated };
 }
 
+/** How many connections wait for a job. */
+async function waiting(): Promise<number> {
+  const client = new Redis(redis.url);
+  try {
+    const clients = String(await client.client("LIST"));
+    return clients.split("\n").filter((line) => line.includes(" cmd=bzpopmin ") && / flags=\w*b/.test(line)).length;
+  } finally {
+    client.disconnect();
+  }
+}
+
 beforeAll(async () => {
   redis = await startRedis();
 });
@@ -305,6 +316,23 @@ describe("a worker", () => {
     expect((await queue.counts()).turns.waiting).toBeGreaterThanOrEqual(1);
     worker.start();
     await until(() => expect(outcomes).toHaveLength(3));
+  });
+
+  test("that pauses takes no job from one that is there for it", async () => {
+    const paused = serve(async () => undefined);
+    const other = serve(async () => undefined);
+    const queue = await orders();
+    for (let round = 1; round <= 10; round++) {
+      // Whoever has waited longest is given the next job.
+      await until(async () => expect(await waiting()).toBe(2));
+      await paused.worker.pause();
+      const before = paused.outcomes.length;
+      const done = other.outcomes.length;
+      await queue.enqueue("turn.run", payload());
+      await until(() => expect(other.outcomes).toHaveLength(done + 1));
+      expect(paused.outcomes).toHaveLength(before);
+      paused.worker.start();
+    }
   });
 
   test("works on after a restart of Redis, and a job that was running is not disturbed", async () => {

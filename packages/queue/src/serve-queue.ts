@@ -9,7 +9,7 @@ import type { Processor } from "./run-job.ts";
 export interface ServedQueue {
   /** Takes jobs from now on. */
   start(): void;
-  /** Takes no further jobs; at most one that was being fetched still comes. */
+  /** Takes no further jobs; at most one whose fetching is under way still comes. */
   pause(): Promise<void>;
   /** Takes no further jobs and resolves when the running ones are over and reported. */
   drain(): Promise<void>;
@@ -152,7 +152,12 @@ export function serveQueue({
     },
     async pause() {
       isPaused = true;
-      await serving.worker.pause(true);
+      const { worker, isHealthy } = serving;
+      await worker.pause(true);
+      if (!isHealthy()) return;
+      // A wait for the next job goes on in Redis, up to five seconds, and would take a job that another worker is there for.
+      await worker.backend.disconnectBlocking();
+      await worker.backend.reconnectBlocking();
     },
     async drain() {
       clearInterval(watchdog);
