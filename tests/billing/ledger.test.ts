@@ -312,3 +312,22 @@ test("a period begins in UTC with its first moment, and not before", async () =>
     "2000-01-01",
   ]);
 });
+
+test("a call that money refuses leaves nothing set aside, and who has too little is not told to wait", async () => {
+  const organizationId = await organization();
+  await credit(organizationId, 500);
+  const budget = { scope: "key", subject: "key_one", period: "total", limitMicros: 100, alertPercent: 50, hard: true } as const;
+  await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+  const reserve = (principalId: string, amountMicros: number) =>
+    database.payments.reserveCredits({ organizationId, id: randomUUID(), principalId, plugin: "agent", amountMicros, callKey: null });
+  expect(await reserve("key_two", 400)).toEqual({ outcome: "reserved" });
+  // The balance has it once others let go; what is dearer than all of it nobody has.
+  expect(await reserve("key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true });
+  expect(await reserve("key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false });
+  expect(await reserve("key_one", 101)).toMatchObject({ outcome: "insufficient" });
+  const holds = await app.begin(async (sql) => {
+    await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;
+    return sql`select amount_micros::int as micros from holds where organization_id = ${organizationId}`;
+  });
+  expect([...holds]).toEqual([{ micros: 400 }]);
+});

@@ -313,6 +313,12 @@ describe("somebody without a key", () => {
     expect((await market.system.rest(0, seller.apiKey).call(PATH, { body })).status).toBe(200);
   });
 
+  test("is told before it is asked to pay that only text is read for it", async () => {
+    const picture = { type: "image_url", image_url: { url: "https://example.com/a.png" } };
+    const body = { plugin: "generate-text", messages: [{ role: "user", content: [picture] }] };
+    expect(await ask(body)).toMatchObject({ status: 400, body: { message: "Only text without a key." } });
+  });
+
   test.each([
     { plugin: "agent", message: "Hi" },
     { plugin: "generate-text", prompt: "Hi" },

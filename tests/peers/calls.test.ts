@@ -208,6 +208,16 @@ describe("a peer that fails once it was sent the message", () => {
     expect(new Set(peer.messageIds()).size).toBe(1);
   });
 
+  test("and does not take the repeated message says nothing of the first one: nobody knows what became of it", async () => {
+    const refusal = { error: { code: -32602, message: "Invalid params" } };
+    peer.on("message/send", () => (peer.messageIds().length < 2 ? { error: { code: -32603, message: "Internal error" } } : refusal));
+    world.model.script(callOf(), { text: ["told"] });
+    const { events } = await start(world, await caller({}, { deduplicates: true }), "Try");
+    const log = await ended(events);
+    expect(only(log, "child.finished")[0]?.data).toMatchObject({ status: "error", report: { state: "unknown" } });
+    expect(only(log, "tool.returned")[0]?.data).toMatchObject({ isError: true, unknown: true });
+  });
+
   test("and has a task of it all the same is asked for that, and sent nothing more", async () => {
     named.on("message/send", () => (response) => response.destroy());
     named.on("tasks/get", ({ params }) => ({ result: taskAt("completed", { id: String(params["id"]), text: "done" }) }));

@@ -91,15 +91,16 @@ begin
     disputed_micros = (select coalesce(sum(d.disputed_micros), 0) from card_disputes d where d.payment_id = pay.payment_id),
     dispute_ended = dispute_ended or has_ended
   where payment_id = pay.payment_id returning * into pay;
+  -- Before the ledger, as an event of a plan locks them.
+  if p->>'customerId' is not null then
+    insert into card_customers (organization_id, customer_id) values (organization, p->>'customerId')
+    on conflict (organization_id) do update set customer_id = excluded.customer_id;
+  end if;
   perform post_card_payment(pay.payment_id, p->>'id');
   -- Who has all of it back for good is owed neither the work nor the money.
   if pay.purpose = 'call' and pay.refunded_micros + (select coalesce(sum(d.disputed_micros), 0) from card_disputes d where d.payment_id = pay.payment_id and d.ended)
     >= pay.paid_micros then
     update payment_challenges set state = 'refunded', touched_at = clock_timestamp() where reference = pay.payment_id and state in ('paid', 'refunding');
-  end if;
-  if p->>'customerId' is not null then
-    insert into card_customers (organization_id, customer_id) values (organization, p->>'customerId')
-    on conflict (organization_id) do update set customer_id = excluded.customer_id;
   end if;
   return 'true';
 end $$;

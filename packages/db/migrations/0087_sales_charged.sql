@@ -29,7 +29,7 @@ insert into charges (organization_id, source_type, source_id, transaction_id, pa
   reasoning_tokens, estimated, at, registered)
 select e.organization_id, case e.source_type when 'refund' then 'refund' else 'plugin' end, e.source_id, e.transaction_id,
   case when exists (select from ledger_entries o where o.transaction_id = e.transaction_id and o.account in ('customer', 'sessions')) then 'customer' else 'outside' end,
-  e.amount_micros, false, 'plugin/' || case e.source_type when 'refund' then coalesce(c.plugin, '?') else e.note end, 0, 0, 0, 0, false, e.at, true
+  e.amount_micros, false, 'plugin/' || case when e.source_type <> 'refund' then e.note else coalesce(c.plugin, case when e.note like 'pi\_%' then '?' else e.note end) end, 0, 0, 0, 0, false, e.at, true
 from ledger_entries e left join payment_challenges c on e.source_type = 'refund' and c.reference = e.note
 where e.account = 'revenue' and e.source_type in ('purchase', 'payment', 'refund') on conflict do nothing;
 alter table payment_challenges force row level security;
@@ -119,7 +119,7 @@ begin
 end $$;
 
 -- Sets the price of a call aside; see `grow_hold`. Takes {organizationId, id, principalId, plugin, amountMicros, callKey}. Returns {outcome: reserved} |
--- {outcome: insufficient, mayWait: others hold what would be enough, or a part of it: money that may be let go of is not money that is not there}.
+-- {outcome: insufficient, mayWait: it would be enough if others let go of what they hold}.
 create or replace function reserve_credits(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -131,7 +131,11 @@ begin
     'userId', null, 'model', null, 'firmMicros', (p->>'amountMicros')::bigint, 'inputTokens', 0, 'firmOutputTokens', 0, 'sliceTokens', 0, 'spareMicros', 0,
     'refuseUnpriced', false));
   if grown->>'outcome' <> 'granted' then
-    return jsonb_build_object('outcome', 'insufficient', 'mayWait', coalesce((grown->>'mayWait')::boolean, false));
+    -- It holds nothing, and nobody else would let go of it.
+    perform release_hold(jsonb_build_object('organizationId', organization, 'id', p->>'id'));
+    return jsonb_build_object('outcome', 'insufficient', 'mayWait', coalesce((grown->>'mayWait')::boolean, false) and (
+      not exists (select from billing_accounts where organization_id = organization and mode = 'prepaid')
+      or coalesce((select balance_micros from ledger_balances where organization_id = organization and account = 'customer'), 0) >= (p->>'amountMicros')::bigint));
   end if;
   insert into purchases (id, organization_id, method, plugin, amount_micros, principal_id, state, call_key)
   values ((p->>'id')::uuid, organization, 'credits', p->>'plugin', (p->>'amountMicros')::bigint, p->>'principalId', 'reserved', p->>'callKey');

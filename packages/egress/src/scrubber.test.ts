@@ -17,6 +17,22 @@ it.each(forms)("%s is taken out of texts, values and bytes, and what stands arou
   expect(scrubber.bytes(Buffer.from(`ü ${form}`)).toString()).toMatch(/^ü "?\[secret\]"?$/);
 });
 
+it("what only looks like one across the signs of JSON, or in a number, stays, and breaks nothing", () => {
+  const odd = new Scrubber();
+  for (const secret of ["123456", "n-secret", "schlüssel"]) odd.add(secret);
+  const value = { count: 123456, text: "line\n-secret" };
+  expect(odd.value(value)).toEqual(value);
+  expect(odd.bytes(Buffer.from("ein schlüssel ist da")).toString()).toBe("ein [secret] ist da");
+});
+
+it("base64 counts without its padding, and as addresses write it", () => {
+  const login = new Scrubber();
+  login.add("us?r:pa>>wör");
+  const base64 = Buffer.from("us?r:pa>>wör").toString("base64");
+  expect(login.text(`${base64.replace(/=+$/, "")}.`)).toBe("[secret].");
+  expect(login.text(`${Buffer.from("us?r:pa>>wör").toString("base64url")}.`)).toBe("[secret].");
+});
+
 it("what holds nothing of it is the same as it was", () => {
   const value = { a: ["tok", 1] };
   expect(scrubber.value(value)).toBe(value);

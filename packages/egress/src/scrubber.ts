@@ -20,10 +20,10 @@ export class Scrubber {
 
   add(secret: string): void {
     if (secret === "") return;
-    const base64 = Buffer.from(secret).toString("base64");
+    const [base64, base64url] = [Buffer.from(secret).toString("base64"), Buffer.from(secret).toString("base64url")];
     // A text of JSON may itself stand in JSON.
-    for (const form of [secret, inJson(secret), inJson(inJson(secret)), encodeURIComponent(secret.toWellFormed()), base64])
-      this.#forms.add(form);
+    const forms = [secret, inJson(secret), inJson(inJson(secret)), encodeURIComponent(secret.toWellFormed())];
+    for (const form of [...forms, base64, base64.replace(/=+$/, ""), base64url]) this.#forms.add(form);
   }
 
   text(text: string): string {
@@ -34,13 +34,15 @@ export class Scrubber {
   value<Value>(value: Value): Value {
     if (this.#forms.size === 0 || value === undefined) return value;
     const json = JSON.stringify(value);
-    const clean = this.text(json);
-    return clean === json ? value : (JSON.parse(clean) as Value);
+    return this.text(json) === json ? value : (this.#clean(value) as Value);
   }
 
   bytes(bytes: Buffer): Buffer {
     const holds = [...this.#forms].some((form) => bytes.includes(form));
-    return holds ? Buffer.from(this.text(bytes.toString("latin1")), "latin1") : bytes;
+    if (!holds) return bytes;
+    const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
+    const clean = this.#longestFirst().reduce((left, form) => left.replaceAll(latin1(form), MARK), bytes.toString("latin1"));
+    return Buffer.from(clean, "latin1");
   }
 
   pieces(): ScrubbedPieces {
@@ -57,6 +59,14 @@ export class Scrubber {
         return last;
       },
     };
+  }
+
+  /** Not by the text of the JSON: a form may reach over what JSON writes around it. */
+  #clean(value: unknown): unknown {
+    if (typeof value === "string") return this.text(value);
+    if (Array.isArray(value)) return value.map((one) => this.#clean(one));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [this.text(name), this.#clean(one)]));
   }
 
   /** A form may stand in another one: what is left of the longer one would still tell of it. */

@@ -7,5 +7,7 @@ export function checkGuest(
   { plugin, body }: Pick<Sale, "plugin" | "body">,
   { guestInputCharsMax }: Pick<Limits, "guestInputCharsMax">,
 ): void {
-  if ((plugin.charsToRead?.(body) ?? 0) > guestInputCharsMax) throw bad(`At most ${guestInputCharsMax} characters without a key.`);
+  const chars = plugin.charsToRead?.(body) ?? 0;
+  if (chars === Number.POSITIVE_INFINITY) throw bad("Only text without a key.");
+  if (chars > guestInputCharsMax) throw bad(`At most ${guestInputCharsMax} characters without a key.`);
 }

@@ -81,10 +81,12 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
     },
     fails() {
       isAsked = false;
+      // What is noted of it is taken back with the next write.
+      note?.begun(true);
     },
     givesUp() {
       // Where nobody was asked yet, the caller has left while it waited for money.
-      if (tries > 0) usage ??= call.assumed;
+      if (isAsked) usage ??= call.assumed;
     },
     ends(outcome) {
       if (ended !== null) return;

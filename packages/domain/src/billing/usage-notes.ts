@@ -115,12 +115,18 @@ export function createUsageNotes({ store, clock, log, limits }: NotesPorts, beat
       startOver();
     } catch (error) {
       ended.push(...over);
+      const isAway = isGatewayError(error, "storage_unavailable");
+      // They may be kept all the same, and the answer be lost.
+      for (const { entry } of isAway ? due : []) {
+        entry.told ??= "";
+        if (!open.has(entry)) ended.push(entry);
+      }
       notBeforeMs = nowMs + RETRY_MS;
-      if (isGatewayError(error, "storage_unavailable")) log.warn({ err: error }, "usage is not noted yet; it is tried again");
+      if (isAway) log.warn({ err: error }, "usage is not noted yet; it is tried again");
       else if (rowsMax === 1) log.error({ err: error, notes: due.map(({ note }) => note) }, "usage cannot be noted");
-      if (rowsMax > 1 || isGatewayError(error, "storage_unavailable")) for (const { entry } of due) entry.dueAtMs = nowMs;
+      if (rowsMax > 1 || isAway) for (const { entry } of due) entry.dueAtMs = nowMs;
       // Whatever is wrong is wrong with one of them: the others are not to suffer from it.
-      rowsMax = isGatewayError(error, "storage_unavailable") ? ROWS_MAX : 1;
+      rowsMax = isAway ? ROWS_MAX : 1;
     }
   }
 

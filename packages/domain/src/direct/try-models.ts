@@ -25,6 +25,14 @@ const countIn = (value: unknown): number | null => (Number.isSafeInteger(value) 
 /** More than any answer has. */
 const TOKENS_MAX = 10_000_000;
 
+/** The highest of what a caller has said, as a provider may know only one word of them; null where one of them bounds nothing. */
+function boundIn(said: unknown[]): number | null {
+  const counts = said.map(countIn);
+  return counts.length === 0 || counts.some((count) => count === null || count === 0)
+    ? null
+    : Math.min(Math.max(...counts.map(Number)), TOKENS_MAX);
+}
+
 interface AskedAnswer extends ExpectedAnswer {
   /** It comes in one piece. */
   isWhole: boolean;
@@ -37,9 +45,8 @@ const thinks = ({ reasoning_effort: effort, reasoning }: Record<string, unknown>
 /** What a caller expects to be said; null where nothing is. */
 function expectedOf({ route, body }: DirectRequest): AskedAnswer | null {
   if (route !== "chat" || body instanceof FormData) return null;
-  const bound = countIn(body["max_completion_tokens"] ?? body["max_tokens"]);
   return {
-    tokensMax: bound === null ? null : Math.min(bound, TOKENS_MAX),
+    tokensMax: boundIn([body["max_completion_tokens"], body["max_tokens"]].filter((bound) => bound !== undefined && bound !== null)),
     choices: Math.max(countIn(body["n"]) ?? 1, 1),
     isUnseen: speaks(body) || thinks(body),
     isWhole: body["stream"] !== true,
@@ -124,8 +131,9 @@ export async function tryModels(
         meter.tries(model);
         return await begin(context, { ...same, model }, { meter, allowance });
       } catch (error) {
-        meter.fails();
+        // Who leaves within a try has used it.
         request.signal.throwIfAborted();
+        meter.fails();
         if (!(error instanceof GatewayError) || !mayFallBack(error)) throw error;
         last = error;
         if (!ERRORS[error.code].retry) break;

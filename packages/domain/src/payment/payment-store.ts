@@ -68,7 +68,7 @@ export interface CreditsReservation {
   callKey: string | null;
 }
 
-/** `mayWait`: others hold what would be enough, or a part of it, and may let go of it. */
+/** `mayWait`: it would be enough if others let go of what they hold. */
 export type CreditsReserved = { outcome: "reserved" } | { outcome: "insufficient"; mayWait: boolean };
 
 export interface PaymentStore extends CardLookStore {

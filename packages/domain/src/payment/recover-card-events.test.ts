@@ -73,16 +73,16 @@ it("books a page in the order in which it was told, and notes it before it goes 
         ["b", "a"],
       ],
     }),
-  ).toEqual([...["book c of o", "book d of o", "note 4 c 120000"], ...["book a of o", "book b of o", `note 4 null ${LIMITS.cardLookMs}`]]);
+  ).toEqual([...["book c of o", "book d of o", "note 4 c 900000"], ...["book a of o", "book b of o", `note 4 null ${LIMITS.cardLookMs}`]]);
 });
 
 it("reads so many pages and no more, and goes on with the rest soon", async () => {
   const did = await look({ pages: [["d"], ["c"], ["b"]], limits: { cardLookPagesMax: 2 } });
-  expect(did).toEqual(["book d of o", "note 4 d 120000", "book c of o", `note 4 c ${LIMITS.cardLookMs / 10}`]);
+  expect(did).toEqual(["book d of o", "note 4 d 900000", "book c of o", `note 4 c ${LIMITS.cardLookMs / 10}`]);
 });
 
 it("stops where another look has begun", async () => {
-  expect(await look({ pages: [["d"], ["c"]], lostAt: 1 })).toEqual(["book d of o", "note 4 d 120000"]);
+  expect(await look({ pages: [["d"], ["c"]], lostAt: 1 })).toEqual(["book d of o", "note 4 d 900000"]);
 });
 
 it("keeps what may be booked later, and nothing else: no event is in another's way", async () => {

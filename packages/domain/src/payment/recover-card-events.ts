@@ -8,9 +8,9 @@ import type { CardPayments, ToldEvent } from "./card-payments.ts";
 const KEPT_MS = 30 * 86_400_000;
 /** More than clocks differ, and than an event takes to be listed. */
 const OVERLAP_MS = 600_000;
-/** Longer than a page takes; another process goes on when this one has died. */
-const LEASE_MS = 120_000;
-const OWED_MAX = 50;
+/** Longer than a page takes, of which each event may have the service asked several times; another process goes on when this one has died. */
+const LEASE_MS = 900_000;
+const OWED_MAX = 10;
 
 export type RecoveredPayments = BookPorts["payments"] & CardLookStore;
 

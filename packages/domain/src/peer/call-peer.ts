@@ -131,8 +131,13 @@ async function exchange(
   };
   // An authorization is given elsewhere: the peer is only looked after.
   const sends = begun.fresh && said?.isElsewhere !== true;
+  /** That a repeated message was refused, or did not go out, says nothing of the one before it. */
+  async function sendAgain(): Promise<PeerOutcome> {
+    const again = await peers.client.send(call, { ...hearing, onRefused: async () => undefined });
+    return again.state === "failed" && again.taskId === null && !isTaken ? { ...again, state: "unknown" } : again;
+  }
   const found = sends ? null : await peers.client.reconcile({ ...call, sentTaskId: row.taskId }, hearing);
-  const outcome = found ?? (sends || call.target.deduplicates ? await peers.client.send(call, hearing) : null);
+  const outcome = found ?? (sends ? await peers.client.send(call, hearing) : call.target.deduplicates ? await sendAgain() : null);
   return { outcome, isOpen: outcome?.state === "unknown" && !isTaken };
 }
 

@@ -58,7 +58,7 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
   let weighedAtMs = Number.NEGATIVE_INFINITY;
   let answeredMs = lastTickMs;
   while (!signal.aborted) {
-    // What a tick does is part of it: much to do would look like a pause otherwise, and put takeovers off.
+    // What a tick does is part of it: up to half a lease of it would look like a pause otherwise, and put takeovers off.
     await clock.sleep(Math.max(PAUSE_MS, answeredMs + TICK_MS - clock.monotonicMs()), signal);
     if (signal.aborted) return;
     try {

@@ -57,8 +57,12 @@ async function wireBody(
     return { body: await packed.bytes(), contentType: packed.headers.get("content-type") ?? "multipart/form-data" };
   }
   const asked: Json = { ...body, model };
-  const isBounded = typeof (body.max_completion_tokens ?? body.max_tokens) === "number";
-  if (outputTokensMax !== undefined && !isBounded) asked[outputLimit] = outputTokensMax;
+  if (outputTokensMax !== undefined) {
+    // What is held for is the bound, in the word that the provider knows.
+    delete asked.max_tokens;
+    delete asked.max_completion_tokens;
+    asked[outputLimit] = outputTokensMax;
+  }
   if (route === "chat" && body.stream === true) {
     asked.stream_options = { ...(isObject(body.stream_options) ? body.stream_options : {}), include_usage: true };
   }

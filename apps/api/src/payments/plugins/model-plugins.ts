@@ -1,4 +1,4 @@
-import type { Limits } from "@parley/contracts";
+import { isObject, type Limits } from "@parley/contracts";
 import type { DirectCall, DirectResult, Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
 import { bad, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textIn } from "./plugin.ts";
@@ -74,6 +74,12 @@ function wholeAnswer(answer: DirectResult): TextAnswer {
   return { text: saidIn(value, "message"), model: value["model"], usage: value["usage"] };
 }
 
+/** What else than text costs to be read, its letters do not say. */
+const isText = (message: unknown): boolean => {
+  const content = isObject(message) ? message["content"] : null;
+  return !Array.isArray(content) || content.every((part) => isObject(part) && part["type"] === "text");
+};
+
 const promptIn = (body: Json): string | undefined => textIn(body, "prompt", "message", "input", "text");
 const messagesIn = ({ messages }: Json): unknown[] | null => (Array.isArray(messages) && messages.length > 0 ? messages : null);
 
@@ -81,14 +87,20 @@ const messagesIn = ({ messages }: Json): unknown[] | null => (Array.isArray(mess
 export const textPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: true,
-  charsToRead: (body) => JSON.stringify(messagesIn(body) ?? promptIn(body) ?? "").length,
+  charsToRead(body) {
+    const messages = messagesIn(body);
+    if (messages?.every(isText) === false) return Number.POSITIVE_INFINITY;
+    return JSON.stringify(messages ?? promptIn(body) ?? "").length;
+  },
   async prepare(call) {
     const { body } = call;
     const prompt = promptIn(body);
     const messages = messagesIn(body);
     if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
     const models = modelsFor(facts, call, facts.models.text);
-    const bound = call.isGuest ? { max_tokens: facts.limits.guestOutputTokensMax } : {};
+    // OpenAI's newer models refuse the older word, and other providers do not know the newer one.
+    const limit = models.every((model) => model.startsWith("openai/")) ? "max_completion_tokens" : "max_tokens";
+    const bound = call.isGuest ? { [limit]: facts.limits.guestOutputTokensMax } : {};
     const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }], ...bound };
     return async (tell) => {
       if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false } }));
