@@ -61,8 +61,6 @@ export interface Purse {
   spend(micros: number, signal: AbortSignal): Promise<void>;
 }
 
-/** More than any answer has. */
-const UNSEEN_TOKENS_MAX = 10_000_000;
 /** Those who wait for money ask again after about so long. */
 const ASK_AGAIN_MS = 200;
 /** Sound that goes on for longer than was thought is held for so much at a time. */
@@ -127,7 +125,7 @@ export function createPurse(
       // A price of its own for reasoning is how an operator says that a model thinks, and most of those keep it back.
       if (answer !== undefined && (answer.isUnseen || typeof price?.reasoningPico === "number")) {
         tokensMax = answer.tokensMax ?? limits.holdUnseenTokens;
-        const unseenTokens = Math.min(tokensMax * answer.choices, UNSEEN_TOKENS_MAX);
+        const unseenTokens = tokensMax * answer.choices;
         try {
           grantedMicros += (await grow({ model, firmOutputTokens: unseenTokens }, limits.holdBeginMs, signal)).neededMicros;
         } catch (error) {

@@ -11,7 +11,13 @@ const BEAT_MS = 2_000;
 function noting() {
   const clock = movedClock();
   const kept = new Map<string, number>();
-  const state = { writes: 0, keepers: [] as NoteKeeper[], isLost: false, failure: null as ((notes: KeptNote[]) => Error | null) | null };
+  const state = {
+    writes: 0,
+    keepers: [] as NoteKeeper[],
+    isLost: false,
+    isUnheard: false,
+    failure: null as ((notes: KeptNote[]) => Error | null) | null,
+  };
   const store = {
     async keep(keeper: NoteKeeper, { notes, ended }: { notes: KeptNote[]; ended: { id: string }[] }) {
       state.writes += 1;
@@ -25,6 +31,7 @@ function noting() {
       }
       for (const { id } of ended) kept.delete(id);
       for (const { id, note } of notes) if (note.kind === "turn") kept.set(id, note.lines[0]?.outputTokens ?? 0);
+      if (state.isUnheard) throw new GatewayError("storage_unavailable");
       return true;
     },
   };
@@ -120,6 +127,18 @@ describe("notes of what is used", () => {
     state.failure = null;
     await clock.move(1_500);
     expect([...kept.entries()]).toEqual([["a", 5]]);
+  });
+
+  it("are forgotten when their work has ended, also where nobody heard that they were kept", async () => {
+    const { clock, kept, state, work } = noting();
+    state.isUnheard = true;
+    const { note } = work("a");
+    await clock.move(500);
+    expect([...kept.keys()]).toEqual(["a"]);
+    state.isUnheard = false;
+    note.end();
+    await clock.move(3_000);
+    expect([...kept.keys()]).toEqual([]);
   });
 
   it("do not suffer from one that cannot be kept", async () => {

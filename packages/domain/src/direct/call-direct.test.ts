@@ -86,6 +86,23 @@ describe("models are tried in their order", () => {
     expect(records).toMatchObject([{ model: "c", tries: 4, outcome: "answered", ...USED }]);
   });
 
+  test("who leaves between two tries has used nothing, and who leaves within one what its prompt is", async () => {
+    const between = open(fails("model_busy", 2));
+    const calling = between.call("a");
+    await between.clock.move(100);
+    between.leaving.abort(new Error("left"));
+    await expect(calling).rejects.toThrow();
+    await between.written();
+    expect(between.records).toMatchObject([{ outcome: "cancelled", inputTokens: 0 }]);
+    const within = open(() => {
+      within.leaving.abort(new Error("left"));
+      throw new GatewayError("model_unavailable");
+    });
+    await expect(within.call("a")).rejects.toThrow();
+    await within.written();
+    expect(within.records).toMatchObject([{ outcome: "cancelled", inputTokens: 2, estimated: true }]);
+  });
+
   test("a request that is wrong in itself is not tried elsewhere", async () => {
     const { call, asked } = open(fails("model_refused"));
     await expect(call("a", "b")).rejects.toMatchObject({ code: "model_refused" });
@@ -230,6 +247,10 @@ describe("who pays first", () => {
     ["thought", { stream: true, reasoning_effort: "high" }, { answer: { tokensMax: null, choices: 1, isUnseen: true } }],
     ["sound", { modalities: ["text", "audio"], n: 2 }, { answer: { tokensMax: null, choices: 2, isUnseen: true } }],
     ["a bounded answer in several choices", { max_completion_tokens: 7, n: 3 }, { firmOutputTokens: 21 }],
+    ["an answer with two bounds", { max_completion_tokens: 1, max_tokens: 70 }, { firmOutputTokens: 70 }],
+    ["a bound that bounds nothing", { max_tokens: -1 }, { answer: { tokensMax: null } }],
+    ["a bound of nothing", { max_tokens: 0 }, { answer: { tokensMax: null } }],
+    ["choices without number", { stream: true, n: 9_000_000_000_000_000 }, { answer: { choices: 1_000 } }],
   ])("is held for by what is asked of %s, and the provider told where that is a bound", async (_what, body, asked) => {
     const { purse, begun } = moneyFor({ tokens: 100, tokensMax: 50 });
     const seen: DirectRequest[] = [];

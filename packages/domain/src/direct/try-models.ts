@@ -24,6 +24,8 @@ const countIn = (value: unknown): number | null => (Number.isSafeInteger(value) 
 
 /** More than any answer has. */
 const TOKENS_MAX = 10_000_000;
+/** More than any provider gives. */
+const CHOICES_MAX = 1_000;
 
 /** The highest of what a caller has said, as a provider may know only one word of them; null where one of them bounds nothing. */
 function boundIn(said: unknown[]): number | null {
@@ -47,7 +49,7 @@ function expectedOf({ route, body }: DirectRequest): AskedAnswer | null {
   if (route !== "chat" || body instanceof FormData) return null;
   return {
     tokensMax: boundIn([body["max_completion_tokens"], body["max_tokens"]].filter((bound) => bound !== undefined && bound !== null)),
-    choices: Math.max(countIn(body["n"]) ?? 1, 1),
+    choices: Math.min(Math.max(countIn(body["n"]) ?? 1, 1), CHOICES_MAX),
     isUnseen: speaks(body) || thinks(body),
     isWhole: body["stream"] !== true,
   };
