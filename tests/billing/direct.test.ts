@@ -146,7 +146,7 @@ test("thought that its model keeps back is held for before the call, and the pro
   const model = { model: "custom/thinks" };
   const before = door.system.model.journal.length;
   const poor = await payer(UNSEEN_TOKENS * OUT_MICROS);
-  const rich = await payer(UNSEEN_TOKENS * OUT_MICROS * 2);
+  const rich = await payer(UNSEEN_TOKENS * OUT_MICROS * 4);
   for (const { price } of [poor, rich])
     await price({ name: model.model, input_pico: IN_MICROS * 1e6, output_pico: OUT_MICROS * 1e6, reasoning_pico: OUT_MICROS * 1e6 });
   for (const stream of [false, true]) {
@@ -158,11 +158,15 @@ test("thought that its model keeps back is held for before the call, and the pro
 
   const usage = { prompt_tokens: 9, completion_tokens: 250, completion_tokens_details: { reasoning_tokens: 240 } };
   door.system.model.script({ tokens: 10, usage }, { tokens: 3, usage: { prompt_tokens: 9, completion_tokens: 20 } });
+  door.system.model.script({ tokens: 3, usage: { prompt_tokens: 9, completion_tokens: 5 } });
   expect((await rich.post({ ...model, stream: true })).text).toContain("[DONE]");
-  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 2 - 9 - 250 * OUT_MICROS);
+  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 4 - 9 - 250 * OUT_MICROS);
   expect((await rich.post({ ...model, max_tokens: 20, stream: true })).text).toContain("[DONE]");
-  expect(door.system.model.journal.slice(before).map(({ body }) => body["max_tokens"])).toEqual([UNSEEN_TOKENS, 20]);
-  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 2 - 2 * 9 - (250 + 20) * OUT_MICROS);
+  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 4 - 2 * 9 - (250 + 20) * OUT_MICROS);
+  // What bounds nothing is not passed on: some providers take it for no bound at all.
+  expect((await rich.post({ ...model, max_tokens: -1, stream: true, reasoning_effort: "high" })).text).toContain("[DONE]");
+  expect(door.system.model.journal.slice(before).map(({ body }) => body["max_tokens"])).toEqual([UNSEEN_TOKENS, 20, UNSEEN_TOKENS]);
+  await rich.charged(UNSEEN_TOKENS * OUT_MICROS * 4 - 3 * 9 - (250 + 20 + 5) * OUT_MICROS);
 });
 
 test("speech breaks off where the money does, however long it was thought to be", async () => {

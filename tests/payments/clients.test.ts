@@ -102,7 +102,8 @@ describe.each([
       event: "done",
       data: { plugin, payment: { method: "session", receipt: answer.headers.get("payment-receipt") }, data: { [member]: said } },
     });
-    expect(frames.at(-1)?.data.data.usage).toBeDefined();
+    // As the model has counted: prompt, answer, both.
+    expect(Object.values(frames.at(-1)?.data.data.usage)).toEqual([8, 6, 14]);
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: price, reserved: 0 });
   });
 
