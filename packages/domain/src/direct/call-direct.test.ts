@@ -61,7 +61,9 @@ function openWith(purse: Purse | null, ...scripts: Script[]) {
   const callWith = (body: Record<string, unknown>, ...models: string[]): Promise<DirectResult> =>
     callDirect(context, caller, { kind: "chat", route: "openai.chat", models, body, requestId: "r", signal: leaving.signal });
   const call = (...models: string[]): Promise<DirectResult> => callWith({}, ...models);
-  return { asked, records, clock, leaving, call, callWith, written: () => clock.move(100) };
+  const callSold = (outputTokensMax: number, ...models: string[]): Promise<DirectResult> =>
+    callDirect(context, caller, { kind: "chat", route: "r", models, body: {}, outputTokensMax, requestId: "r", signal: leaving.signal });
+  return { asked, records, clock, leaving, call, callWith, callSold, written: () => clock.move(100) };
 }
 
 const read = async (result: DirectResult): Promise<string[]> => {
@@ -261,5 +263,17 @@ describe("who pays first", () => {
     await callWith(body, "a");
     expect(begun).toMatchObject([asked]);
     expect(seen).toMatchObject([{ outputTokensMax: 50 }]);
+  });
+
+  test("is held for up to the bound that its seller has set, which the provider is told in its own word", async () => {
+    const { purse, begun } = moneyFor({ tokens: 100 });
+    const seen: DirectRequest[] = [];
+    const { callSold } = openWith(purse, (request) => {
+      seen.push(request);
+      return whole(request);
+    });
+    await callSold(9, "a");
+    expect(begun).toMatchObject([{ firmOutputTokens: 9 }]);
+    expect(seen).toMatchObject([{ outputTokensMax: 9 }]);
   });
 });

@@ -33,7 +33,7 @@ export async function callDirect(
   caller: Pick<Caller, "organizationId" | "principalId">,
   call: DirectCall,
 ): Promise<DirectResult> {
-  const { route, kind, models, body, requestId, attempt, signal } = call;
+  const { route, kind, models, body, outputTokensMax, requestId, attempt, signal } = call;
   const { organizationId, principalId } = caller;
   signal.throwIfAborted();
   // Of no order: as one that sorts by time it costs 3 % of a call, most of it for its random bits.
@@ -65,7 +65,8 @@ export async function callDirect(
   );
   try {
     const purse = await context.purses({ organizationId, principalId, id });
-    const answer = await tryModels(context, { route: kind, models, body, signal: bound.signal }, { meter, purse });
+    const request = { route: kind, models, body, signal: bound.signal, ...(outputTokensMax !== undefined && { outputTokensMax }) };
+    const answer = await tryModels(context, request, { meter, purse });
     state.answered = true;
     meter.answers(() => answer.usage());
     if (answer.kind === "json") end("answered");

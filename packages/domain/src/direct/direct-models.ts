@@ -36,7 +36,7 @@ export interface DirectRequest {
   model: string;
   /** As the caller sent it, in OpenAI's shape; what is not known here is passed on. Its model's name is replaced. */
   body: Record<string, unknown> | FormData;
-  /** What the provider is told to bound its answer to; only where the body says nothing of that. */
+  /** What the provider is told to bound its answer to, whatever the body says of that. */
   outputTokensMax?: number;
   /** Aborting it closes the upstream socket. */
   signal: AbortSignal;

@@ -45,10 +45,11 @@ const thinks = ({ reasoning_effort: effort, reasoning }: Record<string, unknown>
   (typeof effort === "string" && effort !== "none") || isObject(reasoning);
 
 /** What a caller expects to be said; null where nothing is. */
-function expectedOf({ route, body }: DirectRequest): AskedAnswer | null {
+function expectedOf({ route, body, outputTokensMax }: DirectRequest): AskedAnswer | null {
   if (route !== "chat" || body instanceof FormData) return null;
+  const said = [body["max_completion_tokens"], body["max_tokens"]].filter((bound) => bound !== undefined && bound !== null);
   return {
-    tokensMax: boundIn([body["max_completion_tokens"], body["max_tokens"]].filter((bound) => bound !== undefined && bound !== null)),
+    tokensMax: outputTokensMax ?? boundIn(said),
     choices: Math.min(Math.max(countIn(body["n"]) ?? 1, 1), CHOICES_MAX),
     isUnseen: speaks(body) || thinks(body),
     isWhole: body["stream"] !== true,
@@ -56,10 +57,11 @@ function expectedOf({ route, body }: DirectRequest): AskedAnswer | null {
 }
 
 /** Money for the prompt and the beginning of the answer; for all of it where the caller has bounded it, as it may come at once. */
-function allow({ direct }: TryPorts, { route, body, model, signal }: DirectRequest, purse: Purse): Promise<Allowance> {
+function allow({ direct }: TryPorts, request: DirectRequest, purse: Purse): Promise<Allowance> {
+  const { route, body, model, signal } = request;
   const { inputTokens: tokens, audioMs = 0, images = 0 } = direct.promptUsage({ route, body });
   const asked = { model, inputTokens: Math.ceil(tokens * HOLD_FACTOR), audioMs, images, signal };
-  const answer = expectedOf({ route, body, model, signal });
+  const answer = expectedOf(request);
   if (answer === null) return purse.begin(asked);
   const { tokensMax, choices, isWhole } = answer;
   if (isWhole && tokensMax !== null) return purse.begin({ ...asked, firmOutputTokens: Math.min(tokensMax * choices, TOKENS_MAX) });
@@ -86,7 +88,7 @@ async function begin(
   const tokensMax = allowance?.tokensMax ?? null;
   const request = tokensMax === null ? asked : { ...asked, outputTokensMax: tokensMax };
   // Where money has to be there first, it is heard piece by piece: there is no other way to stop it where the money ends.
-  const gathers = allowance !== null && isUnbounded(request);
+  const gathers = allowance !== null && isUnbounded(asked);
   let heard: DirectAnswer | null = null;
   try {
     const answer = await context.direct.call(gathers ? streamed(request) : request);

@@ -1,4 +1,5 @@
 import { isObject } from "@parley/contracts";
+
 /** What a provider sends is looked at before it is believed. */
 export type Json = Record<string, unknown>;
 

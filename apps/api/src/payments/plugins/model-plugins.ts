@@ -21,7 +21,8 @@ function modelsFor({ gateway }: ModelFacts, { isGuest, body }: PluginCall, stand
   return resolved.models;
 }
 
-const asked = ({ gateway }: ModelFacts, call: PluginCall, order: Pick<DirectCall, "kind" | "models" | "body">): Promise<DirectResult> =>
+type Order = Pick<DirectCall, "kind" | "models" | "body" | "outputTokensMax">;
+const asked = ({ gateway }: ModelFacts, call: PluginCall, order: Order): Promise<DirectResult> =>
   gateway.callModel(call.caller, { ...order, route: "payment.gateway", requestId: call.requestId, signal: call.signal });
 
 const jsonOf = (answer: DirectResult): Json => {
@@ -98,16 +99,14 @@ export const textPlugin = (facts: ModelFacts): Plugin => ({
     const messages = messagesIn(body);
     if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
     const models = modelsFor(facts, call, facts.models.text);
-    // OpenAI's newer models refuse the older word, and other providers do not know the newer one.
-    const limit = models.every((model) => model.startsWith("openai/")) ? "max_completion_tokens" : "max_tokens";
-    const bound = call.isGuest ? { [limit]: facts.limits.guestOutputTokensMax } : {};
-    const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }], ...bound };
+    const bound = call.isGuest ? { outputTokensMax: facts.limits.guestOutputTokensMax } : {};
+    const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }] };
     return async (tell) => {
-      if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false } }));
+      if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false }, ...bound }));
       const close = facts.openStream(call.caller);
       try {
         const order = { ...said, stream: true, stream_options: { include_usage: true } };
-        return await toldAnswer(await asked(facts, call, { kind: "chat", models, body: order }), tell);
+        return await toldAnswer(await asked(facts, call, { kind: "chat", models, body: order, ...bound }), tell);
       } finally {
         close();
       }

@@ -93,9 +93,9 @@ async function whole(body: Json, { request, stops, callsMax }: LocalChatRequest)
 }
 
 /** `local/chat` in OpenAI's shapes: the same text, the same calls and the same figures for the same request. */
-export function localChatAnswer({ body, signal }: DirectRequest): DirectAnswer | Promise<DirectAnswer> {
+export function localChatAnswer({ body, outputTokensMax, signal }: DirectRequest): DirectAnswer | Promise<DirectAnswer> {
   if (body instanceof FormData) throw refuse("messages", "A JSON body is needed.");
-  const request = localChatRequest(body, signal);
+  const request = localChatRequest(body, signal, outputTokensMax);
   if (body.stream !== true) return whole(body, request);
   const told: Told = { text: "", usage: { ...NO_USAGE, inputTokens: promptTokens({ body }), modelCalls: 1, estimated: true } };
   const usage = (): Usage => (told.usage.estimated ? { ...told.usage, outputTokens: tokensIn(told.text.length) } : told.usage);

@@ -112,14 +112,14 @@ function stopsOf({ stop }: Json): string[] {
   return stops;
 }
 
-/** A chat request as the built-in model takes it. Throws `model_refused` with the parameter that is wrong. */
-export function localChatRequest(body: Json, signal: AbortSignal): LocalChatRequest {
+/** A chat request as the built-in model takes it; `bound` goes before what the body says of its answer's length. Throws `model_refused` with the parameter that is wrong. */
+export function localChatRequest(body: Json, signal: AbortSignal, bound?: number): LocalChatRequest {
   if ((positive(body, "n") ?? 1) > 1) throw refuse("n", "local/chat gives one choice.");
   const messages = objectsIn(body.messages).map(messageOf);
   checkPairs(messages);
   const { choice, tools } = choiceOf(body, toolsOf(body));
   const responseSchema = schemaOf(body);
-  const maxOutputTokens = positive(body, "max_completion_tokens") ?? positive(body, "max_tokens");
+  const maxOutputTokens = bound ?? positive(body, "max_completion_tokens") ?? positive(body, "max_tokens");
   return {
     stops: stopsOf(body),
     callsMax: body.parallel_tool_calls === false ? 1 : Number.POSITIVE_INFINITY,
