@@ -104,10 +104,12 @@ test("a dead worker's response is made by another one, ends once, and is paid fo
 
 test("an answer that its worker had whole and could not write is made anew, and the first one is not charged", async () => {
   taker = second;
-  world.model.script({ text: ["first"], after: new Promise((resolve) => setTimeout(resolve, 300)) }, { text: ["second"] });
+  const whole = Promise.withResolvers<void>();
+  world.model.script({ text: ["first"], after: whole.promise }, { text: ["second"] });
   const { snapshot } = await begin("x");
   await expect.poll(async () => (await row(snapshot.id)).events_count, { timeout: 10_000 }).toBe(3);
   second.freeze();
+  whole.resolve();
   await lookSoon();
   expect(textOf(await ended(snapshot.id))).toBe("second");
   second.thaw();

@@ -41,6 +41,9 @@ test("two hundred parents that each wait for three children finish on one worker
 const hears = (body: { messages?: { content: unknown }[] }, text: string) =>
   body.messages?.some((message) => message.content === text) ?? false;
 const lastText = (body: { messages?: { content: unknown }[] }) => body.messages?.at(-1)?.content;
+/** What a root says behind its call, which its background child does not wait for: whoever asks first, it is not the child's answer. */
+const thenSays = (asked: string, reply: Reply) =>
+  world.model.when(({ body, lastUserText }) => lastUserText === asked && body.messages?.at(-1)?.role === "tool", reply);
 
 test("calls beyond what a step may hold are refused as tool results, and the turn goes on", async () => {
   const router = await routerOver(world, [leaf], "sync");
@@ -162,7 +165,7 @@ test("a background child is stopped with the turn that started it, and one born 
   const router = await routerOver(world, [leaf], "async");
   world.model.when(({ body }) => lastText(body) === "work 0", { tokens: 5_000, delayMs: 5 });
   world.model.script(calling(1));
-  world.model.script({ tokens: 5_000, delayMs: 5 });
+  thenSays("background", { tokens: 5_000, delayMs: 5 });
   const { events, submitted } = await start(world, router, "background");
   const { conversationId, turnId } = submitted;
   const created = (await collectUntil(events, (event) => event.type === "child.created")).at(-1);
@@ -264,8 +267,9 @@ test("a child that ends and a heartbeat that renews its parent never lock each o
 
 test("a background result wakes a turn only where the agent asks for it, and the next turn's model is shown it", async () => {
   world.model.when(({ body }) => lastText(body) === "dig", { text: ["gold"], firstDelayMs: 100 });
+  thenSays("dig for me", { text: ["I started it."] });
   const waking = await routerOver(world, [leaf], "async", { wakeOnAsyncResult: true });
-  world.model.script({ toolCalls: [call("leaf", "dig")] }, { text: ["I started it."] });
+  world.model.script({ toolCalls: [call("leaf", "dig")] });
   const { events } = await start(world, waking, "dig for me");
   const seen = await collectUntil(events, (event) => isEnd(event) && "turnNumber" in event.data && event.data.turnNumber === 2);
   expect(ends(seen)).toMatchObject([{ data: { result: "I started it." } }, { data: { result: tokenText(3) } }]);
@@ -273,9 +277,13 @@ test("a background result wakes a turn only where the agent asks for it, and the
   expect(told).toEqual(expect.stringContaining("(completed):\n<task_result>\ngold\n</task_result>"));
 
   const sleeping = await routerOver(world, [leaf], "async");
-  world.model.script({ toolCalls: [call("leaf", "dig")] }, { text: ["I started it."] });
+  world.model.script({ toolCalls: [call("leaf", "dig")] });
   const quiet = await start(world, sleeping, "dig for me");
-  await collectUntil(quiet.events, (event) => event.type === "child.finished");
+  const ended = new Set<string>();
+  await collectUntil(quiet.events, (event) => {
+    if (isEnd(event) || event.type === "child.finished") ended.add(event.type);
+    return ended.size === 2;
+  });
   expect(await stateOf(world, quiet.submitted.conversationId)).toMatchObject({ state: "idle", turnNumber: 1, queueDepth: 0 });
   await submit(world, sleeping, "and?", { conversationId: quiet.submitted.conversationId });
   await logUntil(
@@ -308,6 +316,8 @@ test("background results wake a conversation a bounded number of times in a row,
       { timeout: 30_000 },
     )
     .toBe(turns);
+  // The last turn may end behind its child.
+  await expect.poll(async () => (await at()).state).toBe("idle");
   expect(await at()).toMatchObject({ state: "idle", turnNumber: turns, queueDepth: 0 });
 });
 

@@ -46,7 +46,7 @@ async function age(conversationId: string, days: number): Promise<void> {
 /** A conversation whose background child has ended. */
 async function withBackgroundChild() {
   const router = await routerOver(world, [await world.agent({ name: "Leaf" })], "async");
-  world.model.script({ toolCalls: [{ name: "leaf", arguments: { query: "dig" } }] }, { text: ["started"] });
+  world.model.script({ toolCalls: [{ name: "leaf", arguments: { query: "dig" } }] });
   const conversationId = await converse(["go"], router);
   const [child] = (await world.gateway.getConversation(world.caller, { conversationId })).children;
   const childId = child?.execution.id ?? "";

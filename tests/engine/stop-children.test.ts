@@ -55,6 +55,9 @@ test.each([
   expect(calls().map(({ outcome }) => outcome)).toEqual(Array(answers).fill("aborted"));
 });
 
+/** Of the newest call that was asked exactly that, whoever else is asked meanwhile. */
+const outcomeOf = (text: string) => world.model.journal.findLast(({ body }) => body.messages?.at(-1)?.content === text)?.outcome;
+
 /** Someone waits for a lock. */
 const isWaiting = () =>
   expect
@@ -73,7 +76,7 @@ test("a background child whose answer races with the stop that lists it ends sto
   const { events, submitted } = await start(world, router, "go");
   const { conversationId } = submitted;
   await collectUntil(events, isEnd);
-  await expect.poll(() => world.model.journal.at(-1)?.outcome).toBe("open");
+  await expect.poll(() => outcomeOf("answer in that moment")).toBe("open");
   const stop = { organizationId: world.caller.organizationId, conversationId, turnId: null, clearQueue: false };
   const [listed] = await world.sql.owner.begin(async (tx) => {
     const [row] = await tx<{ done: { children: { executionId: string }[] } }[]>`select stop_conversation(${tx.json(stop)}) as done`;
@@ -99,7 +102,7 @@ test("a child whose birth is still being committed when its root is stopped is b
   const { events, submitted } = await start(world, router, "go");
   const { conversationId } = submitted;
   await collectUntil(events, isEnd);
-  await expect.poll(() => world.model.journal.at(-1)?.outcome).toBe("open");
+  await expect.poll(() => outcomeOf("hand on")).toBe("open");
   const reply = await world.sql.owner.begin(async (tx) => {
     // The commit that begins the late child has found its parent not stopped, and waits here.
     await tx`lock table executions in share row exclusive mode`;

@@ -99,9 +99,10 @@ test("a stop that names another turn than the current one stops nothing", async 
 
 test("a stop keeps what waits and holds it, or clears it when told to; a second stop changes nothing", async () => {
   const agent = await world.agent();
+  // No order of replies: the stop may come before the model is asked.
+  world.model.when(({ lastUserText }) => lastUserText === "count on and on", { tokens: 5_000, delayMs: 5 });
   for (const clearQueue of [false, true]) {
-    world.model.script({ tokens: 5_000, delayMs: 5 });
-    const { events, submitted } = await start(world, agent, "count");
+    const { events, submitted } = await start(world, agent, "count on and on");
     const { conversationId } = submitted;
     await submit(world, agent, "one", { conversationId });
     await submit(world, agent, "two", { conversationId });

@@ -98,7 +98,7 @@ test("a part has the children of its own turns, and usage counts all there are",
 test("children of one turn that are too many are counted, and the tools of a turn are named", async () => {
   const router = await routerOver(world, [await world.agent({ name: "Leaf" })], "async");
   const calls = Array.from({ length: 6 }, () => ({ name: "leaf", arguments: { query: "dig" } }));
-  world.model.script({ toolCalls: [...calls, { name: "nothing", arguments: {} }] }, { text: ["started"] });
+  world.model.script({ toolCalls: [...calls, { name: "nothing", arguments: {} }] });
   const { submitted, events } = await start(world, router, "go");
   await untilRest(events);
   const { conversationId } = submitted;

@@ -30,14 +30,16 @@ test("openai parses what fits a schema", async () => {
 });
 
 test("openai ends a background response that hangs, again and again, and no other", async () => {
-  system.model.script({ text: ["a"], breaks: { afterChunks: 1, how: "hang" } });
-  const { id } = await openai.responses.create({ model: MODEL, input: "x", background: true });
+  // No order of replies: it may be cancelled before the model is asked.
+  system.model.when(({ lastUserText }) => lastUserText === "hang", { text: ["a"], breaks: { afterChunks: 1, how: "hang" } });
+  const { id } = await openai.responses.create({ model: MODEL, input: "hang", background: true });
   await expect.poll(async () => (await openai.responses.retrieve(id)).status, { timeout: 10_000 }).toBe("in_progress");
   const cancelled = await openai.responses.cancel(id);
   expect(cancelled.status).toBe("cancelled");
   expect((await openai.responses.cancel(id)).status).toBe("cancelled");
   // The socket to the model is closed, too.
-  await expect.poll(() => system.model.journal.at(-1)?.socketClosedAtMs, { timeout: 15_000 }).not.toBeNull();
+  const asked = () => system.model.journal.find(({ body }) => body.messages?.at(-1)?.content === "hang");
+  await expect.poll(() => asked()?.socketClosedAtMs, { timeout: 15_000 }).not.toBeNull();
   const done = await openai.responses.create({ model: MODEL, input: "x" });
   await expect(openai.responses.cancel(done.id)).rejects.toMatchObject({ status: 400 });
 });

@@ -237,6 +237,7 @@ describe("a channel", () => {
   test("is not closed under a call that it pays for", async () => {
     const { payer, id } = await opened();
     system.model.script({ hang: true });
+    const asked = system.model.journal.length;
     const leaving = new AbortController();
     const headers = await payer.show(await offered(), { action: "voucher", cumulativeAmountRaw: "100000" });
     const running = fetch(`${system.apis[0]?.url}${PATH}`, {
@@ -244,6 +245,8 @@ describe("a channel", () => {
       headers: { ...ACCEPTED, ...headers, "x-api-key": system.ours.apiKey, "content-type": "application/json" },
     }).catch(() => undefined);
     await expect.poll(async () => (await stateOf(id))?.["reserved"], { timeout: 10_000 }).toBe(PRICE);
+    // Else the next one to ask would be left hanging.
+    await expect.poll(() => system.model.journal.length, { timeout: 10_000 }).toBe(asked + 1);
     const close = await payer.show(await offered(), { action: "close", cumulativeAmountRaw: "100000" });
     expect(await call(close)).toMatchObject({ status: 503, body: { error: "payment_pending" } });
     leaving.abort();

@@ -116,9 +116,12 @@ describe.each([
     await expect.poll(() => system.model.journal[before]?.outcome, { timeout: 10_000 }).toBe("aborted");
 
     system.model.script({ hang: true });
+    const asked = system.model.journal.length;
     const leaving = new AbortController();
     const left = system.rest().call(PATH, { body, headers: streaming(session), signal: leaving.signal });
     await expect.poll(async () => (await stateOf(session.sessionId))?.["reserved"], { timeout: 10_000 }).toBe(price);
+    // Else the next one to ask would be left hanging.
+    await expect.poll(() => system.model.journal.length, { timeout: 10_000 }).toBe(asked + 1);
     leaving.abort();
     await expect(left).rejects.toThrow();
     await expect.poll(() => stateOf(session.sessionId), { timeout: 10_000 }).toMatchObject({ spent: price, reserved: 0 });

@@ -345,6 +345,7 @@ describe("a call", () => {
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 0, reserved: 0 });
 
     system.model.script({ hang: true });
+    const asked = system.model.journal.length;
     const leaving = new AbortController();
     const left = fetch(`${system.apis[0]?.url}${PATH}`, {
       method: "POST",
@@ -353,6 +354,8 @@ describe("a call", () => {
       signal: leaving.signal,
     }).catch(() => undefined);
     await expect.poll(async () => (await stateOf(session.sessionId))?.["reserved"], { timeout: 10_000 }).toBe(50_000);
+    // Else the next one to ask would be left hanging.
+    await expect.poll(() => system.model.journal.length, { timeout: 10_000 }).toBe(asked + 1);
     leaving.abort();
     await left;
     await expect.poll(() => stateOf(session.sessionId), { timeout: 10_000 }).toMatchObject({ spent: 0, reserved: 0 });
