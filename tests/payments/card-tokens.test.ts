@@ -191,6 +191,35 @@ describe("a card's token", () => {
     await expect.poll(earned).toBe(before);
   });
 
+  test("whose refund Stripe has refused has it under another key later, and under the same one while nobody knows what has become of it", async () => {
+    const before = await earned();
+    const challenge = await offered();
+    const askedFor = () => stripe.refundKeys.filter(({ paymentIntent }) => paymentIntent === chargedWith("spt_refused")[0]?.id);
+    const standing = async () => (await sql`select state, refund_refusals from payment_challenges where id = ${challenge.id}`)[0];
+    const comesDue = () => sql`update payment_challenges set due_at = now() where id = ${challenge.id}`;
+    stripe.refusesRefunds = true;
+    system.model.script({ status: 400, error: { message: "no" } });
+    expect((await call(paidWith(challenge, "spt_refused"))).status).toBe(502);
+    await expect.poll(() => askedFor().length, { timeout: 20_000 }).toBe(3);
+    expect(await standing()).toEqual({ state: "refunding", refund_refusals: 0 });
+
+    stripe.declinesRefunds = true;
+    stripe.refusesRefunds = false;
+    await comesDue();
+    await expect.poll(standing, { timeout: 20_000 }).toEqual({ state: "refunding", refund_refusals: 1 });
+    // As by a process that was told of the same refusal.
+    const told = { organizationId: system.ours.organizationId, id: challenge.id, refusals: 0 };
+    expect((await sql`select note_refused_refund(${sql.json(told)}) as noted`)[0]).toEqual({ noted: false });
+
+    stripe.declinesRefunds = false;
+    await comesDue();
+    await expect.poll(standing, { timeout: 20_000 }).toEqual({ state: "refunded", refund_refusals: 1 });
+    const charge = chargedWith("spt_refused");
+    expect(charge).toMatchObject([{ refundedCents: 75 }]);
+    expect([...new Set(askedFor().map(({ key }) => key))]).toEqual([`refund_${charge[0]?.id}`, `refund_${charge[0]?.id}_1`]);
+    await expect.poll(earned).toBe(before);
+  });
+
   /** Bought and answered: what was charged, and what the ledger has of it. */
   async function bought(spt: string): Promise<string> {
     expect((await call(paidWith(await offered(), spt))).status).toBe(200);

@@ -31,7 +31,10 @@ begin
   return to_jsonb(found);
 end $$;
 
--- The work is done, with its answer, or it failed: then it is paid for still, or, of a card, to be paid back: {refund: its reference}. Takes {organizationId, id,
+-- How often the card's service has refused to pay it back: each refusal has used up the name that it was asked under.
+alter table payment_challenges add column refund_refusals int not null default 0;
+
+-- The work is done, with its answer, or it failed: then it is paid for still, or, of a card, to be paid back: {refund: {reference, refusals}}. Takes {organizationId, id,
 -- epoch, answer (null: failed)}. `kept` is false where another has taken it over: then nobody may be given the answer. Whoever is told of a refund makes it; a job does
 -- where that was not heard of for a while.
 create or replace function finish_challenge(p jsonb) returns jsonb language plpgsql as $$
@@ -46,10 +49,10 @@ begin
   update payment_challenges set state = case when not failed then 'done' when method = 'stripe/charge' then 'refunding' else 'paid' end,
     answer = nullif(p->'answer', 'null'), touched_at = clock_timestamp(), looks = 0, due_at = clock_timestamp() + interval '45 seconds'
   where id = c.id returning * into c;
-  return jsonb_build_object('refund', case when c.state = 'refunding' then c.reference end, 'kept', true);
+  return jsonb_build_object('refund', case when c.state = 'refunding' then jsonb_build_object('reference', c.reference, 'refusals', c.refund_refusals) end, 'kept', true);
 end $$;
 
--- Takes up what a card is owed: its reference; null where somebody else has. Takes {organizationId, id, leftMs}. Where nothing is heard of the refund, it is
+-- Takes up what a card is owed: {reference, refusals}; null where somebody else has. Takes {organizationId, id, leftMs}. Where nothing is heard of the refund, it is
 -- asked for again later and later, at least every ten minutes.
 create or replace function take_owed_refund(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -62,5 +65,15 @@ begin
     and case state when 'refunding' then due_at < clock_timestamp()
       else touched_at < clock_timestamp() - (p->>'leftMs')::float8 * interval '1 millisecond' end
   returning * into c;
-  return to_jsonb(c.reference);
+  return case when c.id is not null then jsonb_build_object('reference', c.reference, 'refusals', c.refund_refusals) end;
+end $$;
+
+-- The card's service has refused it under one name: it is asked for under the next one. Takes {organizationId, id, refusals (those that were known when it was
+-- asked)}; what two are told of the same name counts once.
+create function note_refused_refund(p jsonb) returns jsonb language plpgsql as $$
+begin
+  perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
+  update payment_challenges set refund_refusals = refund_refusals + 1
+  where id = p->>'id' and state = 'refunding' and refund_refusals = (p->>'refusals')::int;
+  return to_jsonb(found);
 end $$;

@@ -48,9 +48,11 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   takeUnknown: (key) => call<Awaited<ReturnType<PaymentStore["takeUnknown"]>>>(sql, "take_unknown_payment", key),
 
-  finishChallenge: (end) => call<{ refund: string | null; kept: boolean }>(sql, "finish_challenge", end),
+  finishChallenge: (end) => call<Awaited<ReturnType<PaymentStore["finishChallenge"]>>>(sql, "finish_challenge", end),
 
-  takeOwed: (key) => call<string | null>(sql, "take_owed_refund", key),
+  takeOwed: (key) => call<Awaited<ReturnType<PaymentStore["takeOwed"]>>>(sql, "take_owed_refund", key),
+
+  noteRefusedRefund: (refused) => call<boolean>(sql, "note_refused_refund", refused),
 
   refundChallenge: (key) => call<boolean>(sql, "refund_challenge", key),
 

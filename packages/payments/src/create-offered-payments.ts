@@ -50,7 +50,7 @@ export function createTokenPayments(settings: PaymentSettings, fetch: EgressFetc
     amountMinMicros: CENTS_MIN * MICROS_PER_CENT,
     offer: async (order) => (await loaded()).offer(order),
     verify: async (credential, order) => (await loaded()).verify(credential, order),
-    refund: async (reference) => (await loaded()).refund(reference),
+    refund: async (owed) => (await loaded()).refund(owed),
   };
 }
 

@@ -27,6 +27,11 @@ const isSilence = (error: unknown): boolean =>
   error instanceof Stripe.errors.StripeRateLimitError ||
   error.statusCode === 409;
 
+/** Stripe has looked at the request, has done nothing, and remembers that. All else leaves open what has become of it, or says nothing about it. */
+const isRefusal = (error: unknown): boolean =>
+  (error instanceof Stripe.errors.StripeInvalidRequestError || error instanceof Stripe.errors.StripeCardError) &&
+  (error.statusCode === 400 || error.statusCode === 402 || error.statusCode === 404);
+
 /** Nothing of what Stripe says goes to the payer: it may name the account. */
 function refusedAs(error: unknown): Verified {
   if (error instanceof Errors.PaymentActionRequiredError || error instanceof Errors.InvalidChallengeError)
@@ -98,11 +103,15 @@ export function createStripeTokens({ secretKey, realm, networkId }: TokenSetting
       }
     },
 
-    async refund(reference) {
+    async refund({ reference, refusals }) {
+      // Stripe gives its first answer to a key again for a day, a refusal, too.
+      const idempotencyKey = refusals === 0 ? `refund_${reference}` : `refund_${reference}_${refusals}`;
       try {
-        await stripe.refunds.create({ payment_intent: reference }, { idempotencyKey: `refund_${reference}` });
+        await stripe.refunds.create({ payment_intent: reference }, { idempotencyKey });
+        return "refunded";
       } catch (cause) {
-        if (cause instanceof Stripe.errors.StripeError && cause.code === "charge_already_refunded") return;
+        if (cause instanceof Stripe.errors.StripeError && cause.code === "charge_already_refunded") return "refunded";
+        if (isRefusal(cause)) return "refused";
         throw new GatewayError("payment_failed", { cause, detail: cause instanceof Error ? cause.message : "Stripe failed" });
       }
     },

@@ -10,7 +10,7 @@ function without({ payments, repeats, ...ports }: GatewayPorts): GatewayPorts {
   switch (broken) {
     case "refunds":
       // What is said to be paid back is not.
-      return { ...ports, payments, repeats, tokens: ports.tokens && { ...ports.tokens, refund: async () => undefined } };
+      return { ...ports, payments, repeats, tokens: ports.tokens && { ...ports.tokens, refund: async () => "refunded" as const } };
     case "recovery":
       return { ...ports, payments, repeats };
     case "capture":

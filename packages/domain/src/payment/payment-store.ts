@@ -4,6 +4,7 @@ import type { CardLookStore } from "./card-look-store.ts";
 import type { CardEvent, PlanEvent, PlanFact } from "./card-payments.ts";
 import type { OfferedMethod } from "./chain-payments.ts";
 import type { ChannelChange, KeptChannel } from "./channel-payments.ts";
+import type { OwedRefund } from "./token-payments.ts";
 
 /** Money for one call, set aside in a session. */
 export interface SessionReservation {
@@ -151,11 +152,13 @@ export interface PaymentStore extends CardLookStore {
   }): Promise<{ epoch: number; method: OfferedMethod; plugin: string; challenge: object; shown: string } | null>;
   /** Null: the work has failed, and is paid for still, or what is named is to be paid back. Not kept: another has taken it over. */
   finishChallenge(end: { organizationId: string; id: string; epoch: number; answer: object | null }): Promise<{
-    refund: string | null;
+    refund: OwedRefund | null;
     kept: boolean;
   }>;
   /** Takes up what a card is owed, also for work that nobody came back for within `leftMs`; null where somebody else has. */
-  takeOwed(key: { organizationId: string; id: string; leftMs: number }): Promise<string | null>;
+  takeOwed(key: { organizationId: string; id: string; leftMs: number }): Promise<OwedRefund | null>;
+  /** The service has refused it, and had refused it so often before; counted once for each. False: it is counted, or owed no more. */
+  noteRefusedRefund(refused: { organizationId: string; id: string; refusals: number }): Promise<boolean>;
   /** Books that it was paid back, once. */
   refundChallenge(key: { organizationId: string; id: string }): Promise<boolean>;
 

@@ -2,6 +2,7 @@ import { ERRORS, GatewayError, MICROS_PER_CENT } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { Offer, OfferedMethod, OfferOrder, ReadCredential } from "./chain-payments.ts";
 import { QUIET_MS } from "./hold-purchase.ts";
+import { payBack } from "./pay-owed-refund.ts";
 import { PROBLEMS } from "./payment-problems.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import type { CredentialPurchase, Purchase, ShownCredential } from "./purchase.ts";
@@ -31,12 +32,6 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
   const { payments, chain, channels, tokens, clock } = context;
   const portOf = (method: OfferedMethod) => (method === "tempo/charge" ? chain : method === "stripe/charge" ? tokens : null);
 
-  /** What is not paid back now is paid back by a job. */
-  async function payBack(key: { organizationId: string; id: string }, reference: string): Promise<void> {
-    await tokens?.refund(reference);
-    await payments.refundChallenge(key);
-  }
-
   /** `hush` ends what says that somebody is at it. */
   const purchaseOf = (key: ClaimedKey, receipt: string, hush: () => void): Purchase => ({
     receipt,
@@ -46,9 +41,11 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
       const finish = () => payments.finishChallenge({ ...key, answer: isDone ? (answer ?? {}) : null });
       const { refund, kept } = await untilHeard(clock, finish).finally(hush);
       if (isDone && !kept) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
-      // Whoever is told of the failure does not wait for it.
+      // Whoever is told of the failure does not wait for it. What is not paid back now is paid back by a job.
       if (refund !== null)
-        void payBack(key, refund).catch((error: unknown) => context.log.warn({ err: error, challengeId: key.id }, "a refund is put off"));
+        void payBack(context, key, refund).catch((error: unknown) =>
+          context.log.warn({ err: error, challengeId: key.id }, "a refund is put off"),
+        );
       return null;
     },
   });

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { silentLog } from "../testing/silent-log.ts";
 import type { Verified } from "./chain-payments.ts";
 import { type SettledPayments, settlePayment } from "./settle-payment.ts";
+import type { OwedRefund } from "./token-payments.ts";
 
 const never = () => Promise.reject(new Error("not asked for"));
 const order = (kind: JobPayload<"payment.settle">["kind"], id: string) =>
@@ -22,9 +23,13 @@ function settling(says: Verified[] = []) {
       did.push(`${id} ${epoch} ${outcome} ${then}`);
       return "kept";
     },
-    takeOwed: async ({ id }) => (id === "taken" ? null : `pi_${id}`),
+    takeOwed: async ({ id }) => (id === "taken" ? null : { reference: `pi_${id}`, refusals: 2 }),
     async refundChallenge({ id }) {
       did.push(`${id} refunded`);
+      return true;
+    },
+    async noteRefusedRefund({ id, refusals }) {
+      did.push(`${id} refused after ${refusals}`);
       return true;
     },
     takeChannel: async ({ id }) => (id === "taken" ? null : { isIdle: id === "idle" }),
@@ -41,9 +46,10 @@ function settling(says: Verified[] = []) {
   const chain = { verify: async () => says.shift() ?? never() };
   const tokens = {
     verify: never,
-    async refund(reference: string) {
+    async refund({ reference }: OwedRefund) {
       did.push(`refund ${reference}`);
-      if (reference === "pi_refused") throw new Error("Not now.");
+      if (reference === "pi_silent") throw new Error("Not now.");
+      return reference === "pi_refused" ? ("refused" as const) : ("refunded" as const);
     },
   };
   const channels = {
@@ -84,10 +90,10 @@ it("notes what the chain says of a payment, under the claim that it was asked wi
   expect(did).toEqual(["a 3 unknown paid", "b 3 absent paid", "c 3 refused paid", "d 3 paid paid"]);
 });
 
-it("pays cards back what they are owed, and books it once it is taken; a refund that is refused, or that another makes, is not booked", async () => {
+it("pays cards back what they are owed, and books it once it is taken; a refund that is refused, not heard of, or that another makes, is not booked", async () => {
   const { did, settle } = settling();
-  for (const id of ["taken", "refused", "failed"]) await settle(order("refund", id));
-  expect(did).toEqual(["refund pi_refused", "refund pi_failed", "failed refunded"]);
+  for (const id of ["taken", "silent", "refused", "failed"]) await settle(order("refund", id));
+  expect(did).toEqual(["refund pi_silent", "refund pi_refused", "refused refused after 2", "refund pi_failed", "failed refunded"]);
 });
 
 it("looks at channels; one that does not answer is not left, so that it is looked at later and later", async () => {

@@ -15,6 +15,7 @@ export type SettledPayments = Pick<
   | "takeUnknown"
   | "verifyChallenge"
   | "takeOwed"
+  | "noteRefusedRefund"
   | "refundChallenge"
   | "takeChannel"
   | "leaveChannel"

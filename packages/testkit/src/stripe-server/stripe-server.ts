@@ -35,7 +35,7 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
   response.writeHead(status, { "content-type": "application/json", "request-id": newId("req") }).end(JSON.stringify(body));
 }
 
-/** As much of Stripe as we use, over real HTTP: what was asked for under an idempotency key is answered from memory. */
+/** As much of Stripe as we use, over real HTTP: what was asked for under an idempotency key is answered from memory, also where it was refused. */
 export async function startStripeServer(): Promise<StripeServer> {
   const key = `sk_test_${randomBytes(12).toString("hex")}`;
   const webhookSecret = `whsec_${randomBytes(16).toString("hex")}`;
@@ -44,7 +44,7 @@ export async function startStripeServer(): Promise<StripeServer> {
   const checkouts: StripeServer["checkouts"] = new Map();
   const charges: StripeServer["charges"] = new Map();
   const invoices = new Map<string, Payable & { object: object; checkoutId: string }>();
-  const answered = new Map<string, { fields: string; body: object }>();
+  const answered = new Map<string, { fields: string; status: number; body: object }>();
   const requests: string[] = [];
   const kept = (id: string): KeptCheckout => {
     const found = checkouts.get(id);
@@ -128,6 +128,7 @@ export async function startStripeServer(): Promise<StripeServer> {
     if (charge.refundedCents === charge.amountCents)
       throw new Refused(400, { type: "invalid_request_error", code: "charge_already_refunded" });
     if (charge.disputedCents > 0) throw new Refused(400, { type: "invalid_request_error", code: "charge_disputed" });
+    if (server.declinesRefunds) throw new Refused(400, { type: "invalid_request_error", code: "balance_insufficient" });
     charge.refundedCents = charge.amountCents;
     tellRefund(charge.id, charge.amountCents);
     return { id: newId("re"), object: "refund", amount: charge.amountCents, payment_intent: charge.id, status: "succeeded" };
@@ -159,6 +160,18 @@ export async function startStripeServer(): Promise<StripeServer> {
     return sessionOf(checkout, "unpaid");
   }
 
+  /** What is done, or why it is not. */
+  function judged(path: string, fields: URLSearchParams): { status: number; body: object } {
+    try {
+      const body = made(path, fields);
+      if (body !== null) return { status: 200, body };
+      throw new Refused(404, { type: "invalid_request_error", code: "resource_missing" });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return { status: error.status, body: { error: error.fault } };
+    }
+  }
+
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://stripe.test");
     const fields = request.method === "GET" ? searchParams : await fieldsOf(request);
@@ -168,26 +181,23 @@ export async function startStripeServer(): Promise<StripeServer> {
       server.failNext -= 1;
       return sendJson(response, 500, { error: { type: "api_error", message: `the secret is ${key}` } });
     }
-    if (server.refusesRefunds && request.url === "/v1/refunds") return sendJson(response, 500, { error: { type: "api_error" } });
     const once = request.headers["idempotency-key"];
+    if (pathname === "/v1/refunds") server.refundKeys.push({ paymentIntent: fields.get("payment_intent") ?? "", key: String(once) });
+    if (server.refusesRefunds && pathname === "/v1/refunds") return sendJson(response, 500, { error: { type: "api_error" } });
     const known = typeof once === "string" ? answered.get(once) : undefined;
     if (known !== undefined && known.fields !== fields.toString()) return sendJson(response, 400, { error: { type: "idempotency_error" } });
     if (known !== undefined) response.setHeader("idempotent-replayed", "true");
-    const body = known?.body ?? made(pathname, fields);
-    if (body === null) return sendJson(response, 404, { error: { type: "invalid_request_error", code: "resource_missing" } });
-    if (typeof once === "string") answered.set(once, { fields: fields.toString(), body });
-    if (server.loseNext > 0) {
+    const { status, body } = known ?? judged(pathname, fields);
+    if (typeof once === "string") answered.set(once, { fields: fields.toString(), status, body });
+    if (status === 200 && server.loseNext > 0) {
       server.loseNext -= 1;
       return void response.destroy();
     }
-    sendJson(response, 200, body);
+    sendJson(response, status, body);
   }
 
   const http = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      if (error instanceof Refused) sendJson(response, error.status, { error: error.fault });
-      else response.destroy();
-    });
+    answer(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const { port } = http.address() as AddressInfo;
@@ -202,6 +212,8 @@ export async function startStripeServer(): Promise<StripeServer> {
       requests,
       failNext: 0,
       refusesRefunds: false,
+      declinesRefunds: false,
+      refundKeys: [],
       loseNext: 0,
       event,
       forgetEvent: told.forget,

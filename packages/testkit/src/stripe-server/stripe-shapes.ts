@@ -55,6 +55,10 @@ export interface StripeServer {
   failNext: number;
   /** Refunds are answered 500. */
   refusesRefunds: boolean;
+  /** Refunds are refused: there is no money for them just now. */
+  declinesRefunds: boolean;
+  /** The idempotency keys of refunds, in order: a payment's by its id. */
+  refundKeys: { paymentIntent: string; key: string }[];
   /** The next so many are done, and their answers lost. */
   loseNext: number;
   /** The payer pays; what Stripe tells of it. `later`: it takes its time, and is told of twice. */
