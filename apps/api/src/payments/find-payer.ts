@@ -115,6 +115,6 @@ function payerByCredits({ gateway }: PayerFacts, sale: Sale, caller: Caller, isG
     caller,
     isGuest,
     knownBy: isGuest ? "nothing" : "key",
-    buy: (amountMicros, under) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }),
+    buy: (amountMicros, under, signal) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }, signal),
   };
 }

@@ -103,7 +103,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const { caller, isGuest } = payer;
     if (isGuest) checkGuest(sale, limits);
     const work = await plugin.prepare({ caller, isGuest, body, requestId, signal });
-    const bought = await payer.buy(amountMicros, claim?.held ?? null);
+    const bought = await payer.buy(amountMicros, claim?.held ?? null, signal);
     if ("answered" in bought) return sendAnswer(response, bought.answered);
     const wantsStream = plugin.streams && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
     if ("wait" in bought && !wantsStream) {

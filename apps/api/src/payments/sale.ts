@@ -30,8 +30,8 @@ export interface Payer {
   isGuest: boolean;
   /** What it is known by when it asks for the same call again. Where that is its payment, or nothing, an `Idempotency-Key` says nothing more. */
   knownBy: "key" | "payment" | "nothing";
-  /** Sets the money aside, or shows what was bought with it before. `under` is the key that the call is repeated by. */
-  buy(amountMicros: number, under: HeldKey | null): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
+  /** Sets the money aside, or shows what was bought with it before. `under` is the key that the call is repeated by; the signal aborts when the client leaves. */
+  buy(amountMicros: number, under: HeldKey | null, signal: AbortSignal): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
 }
 
 /** A refusal, with what its answer says besides. */

@@ -74,8 +74,8 @@ export interface PaymentUseCases {
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
   /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `voucher_failed`, `unknown_plugin`. */
   proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<PayingSession>;
-  /** Sets the price aside in the caller's credits. Throws `payment_required`. */
-  buyWithCredits(caller: Caller, order: CallOrder): Promise<Purchase>;
+  /** Sets the price aside in the caller's credits; waits for what others hold until the signal aborts. Throws `payment_required`, `payment_pending`. */
+  buyWithCredits(caller: Caller, order: CallOrder, signal: AbortSignal): Promise<Purchase>;
   /** The same in a session. Throws `session_invalid`, `voucher_failed`. */
   buyInSession(session: PayingSession, order: CallOrder): Promise<SessionPurchase>;
 }

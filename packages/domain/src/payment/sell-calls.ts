@@ -45,8 +45,12 @@ async function buyInSession(
 /** Those who wait for money ask again after so long. */
 const ASK_AGAIN_MS = 200;
 
-/** Waits for money that others hold, as any call does. Nobody is asked to pay for what is there and is not free yet. */
-async function reserveCredits({ payments, clock, limits }: GatewayContext, reservation: CreditsReservation): Promise<void> {
+/** Waits for money that others hold, as any call does, and no longer than its caller. Nobody is asked to pay for what is there and is not free yet. */
+async function reserveCredits(
+  { payments, clock, limits }: Pick<GatewayContext, "payments" | "clock" | "limits">,
+  reservation: CreditsReservation,
+  signal: AbortSignal,
+): Promise<void> {
   const untilMs = clock.monotonicMs() + limits.holdBeginMs;
   for (;;) {
     const reserved = await payments.reserveCredits(reservation);
@@ -58,7 +62,8 @@ async function reserveCredits({ payments, clock, limits }: GatewayContext, reser
         retryAfterSeconds: 2,
       });
     }
-    await clock.sleep(ASK_AGAIN_MS);
+    await clock.sleep(ASK_AGAIN_MS, signal);
+    signal.throwIfAborted();
   }
 }
 
@@ -80,10 +85,10 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       return { organizationId, sessionId, wallet, proof };
     },
 
-    async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }) {
+    async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }, signal) {
       const id = newId<string>();
       const callKey = callKeyOf(under);
-      await reserveCredits(context, { organizationId, id, principalId, plugin, amountMicros, callKey });
+      await reserveCredits(context, { organizationId, id, principalId, plugin, amountMicros, callKey }, signal);
       const kept = holdPurchase(context, { organizationId, id, under });
       return {
         receipt: null,

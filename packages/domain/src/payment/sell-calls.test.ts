@@ -1,0 +1,52 @@
+import { LIMITS } from "@parley/contracts";
+import { expect, it } from "vitest";
+import type { GatewayContext } from "../gateway-ports.ts";
+import { movedClock, settle } from "../testing/moved-clock.ts";
+import type { CreditsReserved } from "./payment-store.ts";
+import { sellCalls } from "./sell-calls.ts";
+
+const caller = { organizationId: "o", principalId: "key_one", scopes: new Set<never>(), agentIds: null };
+const order = { plugin: "agent", amountMicros: 50_000, under: null };
+
+/** Credits that others hold: what is asked for them, and what is said in turn. */
+function held(says: CreditsReserved[] = []) {
+  const clock = movedClock();
+  const asked: string[] = [];
+  const payments = {
+    async reserveCredits({ id }: { id: string }): Promise<CreditsReserved> {
+      asked.push(id);
+      return says.shift() ?? { outcome: "insufficient", mayWait: true };
+    },
+    holdPurchase: async () => true,
+    endPurchase: async () => true,
+  };
+  const context = { payments, clock, limits: LIMITS } as unknown as GatewayContext;
+  const leaving = new AbortController();
+  const bought = sellCalls(context).buyWithCredits(caller, order, leaving.signal);
+  bought.catch(() => undefined);
+  return { clock, asked, bought, leaving };
+}
+
+it("waits no longer for credits that others hold than its caller does, and asks for them no more", async () => {
+  const { clock, asked, bought, leaving } = held();
+  await clock.move(500);
+  const before = asked.length;
+  expect(before).toBeGreaterThan(1);
+  leaving.abort(new Error("left"));
+  await settle();
+  expect(clock.sleepers()).toBe(0);
+  await expect(bought).rejects.toThrow("left");
+  await clock.move(LIMITS.holdBeginMs);
+  expect(asked.length).toBe(before);
+});
+
+it("waits for them as long as any call does where its caller stays, under one name, and says then that nothing is to be paid anew", async () => {
+  const { clock, asked, bought } = held();
+  await clock.move(LIMITS.holdBeginMs + 500);
+  await expect(bought).rejects.toMatchObject({ code: "payment_pending" });
+  expect(new Set(asked).size).toBe(1);
+  const later = held([{ outcome: "insufficient", mayWait: true }, { outcome: "reserved" }]);
+  await later.clock.move(500);
+  const purchase = await later.bought;
+  await purchase.settle("done");
+});
