@@ -319,6 +319,15 @@ describe("somebody without a key", () => {
     expect(await ask(body)).toMatchObject({ status: 400, body: { message: "Only text without a key." } });
   });
 
+  test("is told before it is asked to pay how much sound is heard for it; who has a key is not", async () => {
+    const body = { plugin: "stt", audio: Buffer.alloc(1_048_577).toString("base64") };
+    const answer = await ask(body);
+    expect(answer).toMatchObject({ status: 400, body: { message: "At most 1048576 bytes of sound without a key." } });
+    expect(answer.headers.get("www-authenticate")).toBeNull();
+    const shown = await market.system.rest(0, seller.apiKey).call(PATH, { body, headers: { "x-payment-method": "mpp" } });
+    expect(shown.status).toBe(402);
+  });
+
   test.each([
     { plugin: "agent", message: "Hi" },
     { plugin: "generate-text", prompt: "Hi" },

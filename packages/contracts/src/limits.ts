@@ -180,6 +180,7 @@ export const BOUNDS = {
   sessionIdleMs: { standard: 2_592_000_000, floor: 60_000, ceiling: 31_536_000_000 },
   /** What somebody without a key may ask of a model for the price of one call: characters that it reads, and tokens of each of its answers. */
   guestInputCharsMax: { standard: 8_000, floor: 1, ceiling: 10_000_000 },
+  guestAudioBytesMax: { standard: 1_048_576, floor: 1_024, ceiling: 104_857_600 },
   guestOutputTokensMax: { standard: 1_024, floor: 1, ceiling: 1_000_000 },
   /** How long a stream waits for its payer to sign for more. */
   voucherWaitMs: { standard: 60_000, floor: 100, ceiling: 600_000 },

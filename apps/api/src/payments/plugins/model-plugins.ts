@@ -136,13 +136,15 @@ export const speechPlugin = (facts: ModelFacts): Plugin => ({
   },
 });
 
+const soundIn = (body: Json): string | undefined => textIn(body, "audio", "input");
+
 /** The text of what is said in a sound, which comes in base64. */
 export const transcriptionPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: false,
+  bytesToHear: (body) => Buffer.byteLength(soundIn(body) ?? "", "base64"),
   async prepare(call) {
-    const { body } = call;
-    const audio = textIn(body, "audio", "input");
+    const audio = soundIn(call.body);
     if (audio === undefined || !BASE64.test(audio)) throw bad("A sound is needed, in base64.");
     const models = modelsFor(facts, call, facts.models.transcription);
     return async () => {

@@ -25,6 +25,8 @@ export interface Plugin {
   streams: boolean;
   /** Characters that a model is to read for the price of the call; absent: none. */
   charsToRead?(body: Json): number;
+  /** Bytes of sound that a model is to hear for it; absent: none. */
+  bytesToHear?(body: Json): number;
 }
 
 /** `detail` is for the log: what a plugin's server says is nobody's business. */
