@@ -14,6 +14,10 @@ function noting() {
   const state = {
     writes: 0,
     keepers: [] as NoteKeeper[],
+    /** Rows of each statement. */
+    rows: [] as number[],
+    /** What a statement takes. */
+    takesMs: 0,
     isLost: false,
     isUnheard: false,
     failure: null as ((notes: KeptNote[]) => Error | null) | null,
@@ -21,6 +25,8 @@ function noting() {
   const store = {
     async keep(keeper: NoteKeeper, { notes, ended }: { notes: KeptNote[]; ended: { id: string }[] }) {
       state.writes += 1;
+      state.rows.push(notes.length + ended.length);
+      if (state.takesMs > 0) await clock.sleep(state.takesMs);
       const failure = state.failure?.(notes);
       if (failure) throw failure;
       state.keepers.push({ ...keeper });
@@ -148,6 +154,39 @@ describe("notes of what is used", () => {
     await clock.move(15_000);
     expect([...kept.keys()]).toEqual(["a", "b"]);
     expect(state.writes).toBeLessThan(20);
+  });
+
+  it("do not suffer from one among many: it is found by halves, in the moment in which it is due", async () => {
+    const { clock, kept, state, work } = noting();
+    state.failure = (notes) => (notes.some(({ id }) => id === "bad") ? new Error("not storable") : null);
+    for (let count = 0; count < 450; count++) work(count === 300 ? "bad" : `good ${count}`);
+    await clock.move(2_000);
+    expect(kept.size).toBe(449);
+    expect(state.writes).toBeLessThan(40);
+    const { writes } = state;
+    // It is not tried again with each beat.
+    await clock.move(BEAT_MS * 3);
+    expect(state.writes - writes).toBeLessThanOrEqual(4);
+  });
+
+  it("are written until nothing is due, however many calls are under way, in statements of a bounded size", async () => {
+    const { clock, kept, state, work } = noting();
+    const works = Array.from({ length: 12_000 }, (_, index) => work(`${index}`));
+    await clock.move(500);
+    expect(kept.size).toBe(12_000);
+    for (const { used } of works) used.tokens = 2;
+    state.takesMs = 10;
+    await clock.move(BEAT_MS);
+    work("new");
+    // All of the others are told anew meanwhile.
+    await clock.move(800);
+    expect(kept.get("new")).toBe(1);
+    expect(new Set(kept.values())).toEqual(new Set([1, 2]));
+    expect([...kept.values()].filter((tokens) => tokens === 1)).toHaveLength(1);
+    for (const { note } of works) note.end();
+    await clock.move(BEAT_MS);
+    expect([...kept.keys()]).toEqual(["new"]);
+    expect(Math.max(...state.rows)).toBeLessThanOrEqual(1_000);
   });
 
   it("are closed with what has ended, and what is still under way stays noted", async () => {
