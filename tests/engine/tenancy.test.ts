@@ -133,11 +133,14 @@ async function fillPayments({ caller, sql }: World): Promise<void> {
 async function fillDirectCalls({ database, caller }: World): Promise<void> {
   const used = { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0, modelCalls: 1, estimated: false };
   const { organizationId, principalId } = caller;
-  const call = { id: newId(), organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
+  const id = newId();
+  const call = { id, callId: id, part: 0, organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
   const record = { ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() };
   await database.directCalls.append([record]);
   const note = { id: call.id, organizationId: call.organizationId, note: { kind: "call" as const, call: record } };
   await database.usageNotes.keep({ id: call.id, isNew: true, aliveMs: 600_000 }, { notes: [note], ended: [] });
+  // One that no statement takes is set aside.
+  await database.directCalls.append([{ ...record, id: newId(), model: null as never }]);
 }
 
 async function fillPeers({ gateway, caller, sql }: World, conversationId: string): Promise<void> {
@@ -328,6 +331,7 @@ describe("the sweep's role", () => {
     "api_keys",
     "usage_records",
     "usage_notes",
+    "usage_set_aside",
     "cards",
     "inbox",
     "checkpoints",

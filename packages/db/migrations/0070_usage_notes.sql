@@ -30,6 +30,28 @@ grant select (organization_id, keeper_id) on usage_notes to parley_sweep;
 grant select, insert, update on usage_keepers to parley_app;
 grant select, update (lost), delete on usage_keepers to parley_sweep;
 
+-- What cannot be recorded, as it was noted or reported. It is in nobody's way, told to operators, and stays until it is recorded.
+create table usage_set_aside (
+  id uuid primary key,
+  organization_id uuid not null,
+  kind text not null check (kind in ('call', 'turn', 'beside')),
+  said jsonb not null,
+  -- What Postgres has said to it.
+  trouble text not null,
+  looks int not null default 0,
+  due_at timestamptz not null default now(),
+  created_at timestamptz not null default now()
+);
+create index usage_set_aside_of_organization on usage_set_aside (organization_id, due_at);
+alter table usage_set_aside enable row level security;
+alter table usage_set_aside force row level security;
+create policy tenant on usage_set_aside to parley_app
+  using (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]))
+  with check (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]));
+create policy sweep on usage_set_aside for select to parley_sweep using (true);
+grant select, insert, update, delete on usage_set_aside to parley_app;
+grant select (organization_id, due_at) on usage_set_aside to parley_sweep;
+
 -- The lines of turns were noted with their texts before.
 alter table checkpoints drop column usage;
 -- Work that is made again by others: what a lost process has used for it is the house's.
@@ -70,54 +92,68 @@ revoke all on function lose_keepers from public;
 grant execute on function lose_keepers to parley_sweep;
 
 -- Lines of a note, for a process that was lost. Lines that are there already stay as they are.
-create function record_noted_lines(organization uuid, conversation uuid, of_month date, lines jsonb, made_again boolean) returns void language sql as $$
+create function record_noted_lines(organization uuid, conversation uuid, lines jsonb, made_again boolean) returns void language sql as $$
   insert into usage_records (organization_id, conversation_id, month, turn_id, execution_id, attempt, step, try, model,
     input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, images, provisional, superseded)
-  select organization, conversation, of_month, (line->>'turnId')::uuid, (line->>'executionId')::uuid, (line->>'attempt')::int, (line->>'step')::int,
+  select organization, conversation, coalesce((select month from conversations where id = conversation), date_trunc('month', now() at time zone 'utc')::date),
+    (line->>'turnId')::uuid, (line->>'executionId')::uuid, (line->>'attempt')::int, (line->>'step')::int,
     (line->>'try')::int, line->>'model', (line->>'inputTokens')::bigint, (line->>'outputTokens')::bigint, (line->>'cachedTokens')::bigint,
     (line->>'reasoningTokens')::bigint, (line->>'estimated')::boolean, coalesce((line->>'images')::int, 0), true, made_again
   from jsonb_array_elements(lines) line
   on conflict do nothing
 $$;
 
--- Records what lost processes have noted of an organization's work. A background response's waits until that has ended: only then is it known whether another
--- attempt has made it again, and until then a process that comes back can tell better.
-create function take_lost_notes(organization uuid, rows_max int) returns void language plpgsql as $$
+-- Records what lost processes have noted of an organization's work, and what was set aside before and is due to be looked at again, later and later, at least once
+-- a day. Returns what still cannot be recorded of that: [{id, kind, trouble}]. A background response's note waits until that has ended: only then is it known
+-- whether another attempt has made it again, and until then a process that comes back can tell better.
+create function take_lost_notes(organization uuid, rows_max int) returns jsonb language plpgsql as $$
 declare
-  taken usage_notes[];
-  note usage_notes;
+  note record;
+  complaint text;
+  troubles jsonb := '[]';
+  calls uuid[];
 begin
-  if not exists (select from usage_keepers where lost) then return; end if;
-  with lost as (
-    select n.id from usage_notes n join usage_keepers k on k.id = n.keeper_id
-    where n.organization_id = organization and k.lost and not exists (
-      select from responses r where r.id = (n.said->>'responseId')::uuid and r.status in ('queued', 'in_progress'))
-    order by n.id limit rows_max for update of n skip locked
-  ), gone as (
-    delete from usage_notes where id in (select id from lost) returning *
-  )
-  select array_agg(g) into taken from gone g;
-  if taken is null then return; end if;
-  perform record_direct_calls((select coalesce(jsonb_agg(t.said), '[]') from unnest(taken) t where t.kind = 'call'));
-  perform set_config('parley.organizations', '{' || organization || '}', true);
-  foreach note in array taken loop
-    continue when note.kind = 'call';
-    perform record_noted_lines(organization, (note.said->>'conversationId')::uuid, coalesce(
-      (select month from conversations where id = (note.said->>'conversationId')::uuid), date_trunc('month', now() at time zone 'utc')::date),
-      note.said->'lines', note.kind = 'beside');
+  for note in
+    update usage_set_aside set looks = looks + 1, due_at = clock_timestamp() + least(power(2, least(looks, 10)), 24) * interval '1 hour'
+    where id = any (array(select id from usage_set_aside where organization_id = organization and due_at < clock_timestamp()
+      order by due_at limit least(rows_max, 100) for update skip locked))
+    returning id, kind, said
+  loop
+    complaint := record_note(note.id, organization, note.kind, note.said);
+    if complaint is null then delete from usage_set_aside where id = note.id;
+    else troubles := troubles || jsonb_build_object('id', note.id, 'kind', note.kind, 'trouble', complaint);
+    end if;
   end loop;
+  if not exists (select from usage_keepers where lost) then return troubles; end if;
+  for note in
+    with lost as (
+      select n.id from usage_notes n join usage_keepers k on k.id = n.keeper_id
+      where n.organization_id = organization and k.lost and not exists (
+        select from responses r where r.id = case when pg_input_is_valid(n.said->>'responseId', 'uuid') then (n.said->>'responseId')::uuid end
+          and r.status in ('queued', 'in_progress'))
+      order by n.id limit rows_max for update of n skip locked
+    )
+    delete from usage_notes where id in (select id from lost) returning id, kind, said
+  loop
+    perform record_note(note.id, organization, note.kind, note.said);
+    if note.kind = 'call' then calls := calls || note.id; end if;
+  end loop;
+  -- Nobody is left to use what is held for them, also where a part's own record was written before.
+  update holds set touched_at = '-infinity' where organization_id = organization and id = any (array(
+    select id from holds where organization_id = organization and kind = 'call' and id = any (calls) order by id for update skip locked));
+  return troubles;
 end $$;
 
 -- What the attempt before this one has noted and not written, in the commit of the claim that takes its turn over.
 create or replace function record_lost_usage(c conversations, lost_attempt int) returns void language plpgsql as $$
 declare
-  noted jsonb;
+  note record;
 begin
-  for noted in
-    delete from usage_notes where turn_id = c.turn_id and organization_id = c.organization_id and (said->'lines'->0->>'attempt')::int = lost_attempt
-    returning said->'lines'
+  for note in
+    delete from usage_notes where turn_id = c.turn_id and organization_id = c.organization_id and said->'lines'->0->>'attempt' = lost_attempt::text
+    returning id, said
   loop
-    perform record_noted_lines(c.organization_id, c.id, c.month, noted, false);
+    perform record_note(note.id, c.organization_id, 'turn', note.said);
   end loop;
 end $$;
 

@@ -5,7 +5,8 @@
 -- known whether the peer has taken it up.
 -- Each line is priced as of its moment and rounded once; the ledger gets one transaction for all of them. What an attempt used for a step that
 -- a later one has made again is borne by the house. Holds go with the last line of what they were for. One at a time for each organization;
--- rows that somebody is writing are left for the next time. Takes {organizationId, rowsMax, callKeptMs}; returns {posted, released, more}.
+-- rows that somebody is writing are left for the next time, and what was charged before is not charged again. Takes {organizationId, rowsMax, callKeptMs}; returns
+-- {posted, released, more, setAside}: what was looked at again and cannot be recorded, [{id, kind, trouble}].
 -- Everything is looked up by its key: a plan that reads whole tables suits an empty database alone.
 create or replace function post_usage(p jsonb) returns jsonb language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -17,10 +18,11 @@ declare
   ended uuid[];
   alert record;
   released int := 0;
+  troubles jsonb;
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
-  if not pg_try_advisory_xact_lock(4766, hashtext(organization::text)) then return '{"posted": 0, "released": 0, "more": false}'; end if;
-  perform take_lost_notes(organization, (p->>'rowsMax')::int);
+  if not pg_try_advisory_xact_lock(4766, hashtext(organization::text)) then return '{"posted": 0, "released": 0, "more": false, "setAside": []}'; end if;
+  troubles := take_lost_notes(organization, (p->>'rowsMax')::int);
   moments := array(select distinct effective_from from prices where (organization_id is null or organization_id = organization) order by 1);
 
   with due as (
@@ -96,6 +98,12 @@ begin
     agent_id, user_id, conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed is not null)::charges)
   into lines from priced;
 
+  -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use.
+  with made as (
+    insert into charges select (l).* from (select unnest(lines) as l) priced on conflict do nothing returning charges.*
+  )
+  select array_agg(m::charges) into lines from made m;
+
   -- A turn that waits for people holds no money either.
   ended := array(
     select h.id from holds h left join turns t on h.kind = 'turn' and t.id = h.id
@@ -136,23 +144,25 @@ begin
     end loop;
   end if;
 
-  insert into charges select (l).* from (select unnest(lines) as l) made;
   insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
   select organization, batch, s.account, s.micros, 'usage', batch::text from (
     select l.payer as account, -sum(l.amount_micros) as micros from unnest(lines) l group by l.payer
     union all select 'revenue', sum(l.amount_micros) from unnest(lines) l) s
   where s.micros <> 0;
   if cardinality(ended) > 0 then released := drop_holds(organization, ended); end if;
-  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'released', released, 'more', coalesce(cardinality(lines), 0) >= (p->>'rowsMax')::int);
+  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'released', released, 'more', coalesce(cardinality(lines), 0) >= (p->>'rowsMax')::int,
+    'setAside', troubles);
 end $$;
 
--- Organizations with something to post or to let go of, for the sweep.
-create or replace function find_unposted(rows_max int) returns jsonb language sql stable as $$
+-- Organizations with something to post or to let go of, for the sweep. Any of them, where there are more: none waits behind the same others for ever.
+create or replace function find_unposted(rows_max int) returns jsonb language sql as $$
   select coalesce(jsonb_agg(organization_id), '[]') from (
-    select organization_id from usage_records where unposted
-    union select organization_id from direct_calls where unposted
-    union select organization_id from peer_usage where unposted
-    union select organization_id from holds
-    union select n.organization_id from usage_keepers k join usage_notes n on n.keeper_id = k.id where k.lost
-    limit rows_max) found
+    select organization_id from (
+      select organization_id from usage_records where unposted
+      union select organization_id from direct_calls where unposted
+      union select organization_id from peer_usage where unposted
+      union select organization_id from holds
+      union select organization_id from usage_set_aside where due_at < clock_timestamp()
+      union select n.organization_id from usage_keepers k join usage_notes n on n.keeper_id = k.id where k.lost
+    ) found order by random() limit rows_max) chosen
 $$;

@@ -276,7 +276,7 @@ begin
       order by micros desc, name), '[]') from sums);
 end $$;
 
--- As before; each transaction of what was sold has its charge.
+-- As before; each transaction of what was sold has its charge, and usage that is set aside is told.
 create or replace function check_ledger(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -307,6 +307,8 @@ begin
       from ledger_entries e left join (
         select transaction_id, sum(amount_micros) as micros from charges where organization_id = organization group by 1) s using (transaction_id)
       where e.organization_id = organization and e.source_type in ('usage', 'purchase', 'payment', 'refund') and e.account = 'revenue' and e.amount_micros <> coalesce(s.micros, 0)
+      union all
+      select 'Usage ' || id || ' (' || kind || ') cannot be recorded and is set aside: ' || trouble from usage_set_aside where organization_id = organization
     )
     select jsonb_build_object('ok', not exists (select from problems), 'sumMicros', (select coalesce(sum(micros), 0) from sums),
       'heldMicros', (select coalesce(sum(amount_micros), 0) from holds where organization_id = organization),

@@ -1,5 +1,5 @@
 import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, Listed, Price, StatementLine } from "@parley/contracts";
-import type { BillingStore, Grown } from "@parley/domain";
+import type { BillingStore, Grown, PostedUsage } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { joinDebits } from "./join-debits.ts";
@@ -31,8 +31,7 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   release: (key) => call<boolean>(sql, "release_hold", key),
 
-  post: (organizationId, bounds) =>
-    call<{ posted: number; released: number; more: boolean }>(sql, "post_usage", { organizationId, ...bounds }),
+  post: (organizationId, bounds) => call<PostedUsage>(sql, "post_usage", { organizationId, ...bounds }),
 
   setPrice: ({ organizationId = null, effectiveFrom = null, ...price }, max) =>
     call<Price>(sql, "set_price", { ...price, organizationId, effectiveFrom, max }),

@@ -7,4 +7,6 @@ export interface EngineMetrics {
   leaseTakenOver(): void;
   /** A summary was written and installed, dropped as an edit or another worker had come first, or failed and will be tried again. */
   summaryEnded(fields: { end: "installed" | "dropped" | "failed"; durationMs: number }): void;
+  /** Usage was looked at that cannot be recorded, and is set aside. */
+  usageSetAside(fields: { count: number }): void;
 }

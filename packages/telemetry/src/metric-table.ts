@@ -43,6 +43,11 @@ export const METRICS = {
   lease_takeovers_total: { kind: "counter", help: "Conversations taken over from a worker that was gone.", labels: [] },
   summaries_total: { kind: "counter", help: "Attempts at a summary, by end: installed, dropped, failed.", labels: ["end"] },
   summary_seconds: { kind: "histogram", help: "How long an attempt at a summary took, by end.", labels: ["end"], buckets: LONG },
+  usage_set_aside_total: {
+    kind: "counter",
+    help: "Times that usage was looked at which cannot be recorded: it is set aside, and looked at again at least once a day.",
+    labels: [],
+  },
   lost_publishes_total: { kind: "counter", help: "Messages of the live tail that Redis did not take.", labels: [] },
 } as const satisfies Record<string, MetricRow>;
 

@@ -23,6 +23,7 @@ test("what is recorded shows, with its labels and in seconds", async () => {
   metrics.firstToken({ durationMs: 45 });
   metrics.leaseTakenOver();
   metrics.summaryEnded({ end: "failed", durationMs: 1_500 });
+  metrics.usageSetAside({ count: 2 });
   metrics.publishLost();
   const { body } = await metrics.render();
   for (const line of [
@@ -39,6 +40,7 @@ test("what is recorded shows, with its labels and in seconds", async () => {
     "parley_lease_takeovers_total 1",
     'parley_summaries_total{end="failed"} 1',
     'parley_summary_seconds_sum{end="failed"} 1.5',
+    "parley_usage_set_aside_total 2",
     "parley_lost_publishes_total 1",
   ]) {
     expect(body).toContain(`${line}\n`);

@@ -17,6 +17,7 @@ export interface Metrics {
   streamAttached(fields: { door: string }): () => void;
   leaseTakenOver(): void;
   summaryEnded(fields: { end: "installed" | "dropped" | "failed"; durationMs: number }): void;
+  usageSetAside(fields: { count: number }): void;
   publishLost(): void;
   /** Asks for the queues' lengths at each `render`. Where the answer fails or takes too long they are left out. */
   watchQueues(read: () => Promise<QueueCounts>): void;
@@ -38,7 +39,7 @@ export function createMetrics(): Metrics {
     else if (row.kind === "gauge") metrics.gauge.set(name, new Gauge(configuration));
     else metrics.histogram.set(name, new Histogram({ ...configuration, buckets: [...row.buckets] }));
   }
-  const count = (name: NamesOf<"counter">, labels: Labels = {}): void => metrics.counter.get(name)?.inc(labels);
+  const count = (name: NamesOf<"counter">, labels: Labels = {}, by = 1): void => metrics.counter.get(name)?.inc(labels, by);
   const gauge = (name: NamesOf<"gauge">): Gauge | undefined => metrics.gauge.get(name);
   const observe = (name: NamesOf<"histogram">, ms: number, labels: Labels = {}): void =>
     metrics.histogram.get(name)?.observe(labels, ms / 1_000);
@@ -80,6 +81,7 @@ export function createMetrics(): Metrics {
       count("summaries_total", { end });
       observe("summary_seconds", durationMs, { end });
     },
+    usageSetAside: ({ count: looks }) => count("usage_set_aside_total", {}, looks),
     publishLost: () => count("lost_publishes_total"),
     watchQueues(read) {
       readQueues = read;

@@ -16,6 +16,15 @@ import type {
   StatementQuery,
 } from "@parley/contracts";
 
+export interface PostedUsage {
+  posted: number;
+  released: number;
+  /** There may be more that is due. */
+  more: boolean;
+  /** Usage that was looked at again and cannot be recorded. */
+  setAside: { id: string; kind: string; trouble: string }[];
+}
+
 /** What the ledger knows a movement of money by: the same is never made twice. */
 export interface LedgerSource {
   sourceType: string;
@@ -89,10 +98,7 @@ export interface BillingStore {
   /** Whether there was such a hold. */
   release(key: { organizationId: string; id: string }): Promise<boolean>;
   /** Charges at most so many lines of what was used; safe to call twice and at the same time. */
-  post(
-    organizationId: string,
-    bounds: { rowsMax: number; callKeptMs: number },
-  ): Promise<{ posted: number; released: number; more: boolean }>;
+  post(organizationId: string, bounds: { rowsMax: number; callKeptMs: number }): Promise<PostedUsage>;
 
   setPrice(price: SetPrice, max: number): Promise<Price>;
   listPrices(organizationId: string, filter: { kind?: string | undefined; name?: string | undefined } & Part): Promise<Listed<Price>>;

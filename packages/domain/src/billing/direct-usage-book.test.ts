@@ -7,7 +7,17 @@ import { silentLog } from "../testing/silent-log.ts";
 import { createDirectUsageBook } from "./direct-usage-book.ts";
 
 const record = (id: string): DirectCallRecord => ({
-  ...{ id, organizationId: "o", principalId: "p", route: "openai.chat", model: "local/chat", outcome: "answered", tries: 1 },
+  ...{
+    id,
+    callId: id,
+    part: 0,
+    organizationId: "o",
+    principalId: "p",
+    route: "openai.chat",
+    model: "local/chat",
+    outcome: "answered",
+    tries: 1,
+  },
   ...{ ...NO_USAGE, latencyMs: 1, requestId: "r", at: "2026-01-01T00:00:00.000Z" },
 });
 

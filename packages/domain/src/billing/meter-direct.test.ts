@@ -36,8 +36,8 @@ it("keeps what each model has used by its own name, also where one broke off and
   meter.ends("cut");
   const prompt = { inputTokens: 10, modelCalls: 1 };
   expect(records).toMatchObject([
-    { model: "a", tries: 1, outcome: "cut", outputTokens: 4, estimated: true, ...prompt },
-    { id: "1", model: "c", tries: 2, outcome: "answered", outputTokens: 5, estimated: false, ...prompt },
+    { callId: "1", part: 0, model: "a", tries: 1, outcome: "cut", outputTokens: 4, estimated: true, ...prompt },
+    { id: "1", callId: "1", part: 1, model: "c", tries: 2, outcome: "answered", outputTokens: 5, estimated: false, ...prompt },
   ]);
   expect(records[0]?.id).not.toBe("1");
 });
@@ -61,7 +61,7 @@ it("notes a call as it would be charged if its process were lost: from when a pr
   meter.tries("a");
   expect(noted()).toMatchObject({
     kind: "call",
-    call: { id: "1", outcome: "lost", model: "a", tries: 1, outputTokens: 1, estimated: true },
+    call: { id: "1", callId: "1", part: 0, outcome: "lost", model: "a", tries: 1, outputTokens: 1, estimated: true },
   });
   meter.fails();
   expect(noted()).toBeNull();
@@ -69,10 +69,10 @@ it("notes a call as it would be charged if its process were lost: from when a pr
   meter.answers(used(4, true));
   meter.fails();
   expect(noted()).toMatchObject({ call: { outcome: "lost", model: "b", tries: 2, outputTokens: 4 } });
-  // The one before has a record of its own by now.
+  // The one before has a record of its own by now, which what was noted of it meets as the same part.
   meter.tries("c");
   meter.answers(used(5));
-  expect(noted()).toMatchObject({ call: { id: "1", model: "c", tries: 1, outputTokens: 5, modelCalls: 1 } });
+  expect(noted()).toMatchObject({ call: { id: "1", part: 1, model: "c", tries: 1, outputTokens: 5, modelCalls: 1 } });
   meter.ends("answered");
   expect(noted()).toMatchObject({ call: { outcome: "answered", outputTokens: 5 } });
   expect(notes).toHaveLength(1);

@@ -39,6 +39,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   const startedMs = clock.monotonicMs();
   let { model } = call;
   let tries = 0;
+  let part = 0;
   let usage: (() => DirectUsage) | null = null;
   let isAsked = false;
   let ended: DirectCallRecord | null = null;
@@ -47,7 +48,7 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   function recordOf(id: string, outcome: DirectOutcome, used: DirectUsage): DirectCallRecord {
     const { organizationId, principalId, route, requestId, attempt } = call;
     return {
-      ...{ id, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
+      ...{ id, callId: call.id, part, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
       latencyMs: Math.round(clock.monotonicMs() - startedMs),
       at: new Date(clock.now()).toISOString(),
       ...used,
@@ -67,13 +68,14 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
       if (usage !== null) {
         book.record(recordOf(crypto.randomUUID(), "cut", usage()), null);
         tries = 0;
+        part += 1;
       }
       model = tried;
       usage = null;
       tries += 1;
       isAsked = true;
       note ??= book.open(call, standing);
-      // What is noted of a try that has a record of its own by now would be charged twice.
+      // What is noted is of a part that has a record of its own by now.
       note.begun(hasBroken);
     },
     answers(known) {

@@ -14,7 +14,11 @@ export interface ResponseAttempt {
 
 /** What one call has used of one model: a fact, written once and never changed. A call that goes on with another model leaves a record for each. */
 export interface DirectCallRecord extends DirectUsage {
+  /** That of the call for its last part. */
   id: string;
+  callId: string;
+  /** Counts from 0: each model that broke off before another one was asked ends one. What a part has used is recorded once, whether by its record or by a note. */
+  part: number;
   organizationId: string;
   principalId: string;
   /** The route's name in the registry. */
@@ -34,6 +38,6 @@ export interface DirectCallRecord extends DirectUsage {
 }
 
 export interface DirectCallStore {
-  /** Each record once, by its id: one that is there already is left as it is. */
+  /** Each record once, by its id and its part: one that is there already is left as it is. One that cannot be kept is set aside. */
   append(records: DirectCallRecord[]): Promise<void>;
 }

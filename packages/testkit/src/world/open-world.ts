@@ -119,6 +119,7 @@ const UNMEASURED: EngineMetrics = {
   firstToken: () => undefined,
   leaseTakenOver: () => undefined,
   summaryEnded: () => undefined,
+  usageSetAside: () => undefined,
 };
 
 function startHash() {

@@ -54,6 +54,7 @@ const UNMEASURED: EngineMetrics = {
   firstToken: () => undefined,
   leaseTakenOver: () => undefined,
   summaryEnded: () => undefined,
+  usageSetAside: () => undefined,
 };
 
 /** It makes no responses. */
