@@ -210,6 +210,18 @@ describe("a call of an OpenClaw gateway", () => {
     expect(gateway.aborted()).toEqual([taskId]);
   });
 
+  it("names no run for a message that nobody has said to have taken", async () => {
+    const { gateway, client } = await start();
+    gateway.fault = "swallows";
+    const stop = new AbortController();
+    const { call, hearing, heard } = callOf(gateway, { signal: stop.signal });
+    const ended = expect(client.send(call, hearing)).rejects.toThrow("enough");
+    await expect.poll(() => gateway.asked("chat.send")).toHaveLength(1);
+    stop.abort(new Error("enough"));
+    await ended;
+    expect(heard.tasks).toEqual([]);
+  });
+
   it("reads no more than it may, and sends nothing that is longer than the gateway takes", async () => {
     const { gateway, client } = await start({ answer: () => "x".repeat(200_000) }, { peerAwayMs: 100 });
     const much = callOf(gateway);

@@ -81,8 +81,7 @@ async function sendOn(line: GatewayLine, talk: Talk) {
     return null;
   } catch (error) {
     line.close();
-    // Perhaps it is taken: whoever is to cancel it knows what it is called.
-    if (call.signal.aborted) await hearing.onTask({ taskId: run.runId, contextId: call.contextId });
+    // Perhaps it is taken, and perhaps not: whoever is to cancel it looks for it by the message's id.
     call.signal.throwIfAborted();
     if (talk.isTaken === true) throw error;
     return error instanceof GatewayRefusal && !UNANSWERED.has(error.code) ? notTaken(call, error) : null;
