@@ -2,6 +2,7 @@ import type { Gateway } from "@parley/domain";
 import { expect, it } from "vitest";
 import { checkGuest } from "./check-guest.ts";
 import { transcriptionPlugin } from "./plugins/model-plugins.ts";
+import type { Plugin } from "./plugins/plugin.ts";
 
 const limits = { guestInputCharsMax: 10, guestAudioBytesMax: 1_024, audioBytesMax: 1, guestOutputTokensMax: 1 };
 const plugin = transcriptionPlugin({
@@ -18,4 +19,16 @@ it("lets a guest send so many bytes of sound, and not one more, under any of its
       expect(check({ [name]: Buffer.alloc(bytes).toString("base64") })).toThrow(expect.objectContaining(refused));
     }
   }
+});
+
+it("who has no key may have so much read as is set, and nothing but text", () => {
+  const asking = (chars?: number) => () => {
+    const reads = chars === undefined ? {} : { charsToRead: () => chars };
+    const textual: Plugin = { auth: false, streams: false, prepare: () => Promise.reject(new Error("not asked for")), ...reads };
+    checkGuest({ plugin: textual, body: {} }, limits);
+  };
+  expect(asking(10)).not.toThrow();
+  expect(asking()).not.toThrow();
+  expect(asking(11)).toThrow("At most 10 characters without a key.");
+  expect(asking(Number.POSITIVE_INFINITY)).toThrow("Only text without a key.");
 });

@@ -83,6 +83,19 @@ test("one that cannot be written does not hold up the others", async () => {
   expect(written.flat()).toEqual(["a", "b"]);
 });
 
+test("what was noted of a call is given up when its record is written, or can never be, and no sooner", async () => {
+  const { book, clock, state } = open();
+  const ended: string[] = [];
+  const noteOf = (id: string) => ({ begun: () => undefined, end: () => void ended.push(id) });
+  state.failure = () => new GatewayError("storage_unavailable");
+  for (const id of ["a", "bad"]) book.record(record(id), noteOf(id));
+  await clock.move(500);
+  expect(ended).toEqual([]);
+  state.failure = (records) => (records.some(({ id }) => id === "bad") ? new GatewayError("internal") : null);
+  await clock.move(2_000);
+  expect(ended).toEqual(["a", "bad"]);
+});
+
 test("the end of the process writes what is left, at once", async () => {
   const { book, written } = open();
   book.record(record("a"), null);

@@ -17,6 +17,12 @@ it.each([
   expect(priceUsage(RATES, usage)).toBe(micros);
 });
 
+it("prices what has no price of its own as what it is part of, and nothing below zero", () => {
+  const rates = { ...RATES, cachedPico: null };
+  expect(priceUsage(rates, { ...NONE, inputTokens: 10, cachedTokens: 4, outputTokens: 3, reasoningTokens: 2 })).toBe(9 + 30 + 21);
+  expect(priceUsage(RATES, { ...NONE, inputTokens: 1, cachedTokens: 4 })).toBe(9 + 4);
+});
+
 it("rounds half up, and once", () => {
   const half = { ...RATES, unitPico: 0, inputPico: 250_000, audioPico: 250_000 };
   expect(priceUsage(half, { ...NONE, inputTokens: 1, audioMs: 1_000 })).toBe(1);

@@ -10,12 +10,14 @@ const MODEL = { model: "a/b", inputTokens: 10, signal: new AbortController().sig
 const unbounded = { tokensMax: null, choices: 1, isUnseen: false };
 
 /** A purse over so much money, at a micro-unit a token, of the answer ten, and a thousand for a second of sound. */
-function open(money: number, reasoningPico: number | null = null) {
+function open(money: number, reasoningPico: number | null = null, before?: () => Promise<number>) {
   const grown: Growth[] = [];
+  const state = { failure: null as Error | null };
   let left = money;
   const price = { inputPico: 1e6, outputPico: 1e7, reasoningPico, cachedPico: null, audioPico: 1e9, imagePico: 0, unitPico: 0 };
   const billing = {
     async grow(_key: unknown, growth: Growth) {
+      if (state.failure !== null) throw state.failure;
       grown.push(growth);
       const { firmMicros = 0, inputTokens = 0, firmOutputTokens = 0, audioMs = 0, sliceTokens = 0, spareMicros = 0 } = growth;
       const firm = firmMicros + inputTokens + firmOutputTokens * 10 + audioMs;
@@ -30,7 +32,7 @@ function open(money: number, reasoningPico: number | null = null) {
   const limits = { ...LIMITS, holdSliceTokens: SLICE, holdUnseenTokens: UNSEEN };
   const ports = { billing, clock: movedClock(), random: () => 0, limits, refuseUnpriced: false };
   const key = { organizationId: "o", id: "1", kind: "call", principalId: null, agentId: null, userId: null } as const;
-  return { purse: createPurse(ports, key), grown, left: () => left };
+  return { purse: createPurse(ports, key, before), grown, state, left: () => left };
 }
 
 describe("an answer of which not all is seen as it comes", () => {
@@ -61,6 +63,44 @@ describe("an answer of which not all is seen as it comes", () => {
     expect((await purse.begin({ ...MODEL, firmOutputTokens: 7 })).tokensMax).toBeNull();
     expect(grown.map(({ firmOutputTokens }) => firmOutputTokens)).toEqual([0, 7]);
   });
+});
+
+/** What a call without a bound sets aside. */
+const BEGUN_MICROS = 10 + SLICE * 10;
+const USED = { inputTokens: 10, outputTokens: 6, cachedTokens: 0, reasoningTokens: 0 };
+
+describe("what was set aside and not used", () => {
+  it("is the next call's: less is added by just so much", async () => {
+    const { purse, left } = open(1_000);
+    (await purse.begin(MODEL)).settle(USED);
+    expect(left()).toBe(1_000 - BEGUN_MICROS);
+    await purse.begin(MODEL);
+    expect(left()).toBe(1_000 - BEGUN_MICROS - 70);
+  });
+
+  it("stays so where more is refused, or nobody could be asked", async () => {
+    const { purse, left, state } = open(500);
+    (await purse.begin(MODEL)).settle(null);
+    await expect(purse.begin({ ...MODEL, firmOutputTokens: 100 })).rejects.toMatchObject({ code: "budget_exhausted" });
+    state.failure = new Error("torn");
+    await expect(purse.begin(MODEL)).rejects.toThrow("torn");
+    state.failure = null;
+    await purse.begin(MODEL);
+    expect(left()).toBe(500 - BEGUN_MICROS);
+  });
+
+  it("by an attempt before is used up first, and what that one used beyond it is set aside besides", async () => {
+    for (const before of [100, -30]) {
+      const { purse, left } = open(1_000, null, async () => before);
+      await purse.begin(MODEL);
+      expect(left()).toBe(1_000 - BEGUN_MICROS + before);
+    }
+  });
+});
+
+it("passes on no token more than is set aside", async () => {
+  const allowance = await open(BEGUN_MICROS).purse.begin(MODEL);
+  expect([allowance.isCovered(SLICE), allowance.isCovered(SLICE + 1)]).toEqual([true, false]);
 });
 
 it("sound that goes on for longer than was thought is held for before it is passed on, as far as the money goes", async () => {

@@ -25,3 +25,17 @@ it.each([{ cards: null }, { publicUrl: null }])("takes no card where %j: nothing
   await expect(sellPlans(context).subscribe(caller, { plan: "solo" })).rejects.toMatchObject(refused);
   await expect(takeCards(context).createCheckout(caller, { pack: "1000" })).rejects.toMatchObject(refused);
 });
+
+it("a plugin's part of a cent is a whole one by card, and half a dollar is the least", async () => {
+  const centsOf = async (micros: number) => {
+    let cents = 0;
+    const createCheckout = async ({ amountCents }: { amountCents: number }) => {
+      cents = amountCents;
+      return { id: "cs_1", url: "https://pay.test", expiresAt: "" };
+    };
+    const billing = { findPrice: async () => ({ unitPico: micros * 1_000_000, withdrawn: false }) };
+    await takeCards(contextWith({ cards: { createCheckout }, billing })).createCheckout(caller, { plugin: "agent" });
+    return cents;
+  };
+  expect([await centsOf(750_001), await centsOf(750_000), await centsOf(490_001), await centsOf(1)]).toEqual([76, 75, 50, 50]);
+});
