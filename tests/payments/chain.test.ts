@@ -181,6 +181,15 @@ describe.skipIf(program === null)("on a chain", () => {
     expect(answer.body).toMatchObject({ type: "https://paymentauth.org/problems/payment-expired" });
   });
 
+  test("an offer stands as long as it says, and who shows late what was paid gets it", async () => {
+    const challenge = offeredIn(await call());
+    const [row] = await sql`select expires_at from payment_challenges where id = ${challenge.id}`;
+    expect(row).toEqual({ expires_at: new Date(challenge.expires ?? "") });
+    const credential = credentialOf(challenge, await pay(challenge.id));
+    await sql`update payment_challenges set expires_at = expires_at - interval '6 minutes' where id = ${challenge.id}`;
+    expect((await call(credential)).status).toBe(200);
+  });
+
   test("a chain that is away leaves the outcome open: the payer is told to show the same again, and then gets what was paid for", async () => {
     const before = await earned();
     const challenge = offeredIn(await call());

@@ -6,10 +6,8 @@ import Stripe from "stripe";
 import { problemOf } from "./payment-problem.ts";
 import { readStandard } from "./read-credential.ts";
 
-/** How long a payer may take from the offer on. */
-const OPEN_MS = 300_000;
-/** What was charged in time may be shown later, as Stripe remembers a charge by its key for a day. */
-const SHOWN_MS = 86_400_000;
+/** How long an offer stands: as long as Stripe remembers a charge by its key. */
+const OPEN_MS = 86_400_000;
 
 export interface TokenSettings {
   /** Binds the offers. */
@@ -78,16 +76,17 @@ export function createStripeTokens({ secretKey, realm, networkId }: TokenSetting
   return {
     async offer({ plugin, amountMicros, description, digest, besideKey }) {
       const nowMs = Date.now();
+      const expiresAt = new Date(nowMs + OPEN_MS).toISOString();
       const issued = await payments(listening().client, besideKey).challenge.stripe.charge({
         amount: microsToDollars(amountMicros),
         description,
-        expires: new Date(nowMs + SHOWN_MS).toISOString(),
+        expires: expiresAt,
         scope: `plugin:${plugin}`,
         meta: { body: digest, issued: String(nowMs) },
       });
       return {
         ...{ id: issued.id, method: "stripe/charge", challenge: issued, header: Challenge.serialize(issued) },
-        expiresAt: new Date(nowMs + OPEN_MS).toISOString(),
+        expiresAt,
       };
     },
 

@@ -7,10 +7,10 @@ import { readPlain, readStandard } from "./read-credential.ts";
 import { createTempoClient } from "./tempo-client.ts";
 import { type Shown, verdictOn } from "./tempo-verdict.ts";
 
-/** How long a payer may take from the offer on. */
-const OPEN_MS = 300_000;
-/** What was paid in time may be shown later: nobody pays twice because the chain, or we, were away. */
-const SHOWN_MS = 7 * 86_400_000;
+/** How long an offer stands: who has paid shows it until then, also where the chain, or we, or the payer were away meanwhile. */
+const OPEN_MS = 7 * 86_400_000;
+/** What clients of the older dialect are told: they ask for a new offer then. One that was paid is taken all the same. */
+const PLAIN_MS = 300_000;
 
 export interface ChainSettings {
   /** Binds the offers. */
@@ -47,22 +47,22 @@ export function createTempoPayments(settings: ChainSettings, fetch: EgressFetch)
     async offer({ plugin, amountMicros, description, digest, besideKey }): Promise<Offer> {
       const amount = microsToDollars(amountMicros);
       const nowMs = Date.now();
+      const expiresAt = new Date(nowMs + OPEN_MS).toISOString();
       const issued = await payments(besideKey).challenge.tempo.charge({
         amount,
         description,
         chainId,
-        expires: new Date(nowMs + SHOWN_MS).toISOString(),
+        expires: expiresAt,
         scope: `plugin:${plugin}`,
         meta: { body: digest, issued: String(nowMs) },
       });
-      const expiresAtMs = nowMs + OPEN_MS;
       return {
         id: issued.id,
         method: "tempo/charge",
         challenge: issued,
         header: Challenge.serialize(issued),
-        expiresAt: new Date(expiresAtMs).toISOString(),
-        plain: { scheme: "Payment", amount, currency, recipient, description, nonce: issued.id, expiresAt: expiresAtMs },
+        expiresAt,
+        plain: { scheme: "Payment", amount, currency, recipient, description, nonce: issued.id, expiresAt: nowMs + PLAIN_MS },
       };
     },
 
