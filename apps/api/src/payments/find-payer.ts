@@ -18,7 +18,12 @@ export interface Managed {
   receipt: string;
 }
 
-const guestOf = (organizationId: string, principalId: string): Caller => ({ organizationId, principalId, scopes: GUEST, agentIds: null });
+export const guestOf = (organizationId: string, principalId: string): Caller => ({
+  organizationId,
+  principalId,
+  scopes: GUEST,
+  agentIds: null,
+});
 
 /** Without a body it asks for nothing. */
 const isEmpty = ({ request: { headers } }: Sale): boolean =>

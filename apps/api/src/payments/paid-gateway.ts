@@ -14,7 +14,7 @@ import { toGatewayError } from "../to-gateway-error.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
 import { askForPayment } from "./ask-for-payment.ts";
 import { checkGuest } from "./check-guest.ts";
-import { findPayer } from "./find-payer.ts";
+import { findPayer, guestOf } from "./find-payer.ts";
 import { sendPaidError, wordOf } from "./paid-error.ts";
 import type { Plugin, Tell } from "./plugins/plugin.ts";
 import { methodOf, pluginOf, readLooseBody } from "./read-call.ts";
@@ -63,11 +63,22 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     // Before anybody is asked to pay for what is refused afterwards.
     if (known === null) checkGuest(sale, limits);
     const payer = await findPayer({ gateway, soldBy }, sale, known);
-    if (payer === null) throw await askForPayment(gateway, sale, { organizationId: known?.organizationId ?? soldBy });
+    if (payer === null) {
+      const organizationId = known?.organizationId ?? soldBy;
+      if (organizationId !== null) await checkCall(sale, known ?? guestOf(organizationId, "guest"));
+      throw await askForPayment(gateway, sale, { organizationId });
+    }
     if ("receipt" in payer) return sendReceipt(response, payer.receipt);
     const amountMicros = await gateway.priceOf(payer.caller.organizationId, name);
     if (amountMicros === null) throw new GatewayError("unknown_plugin");
     await once(sale, payer, amountMicros);
+  }
+
+  /** What is paid on a chain is gone at once, and pays for this very call: one that cannot be made is refused before anybody is asked to pay. */
+  async function checkCall({ plugin, name, body, response, visitor }: Sale, buyer: Caller): Promise<void> {
+    if ((await gateway.priceOf(buyer.organizationId, name)) === null) throw new GatewayError("unknown_plugin");
+    const call = { caller: buyer, isGuest: visitor.credential === null, body, requestId: requestIdOf(response) };
+    await plugin.prepare({ ...call, signal: new AbortController().signal });
   }
 
   /** A repeated call gets the first answer, and pays nothing. */
@@ -99,10 +110,9 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
 
   async function run(sale: Sale, payer: Payer, { amountMicros, signal, progress, claim }: Running): Promise<void> {
     const { request, response, plugin, body, visitor } = sale;
-    const requestId = String(response.getHeader("x-request-id"));
     const { caller, isGuest } = payer;
     if (isGuest) checkGuest(sale, limits);
-    const work = await plugin.prepare({ caller, isGuest, body, requestId, signal });
+    const work = await plugin.prepare({ caller, isGuest, body, requestId: requestIdOf(response), signal });
     const bought = await payer.buy(amountMicros, claim?.held ?? null, signal);
     if ("answered" in bought) return sendAnswer(response, bought.answered);
     const wantsStream = plugin.streams && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
@@ -169,6 +179,8 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   };
   return Router().post(PATH, serve).options(PATH, probe).all(PATH, refuseMethod("POST, OPTIONS")).use(PATH, answerErrors);
 }
+
+const requestIdOf = (response: Response): string => String(response.getHeader("x-request-id"));
 
 function sendAnswer(response: Response, { headers, envelope }: PaidAnswer): void {
   for (const [header, value] of Object.entries(headers)) response.setHeader(header, value);
