@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { LIMITS } from "@parley/contracts";
 import { openDatabase, openSweepStore } from "@parley/db";
 import type { DirectCallRecord, KeptNote, UsageLine } from "@parley/domain";
 import { type FreshDatabase, freshDatabase } from "@parley/testkit";
@@ -164,4 +165,43 @@ test("each model of a call is charged once where its process was thought lost wi
   await lose([noteOf(last)]);
   await post();
   expect(await charged()).toEqual([1, 2]);
+});
+
+test("a sold call whose money cannot be let go, and a session that cannot be closed, are put off and told: no other waits behind them", async () => {
+  const ids = { session: `ses_${organizationId}`, wrong: `ses_wrong_${organizationId}`, purchase: randomUUID() };
+  const old = new Date(Date.now() - 7_200_000);
+  await owner`insert into wallet_sessions (id, organization_id, principal_id, wallet, deposit_micros, due_at, used_at) values
+    (${ids.session}, ${organizationId}, 'key', 'w1', 5, now() + interval '1 day', now()), (${ids.wrong}, ${organizationId}, 'key', 'w2', 5, ${old}, ${old})`;
+  // Nothing of it is set aside in its session.
+  await owner`insert into purchases (id, organization_id, method, session_id, plugin, amount_micros, state, touched_at)
+    values (${ids.purchase}, ${organizationId}, 'session', ${ids.session}, 'work', 1, 'reserved', ${old})`;
+  // Another amount was given back of it before.
+  await owner`select transfer(${organizationId}, 'session', ${`${ids.wrong}/close`}, 'sessions', 'customer', 3, '')`;
+  const due = async () => {
+    const found = await sweep.store.findSettlements({ leftMs: 3_600_000, quietMs: 45_000, rowsMax: 10 });
+    return found.filter((one) => one.organizationId === organizationId).map(({ id }) => id);
+  };
+  expect(await due()).toEqual([ids.purchase, ids.wrong]);
+  const { payments } = database;
+  expect(await payments.releaseLeft({ organizationId, id: ids.purchase, quietMs: 3_600_000 })).toEqual({
+    trouble: expect.stringContaining("23514"),
+  });
+  expect(await payments.expireSession({ organizationId, id: ids.wrong, idleMs: 3_600_000 })).toEqual({
+    trouble: expect.stringContaining("idempotency_mismatch"),
+  });
+  expect(await due()).toEqual([]);
+});
+
+test("whatever cannot be removed of what is past its time, the rest is", async () => {
+  const id = randomUUID();
+  await owner`insert into payment_challenges (id, organization_id, plugin, amount_micros, body_digest, challenge, expires_at)
+    values (${id}, ${organizationId}, 'work', 1, 'd', '{}', now() - interval '1 day')`;
+  await owner`alter function forget_journal(interval, int) rename to forget_journal_not`;
+  try {
+    await expect(sweep.store.forget(LIMITS, 100)).rejects.toMatchObject({ code: "internal" });
+  } finally {
+    await owner`alter function forget_journal_not(interval, int) rename to forget_journal`;
+  }
+  expect(await owner`select from payment_challenges where id = ${id}`).toHaveLength(0);
+  expect(await sweep.store.forget(LIMITS, 100)).toBe(false);
 });

@@ -224,8 +224,9 @@ test("what charges have made superfluous goes after its time: calls of peers tha
       .owner`insert into peer_usage (execution_id, organization_id, conversation_id, turn_id, peer_ref, name, price_micros, at, unposted)
       values (${newId()}, ${organizationId}, ${newId()}, ${newId()}, 'p', ${name}, 1, now() - ${days} * interval '1 day', ${unposted})`;
   const budgetId = newId();
+  // Of nobody: what is charged meanwhile begins no period of it.
   await world.sql.owner`insert into budgets (id, organization_id, scope, subject, period, limit_micros, alert_percent, hard)
-    values (${budgetId}, ${organizationId}, 'organization', '', 'day', 5, 80, false)`;
+    values (${budgetId}, ${organizationId}, 'user', 'nobody', 'day', 5, 80, false)`;
   for (const [starts, held] of [
     ["2000-01-01", 0],
     ["2001-01-01", 0],

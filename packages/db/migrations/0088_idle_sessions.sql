@@ -22,7 +22,8 @@ begin
 end $$;
 
 -- Looks at one that is due: where nobody has used it for so long, and nothing of it is under way, it is closed and the rest goes back; else it is looked at again when
--- that may be so, and at least once a day. False: it stays. Takes {organizationId, id, idleMs}.
+-- that may be so, and at least once a day. False: it stays. {trouble} where it
+-- cannot be closed: it is looked at again in an hour. Takes {organizationId, id, idleMs}.
 create function expire_wallet_session(p jsonb) returns jsonb language plpgsql as $$
 declare
   idle interval := (p->>'idleMs')::float8 * interval '1 millisecond';
@@ -36,8 +37,14 @@ begin
       + least(greatest(s.used_at + idle - clock_timestamp(), interval '1 minute'), interval '1 day') where id = s.id;
     return 'false';
   end if;
-  update wallet_sessions set status = 'closing', is_expired = true where id = s.id;
-  perform return_session(s.id);
+  begin
+    update wallet_sessions set status = 'closing', is_expired = true where id = s.id;
+    perform return_session(s.id);
+  exception when others then
+    if is_passing(sqlstate) then raise; end if;
+    update wallet_sessions set due_at = clock_timestamp() + interval '1 hour' where id = s.id;
+    return jsonb_build_object('trouble', sqlstate || ' ' || sqlerrm);
+  end;
   return 'true';
 end $$;
 

@@ -1,5 +1,5 @@
 import type { WalletSession } from "@parley/contracts";
-import type { ChallengeClaim, ChannelReserved, CreditsReserved, KeptChannel, PaymentStore, Reserved } from "@parley/domain";
+import type { ChallengeClaim, ChannelReserved, CreditsReserved, KeptChannel, PaymentStore, Reserved, Unsettled } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 
@@ -29,7 +29,7 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   closeSession: (key) => call<WalletSession | null>(sql, "close_wallet_session", key),
 
-  expireSession: (key) => call<boolean>(sql, "expire_wallet_session", key),
+  expireSession: (key) => call<boolean | Unsettled>(sql, "expire_wallet_session", key),
 
   async challengeOwner(challengeId) {
     const rows = await guarded(sql<{ owner: string | null }[]>`select challenge_owner(${challengeId}) as owner`);
@@ -76,7 +76,7 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   endPurchase: (key) => call<boolean>(sql, "end_purchase", key),
 
-  releaseLeft: (key) => call<boolean>(sql, "release_left_purchase", key),
+  releaseLeft: (key) => call<boolean | Unsettled>(sql, "release_left_purchase", key),
 
   takeCardLook: (options) => call<Awaited<ReturnType<PaymentStore["takeCardLook"]>>>(sql, "take_card_look", options),
 

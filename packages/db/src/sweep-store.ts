@@ -66,53 +66,38 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
   async forget(limits, rowsMax) {
     const { idempotencyKeptHours, journalKeptDays, directCallsKeptDays, webhooksKeptDays, activityKeptDays } = limits;
     const { responsesKeptDays, itemConversationsKeptDays, soldCallsKeptDays, cardEventsKeptDays, cardPaymentsKeptDays } = limits;
-    const keys = await guarded(
-      sql<{ gone: number }[]>`select forget_idempotency_keys(make_interval(hours => ${idempotencyKeptHours}), ${rowsMax}) as gone`,
-    );
-    const journal = await guarded(
-      sql<{ gone: number }[]>`select forget_journal(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
-    );
-    const peers = await guarded(
-      sql<{ gone: number }[]>`select forget_peer_calls(make_interval(days => ${journalKeptDays}), ${rowsMax}) as gone`,
-    );
-    const calls = await guarded(
-      sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
-        forget_direct_calls(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
-    );
-    const spent = await guarded(
-      sql<{ gone: number }[]>`select case when ${directCallsKeptDays} = 0 then 0 else
-        forget_spent(make_interval(days => ${directCallsKeptDays}), ${rowsMax}) end as gone`,
-    );
-    const webhooks = await guarded(
-      sql<{ gone: number }[]>`select forget_webhooks(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
-    );
-    const pushes = await guarded(
-      sql<{ gone: number }[]>`select forget_a2a_pushes(make_interval(days => ${webhooksKeptDays}), ${rowsMax}) as gone`,
-    );
-    const responses = await guarded(
-      sql<{ gone: number }[]>`select case when ${responsesKeptDays} = 0 then 0 else
-        forget_responses(make_interval(days => ${responsesKeptDays}), ${rowsMax}) end as gone`,
-    );
-    const spoken = await guarded(
-      sql<{ gone: number }[]>`select case when ${itemConversationsKeptDays} = 0 then 0 else
-        forget_item_conversations(make_interval(days => ${itemConversationsKeptDays}), ${rowsMax}) end as gone`,
-    );
-    const activity = await guarded(
-      sql<{ gone: number }[]>`select forget_activity(make_interval(days => ${activityKeptDays}), ${rowsMax}) as gone`,
-    );
-    const offers = await guarded(sql<{ gone: number }[]>`select forget_offers(${rowsMax}) as gone`);
-    const sold = await guarded(
-      sql<{ gone: number }[]>`select forget_sold_calls(make_interval(days => ${soldCallsKeptDays}), ${rowsMax}) as gone`,
-    );
-    const events = await guarded(
-      sql<{ gone: number }[]>`select forget_card_events(make_interval(days => ${cardEventsKeptDays}), ${rowsMax}) as gone`,
-    );
-    const paid = await guarded(
-      sql<{ gone: number }[]>`select case when ${cardPaymentsKeptDays} = 0 then 0 else
-        forget_card_payments(make_interval(days => ${cardPaymentsKeptDays}), ${rowsMax}) end as gone`,
-    );
-    const all = [keys, journal, peers, calls, spent, webhooks, pushes, activity, responses, spoken, offers, sold, events, paid];
-    return all.some((rows) => first(rows).gone >= rowsMax);
+    const older = (name: string, hours: number) => sql`select ${sql(name)}(make_interval(hours => ${hours}), ${rowsMax}) as gone`;
+    const past = (name: string, days: number) => older(name, days * 24);
+    /** Where none are set they are kept for ever. */
+    const unlessKept = (name: string, days: number) => (days === 0 ? [] : [past(name, days)]);
+    // One after the other, and each whatever becomes of those before it.
+    let hasMore = false;
+    let failure: unknown = null;
+    for (const forgetting of [
+      older("forget_idempotency_keys", idempotencyKeptHours),
+      past("forget_journal", journalKeptDays),
+      past("forget_peer_calls", journalKeptDays),
+      ...unlessKept("forget_direct_calls", directCallsKeptDays),
+      ...unlessKept("forget_spent", directCallsKeptDays),
+      past("forget_webhooks", webhooksKeptDays),
+      past("forget_a2a_pushes", webhooksKeptDays),
+      ...unlessKept("forget_responses", responsesKeptDays),
+      ...unlessKept("forget_item_conversations", itemConversationsKeptDays),
+      past("forget_activity", activityKeptDays),
+      sql`select forget_offers(${rowsMax}) as gone`,
+      past("forget_sold_calls", soldCallsKeptDays),
+      past("forget_card_events", cardEventsKeptDays),
+      ...unlessKept("forget_card_payments", cardPaymentsKeptDays),
+    ]) {
+      try {
+        const rows = await guarded(forgetting);
+        hasMore ||= Number(first(rows)["gone"]) >= rowsMax;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure !== null && !hasMore) throw failure;
+    return hasMore;
   },
 
   async loseKeepers() {

@@ -72,6 +72,11 @@ export interface CreditsReservation {
 /** `mayWait`: it would be enough if others let go of what they hold. */
 export type CreditsReserved = { outcome: "reserved" } | { outcome: "insufficient"; mayWait: boolean };
 
+/** It cannot be settled as it is, and is put off: others go before it. */
+export interface Unsettled {
+  trouble: string;
+}
+
 export interface PaymentStore extends CardLookStore {
   /** The customer that the payment service knows an organization as; null where it has not paid yet. */
   customerOf(organizationId: string): Promise<string | null>;
@@ -110,7 +115,7 @@ export interface PaymentStore extends CardLookStore {
   closeSession(key: { organizationId: string; id: string }): Promise<WalletSession | null>;
 
   /** Closes one that is due, that nobody has used for so long and of which nothing is under way, and gives back what is left. False: it stays. */
-  expireSession(key: { organizationId: string; id: string; idleMs: number }): Promise<boolean>;
+  expireSession(key: { organizationId: string; id: string; idleMs: number }): Promise<boolean | Unsettled>;
 
   /** Who has made that offer; null where nobody has. For events of the card service alone: what buys a call is its own organization's. */
   challengeOwner(challengeId: string): Promise<string | null>;
@@ -187,5 +192,5 @@ export interface PaymentStore extends CardLookStore {
   /** Takes the money, with the answer under the call's key, or lets it go. False: it has ended otherwise, or the key is another's: nobody may be given the answer. */
   endPurchase(key: { organizationId: string; id: string; capture: boolean; keep?: KeptAnswer | null }): Promise<boolean>;
   /** Lets one go of which nothing was heard for so long. */
-  releaseLeft(key: { organizationId: string; id: string; quietMs: number }): Promise<boolean>;
+  releaseLeft(key: { organizationId: string; id: string; quietMs: number }): Promise<boolean | Unsettled>;
 }

@@ -58,7 +58,10 @@ async function look({ pages = [], owed = [], limits = {}, lostAt = 0 }: Listed):
       const ids = pages[page] ?? [];
       return { events: ids.map(told), nextId: page + 1 < pages.length ? (ids.at(-1) ?? null) : null };
     },
-    fetchEvent: async (id) => (id === "gone" ? null : told(id)),
+    async fetchEvent(id) {
+      if (id === "untold") throw new GatewayError("payment_refused");
+      return id === "gone" ? null : told(id);
+    },
   };
   const ports = { payments, cards, limits: { ...LIMITS, ...limits }, log: silentLog };
   await recoverCardEvents(ports, new AbortController().signal);
@@ -92,6 +95,6 @@ it("keeps what may be booked later, and nothing else: no event is in another's w
 });
 
 it("looks again at what it has kept, until it is booked, nobody's or gone", async () => {
-  const did = await look({ owed: ["a", "early", "gone", "foreign"], pages: [[]] });
+  const did = await look({ owed: ["untold", "a", "early", "gone", "foreign"], pages: [[]] });
   expect(did.slice(0, -1)).toEqual(["book a of o", "settle a", "settle gone", "settle foreign"]);
 });

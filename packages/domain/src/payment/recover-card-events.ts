@@ -47,7 +47,11 @@ export async function recoverCardEvents({ payments, cards, limits, log }: Recove
   const ports = cards;
 
   for (const id of await payments.takeOwedCardEvents({ rowsMax: OWED_MAX, keptMs: KEPT_MS })) {
-    const told = await cards.fetchEvent(id);
+    // It was put off: one that the service fails to tell of is in no other's way.
+    const told = await cards
+      .fetchEvent(id)
+      .catch((error: unknown) => log.warn({ err: error, eventId: id }, "the card service does not tell of an event"));
+    if (told === undefined) continue;
     if (told === null || (await book(told))) await payments.settleOwedCardEvent(id);
   }
 

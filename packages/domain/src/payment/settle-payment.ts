@@ -3,7 +3,7 @@ import type { Log } from "../logger.ts";
 import type { ChainPayments } from "./chain-payments.ts";
 import type { ChannelPayments } from "./channel-payments.ts";
 import { payOwedRefund } from "./pay-owed-refund.ts";
-import type { PaymentStore } from "./payment-store.ts";
+import type { PaymentStore, Unsettled } from "./payment-store.ts";
 import { reconcilePayment } from "./reconcile-payment.ts";
 import { reviewChannel } from "./review-channel.ts";
 import type { TokenPayments } from "./token-payments.ts";
@@ -46,10 +46,14 @@ export async function settlePayment(ports: SettlePorts, { kind, ...key }: JobPay
     case "channel":
       return reviewChannel(ports, key);
     case "session":
-      await ports.payments.expireSession({ ...key, idleMs: ports.limits.sessionIdleMs });
-      return;
+      return tell(await ports.payments.expireSession({ ...key, idleMs: ports.limits.sessionIdleMs }));
     case "purchase":
       // Nobody is known to have been given anything for it.
-      await ports.payments.releaseLeft({ ...key, quietMs: ports.limits.purchaseKeptMs });
+      return tell(await ports.payments.releaseLeft({ ...key, quietMs: ports.limits.purchaseKeptMs }));
+  }
+
+  function tell(settled: boolean | Unsettled): void {
+    if (typeof settled !== "boolean")
+      ports.log.error({ kind, ...key, ...settled }, "a payment cannot be settled; it is looked at again later");
   }
 }

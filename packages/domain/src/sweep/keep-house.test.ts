@@ -54,6 +54,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
       did.push(conversationId);
       const left = backlog.parts.get(conversationId) ?? 1;
       if (left === 0) throw new GatewayError("storage_unavailable");
+      if (left < 0) throw new GatewayError("internal");
       backlog.parts.set(conversationId, left - 1);
       return left > 1;
     },
@@ -126,6 +127,25 @@ it("leaves a conversation that is in use for the next time, and goes on with the
   backlog.parts.set("busy", 0);
   await clock.move(10_000);
   expect(did).toEqual(["months", "forget", "look 2", "busy", "b", "look 2"]);
+  await end();
+});
+
+it("looks at all other conversations although one cannot be retained", async () => {
+  const { clock, did, backlog, end } = house({ conversationsKeptDays: 1 });
+  backlog.conversations = ["wrong", "b", "c"];
+  backlog.parts.set("wrong", -1);
+  await clock.move(10_000);
+  expect(did).toEqual(["months", "forget", "look 2", "wrong", "b", "look 2", "c", "look 2"]);
+  await end();
+});
+
+it("removes what can be removed of many files although some cannot", async () => {
+  const many = [...Array.from({ length: 99 }, (_, index) => `${index}`), "stuck"];
+  const gone = [many, ["late", "stuck"]];
+  const takeGoneMedia = async () => (gone.shift() ?? []).map((id) => ({ organizationId: "o", id }));
+  const { clock, did, end } = house({}, { takeGoneMedia });
+  await clock.move(1_000);
+  expect(did).toContain("forget late");
   await end();
 });
 

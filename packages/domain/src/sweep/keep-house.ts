@@ -63,7 +63,8 @@ async function removeMedia(ports: HousePorts, signal: AbortSignal): Promise<void
     const keys = await ports.sweep.takeGoneMedia({ unfinishedAfterMs: UPLOAD_MS, rowsMax: MEDIA_MAX });
     let removed = 0;
     for (const key of keys) if (await discardMedia(ports, key)) removed += 1;
-    if (removed < MEDIA_MAX) return;
+    // Those that cannot be removed are found again: they end the round only where there is nothing else.
+    if (keys.length < MEDIA_MAX || removed === 0) return;
     await ports.clock.sleep(PAUSE_MS, signal);
   }
 }
@@ -86,7 +87,8 @@ async function retain({ turns, limits, clock, log }: HousePorts, key: Conversati
   try {
     while (!signal.aborted && (await turns.retain(key, limits, ROWS_MAX))) await clock.sleep(PAUSE_MS, signal);
   } catch (error) {
-    if (!isGatewayError(error, "storage_unavailable")) throw error;
-    log.debug({ err: error, conversationId: key.conversationId }, "conversation is in use; it is looked at again later");
+    const facts = { err: error, conversationId: key.conversationId };
+    if (isGatewayError(error, "storage_unavailable")) log.debug(facts, "conversation is in use; it is looked at again later");
+    else log.warn(facts, "conversation cannot be retained as it is set; it is looked at again later");
   }
 }

@@ -161,6 +161,32 @@ describe("runSweep", () => {
     await end();
   });
 
+  it("takes no silent process for lost before it has worked for a lease, and after a pause: Postgres may have been away for all", async () => {
+    const losses: number[] = [];
+    const { clock, store, end } = sweep();
+    store.loseKeepers = async () => void losses.push(clock.monotonicMs());
+    await clock.move(LEASE_MS + 1_000);
+    expect(losses).toEqual([10_000, 11_000]);
+    store.holdOffice = () => Promise.reject(new Error("Postgres is away."));
+    await clock.move(8_000);
+    store.holdOffice = async () => true;
+    await clock.move(LEASE_MS + 1_000);
+    expect(losses.slice(2)).toEqual([30_000]);
+    await end();
+  });
+
+  it("does the rest of its work where any part of it fails, each second", async () => {
+    const wrong = () => Promise.reject(new Error("not what a row looks like"));
+    const { clock, orders, end } = sweep({
+      ...{ takeRepairs: wrong, findReady: wrong, readWeights: wrong, takeCompactions: wrong, takeResponses: wrong, loseKeepers: wrong },
+      findUnposted: async () => ["o"],
+      ...{ findSettlements: wrong, takeWaitingHooks: async () => [{ organizationId: "o", id: "h" } as never] },
+    });
+    await clock.move(2_000);
+    expect(orders).toEqual(["billing.post o 0", "hook.run h", "billing.post o 0", "hook.run h"]);
+    await end();
+  });
+
   it("gives back what could not be ordered, so that it does not wait longer once Redis is there", async () => {
     const returned: string[] = [];
     const key = (conversationId: string) => ({ organizationId: "o", conversationId });

@@ -53,9 +53,24 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
     if (undelivered.length > 0) await store.returnRepairs(undelivered);
   }
 
+  let weighedAtMs = Number.NEGATIVE_INFINITY;
+  async function weigh(): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - weighedAtMs < WEIGHTS_MS) return;
+    await lines.weigh(await store.readWeights());
+    weighedAtMs = nowMs;
+  }
+
+  /** Whatever is wrong with one part of a tick, a row of its own or a statement that takes too long, the other parts are done. */
+  async function attempt(part: string, work: () => Promise<unknown>): Promise<void> {
+    if (signal.aborted) return;
+    await work().catch((error: unknown) => log.warn({ err: error, part }, "a part of the sweep failed"));
+  }
+
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
-  let weighedAtMs = Number.NEGATIVE_INFINITY;
+  // Nobody knows here whether Postgres was away before, and all were silent for that reason; what a lost process has used can wait.
+  const lossesFromMs = lastTickMs + leaseMs;
   let answeredMs = lastTickMs;
   while (!signal.aborted) {
     // What a tick does is part of it: up to half a lease of it would look like a pause otherwise, and put takeovers off.
@@ -69,23 +84,26 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
       if (answeredMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = answeredMs + leaseMs;
       lastTickMs = answeredMs;
       if (!elected) continue;
-      const found = await store.takeRepairs({ takeovers: lastTickMs >= takeoversFromMs, repairsMax: REPAIRS_MAX });
-      await order(found);
-      await ensureKicks({ store, lines });
-      if (lastTickMs - weighedAtMs >= WEIGHTS_MS) {
-        await lines.weigh(await store.readWeights());
-        weighedAtMs = lastTickMs;
-      }
+      const takeovers = lastTickMs >= takeoversFromMs;
+      await attempt("repairs", async () => order(await store.takeRepairs({ takeovers, repairsMax: REPAIRS_MAX })));
+      await attempt("kicks", () => ensureKicks({ store, lines }));
+      await attempt("weights", weigh);
       // What is not delivered is found again: nobody waits for it.
-      const tooLong = await store.takeCompactions(REPAIRS_MAX);
-      const unmade = await store.takeResponses({ takeovers: lastTickMs >= takeoversFromMs, rowsMax: REPAIRS_MAX });
-      await Promise.allSettled(unmade.map(({ epoch, ...key }) => orderResponse(queue, key, epoch)));
-      await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
-      const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
-      if (lastTickMs >= takeoversFromMs) await store.loseKeepers();
-      await orderPostings({ store, queue, clock });
-      await orderSettlements(ports);
-      await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
+      await attempt("compactions", async () => {
+        const tooLong = await store.takeCompactions(REPAIRS_MAX);
+        await Promise.allSettled(tooLong.map((key) => queue.enqueue("conversation.compact", jobPayload(key))));
+      });
+      await attempt("responses", async () => {
+        const unmade = await store.takeResponses({ takeovers, rowsMax: REPAIRS_MAX });
+        await Promise.allSettled(unmade.map(({ epoch, ...key }) => orderResponse(queue, key, epoch)));
+      });
+      if (takeovers && lastTickMs >= lossesFromMs) await attempt("lost processes", () => store.loseKeepers());
+      await attempt("postings", () => orderPostings({ store, queue, clock }));
+      await attempt("settlements", () => orderSettlements(ports));
+      await attempt("hooks", async () => {
+        const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
+        await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
+      });
     } catch (error) {
       log.warn({ err: error }, "sweep failed");
     }
