@@ -162,6 +162,27 @@ test("a debit that waits for an account's lock keeps no other one waiting; after
   }
 });
 
+/** Whoever asks for a debit in earnest is some functions away from it. */
+const fromAfar = async (made: Promise<unknown>, functions = 5): Promise<unknown> => (functions > 0 ? fromAfar(made, functions - 1) : made);
+
+test("callers that go on as soon as they are answered stay together: none goes alone from then on", async () => {
+  const ids = await Promise.all(Array.from({ length: 10 }, () => organization("postpaid")));
+  await Promise.all(
+    ids.map(async (id) => {
+      for (let made = 0; made < 20; made++) await fromAfar(debit(id, 1));
+    }),
+  );
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const statements = await owner<{ debits: number }[]>`
+      select count(*)::int / 2 as debits from ledger_entries where organization_id = any (${ids}) group by xmin::text`;
+    expect(statements.reduce((sum, { debits }) => sum + debits, 0)).toBe(200);
+    expect(statements.filter(({ debits }) => debits === 1).length).toBeLessThan(6);
+  } finally {
+    await owner.end();
+  }
+});
+
 type Act = { act: "credit" | "debit" | "grow" | "capture" | "release"; name: number; micros: number };
 
 const acts = fc.array(
