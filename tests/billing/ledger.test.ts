@@ -75,7 +75,7 @@ test("an entry is never changed or taken away, a transaction that does not add u
   await expect(within(id, (sql) => sql`update charges set amount_micros = 1`)).rejects.toThrow("permission denied");
   await expect(within(id, (sql) => sql`delete from charges`)).rejects.toThrow("permission denied");
   await expect(within(id, (sql) => sql`update ledger_balances set balance_micros = 1`)).rejects.toThrow("permission denied");
-  await expect(within(id, (sql) => entry(sql, 7))).rejects.toThrow("does not add up");
+  for (const micros of [7, -7]) await expect(within(id, (sql) => entry(sql, micros))).rejects.toThrow("does not add up");
   await expect(within(randomUUID(), (sql) => entry(sql, 7))).rejects.toThrow("row-level security");
   expect(await within(randomUUID(), (sql) => sql`select 1 from ledger_entries`)).toHaveLength(0);
   await expect(
@@ -95,6 +95,26 @@ test("books that were changed behind the ledger's back are found", async () => {
   }
   const { ok, problems } = await billing.check(id);
   expect([ok, problems.length]).toEqual([false, 2]);
+});
+
+test("what was sold and is no charge, and what a budget is said to hold and does not, are found, too", async () => {
+  const id = await organization("postpaid");
+  const budget = { scope: "organization", subject: "", period: "day", limitMicros: 1_000, alertPercent: 80, hard: true } as const;
+  await billing.setBudget(id, { ...budget, id: randomUUID() }, 10);
+  const [bought, kept] = [keyOf(id), keyOf(id)];
+  for (const key of [bought, kept]) await billing.grow(key, { firmMicros: 100 });
+  await billing.capture({ organizationId: id, id: bought.id, amountMicros: 100, note: "tea" });
+  expect(await billing.check(id)).toMatchObject({ ok: true, problems: [] });
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await owner`update charges set amount_micros = 99 where organization_id = ${id}`;
+    await owner`update budget_periods set held_micros = held_micros - 1 where organization_id = ${id}`;
+  } finally {
+    await owner.end();
+  }
+  const { ok, problems } = await billing.check(id);
+  expect([ok, problems.length]).toEqual([false, 2]);
+  expect(problems.join()).toMatch(/budget .* 99 is held.* 100\..*has 100 for charges of 99\./i);
 });
 
 /** What the ledger is meant to be. */

@@ -293,6 +293,8 @@ test("what is over of payments goes after its time; what is under way, owed, unk
   await challenge("shown", "open", 80);
   await challenge("never found", "open", 100);
   await challenge("fresh", "open", 0, null);
+  await challenge("shown again", "open", 100);
+  await sql`update payment_challenges set touched_at = now() where id = 'shown again'`;
   for (const id of ["settled", "disputed", "was disputed"]) await payment(id, 900);
   await payment("of a plan", 900, "in_1");
   await payment("recent", 700);
@@ -317,7 +319,7 @@ test("what is over of payments goes after its time; what is under way, owed, unk
       .sort();
   expect(await names("purchases", "plugin")).toEqual(["under way", "young"]);
   expect(await names("wallet_sessions", "id")).toEqual(["open", "sold in"]);
-  const left = ["unknown", "verifying", "paid", "running", "refunding", "young", "shown", "fresh"];
+  const left = ["unknown", "verifying", "paid", "running", "refunding", "young", "shown", "fresh", "shown again"];
   expect(await names("payment_challenges", "id")).toEqual(left.sort());
   expect(await names("card_payments", "payment_id")).toEqual(["disputed", "of a plan", "recent"]);
   expect(await names("card_disputes", "payment_id")).toEqual(["disputed"]);

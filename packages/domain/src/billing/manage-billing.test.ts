@@ -1,0 +1,49 @@
+import { type Charge, LIMITS } from "@parley/contracts";
+import { expect, it } from "vitest";
+import type { GatewayContext } from "../gateway-ports.ts";
+import type { BillingStore } from "./billing-store.ts";
+import { manageBilling } from "./manage-billing.ts";
+
+const caller = { organizationId: "o", principalId: "key_one", scopes: new Set<never>(), agentIds: null };
+const limited = { ...caller, agentIds: new Set(["agent_one"]) };
+
+const over = (billing: Partial<Record<keyof BillingStore, (...asked: never[]) => unknown>>) =>
+  manageBilling({ billing, limits: LIMITS } as unknown as GatewayContext);
+
+it("tells every charge, however many there are, each part behind the last one of the part before", async () => {
+  const all = Array.from({ length: 2_000 }, (_, index) => ({ at: "t", sourceId: String(index) }) as Charge);
+  const asked: unknown[] = [];
+  const { readCharges } = over({
+    async charges(_onlooker: object, { after, limit }: { after: { sourceId: string } | null; limit: number }) {
+      asked.push(after);
+      const from = after === null ? 0 : Number(after.sourceId) + 1;
+      return all.slice(from, from + limit);
+    },
+  });
+  const told: Charge[] = [];
+  for await (const some of readCharges(caller, {})) told.push(...some);
+  expect(told).toEqual(all);
+  expect(asked).toEqual([null, { at: "t", sourceId: "999" }, { at: "t", sourceId: "1999" }]);
+});
+
+it("a key for some agents sees what these have used, and has no part in what is the organization's alone", async () => {
+  const seen: unknown[] = [];
+  const note = async (onlooker: unknown) => {
+    seen.push(onlooker);
+    return [];
+  };
+  const billing = over({ statement: note, charges: note });
+  for (const one of [caller, limited]) {
+    await billing.readStatement(one, {} as never);
+    for await (const _ of billing.readCharges(one, {})) expect(_).toEqual([]);
+  }
+  const [whole, part] = [
+    { organizationId: "o", agentIds: null },
+    { organizationId: "o", agentIds: ["agent_one"] },
+  ];
+  expect(seen).toEqual([whole, whole, part, part]);
+  const page = { page: 1, perPage: 10 };
+  const refused = { code: "missing_scope" };
+  await expect(billing.listBudgets(limited, page)).rejects.toMatchObject(refused);
+  await expect(billing.listEntries(limited, { ...page, account: undefined } as never)).rejects.toMatchObject(refused);
+});

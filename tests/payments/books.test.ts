@@ -1,0 +1,275 @@
+import { randomUUID } from "node:crypto";
+import { openDatabase } from "@parley/db";
+import type { CardEvent, CardFact, OfferedMethod, PaymentStore } from "@parley/domain";
+import { type FreshDatabase, freshDatabase } from "@parley/testkit";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const AT = "2026-01-01T00:00:00.000Z";
+const DOLLAR = 1_000_000;
+
+let fresh: FreshDatabase;
+let database: ReturnType<typeof openDatabase>;
+let payments: PaymentStore;
+let owner: postgres.Sql;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, pool: 5, prepare: true, applicationName: "test" });
+  payments = database.payments;
+  owner = postgres(fresh.ownerUrl, { max: 2, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await Promise.all([database?.close(), owner?.end()]);
+  await fresh?.drop();
+});
+
+async function organization(): Promise<string> {
+  const id = randomUUID();
+  await database.organizations.create({ id, name: "books" });
+  return id;
+}
+
+const balanceOf = async (id: string): Promise<number> => (await database.billing.account(id)).balanceMicros;
+
+/** Calls `name` in a transaction that ends only when `then` has begun, and waits for a lock or is done. */
+async function whileOpen(name: string, input: object, then: () => Promise<unknown>): Promise<void> {
+  let later: Promise<unknown> | undefined;
+  let isDone = false;
+  await owner.begin(async (tx) => {
+    await tx`select ${tx(name)}(${tx.json({ ...input })})`;
+    later = then().finally(() => {
+      isDone = true;
+    });
+    const waiting = async () =>
+      isDone || (await owner`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`).length > 0;
+    await expect.poll(waiting, { timeout: 10_000, interval: 10 }).toBe(true);
+  });
+  await later;
+}
+
+describe("what is told at the same moment", () => {
+  const eventOf = (paymentId: string, fact: CardFact): CardEvent => ({
+    id: `evt_${randomUUID()}`,
+    type: "t",
+    createdAt: AT,
+    paymentId,
+    fact,
+  });
+
+  test("of two disputes of one payment takes both off", async () => {
+    const organizationId = await organization();
+    const paymentId = `pi_${randomUUID()}`;
+    const paid: CardFact = { kind: "paid", organizationId, paidMicros: 10 * DOLLAR, customerId: null };
+    await payments.takeCardEvent(organizationId, eventOf(paymentId, paid));
+    const [one, other] = [1, 2].map((dollars) => {
+      const disputeId = `dp_${randomUUID()}`;
+      return eventOf(paymentId, { kind: "disputed", disputeId, disputedMicros: dollars * DOLLAR });
+    });
+    if (one === undefined || other === undefined) throw new Error("Two are told.");
+    const { fact, ...facts } = one;
+    await whileOpen("take_card_event", { ...facts, ...fact, organizationId }, () => payments.takeCardEvent(organizationId, other));
+    expect(await balanceOf(organizationId)).toBe(7 * DOLLAR);
+  });
+
+  test("of a month and of what was paid back of it comes to the rest", async () => {
+    const organizationId = await organization();
+    const [paymentId, invoiceId] = [`pi_${randomUUID()}`, `in_${randomUUID()}`];
+    const { fact, ...facts } = eventOf(paymentId, { kind: "refunded", organizationId: null, refundedMicros: 10 * DOLLAR });
+    const month = {
+      ...{ id: `evt_${randomUUID()}`, type: "invoice.paid", createdAt: AT, organizationId, subscriptionId: `sub_${randomUUID()}` },
+      ...{ plan: "solo", status: "active", customerId: null, step: 1, kind: "invoice_paid" as const },
+      ...{ invoiceId, paidMicros: 20 * DOLLAR, creditMicros: 20 * DOLLAR },
+    };
+    await whileOpen("take_card_event", { ...facts, ...fact, organizationId, invoiceId }, () => payments.takePlanEvent(month));
+    expect(await balanceOf(organizationId)).toBe(10 * DOLLAR);
+  });
+});
+
+describe("an offer", () => {
+  /** One that somebody has shown a credential for, and what may be done with it. */
+  async function shown(method: OfferedMethod = "tempo/charge") {
+    const organizationId = await organization();
+    const key = { organizationId, id: randomUUID() };
+    const order = { plugin: "agent", digest: "d" };
+    const expiresAt = new Date(Date.now() + 60_000).toISOString();
+    await payments.offerChallenge({ ...key, ...order, method, amountMicros: DOLLAR, challenge: {}, expiresAt });
+    const claim = (credential = "one", leaseMs = -1) =>
+      payments.claimChallenge({ ...key, ...order, credential, shown: credential, leaseMs });
+    const first = await claim();
+    expect(first).toMatchObject({ outcome: "verify", epoch: 1 });
+    return {
+      ...{ key, claim },
+      paid: (epoch: number, reference: string = key.id) =>
+        payments.verifyChallenge({ ...key, epoch, outcome: "paid", reference, payer: null, receipt: "r" }),
+      found: (epoch: number, outcome: "refused" | "absent" | "unknown") => payments.verifyChallenge({ ...key, epoch, outcome }),
+      finish: (epoch: number, answer: object | null) => payments.finishChallenge({ ...key, epoch, answer }),
+      expire: () => owner`update payment_challenges set expires_at = now() - interval '1 second' where id = ${key.id}`,
+      state: async () => (await owner<{ state: string }[]>`select state from payment_challenges where id = ${key.id}`)[0]?.state,
+    };
+  }
+
+  test("that another one has taken over is neither noted nor finished by who had it before", async () => {
+    const { claim, paid, found, finish, state } = await shown();
+    expect(await claim()).toMatchObject({ outcome: "verify", epoch: 2 });
+    expect([await paid(1), await found(1, "refused"), await state()]).toEqual(["lost", "lost", "verifying"]);
+    expect(await paid(2)).toBe("kept");
+    expect(await claim()).toMatchObject({ outcome: "run", epoch: 3 });
+    expect([await finish(2, { a: 1 }), await state()]).toEqual([{ refund: null, kept: false }, "running"]);
+    for (let times = 0; times < 2; times++) expect(await finish(3, { a: 2 })).toEqual({ refund: null, kept: true });
+    expect(await claim()).toEqual({ outcome: "done", answer: { a: 2 } });
+  });
+
+  test("of which one is at it is nobody else's, however often it is shown; another credential is none", async () => {
+    const { claim, paid } = await shown();
+    expect(await claim("one", 60_000)).toEqual({ outcome: "busy" });
+    await paid(1);
+    expect([await claim("one", 60_000), await claim("other")]).toEqual([{ outcome: "busy" }, { outcome: "mismatch" }]);
+  });
+
+  test("whose payment was refused takes another until it expires; one that was not found may be shown later, too", async () => {
+    const refused = await shown();
+    expect(await refused.found(1, "refused")).toBe("kept");
+    expect(await refused.claim("other")).toMatchObject({ outcome: "verify", epoch: 2 });
+    expect(await refused.found(2, "refused")).toBe("kept");
+    await refused.expire();
+    expect(await refused.claim("other")).toEqual({ outcome: "expired" });
+    const absent = await shown();
+    await absent.found(1, "absent");
+    await absent.expire();
+    expect([await absent.claim("other"), await absent.claim()]).toMatchObject([{ outcome: "expired" }, { outcome: "verify" }]);
+  });
+
+  test("of unknown outcome is looked for later and later, and by one at a time", async () => {
+    const { key, found } = await shown();
+    const take = () => payments.takeUnknown({ ...key, quietMs: 60_000 });
+    const dueInMs = async () =>
+      (
+        await owner<{ ms: number }[]>`select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as ms
+          from payment_challenges where id = ${key.id}`
+      )[0]?.ms ?? 0;
+    let before = 0;
+    for (let epoch = 1; epoch < 4; epoch++) {
+      expect(await found(epoch, "unknown")).toBe("kept");
+      const wait = await dueInMs();
+      expect(wait).toBeGreaterThan(before);
+      before = wait;
+      expect(await take()).toBeNull();
+      await owner`update payment_challenges set due_at = now() - interval '1 second' where id = ${key.id}`;
+      expect([await take(), await take()]).toMatchObject([{ epoch: epoch + 1 }, null]);
+    }
+    expect(before).toBeGreaterThan(10_000);
+  });
+
+  test("is paid back once where its work failed, or nobody came back for it, and never where it was done", async () => {
+    const owed = (key: { organizationId: string; id: string }, leftMs: number) => payments.takeOwed({ ...key, leftMs });
+    const failed = await shown("stripe/charge");
+    await failed.paid(1);
+    expect(await failed.finish(1, null)).toMatchObject({ refund: { reference: failed.key.id }, kept: true });
+    // Whoever was told of it makes it: a job only where that was not heard of for a while.
+    expect(await owed(failed.key, 0)).toBeNull();
+    expect([await payments.refundChallenge(failed.key), await payments.refundChallenge(failed.key)]).toEqual([true, false]);
+    const left = await shown("stripe/charge");
+    await left.paid(1);
+    expect(await owed(left.key, 60_000)).toBeNull();
+    expect(await owed(left.key, -1)).toMatchObject({ reference: left.key.id });
+    expect(await owed(left.key, -1)).toBeNull();
+    const done = await shown("stripe/charge");
+    await done.paid(1);
+    await done.finish(1, {});
+    expect([await owed(done.key, -1), await payments.refundChallenge(done.key), await done.state()]).toEqual([null, false, "done"]);
+  });
+
+  test("pays for one call: what has paid for another buys nothing, and another payment may be shown", async () => {
+    const [one, other] = [await shown(), await shown()];
+    const reference = `0x${randomUUID()}`;
+    expect([await one.paid(1, reference), await other.paid(1, reference), await other.state()]).toEqual(["kept", "used", "open"]);
+    expect(await other.claim("other")).toMatchObject({ outcome: "verify" });
+  });
+});
+
+describe("a channel", () => {
+  test("is looked at when it is due, by one, and is idle when nobody has used it for so long", async () => {
+    const organizationId = await organization();
+    const key = { organizationId, id: `0x${randomUUID()}` };
+    const change = { state: "{}", payer: "0xa", voucherMicros: 300, depositMicros: 200, status: "open" as const };
+    expect(await payments.writeChannel({ ...key, version: null, ...change })).toBe(true);
+    const take = (idleMs: number) => payments.takeChannel({ ...key, idleMs });
+    const makeDue = () => owner`update payment_channels set due_at = now() - interval '1 second' where id = ${key.id}`;
+    expect(await take(0)).toBeNull();
+    await makeDue();
+    expect([await take(60_000), await take(60_000)]).toEqual([{ isIdle: false }, null]);
+    await makeDue();
+    expect(await take(-1)).toEqual({ isIdle: true });
+    await payments.leaveChannel(key);
+    expect(await take(-1)).toBeNull();
+  });
+
+  test("is taken no further than its deposit, nor than was signed for, whatever is under way", async () => {
+    const organizationId = await organization();
+    const reserve = (channelId: string, amountMicros: number) =>
+      payments.reserveInChannel({ organizationId, id: randomUUID(), channelId, plugin: "agent", amountMicros, callKey: null });
+    for (const [voucherMicros, depositMicros] of [
+      [300, 200],
+      [200, 300],
+    ] as const) {
+      const id = `0x${randomUUID()}`;
+      await payments.writeChannel({
+        ...{ organizationId, id, version: null, state: "{}", payer: "0xa", voucherMicros, depositMicros, status: "open" as const },
+      });
+      expect(await reserve(id, 201)).toMatchObject({ outcome: "short", requiredMicros: 201 });
+      expect(await reserve(id, 150)).toMatchObject({ outcome: "reserved", spentMicros: 150 });
+      expect(await reserve(id, 51)).toMatchObject({ outcome: "short", requiredMicros: 201 });
+      expect(await reserve(id, 50)).toMatchObject({ outcome: "reserved", spentMicros: 200 });
+    }
+  });
+});
+
+describe("a session", () => {
+  async function opened(depositMicros: number) {
+    const organizationId = await organization();
+    const [id, wallet] = [`ses_${randomUUID()}`, `0x${randomUUID()}`];
+    await payments.openSession({ organizationId, principalId: "key_one", id, wallet, depositMicros, from: "credits" });
+    const reserve = (amountMicros: number, signedMicros: number | null, nonce: string = randomUUID()) =>
+      payments.reserveInSession({
+        ...{ organizationId, id: nonce, sessionId: id, wallet, plugin: "agent", amountMicros, nonce },
+        ...{ signature: null, signedMicros, callKey: null, quietMs: 60_000 },
+      });
+    return { key: { organizationId, id }, reserve };
+  }
+
+  test("says whether its wallet has signed for too little, or there is too little of it", async () => {
+    const { reserve } = await opened(100);
+    expect(await reserve(100, 50)).toMatchObject({ outcome: "unsigned" });
+    expect(await reserve(101, 50)).toMatchObject({ outcome: "insufficient", remainingMicros: 100 });
+    expect(await reserve(100, 100)).toMatchObject({ outcome: "reserved", remainingMicros: 0 });
+  });
+
+  test("holds so much and no more, of what is not spent", async () => {
+    const { key, reserve } = await opened(60);
+    const topUp = (depositMicros: number) =>
+      payments.topUpSession({ ...key, step: randomUUID(), depositMicros, depositMaxMicros: 100, from: "credits" });
+    await expect(topUp(41)).rejects.toMatchObject({ code: "limit_reached" });
+    expect(await topUp(40)).toMatchObject({ depositMicros: 100 });
+    const purchase = randomUUID();
+    await reserve(30, null, purchase);
+    await expect(topUp(1)).rejects.toMatchObject({ code: "limit_reached" });
+    await payments.endPurchase({ organizationId: key.organizationId, id: purchase, capture: true });
+    expect(await topUp(30)).toMatchObject({ depositMicros: 130, spentMicros: 30 });
+  });
+
+  test("that nobody uses ends when it is looked at, but for one that was used by then, or of which a call is under way", async () => {
+    const { key, reserve } = await opened(60);
+    const purchase = randomUUID();
+    const expire = async (idleMs: number) => {
+      await owner`update wallet_sessions set due_at = now() - interval '1 second' where id = ${key.id}`;
+      return payments.expireSession({ ...key, idleMs });
+    };
+    await reserve(30, null, purchase);
+    expect(await expire(-1)).toBe(false);
+    await payments.endPurchase({ organizationId: key.organizationId, id: purchase, capture: true });
+    expect(await expire(60_000)).toBe(false);
+    expect(await payments.expireSession({ ...key, idleMs: -1 })).toBe(false);
+    expect(await expire(-1)).toBe(true);
+    expect(await database.billing.check(key.organizationId)).toMatchObject({ ok: true });
+  });
+});
