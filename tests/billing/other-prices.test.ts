@@ -167,3 +167,30 @@ test("an agent with a price costs it for each run that completes, beside its mod
   expect((await untilRest((await start(ours, helper as never, "Hi")).events)).at(-1)).toMatchObject({ data: { reason: "budget" } });
   expect(world.model.journal.length).toBe(calls);
 });
+
+test("a run that breaks off costs its models alone, and a run whose use is told in two parts costs it once", async () => {
+  const config = agentConfig.parse({ model: MODEL });
+  const helper = await world.gateway.createAgent(caller, { name: "Helper", description: "", config });
+  await world.gateway.setPrice(setPriceInput.parse({ organizationId, kind: "agent", name: helper.id, unitPico: RUN_MICROS * 1e6 }));
+  const run = async (reply: Reply) => {
+    world.model.script(reply);
+    const { events, submitted } = await start({ ...world, caller }, helper, "Hi");
+    return { end: (await untilRest(events)).at(-1), turnId: submitted.turnId };
+  };
+  const broken = await run({ tokens: 4, breaks: { afterChunks: 2, how: "error", error: { message: "no", code: 400 } } });
+  expect(broken.end).toMatchObject({ type: "turn.failed" });
+  const before = await atRest(world, organizationId);
+  expect(before.balanceMicros).toBeLessThan(0);
+  expect(await chargesOf("agent")).toEqual([]);
+
+  const { turnId } = await run({ text: "helped", usage: USAGE });
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: before.balanceMicros - STEP_MICROS - RUN_MICROS });
+  // As it is where a process is heard of late.
+  await world.sql
+    .owner`insert into usage_records (organization_id, conversation_id, month, turn_id, execution_id, attempt, step, try, model,
+      input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated)
+    select organization_id, conversation_id, month, turn_id, execution_id, attempt, step, try + 1, model, 7, 0, 0, 0, true
+    from usage_records where turn_id = ${turnId}`;
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: before.balanceMicros - STEP_MICROS - RUN_MICROS - 7 });
+  expect(await chargesOf("agent")).toHaveLength(1);
+});

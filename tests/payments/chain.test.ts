@@ -145,9 +145,11 @@ describe.skipIf(program === null)("on a chain", () => {
       expect(answer.body).toMatchObject({ type: `https://paymentauth.org/problems/${type}`, status: 402, detail: expect.any(String) });
     }
     const other = offeredIn(await call());
-    expect((await call(credentialOf(other, hash))).status).toBe(402);
+    // The standard has a problem for too little money, and its own code sends this one.
+    const refused = { status: 402, body: { type: "https://paymentauth.org/problems/verification-failed" } };
+    expect(await call(credentialOf(other, hash))).toMatchObject(refused);
     const little = offeredIn(await call());
-    expect((await call(credentialOf(little, await pay(little.id, 49_999n)))).status).toBe(402);
+    expect(await call(credentialOf(little, await pay(little.id, 49_999n)))).toMatchObject(refused);
     expect(await earned()).toBe(before);
     expect((await call(good)).status).toBe(200);
     expect(await earned()).toBe(before + 50_000);

@@ -16,6 +16,7 @@ const CHAIN_ID = 42_431;
 const PATH = "/api/v1/gateway";
 const TOKEN = "0x20c0000000000000000000000000000000000000";
 const PRICE = 50_000;
+const SECRET_KEY = randomBytes(32).toString("hex");
 const collector = privateKeyToAccount(generatePrivateKey());
 
 let chain: EscrowChain;
@@ -27,7 +28,7 @@ beforeAll(async () => {
   const key = generatePrivateKey();
   const env = {
     PAYMENTS_CHAIN_ID: String(CHAIN_ID),
-    MPP_SECRET_KEY: randomBytes(32).toString("hex"),
+    MPP_SECRET_KEY: SECRET_KEY,
     MPP_RECIPIENT: collector.address,
     MPP_ACCOUNT_KEY: key,
     MPP_RPC_URL: chain.url,
@@ -208,6 +209,18 @@ describe("a channel", () => {
       expect([type, answer.status, answer.body]).toMatchObject([type, status, { type: problem(type), detail: expect.any(String) }]);
       expect(answer.headers.get("www-authenticate")).toContain("Payment ");
     }
+  });
+
+  test("is raised by no less than its offer has asked for: such offers are of other settings, under the same secret", async () => {
+    const { payer, id, challenge } = await opened();
+    const { id: _, ...ours } = challenge;
+    const methodDetails = { ...(ours.request["methodDetails"] as object), minVoucherDelta: "30000" };
+    const asking = Challenge.from({ ...ours, request: { ...ours.request, methodDetails }, secretKey: SECRET_KEY } as never);
+    const manage = async (total: string) => call(await payer.show(asking, { action: "voucher", cumulativeAmountRaw: total }), null);
+    expect(await manage("79999")).toMatchObject({ status: 402, body: { type: problem("session/delta-too-small"), status: 402 } });
+    expect(await stateOf(id)).toMatchObject({ signed: 50_000 });
+    expect((await manage("80000")).status).toBe(204);
+    expect(await stateOf(id)).toMatchObject({ signed: 80_000 });
   });
 
   test("takes nothing for a call that failed", async () => {
