@@ -40,6 +40,7 @@ async function payer(micros: number | null) {
   if (micros !== null) await operator("/admin/billing/mode", { organization_id, mode: "prepaid" });
   if (micros) await operator("/admin/billing/credits", { organization_id, amount_micros: micros, reference: "one" });
   const rest = door.system.rest(0, tenant.apiKey);
+  const { newAgent } = tenant;
   const account = async () => (await rest.call("/api/billing/account")).body;
   return {
     /** Another price, beside the one above. */
@@ -47,6 +48,7 @@ async function payer(micros: number | null) {
     post: (body: object, path = "/v1/chat/completions") => rest.call(path, { body: { model: MODEL, messages, ...body } }),
     account,
     rest,
+    newAgent,
     /** All of it charged, and nothing held. */
     async charged(balanceMicros: number) {
       await expect.poll(account, { timeout: 15_000, interval: 100 }).toMatchObject({ balance_micros: balanceMicros, held_micros: 0 });
@@ -71,6 +73,70 @@ test("calls and vectors of who pays afterwards are charged to the token, and eac
   const csv = await rest.call("/api/billing/charges.csv");
   expect(csv.text.trim().split("\r\n")).toHaveLength(4);
   expect(csv.text).toContain("direct,");
+});
+
+test("calls for a user count with that user's budgets on every route, as an agent's turns do, however the name is written; other users' do not", async () => {
+  const { post, charged, rest, newAgent } = await payer(null);
+  const budget = async (period: string, hard: boolean, limit_micros: number) => {
+    const body = { scope: "user", subject: "José ", period, limit_micros, alert_percent: 50, hard };
+    expect((await rest.call("/api/billing/budgets", { body })).body).toMatchObject({ subject: "José" });
+  };
+  await budget("day", true, 5_000);
+  await budget("month", false, 5_000);
+  const reply = { tokens: 3, usage: { prompt_tokens: 50, completion_tokens: 5 } };
+  door.system.model.script(reply, reply, reply, reply);
+  const user = "Jose\u0301";
+  expect((await post({ user })).status).toBe(200);
+  expect((await post({ user: " José", input: "Hi", stream: false, messages: undefined }, "/v1/responses")).status).toBe(200);
+  expect((await post({ user, input: "12345678", messages: undefined }, "/v1/embeddings")).status).toBe(200);
+  expect((await post({ user: "JOSÉ" })).status).toBe(200);
+  await charged(-(3 * 100 + 2));
+  const spent = async () => at((await rest.call("/api/billing/budgets")).body, "items") as Record<string, unknown>[];
+  expect(await spent()).toMatchObject([
+    { period: "day", spent_micros: 202, held_micros: 0 },
+    { period: "month", spent_micros: 202, held_micros: 0 },
+  ]);
+
+  door.system.model.script({ tokens: 3, usage: { prompt_tokens: 50, completion_tokens: 500 } });
+  const agent = await newAgent({ model: MODEL });
+  expect((await post({ model: `agent/${agent}`, user })).status).toBe(200);
+  await expect.poll(spent, { timeout: 15_000, interval: 100 }).toMatchObject([
+    { spent_micros: 5_252, reached_at: expect.any(String) },
+    { spent_micros: 5_252, alerted_at: expect.any(String), reached_at: expect.any(String) },
+  ]);
+  const lines = at((await rest.call("/api/billing/statement?by=user")).body, "items") as { name: string | null }[];
+  expect(lines.find(({ name }) => name === "José")).toMatchObject({ calls: 4, amount_micros: 5_252 });
+  expect((await rest.call("/api/billing/charges.csv")).text).toContain("José");
+
+  const before = door.system.model.journal.length;
+  for (const [body, path] of [
+    [{}],
+    [{ input: "Hi", messages: undefined }, "/v1/responses"],
+    [{ input: "Hi", messages: undefined }, "/v1/embeddings"],
+  ] as const) {
+    const answer = await post({ user, ...body }, path);
+    expect([path, answer.status, at(answer.body, "error", "code")]).toEqual([path, 402, "budget_exhausted"]);
+  }
+  expect(door.system.model.journal.length).toBe(before);
+  expect((await post({ user: "another" })).status).toBe(200);
+});
+
+test("a user is named by a text of bounded length on every route", async () => {
+  const { post, newAgent } = await payer(null);
+  const agent = `agent/${await newAgent()}`;
+  const more = { input: "Hi", messages: undefined };
+  for (const [body, path] of [
+    [{}],
+    [{ model: agent }],
+    [more, "/v1/responses"],
+    [{ ...more, model: agent }, "/v1/responses"],
+    [more, "/v1/embeddings"],
+  ] as const) {
+    for (const user of ["x".repeat(201), 7, ["x"]]) {
+      const answer = await post({ user, ...body }, path);
+      expect([path, answer.status, at(answer.body, "error", "param")]).toEqual([path, 400, "user"]);
+    }
+  }
 });
 
 test("who has no money is refused with 402 in OpenAI's envelope, and nobody is asked", async () => {

@@ -42,6 +42,7 @@ function record(outputTokens: number, more: Partial<DirectCallRecord> = {}): Dir
       part: 0,
       organizationId,
       principalId: "key",
+      userId: null,
       route: "openai.chat",
       model: "local/chat",
       outcome: "lost",

@@ -134,7 +134,17 @@ async function fillDirectCalls({ database, caller }: World): Promise<void> {
   const used = { inputTokens: 1, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0, modelCalls: 1, estimated: false };
   const { organizationId, principalId } = caller;
   const id = newId();
-  const call = { id, callId: id, part: 0, organizationId, principalId, route: "openai.chat", model: "m", outcome: "answered" } as const;
+  const call = {
+    id,
+    callId: id,
+    part: 0,
+    organizationId,
+    principalId,
+    userId: null,
+    route: "openai.chat",
+    model: "m",
+    outcome: "answered",
+  } as const;
   const record = { ...call, ...used, tries: 1, latencyMs: 1, requestId: "r", at: new Date().toISOString() };
   await database.directCalls.append([record]);
   const note = { id: call.id, organizationId: call.organizationId, note: { kind: "call" as const, call: record } };

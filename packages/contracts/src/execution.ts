@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dispatchMode } from "./agent.ts";
 import { BOUNDS } from "./limits.ts";
+import { USER_NAME_CHARS_MAX } from "./user-name.ts";
 
 export const EXECUTION_STATUSES = ["pending", "executing", "paused", "error", "failed", "completed", "stopped"] as const;
 export const executionStatus = z.enum(EXECUTION_STATUSES);
@@ -14,7 +15,7 @@ export const isTerminal = (status: ExecutionStatus): boolean => TERMINAL.has(sta
 export const endUser = z.object({
   email: z.string().max(320),
   displayName: z.string().max(200).nullish(),
-  id: z.string().max(200).nullish(),
+  id: z.string().max(USER_NAME_CHARS_MAX).nullish(),
   firstName: z.string().max(200).nullish(),
   lastName: z.string().max(200).nullish(),
   timezone: z.string().max(64).nullish(),

@@ -31,4 +31,5 @@ export * from "./question.ts";
 export * from "./row-number.ts";
 export * from "./session.ts";
 export * from "./tool-arguments.ts";
+export * from "./user-name.ts";
 export * from "./webhook.ts";

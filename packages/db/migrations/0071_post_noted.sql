@@ -56,7 +56,7 @@ begin
     from of_turns u left join turns t on t.id = u.turn_id left join messages m on m.id = t.message_id
       left join conversations c on c.id = u.conversation_id left join executions x on x.id = u.execution_id
     union all
-    select 'model', d.model, d.images, d.audio_ms, null, null, 'direct', d.id::text, case when d.superseded then 'house' else 'customer' end, d.principal_id, null, null, null, null,
+    select 'model', d.model, d.images, d.audio_ms, null, null, 'direct', d.id::text, case when d.superseded then 'house' else 'customer' end, d.principal_id, null, d.user_id, null, null,
       d.model, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.estimated, d.at
     from of_calls d where d.model_calls > 0
     union all

@@ -18,14 +18,14 @@ begin
   perform set_config('parley.organizations', (select array_agg(distinct (call->>'organizationId')::uuid)::text from jsonb_array_elements(calls) call), true);
   perform 1 from responses where id = any (array(
     select (call->>'responseId')::uuid from jsonb_array_elements(calls) call where call->>'responseId' is not null)) order by id for share;
-  insert into direct_calls (id, organization_id, principal_id, route, model, outcome, tries, input_tokens, output_tokens, cached_tokens,
+  insert into direct_calls (id, organization_id, principal_id, user_id, route, model, outcome, tries, input_tokens, output_tokens, cached_tokens,
     reasoning_tokens, model_calls, estimated, latency_ms, request_id, at, response_id, epoch, superseded,
     audio_ms, images, call_id, part)
   select
     -- The call's own id is taken where its process was thought lost in an earlier part and went on.
     case when (call->>'part')::int > 0 and exists (select from direct_calls d where d.id = (call->>'id')::uuid and d.part <> (call->>'part')::int)
       then md5(concat_ws('/', call->>'id', call->>'part'))::uuid else (call->>'id')::uuid end,
-    (call->>'organizationId')::uuid, call->>'principalId', call->>'route', call->>'model', call->>'outcome',
+    (call->>'organizationId')::uuid, call->>'principalId', call->>'userId', call->>'route', call->>'model', call->>'outcome',
     (call->>'tries')::int, (call->>'inputTokens')::bigint, (call->>'outputTokens')::bigint, (call->>'cachedTokens')::bigint,
     (call->>'reasoningTokens')::bigint, (call->>'modelCalls')::int, (call->>'estimated')::boolean, (call->>'latencyMs')::bigint,
     call->>'requestId', (call->>'at')::timestamptz, (call->>'responseId')::uuid, (call->>'epoch')::int,

@@ -1,4 +1,4 @@
-import { GatewayError, isObject, type Limits } from "@parley/contracts";
+import { GatewayError, isObject, type Limits, USER_NAME_CHARS_MAX } from "@parley/contracts";
 import type { Caller, Gateway, Log, Once } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
 import type { Request, Response } from "express";
@@ -53,6 +53,15 @@ export async function readBody({ readJsonBody }: Door, { request, response }: Ca
   const body = await readJsonBody(request, response);
   if (!isObject(body)) throw new GatewayError("bad_request", { text: "The body must be a JSON object." });
   return { ...body, model: modelIn(body.model) };
+}
+
+/** Whom a call is for, as its body says: free text, that the budgets of this name count. Undefined: nobody in particular. */
+export function userIn(user: unknown): string | undefined {
+  if (user === undefined || user === null || user === "") return undefined;
+  if (typeof user !== "string") throw wrong("user", "A user is named by a text.", "invalid_type");
+  if (user.length > USER_NAME_CHARS_MAX)
+    throw wrong("user", `'user' may have ${USER_NAME_CHARS_MAX} characters at most.`, "string_above_max_length");
+  return user;
 }
 
 export function modelIn(model: unknown): string {

@@ -1,5 +1,5 @@
 import { answerAgentChat, streamAgentChat } from "./agent/agent-chat.ts";
-import type { Handler } from "./call.ts";
+import { type Handler, userIn } from "./call.ts";
 import { readChat } from "./chat-body.ts";
 import { answerDirect, streamDirect } from "./direct-answer.ts";
 
@@ -11,6 +11,6 @@ export const chat: Handler = async (door, call) => {
     const agent = { agentId: resolved.agentId, body };
     return body.stream ? streamAgentChat(door, call, agent) : answerAgentChat(door, call, agent);
   }
-  const request = { kind: "chat" as const, models: resolved.models, body, input: body };
+  const request = { kind: "chat" as const, models: resolved.models, user: userIn(body.user), body, input: body };
   return body.stream ? streamDirect(door, call, request) : answerDirect(door, call, request);
 };

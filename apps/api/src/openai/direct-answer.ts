@@ -7,7 +7,7 @@ import { EventStream } from "./event-stream.ts";
 import { type AnswerCopy, answerOnce } from "./kept-answer.ts";
 
 /** What is asked of the models; `input` tells it from another call under the same key. */
-export type DirectRequest = Pick<DirectCall, "kind" | "models" | "body"> & { input: unknown };
+export type DirectRequest = Pick<DirectCall, "kind" | "models" | "user" | "body"> & { input: unknown };
 
 const JSON_TYPE = "application/json; charset=utf-8";
 

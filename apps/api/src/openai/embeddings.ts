@@ -1,4 +1,4 @@
-import { type Handler, type Json, missing, readBody, wrong } from "./call.ts";
+import { type Handler, type Json, missing, readBody, userIn, wrong } from "./call.ts";
 import { answerDirect } from "./direct-answer.ts";
 import { directModels } from "./direct-models.ts";
 
@@ -27,5 +27,11 @@ export const embeddings: Handler = async (door, call) => {
   const body = await readBody(door, call);
   checkInput(body);
   checkOptions(body);
-  return answerDirect(door, call, { kind: "embeddings", models: directModels(door, body.model), body, input: body });
+  return answerDirect(door, call, {
+    kind: "embeddings",
+    models: directModels(door, body.model),
+    user: userIn(body.user),
+    body,
+    input: body,
+  });
 };

@@ -1,5 +1,5 @@
 import { isObject } from "@parley/contracts";
-import { type Handler, missing, readBody, wrong } from "./call.ts";
+import { type Handler, missing, readBody, userIn, wrong } from "./call.ts";
 import { answerDirect } from "./direct-answer.ts";
 import { directModels } from "./direct-models.ts";
 
@@ -14,5 +14,5 @@ export const speech: Handler = async (door, call) => {
   if (input.length > INPUT_CHARS_MAX) throw wrong("input", `At most ${INPUT_CHARS_MAX} characters.`, "string_above_max_length");
   if (voice === undefined || voice === null || voice === "") throw missing("voice");
   if (typeof voice !== "string" && !isObject(voice)) throw wrong("voice", "A voice is named by a text or by its id.");
-  return answerDirect(door, call, { kind: "speech", models: directModels(door, body.model), body, input: body });
+  return answerDirect(door, call, { kind: "speech", models: directModels(door, body.model), user: userIn(body.user), body, input: body });
 };

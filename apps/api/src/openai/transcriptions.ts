@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Handler, missing, modelIn, wrong } from "./call.ts";
+import { type Handler, missing, modelIn, userIn, wrong } from "./call.ts";
 import { answerDirect } from "./direct-answer.ts";
 import { directModels } from "./direct-models.ts";
 
@@ -28,5 +28,5 @@ export const transcriptions: Handler = async (door, call) => {
   if (typeof file === "string" || file.size === 0) throw wrong("file", "A file with a name is needed, and not an empty one.");
   const models = directModels(door, model);
   const input = call.request.headers["idempotency-key"] === undefined ? null : await meaningOf(form);
-  return answerDirect(door, call, { kind: "transcriptions", models, body: form, input });
+  return answerDirect(door, call, { kind: "transcriptions", models, user: userIn(form.get("user")), body: form, input });
 };

@@ -16,7 +16,7 @@ interface PursesPorts {
 
 /** The purse of a call outside of turns; null where its organization needs none, which is known without asking for some seconds. */
 export type DirectPurses = (
-  call: Pick<HoldKey, "organizationId" | "principalId" | "id"> & { agentId?: string | null },
+  call: Pick<HoldKey, "organizationId" | "principalId" | "id"> & Partial<Pick<HoldKey, "agentId" | "userId">>,
 ) => Promise<Purse | null>;
 
 export function createDirectPurses({ billing, clock, limits, refuseUnpriced }: PursesPorts): DirectPurses {
@@ -34,11 +34,11 @@ export function createDirectPurses({ billing, clock, limits, refuseUnpriced }: P
     return needed;
   }
 
-  return async ({ organizationId, principalId, id, agentId = null }) => {
+  return async ({ organizationId, principalId, id, agentId = null, userId = null }) => {
     if (!refuseUnpriced && !(await isNeeded(organizationId))) return null;
     return createPurse(
       { billing, clock, random: Math.random, limits, refuseUnpriced },
-      { organizationId, id, kind: "call", principalId, agentId, userId: null },
+      { organizationId, id, kind: "call", principalId, agentId, userId },
     );
   };
 }

@@ -13,6 +13,7 @@ const record = (id: string): DirectCallRecord => ({
     part: 0,
     organizationId: "o",
     principalId: "p",
+    userId: null,
     route: "openai.chat",
     model: "local/chat",
     outcome: "answered",

@@ -1,5 +1,5 @@
 import type { Listed } from "@parley/contracts";
-import { GatewayError, newId, type Page, type PageQuery } from "@parley/contracts";
+import { GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
@@ -21,6 +21,14 @@ const onlookerOf = ({ organizationId, agentIds }: Caller) => ({ organizationId, 
 function wholeOf(caller: Caller): string {
   if (caller.agentIds !== null) throw new GatewayError("missing_scope");
   return caller.organizationId;
+}
+
+/** A user's is what calls for that user are known by. */
+function subjectOf({ scope, subject }: SetBudget): string {
+  if (scope !== "user") return subject;
+  const name = userName(subject);
+  if (name === null) throw new GatewayError("invalid_input", { text: "A user is named." });
+  return name;
 }
 
 async function page<Item>(
@@ -76,7 +84,8 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
     setBudget: (caller, input, once) =>
       runOnce(context, caller, once, {
         input,
-        run: (bound) => bound.billing.setBudget(wholeOf(caller), { ...input, id: newId<string>() }, limits.budgetsMax),
+        run: (bound) =>
+          bound.billing.setBudget(wholeOf(caller), { ...input, subject: subjectOf(input), id: newId<string>() }, limits.budgetsMax),
       }),
     async deleteBudget(caller, budgetId, once) {
       await runOnce(context, caller, once, {

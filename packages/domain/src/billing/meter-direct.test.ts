@@ -17,7 +17,8 @@ function metering() {
     record: (record: DirectCallRecord) => void records.push(record),
     close: async () => undefined,
   };
-  const call = { id: "1", model: "a", organizationId: "o", principalId: "k", route: "r", requestId: "q", assumed: used(1, true) };
+  const whose = { organizationId: "o", principalId: "k", userId: null };
+  const call = { id: "1", model: "a", ...whose, route: "r", requestId: "q", assumed: used(1, true) };
   return { records, notes, noted: () => notes[0]?.(), meter: meterDirect(book, movedClock(), call) };
 }
 const used =

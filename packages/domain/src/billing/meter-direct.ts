@@ -12,6 +12,7 @@ interface Metered {
   model: string;
   organizationId: string;
   principalId: string;
+  userId: string | null;
   route: string;
   requestId: string;
   attempt?: ResponseAttempt | undefined;
@@ -46,9 +47,9 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   let note: OpenNote | null = null;
 
   function recordOf(id: string, outcome: DirectOutcome, used: DirectUsage): DirectCallRecord {
-    const { organizationId, principalId, route, requestId, attempt } = call;
+    const { organizationId, principalId, userId, route, requestId, attempt } = call;
     return {
-      ...{ id, callId: call.id, part, organizationId, principalId, route, requestId, attempt, model, tries, outcome },
+      ...{ id, callId: call.id, part, organizationId, principalId, userId, route, requestId, attempt, model, tries, outcome },
       latencyMs: Math.round(clock.monotonicMs() - startedMs),
       at: new Date(clock.now()).toISOString(),
       ...used,

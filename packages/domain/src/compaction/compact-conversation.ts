@@ -130,7 +130,7 @@ const holding = (ports: CompactPorts, purse: Purse): CompactPorts => ({
 
 /** Only what is surely about one user, and goes back to that user alone. */
 const learns = ({ memory }: AgentConfig, { userEmail }: CompactionWork): boolean =>
-  memory.learn && memory.scopes.includes("user") && userEmail !== null;
+  memory.learn && memory.scopes.includes("user") && userEmail !== null && userEmail !== "";
 
 interface Asked {
   part: Part;
@@ -172,7 +172,7 @@ async function factMemories(
   }: Pick<Asked, "signal" | "use" | "part"> & { key: ConversationKey; work: CompactionWork; facts: string[] },
 ): Promise<NewMemory[]> {
   const { userEmail } = work;
-  if (userEmail === null || facts.length === 0) return [];
+  if (userEmail === null || userEmail === "" || facts.length === 0) return [];
   const texts = facts.map((fact) => fact.slice(0, ports.limits.memoryCharsMax).toWellFormed());
   const embeddings = await embedTexts(ports, { texts, signal, use });
   return texts.map((text, index) => ({

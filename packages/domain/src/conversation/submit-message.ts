@@ -9,6 +9,7 @@ import {
   type SubmitInput,
   type SubmitResult,
   type TurnId,
+  userName,
 } from "@parley/contracts";
 import { findAgent } from "../agent/find-agent.ts";
 import type { Following, FollowOptions, SubmitFacts } from "../gateway.ts";
@@ -146,11 +147,11 @@ async function prepare(context: SubmitContext, caller: Caller, input: SubmitInpu
   };
 }
 
-/** The fields we know and no others: a claimed role or privilege is not kept. */
+/** The fields we know and no others: a claimed role or privilege is not kept. What the user is known by is the same on every door. */
 const knownUser = ({ email, displayName, id, firstName, lastName, timezone, additionalAttributes }: EndUser): EndUser => ({
-  email,
+  email: userName(email) ?? "",
   displayName,
-  id,
+  id: id && userName(id),
   firstName,
   lastName,
   timezone,

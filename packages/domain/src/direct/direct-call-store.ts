@@ -21,6 +21,8 @@ export interface DirectCallRecord extends DirectUsage {
   part: number;
   organizationId: string;
   principalId: string;
+  /** Whom the call is for, as `userName` has it; null: nobody in particular. */
+  userId: string | null;
   /** The route's name in the registry. */
   route: string;
   /** The model that answered, or was tried last. */

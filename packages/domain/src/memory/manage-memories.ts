@@ -71,7 +71,7 @@ async function embedOne(
   const { directUsage, clock, embeddingModel } = context;
   const id = crypto.randomUUID();
   const call = meterDirect(directUsage, clock, {
-    ...{ id, model: embeddingModel, organizationId, principalId },
+    ...{ id, model: embeddingModel, organizationId, principalId, userId: null },
     ...{ route, requestId: newId<string>() },
     assumed: () => estimateEmbedding(embeddingModel, [text]),
   });

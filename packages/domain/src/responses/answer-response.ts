@@ -77,7 +77,7 @@ async function ask(ports: AnswerPorts, owner: Owner, answering: Answering): Prom
       delete body.max_tokens;
     }
     try {
-      return await callDirect(ports, owner, { kind: "chat", route, models, body, requestId, attempt, signal });
+      return await callDirect(ports, owner, { kind: "chat", route, models, body, requestId, user: request.user, attempt, signal });
     } catch (error) {
       const shorter = request.truncation === "auto" && isTooLong(error) && cuts < CUTS_MAX ? withoutOldest(messages) : null;
       if (shorter === null) throw error;

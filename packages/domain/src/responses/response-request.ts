@@ -1,4 +1,4 @@
-import { isObject, unreadableParameters } from "@parley/contracts";
+import { isObject, USER_NAME_CHARS_MAX, unreadableParameters } from "@parley/contracts";
 import { readInput } from "./read-input.ts";
 import { type Json, wrongParameter } from "./response.ts";
 
@@ -241,7 +241,7 @@ export function readResponseRequest(body: unknown): ResponseRequest {
     metadata: readMetadata(body),
     safetyIdentifier: text(body, "safety_identifier", 64),
     promptCacheKey: text(body, "prompt_cache_key", 64),
-    user: text(body, "user"),
+    user: text(body, "user", USER_NAME_CHARS_MAX),
   };
   if (request.previousResponseId !== null && request.conversation !== null) {
     const message = "Only one of 'previous_response_id' and 'conversation' can be given.";

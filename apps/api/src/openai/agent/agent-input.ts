@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { conversationId as conversationIdOf, isObject, reasoningEffort, submitInput, uuidOfHash } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
 import type { TurnInput } from "../../turn/begin-turn.ts";
-import { type Json, type Origin, wrong } from "../call.ts";
+import { type Json, type Origin, userIn, wrong } from "../call.ts";
 import type { ChatBody } from "../chat-body.ts";
 import { readMessage, textIn } from "./read-message.ts";
 
@@ -78,7 +78,7 @@ export function readAgentInput(call: Origin, body: ChatBody, { caller, agentId, 
   const message = body.messages[newest];
   if (message === undefined) throw wrong("messages", "No user message found in messages array");
   const named = namedConversation(call, body);
-  const user = typeof body.user === "string" && body.user !== "" ? body.user : undefined;
+  const user = userIn(body.user);
   const own = named === undefined && user !== undefined ? usersConversation(caller, agentId, user) : undefined;
   const system = body.messages.filter(({ role }) => role === "system" || role === "developer").map(({ content }) => textIn(content));
   const before = named === undefined && own === undefined ? earlier(body.messages.slice(0, newest), historyCharsMax) : "";
@@ -86,6 +86,8 @@ export function readAgentInput(call: Origin, body: ChatBody, { caller, agentId, 
   const parsed = submitInput.safeParse({
     agentId,
     conversationId: named ?? own,
+    // What a user is called need be no address.
+    ...(user !== undefined && { user: { email: "", id: user } }),
     ...readMessage(message, ["messages", newest]),
     options: { source: "openai", ...outputOptions(body), ...(additionalContext !== "" && { additionalContext }) },
   });
