@@ -229,13 +229,26 @@ describe("a session", () => {
     const organizationId = await organization();
     const [id, wallet] = [`ses_${randomUUID()}`, `0x${randomUUID()}`];
     await payments.openSession({ organizationId, principalId: "key_one", id, wallet, depositMicros, from: "credits" });
-    const reserve = (amountMicros: number, signedMicros: number | null, nonce: string = randomUUID()) =>
+    const reserve = (amountMicros: number, signedMicros: number | null, nonce: string = randomUUID(), purchase: string = nonce) =>
       payments.reserveInSession({
-        ...{ organizationId, id: nonce, sessionId: id, wallet, plugin: "agent", amountMicros, nonce },
+        ...{ organizationId, id: purchase, sessionId: id, wallet, plugin: "agent", amountMicros, nonce },
         ...{ signature: null, signedMicros, callKey: null, quietMs: 60_000 },
       });
-    return { key: { organizationId, id }, reserve };
+    const end = (purchase: string, capture: boolean) => payments.endPurchase({ organizationId, id: purchase, capture });
+    return { key: { organizationId, id }, reserve, end };
   }
+
+  test("takes the voucher of a call that failed again: its money went back, and so did its nonce", async () => {
+    const { key, reserve, end } = await opened(DOLLAR);
+    const ask = async (id: string) => (await reserve(10_000, null, "again", id)).outcome;
+    const [failed, again] = [randomUUID(), randomUUID()];
+    expect([await ask(failed), await ask(randomUUID())]).toEqual(["reserved", "used"]);
+    expect(await end(failed, false)).toBe(true);
+    expect((await Promise.all([ask(again), ask(again)])).toSorted()).toEqual(["reserved", "used"]);
+    expect([await end(again, true), await ask(randomUUID())]).toEqual([true, "used"]);
+    const [session] = await payments.listSessions(key.organizationId, { id: key.id, limit: 1 });
+    expect(session).toMatchObject({ spentMicros: 10_000, reservedMicros: 0 });
+  });
 
   test("says whether its wallet has signed for too little, or there is too little of it", async () => {
     const { reserve } = await opened(100);

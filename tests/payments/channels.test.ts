@@ -3,13 +3,12 @@ import type { ChannelBook } from "@parley/domain";
 import { createChannelPayments, paymentSettings } from "@parley/payments";
 import { createRestClient, type Replica, type RestAnswer, type System, startReplica, startSystem } from "@parley/testkit";
 import { Challenge, Credential } from "mppx";
-import { Mppx, tempo } from "mppx/client";
+import { Mppx } from "mppx/client";
 import { Session } from "mppx/tempo";
 import postgres from "postgres";
-import { createClient, http } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { tempo as tempoChain } from "viem/tempo/chains";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newChannelPayer } from "./channel-payer.ts";
 import { type EscrowChain, startEscrowChain } from "./escrow-chain.ts";
 
 const CHAIN_ID = 42_431;
@@ -63,40 +62,7 @@ async function offered(headers: Record<string, string> = {}): Promise<Challenge.
   return challenge;
 }
 
-type Descriptor = Session.Precompile.SessionDescriptor;
-interface Context {
-  action: "topUp" | "voucher" | "close";
-  cumulativeAmountRaw?: string;
-  additionalDepositRaw?: string;
-}
-
-/** A payer with the standard's own client. */
-function newPayer() {
-  const account = privateKeyToAccount(generatePrivateKey());
-  const client = createClient({ account, chain: { ...tempoChain, id: CHAIN_ID }, transport: http(chain.url), pollingInterval: 50 });
-  const method = tempo.session({ account, getClient: () => client, maxDeposit: "0.20" });
-  const beside = (credential: string) => ({ "payment-authorization": credential });
-  let descriptor: Descriptor | null = null;
-  return {
-    account,
-    client,
-    method,
-    /** Locks $0.20, and signs for one call. */
-    async open(challenge: Challenge.Challenge): Promise<Record<string, string>> {
-      const credential = await method.createCredential({ challenge: challenge as never, context: {} });
-      descriptor = (Credential.deserialize(credential).payload as { descriptor: Descriptor }).descriptor;
-      return beside(credential);
-    },
-    async show(challenge: Challenge.Challenge, context: Context): Promise<Record<string, string>> {
-      if (descriptor === null) throw new Error("Nothing was opened.");
-      return beside(await method.createCredential({ challenge: challenge as never, context: { ...context, descriptor } }));
-    },
-    get channelId(): string {
-      if (descriptor === null) throw new Error("Nothing was opened.");
-      return Session.Precompile.Channel.computeId({ ...descriptor, chainId: CHAIN_ID }).toLowerCase();
-    },
-  };
-}
+const newPayer = () => newChannelPayer({ url: chain.url, chainId: CHAIN_ID });
 
 async function opened() {
   const payer = newPayer();

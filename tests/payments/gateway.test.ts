@@ -191,35 +191,6 @@ describe("a wallet without a key", () => {
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 20_000, reserved: 0 });
   });
 
-  test("may show the voucher of a call that failed again: its money went back, and so did its nonce", async () => {
-    const session = await open("1.00", privateKeyToAccount(generatePrivateKey()).address);
-    const purchase = { id: randomUUID(), sessionId: session.sessionId, wallet: session.address.toLowerCase() };
-    const sold = {
-      ...purchase,
-      organizationId: system.ours.organizationId,
-      plugin: "tts",
-      amountMicros: 10_000,
-      nonce: "again",
-      signature: "0x",
-    };
-    const reserve = async (id: string) => {
-      const [row] = await sql<
-        { answer: { outcome: string } }[]
-      >`select reserve_in_session(${sql.json({ ...sold, id, signedMicros: null })}) as answer`;
-      return row?.answer.outcome;
-    };
-    const end = (id: string, capture: boolean) =>
-      sql`select end_purchase(${sql.json({ organizationId: sold.organizationId, id, capture })})`;
-    expect(await reserve(purchase.id)).toBe("reserved");
-    expect(await reserve(randomUUID())).toBe("used");
-    await end(purchase.id, false);
-    const again = randomUUID();
-    expect(await Promise.all([reserve(again), reserve(again)])).toEqual(expect.arrayContaining(["reserved", "used"]));
-    await end(again, true);
-    expect(await reserve(randomUUID())).toBe("used");
-    expect(await stateOf(session.sessionId)).toMatchObject({ spent: 10_000, reserved: 0 });
-  });
-
   test("is not kept from the end of one call by somebody who shows its voucher again at that moment", async () => {
     const { sessionId } = await open("1.00", privateKeyToAccount(generatePrivateKey()).address);
     const [row] = await sql<{ organization: string; wallet: string }[]>`
