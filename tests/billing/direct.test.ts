@@ -73,6 +73,23 @@ test("calls and vectors of who pays afterwards are charged to the token, and eac
   const csv = await rest.call("/api/billing/charges.csv");
   expect(csv.text.trim().split("\r\n")).toHaveLength(4);
   expect(csv.text).toContain("direct,");
+
+  // The same as JSON, in parts, from a day on.
+  const ask = (query: string) => rest.call(`/api/billing/charges?${query}`);
+  const today = new Date().toISOString().slice(0, 10);
+  const one = await ask(`limit=3&from=${today}`);
+  expect(one.body).toMatchObject({ currency: "usd", items: [{ input_tokens: 11 }, { input_tokens: 12 }, { input_tokens: 2 }], next: null });
+  const two = await ask("limit=2");
+  const last = await ask(`limit=2&after=${String(at(two.body, "next"))}`);
+  expect([at(two.body, "items", 1, "input_tokens"), last.body]).toMatchObject([12, { items: [{ input_tokens: 2 }], next: null }]);
+  for (const query of ["after=bm9uZQ", "after=WyJub3ciLCJhIl0", "from=2026-02-30", "limit=0"])
+    expect([query, (await ask(query)).status]).toEqual([query, 422]);
+  const entries = await rest.call(
+    `/api/billing/entries?source_type=usage&from=${today}&transaction_id=${at(one.body, "items", 0, "transaction_id")}`,
+  );
+  expect(entries.body).toMatchObject({ total: 2, items: [{ source_type: "usage" }, { source_type: "usage" }] });
+  const statement = await rest.call(`/api/billing/statement?by=model&from=${today}`);
+  expect(statement.body).toMatchObject({ currency: "usd", left_out: 0, total: { calls: 3, amount_micros: 11 + 12 + 2 + 11 * OUT_MICROS } });
 });
 
 test("calls for a user count with that user's budgets on every route, as an agent's turns do, however the name is written; other users' do not", async () => {

@@ -71,7 +71,7 @@ test("a call of a peer costs what its row in the registry says, once, as the one
   expect(await chargesOf("peer")).toMatchObject([
     { model: "peer/Jester", amountMicros: 250, registered: true, assumed: false, principalId: "key_payer", agentId: agent.id },
   ]);
-  expect(await world.gateway.readStatement(caller, {})).toMatchObject([{ calls: 3, unpricedCalls: 0 }]);
+  expect((await world.gateway.readStatement(caller, {})).items).toMatchObject([{ calls: 3, unpricedCalls: 0 }]);
 });
 
 test("one without is charged by the price book: by its name, else by the fallback, and marked", async () => {

@@ -60,7 +60,7 @@ describe("what turns use is charged", () => {
       ["model", MODEL],
       ["day", new Date().toISOString().slice(0, 10)],
     ] as const) {
-      expect(await world.gateway.readStatement(ours.caller, { by })).toMatchObject([
+      expect((await world.gateway.readStatement(ours.caller, { by })).items).toMatchObject([
         { name, calls: 1, inputTokens: 11, outputTokens: 5, amountMicros: 61 },
       ]);
     }
@@ -143,7 +143,7 @@ describe("what turns use is charged", () => {
     await endOf(agent);
     expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -(10 * 5 + 2 * 25) });
     await setPrices(ours, organizationId, { name: "test/unheard-of", withdrawn: true });
-    expect(await world.gateway.readStatement(ours.caller, {})).toMatchObject([{ assumedCalls: 1, unpricedCalls: 0 }]);
+    expect((await world.gateway.readStatement(ours.caller, {})).items).toMatchObject([{ assumedCalls: 1, unpricedCalls: 0 }]);
   });
 });
 
@@ -180,7 +180,7 @@ describe("who has to have money first", () => {
     expect(said * OUT_MICROS).toBeLessThanOrEqual(1_000 + SLICE * OUT_MICROS);
     expect(said * OUT_MICROS).toBeGreaterThan(1_000 - 2 * SLICE * OUT_MICROS - 200);
     await expect.poll(() => world.model.journal[before]?.outcome).toBe("aborted");
-    expect(await world.gateway.readStatement(ours.caller, {})).toMatchObject([{ calls: 1, estimatedCalls: 1 }]);
+    expect((await world.gateway.readStatement(ours.caller, {})).items).toMatchObject([{ calls: 1, estimatedCalls: 1 }]);
   });
 
   test("and runs out while the model writes the arguments of a call: it is heard no further, and the call is not made", async () => {

@@ -50,6 +50,7 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "billing.prices",
   "billing.statement",
   "billing.entries",
+  "billing.charges",
   "billing.budgets",
   "billing.plans",
   "billing.subscribe",

@@ -200,6 +200,31 @@ export type CardResult = {
 
 export type ChangedMessage = { conversationId: string; messageId: string; position: number; queueDepth: number; replayed: boolean };
 
+export type Charge = {
+  at: string;
+  sourceType: "agent" | "turn" | "direct" | "peer" | "plugin" | "refund";
+  sourceId: string;
+  transactionId: string | null;
+  payer: "customer" | "house" | "outside";
+  amountMicros: number;
+  priceId: string | null;
+  assumed: boolean;
+  principalId: string | null;
+  agentId: string | null;
+  userId: string | null;
+  conversationId: string | null;
+  turnId: string | null;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  cachedTokens: number;
+  reasoningTokens: number;
+  estimated: boolean;
+  audioMs: number;
+  images: number;
+  registered: boolean;
+};
+
 export type CheckedAnswer = { questionId: string; selectedOptionIds: string[]; freeText: string | null };
 
 export type Checkout = { url: string; sessionId: string; expiresAt: string };
@@ -413,7 +438,7 @@ export type JSONType = string | number | JSONType[] | { [key: string]: JSONType 
 export type LedgerEntry = {
   id: number;
   transactionId: string;
-  account: "customer" | "revenue" | "house" | "credits" | "clearing" | "sessions";
+  account: "customer" | "house" | "revenue" | "credits" | "clearing" | "sessions";
   amountMicros: number;
   sourceType: string;
   sourceId: string;
@@ -1155,14 +1180,37 @@ export type Routes = {
         | undefined;
       output: { items: Price[]; total: number; page: number; perPage: number };
     };
-    statement: { kind: "query"; input: StatementQuery | undefined; output: StatementLine[] };
+    statement: { kind: "query"; input: StatementQuery | undefined; output: Statement };
+    charges: {
+      kind: "query";
+      input:
+        | {
+            payer?: "customer" | "house" | "outside" | undefined;
+            transactionId?: string | undefined;
+            key?: string | undefined;
+            agent?: string | undefined;
+            model?: string | undefined;
+            user?: string | undefined;
+            from?: string | undefined;
+            to?: string | undefined;
+            after?: string | undefined;
+            limit?: string | number | undefined;
+          }
+        | undefined;
+      output: { items: Charge[]; next: string | null };
+    };
     entries: {
       kind: "query";
       input:
         | {
             page?: string | number | undefined;
             perPage?: string | number | undefined;
-            account?: "customer" | "revenue" | "house" | "credits" | "clearing" | "sessions" | undefined;
+            account?: "customer" | "house" | "revenue" | "credits" | "clearing" | "sessions" | undefined;
+            sourceType?: string | undefined;
+            sourceId?: string | undefined;
+            transactionId?: string | undefined;
+            from?: string | undefined;
+            to?: string | undefined;
           }
         | undefined;
       output: { items: LedgerEntry[]; total: number; page: number; perPage: number };
@@ -1769,6 +1817,8 @@ export type ShownPeerAuth =
   | { type: "did_signed"; secret?: string | undefined }
   | { type: "oauth"; tokenUrl: string; clientId: string; scope?: string | undefined };
 
+export type Statement = { currency: "usd"; items: StatementLine[]; total: StatementLine; leftOut: number };
+
 export type StatementLine = {
   name: string | null;
   calls: number;
@@ -1786,6 +1836,10 @@ export type StatementLine = {
 
 export type StatementQuery = {
   by?: "key" | "agent" | "model" | "user" | "day" | undefined;
+  key?: string | undefined;
+  agent?: string | undefined;
+  model?: string | undefined;
+  user?: string | undefined;
   from?: string | undefined;
   to?: string | undefined;
 };

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { pageInput } from "./conversation.ts";
 import { organizationId } from "./ids.ts";
-import { moment } from "./moment.ts";
+import { isMoment, moment } from "./moment.ts";
+import { queried } from "./row-number.ts";
 
 /** Micro-units of the one currency that there is; far below what a number holds exactly, so that sums are exact, too. */
 const MICROS_MAX = 1_000_000_000_000_000;
@@ -138,12 +139,55 @@ export interface Budget {
   reachedAt: string | null;
 }
 
+/** What amounts are in: a million micro-units are one. */
+export const CURRENCY = "usd";
+
+/** A moment, or a day, which begins in UTC. */
+const bound = z.union([
+  moment,
+  z.iso
+    .date()
+    .refine(isMoment, "is no day that can be kept")
+    .transform((day) => `${day}T00:00:00Z`),
+]);
 /** From then on and before then; each may be left open. */
-const span = { from: moment.optional(), to: moment.optional() };
-export const statementInput = z.object({ ...span, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
+const span = { from: bound.optional(), to: bound.optional() };
+/** Whose charges, and of what; each may be left open. */
+const chosen = {
+  key: text(320).optional(),
+  agent: z.guid().toLowerCase().optional(),
+  model: text(320).optional(),
+  user: text(320).optional(),
+};
+export const statementInput = z.object({ ...span, ...chosen, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
 export type StatementQuery = z.infer<typeof statementInput>;
-export const chargesInput = z.object(span);
+
+export const chargePayer = z.enum(["customer", "house", "outside"]);
+export const chargesInput = z.object({
+  ...span,
+  ...chosen,
+  payer: chargePayer.optional(),
+  transactionId: z.guid().toLowerCase().optional(),
+});
 export type ChargesQuery = z.infer<typeof chargesInput>;
+
+const PART_MAX = 200;
+/** A part of a list that goes on after a place; what `next` says is the next one. */
+const part = {
+  after: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,600}$/, "must be what `next` has said")
+    .optional(),
+  limit: queried(z.int().min(1).max(PART_MAX)).default(100),
+};
+export const listChargesInput = chargesInput.extend(part);
+export type ListCharges = z.infer<typeof listChargesInput>;
+
+/** Some of a list, and where it goes on; null: that was all. */
+export interface Part<Item> {
+  items: Item[];
+  next: string | null;
+}
 
 /** What was charged, in one group. */
 export interface StatementLine {
@@ -164,14 +208,26 @@ export interface StatementLine {
   unpricedCalls: number;
 }
 
+/** What was charged in groups, the dearest first, days in their order; and all of it. */
+export interface Statement {
+  currency: typeof CURRENCY;
+  items: StatementLine[];
+  /** Of all groups, also of those that are left out. */
+  total: StatementLine;
+  /** So many groups more there are: what is asked for has to be narrower. */
+  leftOut: number;
+}
+
 /** One use of a model, one call of a peer, one run of an agent that has a price, or one call that was sold; and what it was charged. */
 export interface Charge {
   at: string;
   /** `refund`: what a card was given back of a call that it had paid for, below zero. */
   sourceType: "turn" | "direct" | "peer" | "agent" | "plugin" | "refund";
   sourceId: string;
+  /** Of the ledger; null where it has cost nothing. */
+  transactionId: string | null;
   /** `outside`: somebody has paid for that one call, and the organization has not. */
-  payer: "customer" | "house" | "outside";
+  payer: z.infer<typeof chargePayer>;
   amountMicros: number;
   priceId: string | null;
   assumed: boolean;
@@ -194,7 +250,14 @@ export interface Charge {
 }
 
 export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing", "sessions"]);
-export const listEntriesInput = pageInput.extend({ account: ledgerAccount.optional() });
+export const listEntriesInput = pageInput.extend({
+  ...span,
+  account: ledgerAccount.optional(),
+  /** What an entry is for: `usage`, `purchase`, `payment`, `card` and others. */
+  sourceType: text(40).optional(),
+  sourceId: text(320).optional(),
+  transactionId: z.guid().toLowerCase().optional(),
+});
 export type ListEntries = z.infer<typeof listEntriesInput>;
 
 export interface LedgerEntry {

@@ -1,5 +1,5 @@
-import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, Listed, Price, StatementLine } from "@parley/contracts";
-import type { BillingStore, Grown, PostedUsage } from "@parley/domain";
+import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, Listed, Price, Statement } from "@parley/contracts";
+import type { BillingStore, ChargePlace, Grown, PostedUsage } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
 import { joinDebits } from "./join-debits.ts";
@@ -47,14 +47,11 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   listBudgets: (organizationId, part) => call<Listed<Budget>>(sql, "list_budgets", { organizationId, ...part }),
 
-  statement: (onlooker, { from = null, to = null, by = null, limit }) =>
-    call<StatementLine[]>(sql, "read_statement", { ...onlooker, from, to, by, limit }),
+  statement: (onlooker, query) => call<Omit<Statement, "currency">>(sql, "sum_charges", { ...query, ...onlooker }),
 
-  charges: (onlooker, { from = null, to = null, after, limit }) =>
-    call<Charge[]>(sql, "read_charges", { ...onlooker, from, to, after, limit }),
+  charges: (onlooker, query) => call<{ items: Charge[]; next: ChargePlace | null }>(sql, "list_charges", { ...query, ...onlooker }),
 
-  entries: (organizationId, { account = null, offset, limit }) =>
-    call<Listed<LedgerEntry>>(sql, "list_entries", { organizationId, account, offset, limit }),
+  entries: (organizationId, filter) => call<Listed<LedgerEntry>>(sql, "list_entries", { ...filter, organizationId }),
 
   check: (organizationId) => call<LedgerCheck>(sql, "check_ledger", { organizationId }),
 });

@@ -1,5 +1,6 @@
 import {
   budgetInput,
+  listChargesInput,
   listEntriesInput,
   listPricesInput,
   pageInput,
@@ -21,6 +22,10 @@ export const billing = {
   statement: procedure("billing.statement")
     .input(statementInput.prefault({}))
     .query(({ ctx, input }) => ctx.gateway.readStatement(ctx.caller, input)),
+
+  charges: procedure("billing.charges")
+    .input(listChargesInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listCharges(ctx.caller, input)),
 
   entries: procedure("billing.entries")
     .input(listEntriesInput.prefault({}))

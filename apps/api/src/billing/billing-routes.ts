@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { budgetInput, GatewayError, type Limits, type Page, setBudgetInput, subscribeInput } from "@parley/contracts";
+import { budgetInput, CURRENCY, GatewayError, type Limits, type Page, setBudgetInput, subscribeInput } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
@@ -11,7 +11,7 @@ import { answerPlainErrors } from "../plain-error.ts";
 import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
-import { budgetBody, chargesQuery, entriesQuery, onWire, pageQuery, pricesQuery, statementQuery } from "./billing-wire.ts";
+import { budgetBody, chargesQuery, entriesQuery, exportQuery, onWire, pageQuery, pricesQuery, statementQuery } from "./billing-wire.ts";
 import { chargesCsv } from "./charges-csv.ts";
 
 export interface BillingDependencies {
@@ -45,19 +45,33 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   };
   const statement: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.statement");
-    const lines = await gateway.readStatement(caller, parseInput(statementQuery, request.query));
-    sendJson(response, 200, { items: lines.map(onWire) });
+    const { currency, items, total, leftOut } = await gateway.readStatement(caller, parseInput(statementQuery, request.query));
+    sendJson(response, 200, { currency, items: items.map(onWire), total: onWire(total), left_out: leftOut });
   };
   const charges: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.charges");
-    const parts = gateway.readCharges(caller, parseInput(chargesQuery, request.query));
+    const { transaction_id: transactionId, ...query } = parseInput(chargesQuery, request.query);
+    const { items, next } = await gateway.listCharges(caller, { ...query, transactionId });
+    sendJson(response, 200, { currency: CURRENCY, items: items.map(onWire), next });
+  };
+  const exportCharges: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.exportCharges");
+    const { transaction_id: transactionId, ...query } = parseInput(exportQuery, request.query);
+    const parts = gateway.readCharges(caller, { ...query, transactionId });
     response.writeHead(200, { "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="charges.csv"' });
     await pipeline(Readable.from(chargesCsv(parts)), response);
   };
   const entries: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.entries");
-    const { per_page: perPage, ...filter } = parseInput(entriesQuery, request.query);
-    sendJson(response, 200, pageOnWire(await gateway.listEntries(caller, { ...filter, perPage })));
+    const {
+      per_page: perPage,
+      source_type: sourceType,
+      source_id: sourceId,
+      transaction_id: transactionId,
+      ...filter
+    } = parseInput(entriesQuery, request.query);
+    const named = { sourceType, sourceId, transactionId };
+    sendJson(response, 200, pageOnWire(await gateway.listEntries(caller, { ...filter, ...named, perPage })));
   };
   const budgets: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.budgets");
@@ -99,7 +113,8 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     .get("/api/billing/account", account)
     .get("/api/billing/prices", prices)
     .get("/api/billing/statement", statement)
-    .get("/api/billing/charges.csv", charges)
+    .get("/api/billing/charges", charges)
+    .get("/api/billing/charges.csv", exportCharges)
     .get("/api/billing/entries", entries)
     .get("/api/billing/plans", plans)
     .get("/api/billing/portal", portal)
@@ -110,7 +125,7 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     .all(
       [
         ...["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
-        ...["/api/billing/plans", "/api/billing/portal"],
+        ...["/api/billing/charges", "/api/billing/plans", "/api/billing/portal"],
       ],
       refuseMethod("GET"),
     )

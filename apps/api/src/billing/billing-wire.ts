@@ -1,7 +1,9 @@
 import {
   budgetPeriod,
   budgetScope,
+  chargesInput,
   creditInput,
+  listChargesInput,
   listEntriesInput,
   listPricesInput,
   organizationId,
@@ -18,9 +20,17 @@ const { page, perPage } = listPricesInput.shape;
 const paged = { page, per_page: perPage };
 export const pageQuery = z.object(paged);
 export const pricesQuery = z.object({ ...paged, kind: listPricesInput.shape.kind, name: listPricesInput.shape.name });
-export const entriesQuery = z.object({ ...paged, account: listEntriesInput.shape.account });
+const { page: _page, perPage: _perPage, sourceType, sourceId, transactionId, ...entries } = listEntriesInput.shape;
+export const entriesQuery = z.object({
+  ...{ ...paged, ...entries },
+  ...{ source_type: sourceType, source_id: sourceId, transaction_id: transactionId },
+});
 export const statementQuery = statementInput;
-export const chargesQuery = z.object({ from: statementInput.shape.from, to: statementInput.shape.to });
+const { transactionId: transaction, ...chosen } = chargesInput.shape;
+const ofCharges = { ...chosen, transaction_id: transaction };
+/** Of the export, which has no parts. */
+export const exportQuery = z.object(ofCharges);
+export const chargesQuery = z.object({ ...ofCharges, after: listChargesInput.shape.after, limit: listChargesInput.shape.limit });
 
 const budget = setBudgetInput.shape;
 export const budgetBody = z.object({

@@ -104,6 +104,7 @@ export const refusedUseCases: A2aUseCases &
   deleteBudget: refuse,
   listBudgets: refuse,
   readStatement: refuse,
+  listCharges: refuse,
   listEntries: refuse,
   async *readCharges() {
     yield await refuse();

@@ -12,7 +12,7 @@ import type {
   Price,
   SetBudget,
   SetPrice,
-  StatementLine,
+  Statement,
   StatementQuery,
 } from "@parley/contracts";
 
@@ -82,6 +82,12 @@ interface Onlooker {
   agentIds: string[] | null;
 }
 
+/** Where a charge stands among all of them: its time, as exact as it is kept. */
+export interface ChargePlace {
+  at: string;
+  sourceId: string;
+}
+
 export interface BillingStore {
   account(organizationId: string): Promise<BillingAccount>;
   setMode(organizationId: string, mode: BillingMode): Promise<BillingAccount>;
@@ -109,9 +115,13 @@ export interface BillingStore {
   deleteBudget(organizationId: string, budgetId: string): Promise<boolean>;
   listBudgets(organizationId: string, part: Part): Promise<Listed<Budget>>;
 
-  statement(onlooker: Onlooker, query: StatementQuery & { limit: number }): Promise<StatementLine[]>;
-  charges(onlooker: Onlooker, query: ChargesQuery & { after: Pick<Charge, "at" | "sourceId"> | null; limit: number }): Promise<Charge[]>;
-  entries(organizationId: string, filter: Pick<ListEntries, "account"> & Part): Promise<Listed<LedgerEntry>>;
+  statement(onlooker: Onlooker, query: StatementQuery & { limit: number }): Promise<Omit<Statement, "currency">>;
+  /** Oldest first, from after a place; `next`: the place of the last one, where there are more. */
+  charges(
+    onlooker: Onlooker,
+    query: ChargesQuery & { after: ChargePlace | null; limit: number },
+  ): Promise<{ items: Charge[]; next: ChargePlace | null }>;
+  entries(organizationId: string, filter: Omit<ListEntries, "page" | "perPage"> & Part): Promise<Listed<LedgerEntry>>;
   check(organizationId: string): Promise<LedgerCheck>;
 }
 

@@ -8,14 +8,16 @@ import type {
   CreditInput,
   LedgerCheck,
   LedgerEntry,
+  ListCharges,
   ListEntries,
   ListPrices,
   Page,
   PageQuery,
+  Part,
   Price,
   SetBudget,
   SetPrice,
-  StatementLine,
+  Statement,
   StatementQuery,
 } from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
@@ -51,9 +53,11 @@ export interface BillingUseCases {
   deleteBudget(caller: Caller, budgetId: string, once?: Once): Promise<void>;
   /** Oldest first. */
   listBudgets(caller: Caller, page: PageQuery): Promise<Page<Budget>>;
-  /** What was charged, in groups, the dearest first. A key for some agents sees what these have used. */
-  readStatement(caller: Caller, query: StatementQuery): Promise<StatementLine[]>;
-  /** Every single charge, oldest first, some at a time. */
+  /** What was charged, in groups, the dearest first, days in their order. A key for some agents sees what these have used. */
+  readStatement(caller: Caller, query: StatementQuery): Promise<Statement>;
+  /** Single charges, oldest first. Throws `invalid_input` for a place that is none. */
+  listCharges(caller: Caller, query: ListCharges): Promise<Part<Charge>>;
+  /** Every one of them, some at a time. */
   readCharges(caller: Caller, query: ChargesQuery): AsyncIterable<Charge[]>;
   /** Newest first. */
   listEntries(caller: Caller, filter: ListEntries): Promise<Page<LedgerEntry>>;

@@ -1,12 +1,14 @@
 import type { Listed } from "@parley/contracts";
-import { GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
+import { CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
+import type { ChargePlace } from "./billing-store.ts";
 import type { BillingUseCases } from "./billing-use-cases.ts";
+import { readPlace, writePlace } from "./list-place.ts";
 
-/** Groups of one statement; what is beyond them is in the single charges. */
+/** Groups of one statement; how many more there are it says. */
 const GROUPS_MAX = 1_000;
 const CHARGES_PER_READ = 1_000;
 
@@ -100,21 +102,28 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
       checkPage(query, limits);
       return page(query, (part) => billing.listBudgets(wholeOf(caller), part));
     },
-    readStatement: (caller, query) => billing.statement(onlookerOf(caller), { ...query, limit: GROUPS_MAX }),
+    async readStatement(caller, query) {
+      return { currency: CURRENCY, ...(await billing.statement(onlookerOf(caller), { ...query, limit: GROUPS_MAX })) };
+    },
+    async listCharges(caller, { after, ...query }) {
+      const { items, next } = await billing.charges(onlookerOf(caller), { ...query, after: after === undefined ? null : readPlace(after) });
+      return { items, next: next && writePlace(next) };
+    },
     async *readCharges(caller, query) {
-      let after: { at: string; sourceId: string } | null = null;
-      for (;;) {
-        const charges = await billing.charges(onlookerOf(caller), { ...query, after, limit: CHARGES_PER_READ });
-        const last = charges.at(-1);
-        if (last === undefined) return;
-        yield charges;
-        if (charges.length < CHARGES_PER_READ) return;
-        after = { at: last.at, sourceId: last.sourceId };
-      }
+      let after: ChargePlace | null = null;
+      do {
+        const read: Awaited<ReturnType<typeof billing.charges>> = await billing.charges(onlookerOf(caller), {
+          ...query,
+          ...{ after, limit: CHARGES_PER_READ },
+        });
+        if (read.items.length > 0) yield read.items;
+        after = read.next;
+      } while (after !== null);
     },
     async listEntries(caller, filter) {
       checkPage(filter, limits);
-      return page(filter, (part) => billing.entries(wholeOf(caller), { account: filter.account, ...part }));
+      const { page: _, perPage: __, ...chosen } = filter;
+      return page(filter, (part) => billing.entries(wholeOf(caller), { ...chosen, ...part }));
     },
   };
 }

@@ -1,10 +1,11 @@
-import { billingMode, budgetPeriod, budgetScope, ledgerAccount, priceKind, subscribeInput } from "@parley/contracts";
+import { billingMode, budgetPeriod, budgetScope, chargePayer, ledgerAccount, priceKind, subscribeInput } from "@parley/contracts";
 import { z } from "zod";
 import {
   budgetBody,
   chargesQuery,
   creditBody,
   entriesQuery,
+  exportQuery,
   modeBody,
   pageQuery,
   priceBody,
@@ -50,6 +51,18 @@ const entry = z.object({
   ...{ id: count, transaction_id: uuid, account: ledgerAccount, amount_micros: micros },
   ...{ source_type: text, source_id: text, note: text, at: time },
 });
+const charge = z.object({
+  ...{ at: time, source_type: text, source_id: text, transaction_id: uuid.nullable(), payer: chargePayer, amount_micros: micros },
+  ...{
+    price_id: uuid.nullable(),
+    assumed: z.boolean(),
+    principal_id: text.nullable(),
+    agent_id: uuid.nullable(),
+    user_id: text.nullable(),
+  },
+  ...{ conversation_id: uuid.nullable(), turn_id: uuid.nullable(), model: text, input_tokens: count, output_tokens: count },
+  ...{ cached_tokens: count, reasoning_tokens: count, estimated: z.boolean(), audio_ms: count, images: count, registered: z.boolean() },
+});
 const line = z.object({
   ...{ name: text.nullable(), calls: count, input_tokens: count, output_tokens: count, cached_tokens: count, reasoning_tokens: count },
   ...{ audio_ms: count, images: count, amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
@@ -65,13 +78,22 @@ export const billingOperations = {
   "billing.statement": {
     ...plain,
     summary: "What was charged, by day, key, agent, model or user",
+    description:
+      "The dearest first, days in their order. `total` is of all groups; `left_out` says how many of them are not listed. A day begins in UTC.",
     query: statementQuery,
-    successes: ok(z.object({ items: z.array(line) })),
+    successes: ok(z.object({ currency: text, items: z.array(line), total: line, left_out: count })),
   },
   "billing.charges": {
     ...plain,
-    summary: "Every single charge",
+    summary: "Single charges, oldest first",
+    description: "`next` goes on after the last one, as `after`; null: that was all.",
     query: chargesQuery,
+    successes: ok(z.object({ currency: text, items: z.array(charge), next: text.nullable() })),
+  },
+  "billing.exportCharges": {
+    ...plain,
+    summary: "Every single charge",
+    query: exportQuery,
     successes: [{ status: 200, description: "As CSV.", content: { "text/csv": { schema: text } } }],
   },
   "billing.entries": { ...plain, summary: "The entries of its ledger", query: entriesQuery, successes: ok(pageOf(entry)) },
