@@ -275,8 +275,12 @@ describe("somebody without a key", () => {
   let seller: Tenant;
   beforeAll(async () => {
     seller = await market.system.newTenant("seller");
-    await seller.newAgent();
-    const limits = { LIMIT_GUEST_INPUT_CHARS_MAX: String(CHARS_MAX), LIMIT_GUEST_OUTPUT_TOKENS_MAX: String(TOKENS_MAX) };
+    await seller.newAgent({ mayAsk: true });
+    const limits = {
+      LIMIT_GUEST_INPUT_CHARS_MAX: String(CHARS_MAX),
+      LIMIT_GUEST_OUTPUT_TOKENS_MAX: String(TOKENS_MAX),
+      LIMIT_SYNC_WAIT_MS: "3000",
+    };
     guests = await startReplica("api", {
       ...market.system.environment,
       ...limits,
@@ -297,6 +301,43 @@ describe("somebody without a key", () => {
     return ask(body, { "payment-authorization": credentialFor(challenge, transferFor(market, challenge.id, "mined")) });
   }
 
+  describe("nor with a turn that ends", () => {
+    const stateOfLast = async () =>
+      (await market.sql`select status from turns where organization_id = ${seller.organizationId} order by created_at desc limit 1`)[0]?.[
+        "status"
+      ];
+    const withKey = (body: object) => createRestClient(guests.url, seller.apiKey).call(PATH, { body });
+    const question = { name: "ask_user_questions", arguments: { questions: [{ id: "q", text: "Which one?" }] } };
+
+    test("who has a key is sold the question, and a guest, who cannot answer it, nothing: its turn is stopped, and what it paid stands", async () => {
+      market.system.model.script({ toolCalls: [question] });
+      expect(await withKey({ message: "Ask" })).toMatchObject({ status: 200, body: { data: { reply: "Which one?", status: "paused" } } });
+      market.system.model.script({ toolCalls: [question] });
+      const refused = await paid({ message: "Ask" });
+      expect(refused).toMatchObject({
+        status: 502,
+        body: { error: "plugin_failed", message: expect.stringContaining("What was paid stands") },
+      });
+      await expect.poll(stateOfLast, SOON).toBe("stopped");
+    });
+
+    test("who has a key pays nothing and is told where it goes on; a guest's is stopped, and what it paid stands", async () => {
+      const charged = async () =>
+        (await market.sql`select from charges where organization_id = ${seller.organizationId} and source_type = 'plugin'`).length;
+      const before = await charged();
+      market.system.model.script({ hang: true });
+      const waits = await withKey({ message: "Wait" });
+      expect(waits).toMatchObject({
+        status: 504,
+        body: { error: "turn_pending", message: expect.stringContaining("It is conversation ") },
+      });
+      expect(await charged()).toBe(before);
+      market.system.model.script({ hang: true });
+      expect(await paid({ message: "Wait" })).toMatchObject({ status: 502, body: { error: "plugin_failed" } });
+      await expect.poll(stateOfLast, SOON).toBe("stopped");
+    });
+  });
+
   const long = "x".repeat(CHARS_MAX + 1);
   test.each([
     { plugin: "agent", message: long },
@@ -311,6 +352,18 @@ describe("somebody without a key", () => {
     });
     expect(answer.headers.get("www-authenticate")).toBeNull();
     expect((await market.system.rest(0, seller.apiKey).call(PATH, { body })).status).toBe(200);
+  });
+
+  test.each<[object, "guest" | "ours", number?]>([
+    [{}, "guest"],
+    [{ message: "Hi", conversationId: randomUUID() }, "guest"],
+    [{ plugin: "stt", audio: "!" }, "guest"],
+    [{ message: "Hi", agentId: "x" }, "ours"],
+    [{ plugin: "generate-text", prompt: "Hi", model: "agent/x" }, "ours", 404],
+  ])("is asked to pay for nothing that cannot be done, and no more is who has a key: %j", async (body, who, status = 400) => {
+    const headers = { "x-payment-method": "mpp" };
+    const answer = await (who === "guest" ? ask(body) : market.system.rest(0, seller.apiKey).call(PATH, { body, headers }));
+    expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([status, null]);
   });
 
   test("is told before it is asked to pay that only text is read for it", async () => {

@@ -162,7 +162,7 @@ describe("a plugin's server", () => {
       const { apiKey, organizationId } = await newPayer(`server ${name}`, 1_000_000);
       for (const more of [{}, { "idempotency-key": "1" }]) {
         expect(await call({ "x-plugin-id": name, ...more }, apiKey)).toMatchObject({
-          ...{ status: 502, body: { error: "plugin_failed", message: "The plugin failed; nothing was charged." } },
+          ...{ status: 502, body: { error: "plugin_failed", message: "The plugin failed; the call itself was not charged." } },
         });
       }
       expect(await sql`select 1 from ledger_entries where organization_id = ${organizationId} and source_type = 'purchase'`).toEqual([]);

@@ -108,7 +108,7 @@ export const ERRORS = {
     retry: true,
     text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
   },
-  plugin_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The plugin failed; nothing was charged." },
+  plugin_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The plugin failed; the call itself was not charged." },
   /** The turn that a chat waited for has failed; the text says why. */
   chat_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "Chat failed" },
   gateway_token_missing: { http: 503, trpc: "SERVICE_UNAVAILABLE", retry: false, text: "No gateway token available" },

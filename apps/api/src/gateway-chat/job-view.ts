@@ -1,6 +1,6 @@
 import type { Card, Execution, Limits } from "@parley/contracts";
+import { questionsIn } from "../turn/questions-in.ts";
 import { type JobPlace, jobIdOf } from "./job-id.ts";
-import { questionsIn } from "./run-chat.ts";
 
 const STATES: Record<Execution["status"], "queued" | "running" | "completed" | "failed"> = {
   ...{ pending: "queued", executing: "running", paused: "running", completed: "completed" },

@@ -1,11 +1,12 @@
-import { type Agent, type Card, ERRORS, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
+import { type Agent, ERRORS, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
 import type { Caller, Gateway } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
 import type { Request } from "express";
 import { CLIENT_LEFT } from "../client-left.ts";
 import { beginTurn } from "../turn/begin-turn.ts";
-import { cardText } from "../turn/card-text.ts";
+import { questionsIn } from "../turn/questions-in.ts";
 import { awaitEnd, type TurnAnswer } from "../turn/run-turn.ts";
+import { turnFailure } from "../turn/turn-failure.ts";
 import { type JobPlace, jobIdOf } from "./job-id.ts";
 import type { AskedChat } from "./read-chat.ts";
 
@@ -75,14 +76,6 @@ function endOf(answer: TurnAnswer, failure: string | null): ChatAnswer["end"] {
   throw failureOf(answer, failure);
 }
 
-/** What a turn that waits for its user asks. */
-export const questionsIn = (cards: Card[]): string => cards.map(({ id: cardId, ...card }) => cardText({ cardId, ...card })).join("\n\n");
-
 /** Why there is no answer. */
-function failureOf({ reason, status }: TurnAnswer, failure: string | null): GatewayError {
-  if (status === "cancelled") return new GatewayError("message_not_waiting");
-  if (reason === "budget") return new GatewayError("budget_exhausted");
-  if (reason === "model_unavailable") return new GatewayError("model_unavailable");
-  if (reason === "peer_token_missing") return new GatewayError("gateway_token_missing");
-  return new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });
-}
+const failureOf = (answer: TurnAnswer, failure: string | null): GatewayError =>
+  turnFailure(answer) ?? new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });

@@ -19,6 +19,7 @@ import { sendPaidError, wordOf } from "./paid-error.ts";
 import type { Plugin, Tell } from "./plugins/plugin.ts";
 import { methodOf, pluginOf, readLooseBody } from "./read-call.ts";
 import { type PaidAnswer, PaidRefusal, type Payer, type Sale } from "./sale.ts";
+import { workFailed } from "./work-failed.ts";
 
 export interface PaidGatewayDependencies {
   gateway: Gateway;
@@ -154,9 +155,12 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
         return stream.end();
       }
       sendAnswer(response, { headers, envelope });
-    } catch (error) {
-      // Who has read some of it and leaves has had it; what failed, or was never begun to be told, costs nothing.
-      await purchase?.settle(progress.isTold && signal.aborted ? "done" : "failed");
+    } catch (thrown) {
+      // Who has read some of it and leaves has had it; what failed, or was never begun to be told, costs nothing. What cannot be let go now goes back by a job.
+      await purchase
+        ?.settle(progress.isTold && signal.aborted ? "done" : "failed")
+        .catch((err: unknown) => log.warn({ err, requestId: requestIdOf(response) }, "a sold call's end is not heard"));
+      const error = purchase === null ? thrown : workFailed(thrown, { isGuest, purchase });
       if (stream === null) throw error;
       if (!stream.isOver) await stream.send(errorFrame(toGatewayError(error, log)));
       stream.end();

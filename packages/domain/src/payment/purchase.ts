@@ -44,6 +44,8 @@ export interface Purchase {
   receipt: string | null;
   /** Of the session; null where there is none. */
   remainingMicros: number | null;
+  /** What becomes of the money where the work fails: what was only set aside is let go, what a card was charged goes back, and what is paid for good stays so, for the same work. */
+  whenFailed: "letGo" | "goesBack" | "staysPaid";
   /**
    * Once, whatever is said later. The answer is kept for those who show the same payment again, or the call's key. Throws `payment_pending` where somebody else
    * has taken the call over meanwhile: then nobody may be given the answer. Resolves to what a stream's reader is told at its end;

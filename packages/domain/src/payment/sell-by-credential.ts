@@ -33,9 +33,8 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
   const portOf = (method: OfferedMethod) => (method === "tempo/charge" ? chain : method === "stripe/charge" ? tokens : null);
 
   /** `hush` ends what says that somebody is at it. */
-  const purchaseOf = (key: ClaimedKey, receipt: string, hush: () => void): Purchase => ({
-    receipt,
-    remainingMicros: null,
+  const purchaseOf = ({ method, ...key }: ClaimedKey & Pick<ReadCredential, "method">, receipt: string, hush: () => void): Purchase => ({
+    ...{ receipt, remainingMicros: null, whenFailed: method === "stripe/charge" ? "goesBack" : "staysPaid" },
     async settle(outcome, answer) {
       const isDone = outcome === "done";
       const finish = () => payments.finishChallenge({ ...key, answer: isDone ? (answer ?? {}) : null });
@@ -87,7 +86,7 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
     const key = { ...owned, epoch: claim.epoch };
     const hush = sayAlive(context, () => payments.holdChallenge(key));
     if (claim.outcome === "run") {
-      return { outcome: "bought", purchase: purchaseOf(key, claim.receipt, hush) };
+      return { outcome: "bought", purchase: purchaseOf({ ...key, method }, claim.receipt, hush) };
     }
     const { challenge } = claim;
     const look = async (): Promise<CredentialPurchase> => {
@@ -100,7 +99,7 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
         throw new GatewayError("payment_pending", { text: ERRORS.payment_pending.text, retryAfterSeconds: 5 });
       }
       if (noted === "used") return refused(PROBLEMS.used);
-      return { outcome: "bought", purchase: purchaseOf(key, verified.receipt, hush) };
+      return { outcome: "bought", purchase: purchaseOf({ ...key, method }, verified.receipt, hush) };
     };
     try {
       const looked = await look();

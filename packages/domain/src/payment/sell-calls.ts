@@ -34,6 +34,7 @@ async function buyInSession(
   const purchase: Purchase = {
     receipt: `session:${sessionId}:${nonce}`,
     remainingMicros: reserved.remainingMicros,
+    whenFailed: "letGo" as const,
     settle: async (outcome, answer) => {
       await kept.end(outcome, answer);
       return null;
@@ -93,6 +94,7 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       return {
         receipt: null,
         remainingMicros: null,
+        whenFailed: "letGo",
         settle: async (ended, answer) => {
           await kept.end(ended, answer);
           return null;

@@ -45,6 +45,7 @@ export function sellInChannels(context: GatewayContext): ChannelUseCases {
     return {
       receipt: headerOf(receiptOf(call, reserved, clock.now())),
       remainingMicros: null,
+      whenFailed: "letGo",
       async settle(outcome, answer) {
         await kept.end(outcome, answer);
         return receiptNow(key.organizationId, call);

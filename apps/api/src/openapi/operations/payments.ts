@@ -153,6 +153,8 @@ export const paymentOperations = {
       "payments_not_configured",
       "agent_suspended",
       "turn_pending",
+      "message_not_waiting",
+      "gateway_token_missing",
       "too_many_streams",
       "stream_ended",
       "budget_exhausted",

@@ -1,9 +1,11 @@
-import { agentId, type Cursor, conversationId, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
+import { agentId, type Cursor, conversationId, ERRORS, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
 import type { Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
+import { questionsIn } from "../../turn/questions-in.ts";
 import { runTurn, type TurnAnswer, type TurnEars } from "../../turn/run-turn.ts";
+import { turnFailure } from "../../turn/turn-failure.ts";
 import { TurnText } from "../../turn/turn-text.ts";
-import { bad, type Json, type Plugin, type PluginCall, type Tell, textIn } from "./plugin.ts";
+import { bad, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textIn } from "./plugin.ts";
 
 interface AgentFacts {
   gateway: Gateway;
@@ -12,8 +14,6 @@ interface AgentFacts {
   /** The one that guests talk to; null: the organization's oldest. */
   soldAgentId: string | null;
 }
-
-const FAILED: ReadonlySet<TurnAnswer["status"]> = new Set<TurnAnswer["status"]>(["failed", "error", "stopped", "cancelled"]);
 
 const promptIn = (body: Json): string | undefined => textIn(body, "message", "prompt", "input", "text");
 
@@ -54,20 +54,36 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
             input: read.data,
             invoke: true,
             ears,
+            ...(tell === null && { waitMs: limits.syncWaitMs }),
             ...(call.isGuest && { outputTokensMax: limits.guestOutputTokensMax }),
           });
-          if (FAILED.has(answer.status)) throw new GatewayError("plugin_failed");
-          const { response: reply, conversationId, turnId, status, tokensUsed } = answer;
-          return { reply, conversationId, turnId, status, usage: tokensUsed };
+          const { conversationId, turnId, status, tokensUsed } = answer;
+          return { reply: replyOf(answer, call), conversationId, turnId, status, usage: tokensUsed };
         } catch (error) {
-          // Nobody pays for it any more, unless something was read of it.
+          // Nobody pays for it any more, unless something was read of it; and a guest cannot go on with it.
           const begun = ears.begun();
-          if (signal.aborted && begun !== null) await gateway.stopConversation(caller, { ...begun, clearQueue: false });
+          if ((signal.aborted || call.isGuest) && begun !== null) await gateway.stopConversation(caller, { ...begun, clearQueue: false });
           throw error;
         }
       };
     },
   };
+}
+
+/**
+ * What is sold is an answer, or, to who can answer it, a question. Throws `turn_pending` where the turn goes on and can be followed, and what else a turn may have failed
+ * with.
+ */
+function replyOf(answer: TurnAnswer, { isGuest }: PluginCall): string {
+  const { status, response, reason, cards = [] } = answer;
+  if (status === "completed") return response;
+  if (status === "paused" && !isGuest) return questionsIn(cards);
+  const detail = `a turn that is ${status}${reason === null ? "" : `: ${reason}`}`;
+  if (isGuest) throw pluginFailed(detail);
+  if (status === "pending" || status === "executing") {
+    throw new GatewayError("turn_pending", { text: `${ERRORS.turn_pending.text} It is conversation ${answer.conversationId}.` });
+  }
+  throw turnFailure(answer) ?? pluginFailed(detail);
 }
 
 /** Notes which turn it is, and passes on what it says. */
