@@ -10,7 +10,15 @@ export interface FuzzRequest {
   credential: "ours" | "foreign" | "none" | "wrong";
 }
 
+/** A call that is sold: its body, and a credential for what it was offered for. */
+export interface SoldCall {
+  body: string;
+  credential: string;
+}
+
 const DEPTH_MAX = 4;
+/** How much more often a call is sold than any other is made: it has two dialects to be paid in. */
+const SOLD_WEIGHT = 8;
 
 const junk = fc.oneof(
   fc.constantFrom<unknown>(null, "", 0, -1, 1e308, true, [], {}, "__proto__", "\u0000", "\ud800", "%00", "../..", "a".repeat(5_000)),
@@ -95,8 +103,45 @@ function bodyOf({ body, method }: Operation, known: Record<string, string>, { co
   );
 }
 
+const isSold = ({ id }: Operation): boolean => id === "payment.gateway";
+
+/** Header values are ASCII: all else is written as JSON can write it. */
+const ascii = (value: unknown): string =>
+  (JSON.stringify(value) ?? "null").replace(/[^\x20-\x7e]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** What a call is paid with, in both dialects: for an offer that was made, mostly, and of something that is nearly right, or not at all. */
+function payments(offered: string): fc.Arbitrary<string> {
+  const { challenge } = JSON.parse(Buffer.from(offered, "base64url").toString()) as { challenge: Schema & { id: string } };
+  const hash = fc.constantFrom(`0x${"ab".repeat(32)}`, "0x76ab", "0x");
+  const named = (wanted: unknown) => fc.oneof({ weight: 3, arbitrary: fc.constant(wanted) }, { weight: 1, arbitrary: junk });
+  const plain = fc.record({
+    scheme: fc.constant("Payment"),
+    transaction: named(`0x${"cd".repeat(32)}`),
+    challengeNonce: named(challenge.id),
+  });
+  const standard = fc.record(
+    {
+      challenge: fc.record({
+        ...Object.fromEntries(Object.entries(challenge).map(([name, value]) => [name, fc.constant(value)])),
+        id: named(challenge.id),
+        method: fc.constantFrom("tempo", "tempo", "stripe", "\u0000"),
+        intent: fc.constantFrom("charge", "charge", "session", ""),
+      }),
+      payload: fc.oneof(fc.record({ type: fc.constantFrom("hash", "transaction"), hash, signature: hash }), junk),
+      source: named("did:pkh:eip155:1:0xab"),
+    },
+    { requiredKeys: ["challenge"] },
+  );
+  return fc
+    .oneof(
+      plain.map(ascii),
+      standard.map((credential) => Buffer.from(ascii(credential)).toString("base64url")),
+    )
+    .map((credential) => `Payment ${credential}`);
+}
+
 /** Requests to all operations. `known` has, by the name of a parameter or member, what is there. */
-export function requests(document: Document, known: Record<string, string>): fc.Arbitrary<FuzzRequest> {
+export function requests(document: Document, known: Record<string, string>, sold: SoldCall): fc.Arbitrary<FuzzRequest> {
   // Each made once: to make them costs more than to send a request.
   const made = document.operations.map((operation) => {
     const placed = (place: Parameter["in"]): Parameter[] => operation.parameters.filter((parameter) => parameter.in === place);
@@ -115,15 +160,21 @@ export function requests(document: Document, known: Record<string, string>): fc.
           "last-event-id": fc.constantFrom("1-1", "x", "999999999999999-1"),
           "content-type": fc.constantFrom("application/json", "text/plain", "application/json; charset=utf-16"),
           "x-request-id": fc.constantFrom("id", "'"),
+          ...(isSold(operation) && { "payment-authorization": payments(sold.credential) }),
         },
         { requiredKeys: [] },
       ) as fc.Arbitrary<Record<string, string>>,
-      body: bodyOf(operation, known, document),
+      body: isSold(operation) ? fc.oneof(fc.constant(sold.body), bodyOf(operation, known, document)) : bodyOf(operation, known, document),
       credential: fc.oneof(
         { weight: 12, arbitrary: fc.constant("ours" as const) },
         { weight: 1, arbitrary: fc.constantFrom("foreign" as const, "none" as const, "wrong" as const) },
       ),
     });
   });
-  return fc.oneof(...made);
+  return fc.oneof(
+    ...made.map((arbitrary, index) => {
+      const operation = document.operations[index];
+      return { weight: operation !== undefined && isSold(operation) ? SOLD_WEIGHT : 1, arbitrary };
+    }),
+  );
 }

@@ -1,19 +1,38 @@
 import { MCP_TOOLS, SCOPES } from "@parley/contracts";
 import { at, type System, startSystem } from "@parley/testkit";
 import * as fc from "fast-check";
+import { Challenge, Credential } from "mppx";
 import { gatewayOf } from "../system/support/gateway-paths.ts";
 import { type Document, readDocument } from "./document.ts";
-import { type FuzzRequest, requests } from "./requests.ts";
+import { type FuzzRequest, requests, type SoldCall } from "./requests.ts";
 import { validators } from "./validators.ts";
 
 /** Only what hangs takes so long. */
 const HANG_MS = 30_000;
 
+/** Calls are sold on a chain that nobody answers for. */
+const SELLER = {
+  MPP_SECRET_KEY: "f".repeat(64),
+  MPP_RECIPIENT: "0x00000000000000000000000000000000000a9e77",
+  MPP_RPC_URL: "http://127.0.0.1:9",
+};
+
 interface World {
   system: System;
   document: Document;
   known: Record<string, string>;
+  sold: SoldCall;
   keys: Record<FuzzRequest["credential"], string | null> & { mcp: string };
+}
+
+/** A call that is offered, and a payment of it that no chain has heard of. */
+async function sellCall(system: System): Promise<SoldCall> {
+  const body = { message: "Sold" };
+  const { headers } = await system.rest().call("/api/v1/gateway", { body, headers: { "x-payment-method": "mpp" } });
+  const [challenge] = Challenge.fromResponseList(new Response(null, { status: 402, headers }));
+  if (challenge === undefined) throw new Error("Nothing was offered.");
+  const [, credential = ""] = Credential.serialize(Credential.from({ challenge, payload: {} })).split(" ");
+  return { body: JSON.stringify(body), credential };
 }
 
 /** Something of each kind that a path may name. */
@@ -36,6 +55,7 @@ async function createWorld(system: System): Promise<World> {
   return {
     system,
     document: await readDocument(system),
+    sold: await sellCall(system),
     known: {
       ...{ agent_id: agentId, conversation_id: conversation, task_id: conversation, media_id: media, peer_id: peer },
       ...{ organization_id: theirs.organizationId, after: String(at(state.body, "cursor")), model: "custom/scripted" },
@@ -97,13 +117,13 @@ export interface Fuzzed {
  * message has the seed and the smallest request that was found to do it.
  */
 export async function runFuzz({ seed, forMs }: { seed: number; forMs: number }): Promise<Fuzzed> {
-  const system = await startSystem();
+  const system = await startSystem({ env: SELLER });
   try {
     const world = await createWorld(system);
     const validatorOf = validators(world.document);
     const fuzzed: Fuzzed = { requests: 0, statuses: new Map() };
     await fc.assert(
-      fc.asyncProperty(requests(world.document, world.known), async (request) => {
+      fc.asyncProperty(requests(world.document, world.known, world.sold), async (request) => {
         const { operation, path, body } = request;
         const where = `${operation.method} ${path} ${body?.slice(0, 500) ?? ""}`;
         const { status, json } = await send(world, request);

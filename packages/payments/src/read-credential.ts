@@ -3,10 +3,15 @@ import type { OfferedMethod, ReadCredential } from "@parley/domain";
 import { Credential } from "mppx";
 import { z } from "zod";
 
+/** What offers are called: anything else is none of ours, and may be more than a database keeps. */
+const offerId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/);
+/** An account, as the standard has payers name theirs. */
+const PAYER = /^did:[a-z0-9]{1,20}:[A-Za-z0-9._:%-]{1,200}$/;
+
 const plainCredential = z.object({
   scheme: z.literal("Payment"),
   transaction: z.string().regex(/^0x[0-9a-fA-F]{2,20000}$/),
-  challengeNonce: z.string().min(1).max(200),
+  challengeNonce: offerId,
 });
 export type PlainCredential = z.infer<typeof plainCredential>;
 
@@ -23,9 +28,13 @@ export function readPlain(credential: string): PlainCredential | null {
   }
 }
 
+/** Whoever names no account is nobody in particular: what was paid is looked at all the same. */
 export function readStandard(credential: string): Credential.Credential | null {
   try {
-    return Credential.deserialize(`Payment ${credential}`);
+    const { challenge, payload, source } = Credential.deserialize(`Payment ${credential}`);
+    if (payload === undefined || !offerId.safeParse(challenge.id).success) return null;
+    const isNamed = typeof source === "string" && PAYER.test(source);
+    return { challenge, payload, ...(isNamed && { source }) };
   } catch {
     return null;
   }
