@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Booked, isGatewayError, statementInput } from "@parley/contracts";
-import { openDatabase } from "@parley/db";
+import { openDatabase, openSweepStore } from "@parley/db";
 import { type BillingStore, type HoldKey } from "@parley/domain";
 import { type FreshDatabase, freshDatabase } from "@parley/testkit";
 import fc from "fast-check";
@@ -95,6 +95,27 @@ test("books that were changed behind the ledger's back are found", async () => {
   }
   const { ok, problems } = await billing.check(id);
   expect([ok, problems.length]).toEqual([false, 2]);
+
+  // The sweep finds it, too, a few entries at a time, tells it once, and sees when it is mended.
+  const sweep = openSweepStore({ url: fresh.sweepUrl, prepare: true, applicationName: "test" });
+  const mender = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const look = () => sweep.store.lookAtBooks({ entriesMax: 2, settledMs: -1_000 });
+    const found = [];
+    for (let looks = 0; looks < 1_000 && found.length === 0; looks += 1) found.push(...(await look()).found);
+    expect(found).toEqual([{ organizationId: id, problems: expect.arrayContaining(["The accounts add up to 1."]) }]);
+    expect(await look()).toMatchObject({ faults: 1, found: [] });
+    await mender`update ledger_balances set balance_micros = 50, held_micros = 10 where organization_id = ${id} and account = 'customer'`;
+    expect(await look()).toMatchObject({ faults: 0, found: [], unpostedAgeMs: null });
+    // A charge that nobody has written: what was earned is not what was charged.
+    await mender`insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
+      select ${id}, id, account, micros, 'purchase', 'none' from (select uuidv7() as id) made, (values ('customer', -5), ('revenue', 5)) sides (account, micros)`;
+    const [fault] = (await look()).found;
+    expect(fault?.problems).toEqual([expect.stringMatching(/has 5 for charges of 0/)]);
+    expect(await look()).toMatchObject({ faults: 1, found: [] });
+  } finally {
+    await Promise.all([sweep.close(), mender.end()]);
+  }
 });
 
 test("what was sold and is no charge, and what a budget is said to hold and does not, are found, too", async () => {

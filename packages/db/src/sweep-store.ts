@@ -112,6 +112,14 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     return first(rows).found;
   },
 
+  async lookAtBooks({ entriesMax, settledMs }) {
+    const rows = await guarded(
+      sql<{ seen: Awaited<ReturnType<SweepStore["lookAtBooks"]>> }[]>`
+        select look_at_books(${entriesMax}, make_interval(secs => ${settledMs / 1_000})) as seen`,
+    );
+    return first(rows).seen;
+  },
+
   async findCardLook() {
     const rows = await guarded(sql<{ epoch: number | null }[]>`select find_card_look() as epoch`);
     return first(rows).epoch;

@@ -48,6 +48,17 @@ export const METRICS = {
     help: "Times that usage was looked at which cannot be recorded: it is set aside, and looked at again at least once a day.",
     labels: [],
   },
+  settlements_due: {
+    kind: "gauge",
+    help: "What is left to do of payments and is due now, by kind, 200 of each at the most. Told by the process that sweeps.",
+    labels: ["kind"],
+  },
+  unposted_usage_age_seconds: {
+    kind: "gauge",
+    help: "Age of the oldest usage that is not charged yet, also of turns under way. Told by the process that sweeps.",
+    labels: [],
+  },
+  ledger_faults: { kind: "gauge", help: "Organizations whose books are not in order. Told by the process that sweeps.", labels: [] },
   lost_publishes_total: { kind: "counter", help: "Messages of the live tail that Redis did not take.", labels: [] },
 } as const satisfies Record<string, MetricRow>;
 

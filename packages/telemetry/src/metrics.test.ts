@@ -47,6 +47,18 @@ test("what is recorded shows, with its labels and in seconds", async () => {
   }
 });
 
+test("what the sweep sees of money shows while this process sweeps, and not for longer", async () => {
+  const metrics = createMetrics();
+  metrics.settlementsDue({ challenge: 2, refund: 0 });
+  metrics.booksSeen({ faults: 1, unpostedAgeMs: 1_500 });
+  const told = ['parley_settlements_due{kind="challenge"} 2', "parley_ledger_faults 1", "parley_unposted_usage_age_seconds 1.5"];
+  const { body } = await metrics.render();
+  for (const line of told) expect(body).toContain(`${line}\n`);
+  metrics.settlementsDue(null);
+  metrics.booksSeen(null);
+  expect((await metrics.render()).body).not.toMatch(/^parley_(settlements_due|ledger_faults|unposted_usage_age_seconds)[ {]/m);
+});
+
 test("a stream is counted once in and once out", async () => {
   const metrics = createMetrics();
   const leave = metrics.streamAttached({ door: "rest" });

@@ -18,6 +18,9 @@ export interface Metrics {
   leaseTakenOver(): void;
   summaryEnded(fields: { end: "installed" | "dropped" | "failed"; durationMs: number }): void;
   usageSetAside(fields: { count: number }): void;
+  /** Null: another process tells it now. */
+  settlementsDue(counts: Readonly<Record<string, number>> | null): void;
+  booksSeen(fields: { faults: number; unpostedAgeMs: number } | null): void;
   publishLost(): void;
   /** Asks for the queues' lengths at each `render`. Where the answer fails or takes too long they are left out. */
   watchQueues(read: () => Promise<QueueCounts>): void;
@@ -82,6 +85,18 @@ export function createMetrics(): Metrics {
       observe("summary_seconds", durationMs, { end });
     },
     usageSetAside: ({ count: looks }) => count("usage_set_aside_total", {}, looks),
+    settlementsDue(counts) {
+      gauge("settlements_due")?.reset();
+      for (const [kind, due] of Object.entries(counts ?? {})) gauge("settlements_due")?.set({ kind }, due);
+    },
+    booksSeen(fields) {
+      // Without a value there is no line: nought would say that all is well.
+      gauge("ledger_faults")?.remove();
+      gauge("unposted_usage_age_seconds")?.remove();
+      if (fields === null) return;
+      gauge("ledger_faults")?.set(fields.faults);
+      gauge("unposted_usage_age_seconds")?.set(fields.unpostedAgeMs / 1_000);
+    },
     publishLost: () => count("lost_publishes_total"),
     watchQueues(read) {
       readQueues = read;

@@ -34,6 +34,7 @@ function house(limits: Partial<Limits> = {}, changes: Partial<SweepStore> = {}) 
     findUnposted: never,
     findSettlements: never,
     findCardLook: never,
+    lookAtBooks: never,
     takeGoneMedia: async () => [],
     holdOffice: async () => true,
     async prepareMonths() {

@@ -32,6 +32,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     findUnposted: async () => [],
     findSettlements: async () => [],
     findCardLook: async () => null,
+    lookAtBooks: async () => ({ faults: 0, found: [], unpostedAgeMs: null }),
     readWeights: async () => new Map(),
     prepareMonths: never,
     forget: never,
@@ -54,8 +55,10 @@ function sweep(changes: Partial<SweepStore> = {}) {
     restore: never,
     weigh: async (weights) => void weighed.push({ atMs: clock.monotonicMs(), weights }),
   };
+  const told: unknown[] = [];
+  const metrics = { booksSeen: (seen: unknown) => told.push(seen), settlementsDue: (due: unknown) => told.push(due) };
   const ended = runSweep(
-    { store, queue, lines, clock, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS, takesCards: true },
+    { store, queue, lines, clock, metrics, log: silentLog, workerId: "w", leaseMs: LEASE_MS, limits: LIMITS, takesCards: true },
     stop.signal,
   );
   return {
@@ -65,6 +68,7 @@ function sweep(changes: Partial<SweepStore> = {}) {
     failing,
     store,
     weighed,
+    told,
     async end() {
       stop.abort();
       await ended;
@@ -85,6 +89,26 @@ describe("runSweep", () => {
     store.takeRepairs = async () => found.splice(0);
     await clock.move(2_000);
     expect(orders).toEqual(["turn.reap a", "turn.reap b"]);
+    await end();
+  });
+
+  it("tells what is due of payments and whether the books are in order, and nothing more once another worker sweeps", async () => {
+    const key = { organizationId: "o", id: "i" };
+    const { clock, store, told, end } = sweep({
+      findSettlements: async () => [
+        { kind: "refund", ...key },
+        { kind: "refund", ...key },
+      ],
+      lookAtBooks: async () => ({ faults: 1, found: [{ organizationId: "o", problems: ["a"] }], unpostedAgeMs: 7 }),
+    });
+    await clock.move(1_000);
+    expect(told.splice(0)).toEqual([
+      { purchase: 0, challenge: 0, refund: 2, channel: 0, session: 0 },
+      { faults: 1, unpostedAgeMs: 7 },
+    ]);
+    store.holdOffice = async () => false;
+    await clock.move(1_000);
+    expect(told).toEqual([null, null]);
     await end();
   });
 

@@ -1,5 +1,6 @@
 import type { Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
+import type { EngineMetrics } from "../engine-metrics.ts";
 import { hookPayload } from "../hook/hook-payload.ts";
 import type { JobQueue, OrderLines } from "../job-queue.ts";
 import type { Log } from "../logger.ts";
@@ -10,6 +11,7 @@ import { ensureKicks } from "./ensure-kicks.ts";
 import { orderPostings } from "./order-postings.ts";
 import { orderSettlements } from "./order-settlements.ts";
 import type { SweepStore } from "./sweep-store.ts";
+import { watchMoney } from "./watch-money.ts";
 
 const TICK_MS = 1_000;
 /** Also where the work of a tick takes longer than a tick. */
@@ -30,6 +32,7 @@ interface SweepPorts {
   lines: OrderLines;
   clock: Clock;
   log: Log;
+  metrics: Pick<EngineMetrics, "booksSeen" | "settlementsDue">;
   workerId: string;
   leaseMs: number;
   limits: Pick<Limits, "purchaseKeptMs">;
@@ -44,7 +47,7 @@ interface SweepPorts {
  * lease: the workers were likely as unable to renew as it was to tick. Ends when the signal aborts.
  */
 export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<void> {
-  const { store, queue, lines, clock, log, workerId, leaseMs } = ports;
+  const { store, queue, lines, clock, log, metrics, workerId, leaseMs } = ports;
 
   /** What cannot be ordered while Redis is away must not wait longer for it afterwards. */
   async function order(found: ConversationKey[]): Promise<void> {
@@ -83,7 +86,12 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
       });
       if (answeredMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = answeredMs + leaseMs;
       lastTickMs = answeredMs;
-      if (!elected) continue;
+      if (!elected) {
+        // What this process has seen is another's to tell now.
+        metrics.booksSeen(null);
+        metrics.settlementsDue(null);
+        continue;
+      }
       const takeovers = lastTickMs >= takeoversFromMs;
       await attempt("repairs", async () => order(await store.takeRepairs({ takeovers, repairsMax: REPAIRS_MAX })));
       await attempt("kicks", () => ensureKicks({ store, lines }));
@@ -99,7 +107,8 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
       });
       if (takeovers && lastTickMs >= lossesFromMs) await attempt("lost processes", () => store.loseKeepers());
       await attempt("postings", () => orderPostings({ store, queue, clock }));
-      await attempt("settlements", () => orderSettlements(ports));
+      await attempt("settlements", async () => metrics.settlementsDue(await orderSettlements(ports)));
+      await attempt("books", () => watchMoney(ports));
       await attempt("hooks", async () => {
         const waiting = await store.takeWaitingHooks(REPAIRS_MAX);
         await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));

@@ -64,6 +64,15 @@ export interface SweepStore {
     quietMs: number;
     rowsMax: number;
   }): Promise<{ kind: JobPayload<"payment.settle">["kind"]; organizationId: string; id: string }[]>;
+  /**
+   * Looks whether the books of whoever has changed something are in order, at most so many entries of the ledger on. `found` are organizations whose are not, and were
+   * until now; `unpostedAgeMs` is null where nothing is left to charge.
+   */
+  lookAtBooks(options: { entriesMax: number; settledMs: number }): Promise<{
+    faults: number;
+    found: { organizationId: string; problems: string[] }[];
+    unpostedAgeMs: number | null;
+  }>;
   /** The number of the look for events of the card service that is due; null: none is. */
   findCardLook(): Promise<number | null>;
   /** Files whose bytes are to be removed: past their time, deleted, or never finished. Readers find them no more. */

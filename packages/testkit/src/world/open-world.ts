@@ -120,6 +120,8 @@ const UNMEASURED: EngineMetrics = {
   leaseTakenOver: () => undefined,
   summaryEnded: () => undefined,
   usageSetAside: () => undefined,
+  settlementsDue: () => undefined,
+  booksSeen: () => undefined,
 };
 
 function startHash() {

@@ -55,6 +55,8 @@ const UNMEASURED: EngineMetrics = {
   leaseTakenOver: () => undefined,
   summaryEnded: () => undefined,
   usageSetAside: () => undefined,
+  settlementsDue: () => undefined,
+  booksSeen: () => undefined,
 };
 
 /** It makes no responses. */
