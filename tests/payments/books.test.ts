@@ -108,6 +108,12 @@ describe("an offer", () => {
     };
   }
 
+  async function dueInMs(id: string): Promise<number> {
+    const [row] = await owner<{ ms: number }[]>`select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as ms
+      from payment_challenges where id = ${id}`;
+    return row?.ms ?? 0;
+  }
+
   test("that another one has taken over is neither noted nor finished by who had it before", async () => {
     const { claim, paid, found, finish, state } = await shown();
     expect(await claim()).toMatchObject({ outcome: "verify", epoch: 2 });
@@ -142,15 +148,10 @@ describe("an offer", () => {
   test("of unknown outcome is looked for later and later, and by one at a time", async () => {
     const { key, found } = await shown();
     const take = () => payments.takeUnknown({ ...key, quietMs: 60_000 });
-    const dueInMs = async () =>
-      (
-        await owner<{ ms: number }[]>`select extract(epoch from due_at - clock_timestamp())::float8 * 1000 as ms
-          from payment_challenges where id = ${key.id}`
-      )[0]?.ms ?? 0;
     let before = 0;
     for (let epoch = 1; epoch < 4; epoch++) {
       expect(await found(epoch, "unknown")).toBe("kept");
-      const wait = await dueInMs();
+      const wait = await dueInMs(key.id);
       expect(wait).toBeGreaterThan(before);
       before = wait;
       expect(await take()).toBeNull();
@@ -158,6 +159,39 @@ describe("an offer", () => {
       expect([await take(), await take()]).toMatchObject([{ epoch: epoch + 1 }, null]);
     }
     expect(before).toBeGreaterThan(10_000);
+  });
+
+  test("that cannot be looked for is put off as it is taken, later and later, so that it is in no other's way", async () => {
+    const { key } = await shown();
+    const waits: number[] = [];
+    for (let times = 0; times < 4; times++) {
+      await owner`update payment_challenges set due_at = now() - interval '1 second', touched_at = now() - interval '1 minute' where id = ${key.id}`;
+      expect(await payments.takeUnknown({ ...key, quietMs: 45_000 })).toMatchObject({ epoch: times + 2 });
+      waits.push(await dueInMs(key.id));
+    }
+    expect(waits).toEqual(waits.toSorted((one, other) => one - other));
+    expect(waits.at(-1)).toBeGreaterThan(45_000);
+  });
+
+  test("whose work can never be done is paid back by hand: booked once, by one transfer, and then nothing is owed of it", async () => {
+    const { key, paid, claim, finish, state } = await shown();
+    const payBack = (reference = "0xback") => payments.payBackByHand({ ...key, reference });
+    await expect(payBack()).rejects.toMatchObject({ code: "payment_not_owed" });
+    await paid(1);
+    await expect(payBack()).rejects.toMatchObject({ code: "payment_not_owed" });
+    await finish(1, null);
+    await expect(payments.payBackByHand({ ...key, organizationId: await organization(), reference: "0xback" })).rejects.toMatchObject({
+      code: "not_found",
+    });
+    expect(await Promise.all([payBack(), payBack()])).toEqual(expect.arrayContaining([true, false]));
+    await expect(payBack("0xother")).rejects.toMatchObject({ code: "idempotency_mismatch" });
+    expect([await state(), await claim()]).toEqual(["refunded", { outcome: "refunded" }]);
+    const { accounts } = await database.billing.account(key.organizationId);
+    expect(accounts).toMatchObject({ revenue: 0, clearing: 0 });
+    expect(await database.billing.check(key.organizationId)).toMatchObject({ ok: true, problems: [] });
+    const card = await shown("stripe/charge");
+    await card.paid(1);
+    await expect(payments.payBackByHand({ ...card.key, reference: "0xback" })).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("is paid back once where its work failed, or nobody came back for it, and never where it was done", async () => {

@@ -335,6 +335,7 @@ export type ErrorCode =
   | "unknown_plugin"
   | "no_plugin"
   | "payment_pending"
+  | "payment_not_owed"
   | "plugin_failed"
   | "chat_failed"
   | "gateway_token_missing"

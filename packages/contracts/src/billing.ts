@@ -36,6 +36,15 @@ export const creditInput = z.object({
 });
 export type CreditInput = z.infer<typeof creditInput>;
 
+export const payBackInput = z.object({
+  organizationId,
+  /** The offer that was paid: what its charge is about. */
+  payment: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/),
+  /** Of the transfer that paid it back. */
+  reference: text(200).min(1),
+});
+export type PayBackInput = z.infer<typeof payBackInput>;
+
 /** What an organization has and owes, in micro-units. */
 export interface BillingAccount {
   organizationId: string;

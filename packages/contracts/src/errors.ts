@@ -108,6 +108,12 @@ export const ERRORS = {
     retry: true,
     text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
   },
+  payment_not_owed: {
+    http: 409,
+    trpc: "CONFLICT",
+    retry: false,
+    text: "Nothing is owed of this payment: it was answered, is under way, or was never found.",
+  },
   plugin_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "The plugin failed; the call itself was not charged." },
   /** The turn that a chat waited for has failed; the text says why. */
   chat_failed: { http: 502, trpc: "BAD_GATEWAY", retry: true, text: "Chat failed" },

@@ -56,6 +56,8 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
 
   refundChallenge: (key) => call<boolean>(sql, "refund_challenge", key),
 
+  payBackByHand: (paid) => call<boolean>(sql, "pay_back_by_hand", paid),
+
   takeChannel: (key) => call<{ isIdle: boolean } | null>(sql, "take_channel", key),
 
   leaveChannel: (key) => call<boolean>(sql, "leave_channel", key),

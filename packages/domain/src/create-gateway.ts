@@ -31,6 +31,7 @@ import { createFollowers } from "./log/followers.ts";
 import { manageMedia } from "./media/manage-media.ts";
 import { manageMemories } from "./memory/manage-memories.ts";
 import { keepWallets } from "./payment/keep-wallets.ts";
+import { payBackByHand } from "./payment/pay-back-by-hand.ts";
 import { sellByCredential } from "./payment/sell-by-credential.ts";
 import { sellCalls } from "./payment/sell-calls.ts";
 import { sellInChannels } from "./payment/sell-in-channels.ts";
@@ -95,6 +96,7 @@ export function createGateway(ports: GatewayPorts): FrontDoor {
       ...keepWallets(context),
       ...sellCalls(context),
       ...sellByCredential(context),
+      ...payBackByHand(context),
       ...sellInChannels(context),
       ...sellPlans(context),
       ...controlConversations(context),

@@ -1,4 +1,4 @@
-import { Challenge, Credential } from "mppx";
+import { type Challenge, Credential } from "mppx";
 import { expect, test } from "vitest";
 import { readCredential, readStandard } from "./read-credential.ts";
 

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { voucherTypedData } from "@parley/payments";
 import { ROUTES, type RouteName, routeRow } from "@parley/router";
 import { at, type ModelServerRequest, type System } from "@parley/testkit";
+import postgres from "postgres";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { expect } from "vitest";
 import { callTrpc } from "./call-trpc.ts";
@@ -30,6 +31,16 @@ const isTold =
 /** The standard one. */
 const VOUCHER_CHAIN_ID = 4_217;
 const ITEM = { id: "msg_kept", type: "message", role: "user", content: "kept" };
+
+/** A payment that is owed its work. */
+async function paidOnChain({ ownerUrl, ours }: System): Promise<string> {
+  const sql = postgres(ownerUrl, { max: 1, onnotice: () => undefined });
+  const id = randomUUID();
+  await sql`insert into payment_challenges (id, organization_id, plugin, amount_micros, body_digest, challenge, expires_at, state, reference)
+    values (${id}, ${ours.organizationId}, 'agent', 50000, '', '{}', now(), 'paid', ${id})`;
+  await sql.end();
+  return id;
+}
 
 /** The cases on one system. No queue of it may move by itself. */
 export async function changingRoutes(system: System): Promise<Cases> {
@@ -314,6 +325,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
     "admin.grantCredits": async () => {
       const wanted = { organizationId: system.ours.organizationId, amountMicros: 5, reference: randomUUID() };
       return { input: wanted, other: { ...wanted, amountMicros: 6 } };
+    },
+    async "admin.payBack"() {
+      const wanted = { organizationId: system.ours.organizationId, payment: await paidOnChain(system), reference: "0xone" };
+      return { input: wanted, other: { ...wanted, reference: "0xother" } };
     },
     "admin.setBillingMode": async () => {
       const wanted = { organizationId: system.ours.organizationId, mode: "postpaid" };

@@ -63,7 +63,7 @@ const bodyOf = (input: Record<string, unknown>) => ({
     cumulative: input.cumulative,
     expires: input.expires,
   },
-  plan: input.plan,
+  ...{ plan: input.plan, payment: input.payment },
   items: input.items,
   metadata: input.metadata,
   organization_id: input.organizationId,

@@ -7,6 +7,7 @@ import {
   listEntriesInput,
   listPricesInput,
   organizationId,
+  payBackInput,
   setBudgetInput,
   setModeInput,
   setPriceInput,
@@ -49,6 +50,8 @@ export const creditBody = z.object({
   reference: credit.reference,
   note: credit.note,
 });
+const payBack = payBackInput.shape;
+export const payBackBody = z.object({ organization_id: organizationId, payment: payBack.payment, reference: payBack.reference });
 export const modeBody = z.object({ organization_id: organizationId, mode: setModeInput.shape.mode });
 
 const price = setPriceInput.shape;

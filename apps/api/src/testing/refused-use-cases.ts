@@ -91,6 +91,7 @@ export const refusedUseCases: A2aUseCases &
   getAccount: refuse,
   setBillingMode: refuse,
   grantCredits: refuse,
+  payBackByHand: refuse,
   checkLedger: refuse,
   setPrice: refuse,
   credit: refuse,

@@ -166,6 +166,8 @@ export interface PaymentStore extends CardLookStore {
   noteRefusedRefund(refused: { organizationId: string; id: string; refusals: number }): Promise<boolean>;
   /** Books that it was paid back, once. */
   refundChallenge(key: { organizationId: string; id: string }): Promise<boolean>;
+  /** Books what the operator paid back of one on a chain; false: that was booked before. Throws `not_found`, `payment_not_owed`, `idempotency_mismatch`. */
+  payBackByHand(paid: { organizationId: string; id: string; reference: string }): Promise<boolean>;
 
   /** Takes up a channel that is to be looked at; null where somebody else has. Where it is not left, it is looked at later and later. */
   takeChannel(key: { organizationId: string; id: string; idleMs: number }): Promise<{ isIdle: boolean } | null>;

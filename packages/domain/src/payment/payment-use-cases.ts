@@ -3,6 +3,7 @@ import type {
   CheckoutInput,
   CheckoutName,
   OpenWallet,
+  PayBackInput,
   Plans,
   Subscribe,
   TakeVoucher,
@@ -43,6 +44,12 @@ export interface PaymentUseCases {
    * that may be tried again where we are not able to book it.
    */
   receiveCardEvent(delivery: { body: Uint8Array; signature: string }): Promise<void>;
+
+  /**
+   * What was paid on a chain for work that cannot be done was paid back by the operator: booked once, and its end. `done` is false where it was booked before. Throws `not_found`,
+   * `payment_not_owed`, and `idempotency_mismatch` where it was paid back by another transfer.
+   */
+  payBackByHand(input: PayBackInput, once?: Once): Promise<{ done: boolean }>;
 
   /** Sets money aside for one wallet; an open session of its is answered as it is. Throws `budget_exhausted`. */
   openWallet(caller: Caller, input: OpenWallet, once?: Once): Promise<{ created: boolean; session: WalletSession }>;

@@ -8,6 +8,7 @@ import {
   exportQuery,
   modeBody,
   pageQuery,
+  payBackBody,
   priceBody,
   pricesQuery,
   statementQuery,
@@ -144,6 +145,15 @@ export const billingOperations = {
     body: body(creditBody, { organization_id: EXAMPLE_ORGANIZATION, amount_micros: 1_000_000, reference: "example" }),
     successes: ok(booked),
     refusals: ["not_found"],
+  },
+  "admin.payBack": {
+    ...coded,
+    summary: "Say that a payment on a chain was paid back",
+    description:
+      "Of one whose work cannot be done: by a transfer of the operator's own, which is named. Booked once; who has paid is owed nothing more.",
+    body: body(payBackBody, { organization_id: EXAMPLE_ORGANIZATION, payment: "example", reference: "0xexample" }),
+    successes: ok(z.object({ done: z.boolean().describe("False: it was booked before.") })),
+    refusals: ["not_found", "payment_not_owed", "idempotency_mismatch"],
   },
   "admin.setBillingMode": {
     ...coded,
