@@ -26,6 +26,34 @@ it.each([{ cards: null }, { publicUrl: null }])("takes no card where %j: nothing
   await expect(takeCards(context).createCheckout(caller, { pack: "1000" })).rejects.toMatchObject(refused);
 });
 
+it("a repeated order has the key that it had, and another one where the payer has become a customer meanwhile", async () => {
+  const keys: (string | null)[] = [];
+  const take = async ({ idempotencyKey }: { idempotencyKey: string | null }) => {
+    keys.push(idempotencyKey);
+    return { id: "cs_1", url: "https://pay.test", expiresAt: "" };
+  };
+  let customer: string | null = null;
+  const context = contextWith({
+    ...{ cards: { createCheckout: take, createSubscription: take }, hashBody: (text: string) => text },
+    // As where the first answer was lost: each call is the first.
+    repeats: { claim: async () => ({ state: "claimed" }), settleClaim: async () => undefined },
+    clock: { monotonicMs: () => 0, sleep: () => new Promise(() => {}) },
+    payments: { readPlan: async () => ({ subscription: null, invoices: [] }), customerOf: async () => customer },
+  });
+  const once = { route: "r", key: "k" };
+  const order = async () => {
+    await sellPlans(context).subscribe(caller, { plan: "solo" }, once);
+    await takeCards(context).createCheckout(caller, { pack: "1000" }, once);
+  };
+  await order();
+  await order();
+  customer = "cus_1";
+  await order();
+  const [plan1, pack1, plan2, pack2, plan3, pack3] = keys;
+  expect([plan2, pack2]).toEqual([plan1, pack1]);
+  expect(new Set([plan1, pack1, plan3, pack3]).size).toBe(4);
+});
+
 it("a plugin's part of a cent is a whole one by card, and half a dollar is the least", async () => {
   const centsOf = async (micros: number) => {
     let cents = 0;

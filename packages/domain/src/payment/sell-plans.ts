@@ -1,11 +1,10 @@
 import { type Checkout, GatewayError, MICROS_PER_CENT, type Subscribe } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { callOnce } from "../idempotency/call-once.ts";
-import { hashInput } from "../idempotency/hash-input.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
-import { cardsOf, returnUrlOf } from "./take-cards.ts";
+import { cardsOf, orderKey, returnUrlOf } from "./take-cards.ts";
 
 const INVOICES_MAX = 12;
 
@@ -21,13 +20,12 @@ async function subscribe(context: GatewayContext, caller: Caller, { plan: name }
   }
   const { subscription } = await context.payments.readPlan(organizationId, 0);
   if (subscription !== null) throw new GatewayError("plan_active");
-  const { id, url, expiresAt } = await cards.createSubscription({
+  const order = {
     ...{ organizationId, principalId, returnUrl, plan: name },
     ...{ priceCents: plan.priceMicros / MICROS_PER_CENT, creditMicros: plan.creditMicros },
     customerId: await context.payments.customerOf(organizationId),
-    // The service itself keeps the first answer under it, and refuses another order.
-    idempotencyKey: once === undefined ? null : hashInput(context, { organizationId, principalId, ...once, input: plan }),
-  });
+  };
+  const { id, url, expiresAt } = await cards.createSubscription({ ...order, idempotencyKey: orderKey(context, order, once) });
   return { url, sessionId: id, expiresAt };
 }
 

@@ -41,18 +41,24 @@ async function centsOf(context: GatewayContext, { organizationId }: Caller, { pa
   return Math.max(CENTS_MIN, Math.ceil(micros / MICROS_PER_CENT));
 }
 
+/**
+ * The service keeps its first answer under it, and refuses another order for ever: what has changed since the call was made first, as who is its customer, is
+ * asked for under another.
+ */
+export const orderKey = (context: Pick<GatewayContext, "hashBody">, order: object, once: Once | undefined): string | null =>
+  once === undefined ? null : hashInput(context, { ...once, order });
+
 async function createCheckout(context: GatewayContext, caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout> {
   const { organizationId, principalId } = caller;
   const cards = cardsOf(context);
   const returnUrl = returnUrlOf(context);
   const amountCents = await centsOf(context, caller, input);
-  const { id, url, expiresAt } = await cards.createCheckout({
+  const order = {
     ...{ organizationId, principalId, amountCents, returnUrl },
     name: input.plugin === undefined ? "Credits" : `Credits for ${input.plugin}`,
     customerId: await context.payments.customerOf(organizationId),
-    // The service itself keeps the first answer under it, and refuses another order.
-    idempotencyKey: once === undefined ? null : hashInput(context, { organizationId, principalId, ...once, input }),
-  });
+  };
+  const { id, url, expiresAt } = await cards.createCheckout({ ...order, idempotencyKey: orderKey(context, order, once) });
   return { url, sessionId: id, expiresAt };
 }
 
