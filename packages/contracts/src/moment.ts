@@ -17,3 +17,6 @@ export const moment = z.iso.datetime({ offset: true }).refine(isMoment, "is no t
 
 /** The same for callers whose times come as text or as dates. */
 export const momentDate = z.coerce.date().min(FIRST).max(LAST);
+
+/** A place in a list by time: a time as exact as it is kept, and the id of what has it. */
+export const listPlace = z.tuple([moment, z.string().min(1).max(400)]);

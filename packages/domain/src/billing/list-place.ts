@@ -1,8 +1,4 @@
-import { GatewayError, moment } from "@parley/contracts";
-import { z } from "zod";
-
-/** A time as exact as it is kept, and an id of what has it. */
-const place = z.tuple([moment, z.string().min(1).max(400)]);
+import { GatewayError, listPlace } from "@parley/contracts";
 
 /** A place in a list by time, as callers are told it and say it again. */
 export const writePlace = ({ at, sourceId }: { at: string; sourceId: string }): string =>
@@ -10,7 +6,7 @@ export const writePlace = ({ at, sourceId }: { at: string; sourceId: string }): 
 
 /** Throws `invalid_input` where it is none that was told. */
 export function readPlace(told: string): { at: string; sourceId: string } {
-  const read = place.safeParse(parsed(Buffer.from(told, "base64url").toString("utf8")));
+  const read = listPlace.safeParse(parsed(Buffer.from(told, "base64url").toString("utf8")));
   if (read.success && read.data[1].isWellFormed() && !read.data[1].includes("\0")) return { at: read.data[0], sourceId: read.data[1] };
   throw new GatewayError("invalid_input", { issues: [{ path: ["after"], code: "custom", message: "must be what `next` has said" }] });
 }
