@@ -17,20 +17,22 @@ it("tells every charge, however many there are, each part behind the last one of
     async charges(_onlooker: object, { after, limit }: { after: { sourceId: string } | null; limit: number }) {
       asked.push(after);
       const from = after === null ? 0 : Number(after.sourceId) + 1;
-      return all.slice(from, from + limit);
+      const items = all.slice(from, from + limit);
+      const last = items.at(-1);
+      return { items, next: from + limit < all.length && last !== undefined ? { at: last.at, sourceId: last.sourceId } : null };
     },
   });
   const told: Charge[] = [];
   for await (const some of readCharges(caller, {})) told.push(...some);
   expect(told).toEqual(all);
-  expect(asked).toEqual([null, { at: "t", sourceId: "999" }, { at: "t", sourceId: "1999" }]);
+  expect(asked).toEqual([null, { at: "t", sourceId: "999" }]);
 });
 
 it("a key for some agents sees what these have used, and has no part in what is the organization's alone", async () => {
   const seen: unknown[] = [];
   const note = async (onlooker: unknown) => {
     seen.push(onlooker);
-    return [];
+    return { items: [], next: null };
   };
   const billing = over({ statement: note, charges: note });
   for (const one of [caller, limited]) {
