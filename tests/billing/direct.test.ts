@@ -162,6 +162,10 @@ test("who has no money is refused with 402 in OpenAI's envelope, and nobody is a
   for (const stream of [false, true]) {
     const answer = await post({ stream });
     expect([answer.status, at(answer.body, "error", "code")]).toEqual([402, "budget_exhausted"]);
+    expect([answer.headers.get("x-refused-by"), answer.body]).toMatchObject([
+      "balance",
+      { error: { message: "The organization's balance is used up: it needs credits.", refusedBy: { kind: "balance" } } },
+    ]);
   }
   expect(door.system.model.journal.length).toBe(before);
   await charged(0);

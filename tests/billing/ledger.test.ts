@@ -361,6 +361,45 @@ test.each([
   },
 );
 
+test("a budget that refuses what it has no room for is told as reached, once; one that others hold, and one that was used up, are told as they are", async () => {
+  const organizationId = await organization("postpaid");
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await owner`insert into webhook_endpoints (id, organization_id, url, description, events, include_content, secret)
+      values (${randomUUID()}, ${organizationId}, ${"https://example.com/"}, ${""}, ${["budget.alert"]}, false, ${"sealed"})`;
+    const budget = { scope: "key", subject: "key_one", period: "day", limitMicros: 600, alertPercent: 50, hard: true } as const;
+    await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+    const buy = async (firmMicros: number, capture = true) => {
+      const key = { ...keyOf(organizationId), principalId: "key_one" };
+      const grown = await billing.grow(key, { firmMicros });
+      if (grown.outcome === "granted" && capture)
+        await billing.capture({ organizationId, id: key.id, amountMicros: firmMicros, note: "tea" });
+      return { ...grown, key };
+    };
+    const told = async () => {
+      const rows =
+        await owner`select payload->'data' as data from webhook_deliveries where organization_id = ${organizationId} order by id`;
+      return rows.map(({ data }) => [data.isReached, data.spentMicros]);
+    };
+    // What is sold without any model is told of, too.
+    expect((await buy(590)).outcome).toBe("granted");
+    expect(await told()).toEqual([[false, 590]]);
+    const holder = await buy(5, false);
+    expect(await buy(8)).toMatchObject({ outcome: "refused", mayWait: true });
+    expect(await told()).toEqual([[false, 590]]);
+    await billing.release({ organizationId, id: holder.key.id });
+    const by = { kind: "budget", scope: "key", period: "day", limitMicros: 600, spentMicros: 590 };
+    for (let times = 0; times < 2; times++) expect(await buy(20)).toMatchObject({ outcome: "refused", mayWait: false, by });
+    expect(await told()).toEqual([
+      [false, 590],
+      [true, 590],
+    ]);
+    expect((await billing.listBudgets(organizationId, { offset: 0, limit: 1 })).items).toMatchObject([{ reachedAt: expect.any(String) }]);
+  } finally {
+    await owner.end();
+  }
+});
+
 test("a period begins in UTC with its first moment, and not before", async () => {
   const starts = async (period: string, moment: string) =>
     (await app<{ start: string }[]>`select period_start(${period}, ${moment}::timestamptz)::text as start`)[0]?.start;
@@ -384,8 +423,8 @@ test("a call that money refuses leaves nothing set aside, and who has too little
     database.payments.reserveCredits({ organizationId, id: randomUUID(), principalId, plugin: "agent", amountMicros, callKey: null });
   expect(await reserve("key_two", 400)).toEqual({ outcome: "reserved" });
   // The balance has it once others let go; what is dearer than all of it nobody has.
-  expect(await reserve("key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true });
-  expect(await reserve("key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false });
+  expect(await reserve("key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by: { kind: "balance" } });
+  expect(await reserve("key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by: { kind: "balance" } });
   expect(await reserve("key_one", 101)).toMatchObject({ outcome: "insufficient" });
   const holds = await app.begin(async (sql) => {
     await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;

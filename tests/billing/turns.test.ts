@@ -152,7 +152,8 @@ describe("who has to have money first", () => {
     await prepaid(0);
     const agent = await ours.agent();
     const calls = world.model.journal.length;
-    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
+    const text = "The organization's balance is used up: it needs credits.";
+    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget", text } });
     expect(world.model.journal.length).toBe(calls);
     expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: 0 });
   });
@@ -231,6 +232,7 @@ describe("who has to have money first", () => {
 });
 
 describe("budgets", () => {
+  const WORDS = { organization: "the organization", key: "this key", agent: "this agent", user: "this user" };
   const budget = (scope: "organization" | "key" | "agent" | "user", subject: string, limitMicros: number, hard = true) =>
     world.gateway.setBudget(ours.caller, { scope, subject, period: "day", limitMicros, alertPercent: 50, hard });
 
@@ -252,9 +254,12 @@ describe("budgets", () => {
         calls = world.model.journal.length;
         await endOf(agent);
       }
+      const { text } = (await endOf(agent))?.data as { text: string };
+      const figure = scope === "organization" ? "" : " (0.0006)";
+      expect(text).toBe(`The budget of ${WORDS[scope]} for the day${figure} is used up: an administrator may raise it.`);
       expect(-(await atRest(world, organizationId)).balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
       const after = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
-      expect(after.items[0]).toMatchObject({ alertedAt: expect.any(String) });
+      expect(after.items[0]).toMatchObject({ alertedAt: expect.any(String), reachedAt: expect.any(String) });
     },
   );
 

@@ -243,9 +243,27 @@ describe("what Stripe tells", () => {
     const prompt = { prompt: "Hi" };
     const call = (more: Record<string, string>) =>
       system.rest().call("/api/v1/gateway", { body: prompt, headers: { "x-plugin-id": "generate-text", ...more } });
-    expect(await call({ "x-payment-method": "stripe" })).toMatchObject({ status: 402, body: { error: "payment_required" } });
+    const unpaid = await call({ "x-payment-method": "stripe" });
+    expect(unpaid).toMatchObject({ status: 402, body: { error: "payment_required" } });
+    // Cards are not charged less than half a dollar, and what they are charged becomes credits.
+    expect([unpaid.headers.get("x-refused-by"), unpaid.body]).toEqual([
+      "balance",
+      {
+        error: "payment_required",
+        message: "The organization's balance is used up: it needs credits. Choose payment method: Stripe.",
+        refusedBy: { kind: "balance" },
+        stripe: { checkoutUrl: "/api/v1/payments/stripe/create?plugin=generate-text", amount: "0.50", currency: "usd", credits: "0.50" },
+      },
+    ]);
+    const guest = await system.rest(0, null).call("/api/v1/gateway", { body: prompt, headers: { "x-plugin-id": "generate-text" } });
+    expect([guest.status, guest.body]).toEqual([402, { error: "payment_required", message: "Payment required for generate-text." }]);
     const another = { ...opening, address: `0x${"c".repeat(40)}` };
-    expect((await system.rest().call("/api/wallet/sessions", { body: another })).status).toBe(402);
+    const refused = await system.rest().call("/api/wallet/sessions", { body: another });
+    expect([refused.status, refused.headers.get("x-refused-by"), refused.body]).toEqual([
+      402,
+      "balance",
+      { error: "The organization's balance is used up: it needs credits.", refusedBy: { kind: "balance" } },
+    ]);
     // What a wallet has set aside stays the wallet's; what its call would use besides cannot be paid, so that it is not made and costs nothing.
     const session = { "x-session-id": String(at(opened.body, "session", "id")), "x-wallet-address": opening.address };
     expect(await call(session)).toMatchObject({ status: 402, body: { error: "budget_exhausted" } });

@@ -99,8 +99,10 @@ describe.skipIf(program === null)("on a chain", () => {
         nonce: challenge.id,
         description: "Agent orchestrator request",
       },
-      stripe: { checkoutUrl: "/api/v1/payments/stripe/create?plugin=agent", amount: "0.05", currency: "usd" },
     });
+    // No card is taken here.
+    expect(answer.body).not.toHaveProperty("stripe");
+    expect(at(answer.body, "message")).toBe("Payment required for agent. Choose payment method: Tempo MPP.");
     expect(answer.headers.get("www-authenticate")).toContain('header="Payment-Authorization"');
   });
 

@@ -177,11 +177,8 @@ describe("a refusal", () => {
       "no payment",
       [{ ...text, "x-payment-method": "mpp" }],
       402,
-      {
-        error: "payment_required",
-        message: "Payment required for generate-text. Choose payment method: Stripe.",
-        stripe: { checkoutUrl: "/api/v1/payments/stripe/create?plugin=generate-text", amount: "0.01", currency: "usd" },
-      },
+      // No way to pay is set up here.
+      { error: "payment_required", message: "Payment required for generate-text." },
     ],
     ...["x-session-id", "x-wallet-address"].map((missing): [string, Asked, number, object] => [
       `a session without its ${missing}`,
@@ -280,7 +277,35 @@ describe("a refusal", () => {
     const waiting = ask([text, { prompt: "Hi" }, apiKey]);
     await leave();
     expect((await waiting).status).toBe(200);
-    expect(await ask([text, { prompt: "Hi" }, apiKey])).toMatchObject({ status: 402, body: { error: "payment_required" } });
+    const unpaid = await ask([text, { prompt: "Hi" }, apiKey]);
+    expect([unpaid.status, unpaid.headers.get("x-refused-by"), unpaid.body]).toEqual([
+      402,
+      "balance",
+      {
+        error: "payment_required",
+        message: "The organization's balance is used up: it needs credits.",
+        refusedBy: { kind: "balance" },
+      },
+    ]);
+    // Who may use no more is not asked to pay more.
+    expect((await operator("/admin/billing/credits", { amount_micros: 1_000_000, reference: "two" })).status).toBe(200);
+    const budget = { scope: "organization", period: "day", limit_micros: 15_000 };
+    const rest = system.rest(0, apiKey);
+    expect((await rest.call("/api/billing/budgets", { body: budget })).status).toBe(200);
+    expect((await ask([text, { prompt: "Hi" }, apiKey])).status).toBe(200);
+    const limited = await ask([text, { prompt: "Hi" }, apiKey]);
+    expect([limited.status, limited.headers.get("x-refused-by"), limited.headers.get("www-authenticate"), limited.body]).toEqual([
+      402,
+      "budget;scope=organization;period=day",
+      null,
+      {
+        error: "budget_exhausted",
+        message: "The budget of the organization for the day is used up: an administrator may raise it.",
+        refusedBy: { kind: "budget", scope: "organization", period: "day" },
+      },
+    ]);
+    const { body } = await rest.call("/api/billing/budgets");
+    expect(body).toMatchObject({ items: [{ spent_micros: 10_000, reached_at: expect.any(String) }] });
   });
 
   test("of another body under one key is a conflict", async () => {

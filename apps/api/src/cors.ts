@@ -35,6 +35,7 @@ const EXPOSED = [
   "x-ratelimit-remaining-tokens",
   "x-ratelimit-reset-requests",
   "x-ratelimit-reset-tokens",
+  "x-refused-by",
   "x-request-id",
   "x-session-remaining",
   "x-should-retry",

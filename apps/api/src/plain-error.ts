@@ -2,6 +2,7 @@ import { ERRORS, type ErrorCode, type GatewayError } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import type { ErrorRequestHandler, Response } from "express";
 import { sendJson } from "./send-json.ts";
+import { tellRefusedBy } from "./tell-refused-by.ts";
 import { toGatewayError } from "./to-gateway-error.ts";
 
 /** The words that clients of these doors know for what every door refuses. */
@@ -22,7 +23,11 @@ function sendPlainError(response: Response, error: GatewayError): void {
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   const issues = error.issues?.map(({ path, message }) => ({ path: path.join("."), message }));
   const { retryAfterSeconds } = error;
-  const more = { ...(retryAfterSeconds !== undefined && { retryAfterSeconds }), ...(issues && { issues }) };
+  const more = {
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    ...(issues && { issues }),
+    ...tellRefusedBy(response, error),
+  };
   sendJson(response, ERRORS[error.code].http, { error: plainTextOf(error), ...more });
 }
 

@@ -159,6 +159,15 @@ const bound = z.union([
     .refine(isMoment, "is no day that can be kept")
     .transform((day) => `${day}T00:00:00Z`),
 ]);
+
+/**
+ * What has refused money: the organization's balance, or one of its budgets, as it stood then. The figures of its budget for all of the organization are
+ * those's who see its budgets, and not told to whoever calls.
+ */
+export type RefusedBy =
+  | { kind: "balance" }
+  | { kind: "budget"; scope: Budget["scope"]; period: Budget["period"]; limitMicros?: number; spentMicros?: number };
+
 /** From then on and before then; each may be left open. */
 const span = { from: bound.optional(), to: bound.optional() };
 /** Whose charges, and of what; each may be left open. */

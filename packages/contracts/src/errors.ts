@@ -1,3 +1,5 @@
+import type { RefusedBy } from "./billing.ts";
+
 interface ErrorRow {
   http: number;
   trpc: string;
@@ -139,6 +141,8 @@ interface ErrorFacts {
   /** Overrides the row's text where a more exact one helps the caller. */
   text?: string;
   retryAfterSeconds?: number;
+  /** Of `budget_exhausted`: which balance or budget. */
+  refusedBy?: RefusedBy | undefined;
 }
 
 export class GatewayError extends Error {
@@ -146,6 +150,7 @@ export class GatewayError extends Error {
   readonly detail: string | undefined;
   readonly issues: ErrorIssue[] | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly refusedBy: RefusedBy | undefined;
 
   constructor(code: ErrorCode, facts: ErrorFacts = {}) {
     super(facts.text ?? ERRORS[code].text, { cause: facts.cause });
@@ -154,6 +159,7 @@ export class GatewayError extends Error {
     this.detail = facts.detail;
     this.issues = facts.issues;
     this.retryAfterSeconds = facts.retryAfterSeconds;
+    this.refusedBy = facts.refusedBy;
   }
 }
 

@@ -4,6 +4,7 @@ export * from "./administration.ts";
 export * from "./agent.ts";
 export * from "./api-key.ts";
 export * from "./billing.ts";
+export * from "./budget-exhausted.ts";
 export * from "./card.ts";
 export * from "./chat-usage.ts";
 export * from "./check-tool-arguments.ts";

@@ -15,9 +15,9 @@ export function dollarsToMicros(text: string): number | null {
 
 /** The other way round, with at least two digits behind the point and nothing lost. */
 export function microsToDollars(micros: number): string {
-  const whole = Math.trunc(micros / MICROS_PER_DOLLAR);
-  const part = String(micros % MICROS_PER_DOLLAR).padStart(6, "0");
-  return `${whole}.${part.slice(0, 2)}${part.slice(2).replace(/0+$/, "")}`;
+  const whole = Math.trunc(Math.abs(micros) / MICROS_PER_DOLLAR);
+  const part = String(Math.abs(micros) % MICROS_PER_DOLLAR).padStart(6, "0");
+  return `${micros < 0 ? "-" : ""}${whole}.${part.slice(0, 2)}${part.slice(2).replace(/0+$/, "")}`;
 }
 
 /** What is sold by the call, as its address and its price name it. */

@@ -16,7 +16,6 @@ declare
   moments timestamptz[];
   lines charges[];
   ended uuid[];
-  alert record;
   released int := 0;
   troubles jsonb;
 begin
@@ -133,15 +132,7 @@ begin
       select b.id, period_start(b.period, l.at) as starts_on, sum(l.amount_micros) as micros from unnest(lines) l join budgets b
         on b.organization_id = organization and budget_covers(b, l.principal_id, l.agent_id, l.user_id) where l.payer = 'customer' group by 1, 2) s
     where n.budget_id = s.id and n.starts_on = s.starts_on;
-    for alert in select b.*, n.starts_on, n.spent_micros, n.spent_micros >= b.limit_micros as is_reached from budgets b join budget_periods n on n.budget_id = b.id
-      where b.organization_id = organization and n.starts_on = period_start(b.period, now())
-        and (n.alerted_at is null and n.spent_micros >= b.limit_micros * b.alert_percent / 100.0 or n.reached_at is null and n.spent_micros >= b.limit_micros)
-    loop
-      update budget_periods set alerted_at = coalesce(alerted_at, clock_timestamp()),
-        reached_at = case when alert.is_reached then clock_timestamp() end where budget_id = alert.id and starts_on = alert.starts_on;
-      perform tell_budget(organization, jsonb_build_object('budgetId', alert.id, 'scope', alert.scope, 'subject', alert.subject, 'period', alert.period,
-        'startsOn', alert.starts_on, 'limitMicros', alert.limit_micros, 'spentMicros', alert.spent_micros, 'isReached', alert.is_reached, 'hard', alert.hard));
-    end loop;
+    perform tell_budgets(organization, least(now(), (select min(l.at) from unnest(lines) l)));
   end if;
 
   insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)

@@ -65,6 +65,7 @@ begin
   end if;
   update budget_periods n set spent_micros = n.spent_micros + (p->>'amountMicros')::bigint from jsonb_array_elements(h.counters) c
   where n.budget_id = (c->>'budgetId')::uuid and n.starts_on = (c->>'startsOn')::date;
+  if jsonb_array_length(h.counters) > 0 then perform tell_budgets(organization, h.created_at); end if;
   if h.id is not null then perform drop_holds(organization, array[h.id]); end if;
   if (p->>'amountMicros')::bigint > 0 then
     done := transfer(organization, 'purchase', p->>'id', 'customer', 'revenue', (p->>'amountMicros')::bigint, p->>'note');
@@ -119,7 +120,7 @@ begin
 end $$;
 
 -- Sets the price of a call aside; see `grow_hold`. Takes {organizationId, id, principalId, plugin, amountMicros, callKey}. Returns {outcome: reserved} |
--- {outcome: insufficient, mayWait: it would be enough if others let go of what they hold}.
+-- {outcome: insufficient, by, mayWait: it would be enough if others let go of what they hold}.
 create or replace function reserve_credits(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -133,7 +134,7 @@ begin
   if grown->>'outcome' <> 'granted' then
     -- It holds nothing, and nobody else would let go of it.
     perform release_hold(jsonb_build_object('organizationId', organization, 'id', p->>'id'));
-    return jsonb_build_object('outcome', 'insufficient', 'mayWait', coalesce((grown->>'mayWait')::boolean, false) and (
+    return jsonb_build_object('outcome', 'insufficient', 'by', grown->'by', 'mayWait', coalesce((grown->>'mayWait')::boolean, false) and (
       not exists (select from billing_accounts where organization_id = organization and mode = 'prepaid')
       or coalesce((select balance_micros from ledger_balances where organization_id = organization and account = 'customer'), 0) >= (p->>'amountMicros')::bigint));
   end if;

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { ERRORS, type ErrorCode, GatewayError } from "@parley/contracts";
+import { budgetExhausted, ERRORS, type ErrorCode, GatewayError } from "@parley/contracts";
 import postgres from "postgres";
 import { type ServerPlace, socketOpener } from "./open-socket.ts";
 
@@ -59,7 +59,10 @@ export async function guarded<Result>(query: PromiseLike<Result>): Promise<Resul
 function translated(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const code = codeOf(error);
-  if (code === REFUSED && error instanceof Error && isErrorCode(error.message)) return new GatewayError(error.message);
+  if (code === REFUSED && error instanceof Error && isErrorCode(error.message)) {
+    // Budgets refuse in what a function returns: one that has to undo its work has come to the end of the balance.
+    return error.message === "budget_exhausted" ? budgetExhausted({ kind: "balance" }) : new GatewayError(error.message);
+  }
   if (AWAY.test(code)) return new GatewayError("storage_unavailable", { cause: error, detail: `Postgres: ${code}`, retryAfterSeconds: 1 });
   return new GatewayError("internal", { cause: error, detail: `Postgres: ${code}` });
 }

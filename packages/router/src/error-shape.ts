@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ERRORS, type ErrorCode, type ErrorIssue, GatewayError } from "@parley/contracts";
+import { ERRORS, type ErrorCode, type ErrorIssue, GatewayError, type RefusedBy } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 import { TRPCError, type TRPCErrorShape } from "@trpc/server";
 import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
@@ -13,6 +13,8 @@ export interface ErrorData {
   /** Whether the same call may succeed later without any change. */
   retry: boolean;
   retryAfterSeconds?: number;
+  /** Which balance or budget has refused. */
+  refusedBy?: RefusedBy;
   /** Which fields are wrong, by their path in the input. */
   issues?: ErrorIssue[];
   /** For an `internal` failure: where to find it in the log. */
@@ -64,6 +66,7 @@ export function errorData(error: GatewayError, { log, path }: Failed): ErrorData
   const row = ERRORS[error.code];
   const data: ErrorData = { code: error.code, httpStatus: row.http, retry: row.retry };
   if (error.retryAfterSeconds !== undefined) data.retryAfterSeconds = error.retryAfterSeconds;
+  if (error.refusedBy !== undefined) data.refusedBy = error.refusedBy;
   if (error.issues !== undefined) data.issues = error.issues;
   if (error.code === "internal") {
     data.logId = randomUUID();

@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode, type GatewayError } from "@parley/contracts";
 import type { Response } from "express";
 import { sendJson } from "../send-json.ts";
+import { tellRefusedBy } from "../tell-refused-by.ts";
 
 /** The body of every refusal on these routes, and of the frame that ends a stream: always with these four members. */
 interface OpenaiError {
@@ -37,7 +38,7 @@ function paramOf(path: (string | number)[]): string | null {
 
 /** A refusal in OpenAI's envelope; `more` stands beside its four members. */
 export function openaiError(error: GatewayError, more: Record<string, unknown> = {}): OpenaiError {
-  const { code, message, issues: [issue] = [] } = error;
+  const { code, message, issues: [issue] = [], refusedBy } = error;
   const named = CODES[code];
   return {
     error: {
@@ -45,6 +46,7 @@ export function openaiError(error: GatewayError, more: Record<string, unknown> =
       type: typeOf(ERRORS[code].http),
       param: issue === undefined ? null : paramOf(issue.path),
       code: issue?.code ?? (named === undefined ? code : named),
+      ...(refusedBy && { refusedBy }),
       ...more,
     },
   };
@@ -65,6 +67,7 @@ export function sendOpenaiError(response: Response, error: GatewayError, more?: 
   if (status === 401) response.setHeader("www-authenticate", "Bearer");
   const retryAfter = retryAfterOf(error);
   if (retryAfter !== null) response.setHeader("retry-after", retryAfter);
+  tellRefusedBy(response, error);
   if (isRepeated(status)) response.setHeader("x-should-retry", String(retry));
   sendJson(response, status, openaiError(error, more));
 }

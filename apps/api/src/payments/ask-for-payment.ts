@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type ErrorCode, GatewayError, microsToDollars } from "@parley/contracts";
 import type { Gateway, RefusedCredential } from "@parley/domain";
+import { hasScope, routeRow } from "@parley/router";
 import { readAcceptPayment } from "./accept-payment.ts";
 import type { Json } from "./plugins/plugin.ts";
 import { PaidRefusal, type Sale } from "./sale.ts";
@@ -20,12 +21,25 @@ export const digestOf = (name: string, body: Json): string =>
     .update(JSON.stringify([name, body]))
     .digest("base64url");
 
-/** How to pay: in each way that the caller accepts, by what stands in the header too, or by card. A refused payment is told why beside fresh offers. */
-export async function askForPayment(
-  gateway: Gateway,
-  { name, request, response, visitor, body }: Sale,
-  { organizationId, refused }: { organizationId: string | null; refused?: RefusedCredential },
-): Promise<PaidRefusal> {
+interface Unpaid {
+  organizationId: string | null;
+  /** A payment that was shown; it is told why beside fresh offers. */
+  refused?: RefusedCredential;
+  /** Credits that are used up. */
+  unpaid?: GatewayError;
+}
+
+/** Where credits are bought by card, and for how much, by those who may. */
+function checkoutFor(gateway: Gateway, { name, known }: Sale, priceMicros: number) {
+  const offered = known !== null && hasScope(known, routeRow("payment.checkout")) ? gateway.offerCheckout(priceMicros) : null;
+  if (offered === null) return undefined;
+  const amount = microsToDollars(offered.amountMicros);
+  return { checkoutUrl: `/api/v1/payments/stripe/create?plugin=${name}`, amount, currency: "usd", credits: amount };
+}
+
+/** How to pay: in each way that the caller accepts, by what stands in the header too, or by card. Only ways that are open to it are named. */
+export async function askForPayment(gateway: Gateway, sale: Sale, { organizationId, refused, unpaid }: Unpaid): Promise<PaidRefusal> {
+  const { name, request, response, visitor, body } = sale;
   const amountMicros = organizationId === null ? null : await gateway.priceOf(organizationId, name);
   if (organizationId !== null && amountMicros === null) throw new GatewayError("unknown_plugin");
   const description = DESCRIPTIONS[name] ?? name;
@@ -39,15 +53,17 @@ export async function askForPayment(
       offers.map(({ header }) => header),
     );
   const plain = offers.find((offer) => offer.plain !== undefined)?.plain;
-  const text = `Payment required for ${name}. Choose payment method: Stripe${plain === undefined ? "" : " or Tempo MPP"}.`;
-  const stripe = {
-    checkoutUrl: `/api/v1/payments/stripe/create?plugin=${name}`,
-    amount: microsToDollars(amountMicros ?? 0),
-    currency: "usd",
-  };
+  const stripe = checkoutFor(gateway, sale, amountMicros ?? 0);
+  const ways = [...(stripe === undefined ? [] : ["Stripe"]), ...(plain === undefined ? [] : ["Tempo MPP"])];
+  const choice = ways.length === 0 ? "" : ` Choose payment method: ${ways.join(" or ")}.`;
+  const text = `${unpaid?.message ?? `Payment required for ${name}.`}${choice}`;
   const isProblem = refused?.dialect === "mpp";
   const problem = isProblem ? { ...refused?.problem, challengeId: refused?.challengeId } : {};
   const code = CODES[refused?.problem.status ?? 402] ?? "payment_required";
-  const reason = new GatewayError(code, { text: refused?.problem.detail ?? text });
-  return new PaidRefusal(reason, { ...(plain !== undefined && { mpp: plain }), stripe, ...problem }, isProblem);
+  const reason = new GatewayError(code, { text: refused?.problem.detail ?? text, refusedBy: unpaid?.refusedBy });
+  return new PaidRefusal(
+    reason,
+    { ...(plain !== undefined && { mpp: plain }), ...(stripe !== undefined && { stripe }), ...problem },
+    isProblem,
+  );
 }

@@ -1,4 +1,4 @@
-import { GatewayError, microsToDollars, type Scope } from "@parley/contracts";
+import { GatewayError, isGatewayError, microsToDollars, type Scope } from "@parley/contracts";
 import type { Caller, Gateway, ReadCredential } from "@parley/domain";
 import { askForPayment, digestOf } from "./ask-for-payment.ts";
 import { credentialIn, sessionOf } from "./read-call.ts";
@@ -120,6 +120,14 @@ function payerByCredits({ gateway }: PayerFacts, sale: Sale, caller: Caller, isG
     caller,
     isGuest,
     knownBy: isGuest ? "nothing" : "key",
-    buy: (amountMicros, under, signal) => gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }, signal),
+    async buy(amountMicros, under, signal) {
+      try {
+        return await gateway.buyWithCredits(caller, { plugin: sale.name, amountMicros, under }, signal);
+      } catch (error) {
+        // Who has used up a budget may pay as much as they like: that changes nothing.
+        if (!isGatewayError(error, "budget_exhausted") || error.refusedBy?.kind !== "balance") throw error;
+        throw await askForPayment(gateway, sale, { organizationId: caller.organizationId, unpaid: error });
+      }
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { ERRORS, type GatewayError } from "@parley/contracts";
 import type { Response } from "express";
+import { tellRefusedBy } from "../tell-refused-by.ts";
 
 interface Besides {
   more?: object;
@@ -17,5 +18,5 @@ export function sendPaidError(response: Response, error: GatewayError, { more = 
   if (status === 402) response.setHeader("cache-control", "no-store");
   response.statusCode = status;
   response.setHeader("content-type", isProblem ? "application/problem+json" : "application/json; charset=utf-8");
-  response.end(JSON.stringify({ error: wordOf(error), message: error.message, ...more }));
+  response.end(JSON.stringify({ error: wordOf(error), message: error.message, ...tellRefusedBy(response, error), ...more }));
 }

@@ -60,7 +60,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const name = pluginOf(request, body);
     const plugin = plugins.get(name);
     if (plugin === undefined) throw new GatewayError("no_plugin");
-    const sale: Sale = { request, response, visitor, body, name, plugin, method: methodOf(request) };
+    const sale: Sale = { request, response, visitor, known, body, name, plugin, method: methodOf(request) };
     // Before anybody is asked to pay for what is refused afterwards.
     if (known === null) checkGuest(sale, limits);
     const payer = await findPayer({ gateway, soldBy }, sale, known);

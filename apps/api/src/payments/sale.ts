@@ -10,6 +10,8 @@ export interface Sale {
   request: Request;
   response: Response;
   visitor: FrontVisitor;
+  /** Null: it has no key. */
+  known: Caller | null;
   body: Json;
   name: string;
   plugin: Plugin;

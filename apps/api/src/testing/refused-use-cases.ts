@@ -41,6 +41,7 @@ export const refusedUseCases: A2aUseCases &
   proveSession: refuse,
   buyWithCredits: refuse,
   buyInSession: refuse,
+  offerCheckout: () => null,
   createCheckout: refuse,
   verifyCheckout: refuse,
   openPortal: refuse,

@@ -17,6 +17,7 @@ const BETWEEN_STEPS = "\n\n";
 
 /** A failed turn, in the words of the error table. */
 const failureOf = ({ reason, text }: EventOf<"turn.failed">["data"]): GatewayError => {
+  if (reason === "budget") return new GatewayError("budget_exhausted", { text });
   const code = reason === "model_rejected" || reason === "model_unavailable" ? reason : "internal";
   return new GatewayError(code, { text, detail: `the turn failed: ${reason}` });
 };

@@ -10,6 +10,7 @@ import type {
   ListEntries,
   Listed,
   Price,
+  RefusedBy,
   SetBudget,
   SetPrice,
   Statement,
@@ -73,7 +74,7 @@ export type Grown =
   /** `neededMicros`: all that was asked for; `addedMicros`: what of it was not spare. */
   | { outcome: "granted"; addedMicros: number; neededMicros: number; price: Price | null }
   /** `mayWait`: others hold money that they may let go of. */
-  | { outcome: "refused"; mayWait: boolean }
+  | { outcome: "refused"; mayWait: boolean; by: RefusedBy }
   | { outcome: "unpriced" };
 
 /** Whose charges are looked at: of these agents, or of all of the organization's. */

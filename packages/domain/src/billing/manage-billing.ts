@@ -1,5 +1,5 @@
 import type { Listed } from "@parley/contracts";
-import { CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
+import { budgetExhausted, CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
@@ -69,8 +69,9 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
     credit: (credit) => billing.credit(credit),
     debit: (debit) => billing.debit(debit),
     async hold(key, growth) {
-      const { outcome } = await billing.grow(key, growth);
-      if (outcome !== "granted") throw new GatewayError("budget_exhausted");
+      const grown = await billing.grow(key, growth);
+      if (grown.outcome === "refused") throw budgetExhausted(grown.by);
+      if (grown.outcome === "unpriced") throw new GatewayError("model_unpriced");
     },
     capture: (purchase) => billing.capture(purchase),
     async release(key) {

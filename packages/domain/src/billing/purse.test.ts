@@ -23,7 +23,7 @@ function open(money: number, reasoningPico: number | null = null, before?: () =>
       const firm = firmMicros + inputTokens + firmOutputTokens * 10 + audioMs;
       const needed = firm + sliceTokens * 10;
       if (left < Math.max(firm - spareMicros, 0) || (left <= 0 && needed > spareMicros))
-        return { outcome: "refused", mayWait: false } as const;
+        return { outcome: "refused", mayWait: false, by: { kind: "balance" } } as const;
       const added = Math.max(needed - spareMicros, 0);
       left -= added;
       return { outcome: "granted", addedMicros: added, neededMicros: needed, price: price as unknown as Price } as const;

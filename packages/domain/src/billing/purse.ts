@@ -1,4 +1,4 @@
-import { GatewayError, type Limits } from "@parley/contracts";
+import { budgetExhausted, GatewayError, type Limits } from "@parley/contracts";
 import type { Clock } from "../clock.ts";
 import { outlastOutage } from "../turn/outlast-outage.ts";
 import type { BillingStore, Grown, Growth, HoldKey } from "./billing-store.ts";
@@ -94,7 +94,7 @@ export function createPurse(
       }
       spare += offered;
       if (grown.outcome === "unpriced") throw new GatewayError("model_unpriced");
-      if (!grown.mayWait || clock.monotonicMs() >= untilMs) throw new GatewayError("budget_exhausted");
+      if (!grown.mayWait || clock.monotonicMs() >= untilMs) throw budgetExhausted(grown.by);
       await clock.sleep(ASK_AGAIN_MS * (0.5 + random()), signal);
       signal.throwIfAborted();
     }

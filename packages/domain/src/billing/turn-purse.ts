@@ -25,7 +25,7 @@ export function turnPurse(ports: TurnPursePorts, { organizationId, agentId, spen
   });
 }
 
-const asBudget = (error: unknown): unknown => (isGatewayError(error, "budget_exhausted") ? new TurnAbort("budget") : error);
+const asBudget = (error: unknown): unknown => (isGatewayError(error, "budget_exhausted") ? new TurnAbort("budget", error.message) : error);
 
 /** No other model costs nothing: a turn without money ends, it does not fall back. */
 export const endingWithoutMoney =

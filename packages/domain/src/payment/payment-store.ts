@@ -1,4 +1,4 @@
-import type { Plans, WalletSession } from "@parley/contracts";
+import type { Plans, RefusedBy, WalletSession } from "@parley/contracts";
 import type { HeldKey } from "../idempotency/held-key.ts";
 import type { CardLookStore } from "./card-look-store.ts";
 import type { CardEvent, PlanEvent, PlanFact } from "./card-payments.ts";
@@ -70,7 +70,7 @@ export interface CreditsReservation {
 }
 
 /** `mayWait`: it would be enough if others let go of what they hold. */
-export type CreditsReserved = { outcome: "reserved" } | { outcome: "insufficient"; mayWait: boolean };
+export type CreditsReserved = { outcome: "reserved" } | { outcome: "insufficient"; mayWait: boolean; by: RefusedBy };
 
 /** It cannot be settled as it is, and is put off: others go before it. */
 export interface Unsettled {

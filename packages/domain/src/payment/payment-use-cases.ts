@@ -29,6 +29,8 @@ import type { AcceptedPayment } from "./rank-offers.ts";
 
 /** Money in, and what is sold for it. */
 export interface PaymentUseCases {
+  /** What a checkout for a call of that price charges, and gives as credits; null where there are none here. */
+  offerCheckout(priceMicros: number): { amountMicros: number } | null;
   /** Throws `payments_not_configured`, `payment_failed`, `invalid_input` for a pack or a plugin that is not sold. */
   createCheckout(caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout>;
   /** Books what Stripe says of a checkout of the caller's, as its event would; `open`: it is not paid yet. Throws `not_found`. */
@@ -81,7 +83,7 @@ export interface PaymentUseCases {
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
   /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `voucher_failed`, `unknown_plugin`. */
   proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<PayingSession>;
-  /** Sets the price aside in the caller's credits; waits for what others hold until the signal aborts. Throws `payment_required`, `payment_pending`. */
+  /** Sets the price aside in the caller's credits; waits for what others hold until the signal aborts. Throws `budget_exhausted`, `payment_pending`. */
   buyWithCredits(caller: Caller, order: CallOrder, signal: AbortSignal): Promise<Purchase>;
   /** The same in a session. Throws `session_invalid`, `voucher_failed`. */
   buyInSession(session: PayingSession, order: CallOrder): Promise<SessionPurchase>;

@@ -15,7 +15,7 @@ function held(says: CreditsReserved[] = []) {
   const payments = {
     async reserveCredits({ id }: { id: string }): Promise<CreditsReserved> {
       asked.push(id);
-      return says.shift() ?? { outcome: "insufficient", mayWait: true };
+      return says.shift() ?? { outcome: "insufficient", mayWait: true, by: { kind: "balance" } };
     },
     holdPurchase: async () => true,
     endPurchase: async () => true,
@@ -45,7 +45,7 @@ it("waits for them as long as any call does where its caller stays, under one na
   await clock.move(LIMITS.holdBeginMs + 500);
   await expect(bought).rejects.toMatchObject({ code: "payment_pending" });
   expect(new Set(asked).size).toBe(1);
-  const later = held([{ outcome: "insufficient", mayWait: true }, { outcome: "reserved" }]);
+  const later = held([{ outcome: "insufficient", mayWait: true, by: { kind: "balance" } }, { outcome: "reserved" }]);
   await later.clock.move(500);
   const purchase = await later.bought;
   await purchase.settle("done");

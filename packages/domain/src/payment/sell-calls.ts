@@ -1,4 +1,4 @@
-import { GatewayError, newId } from "@parley/contracts";
+import { budgetExhausted, GatewayError, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { callKeyOf, holdPurchase, QUIET_MS } from "./hold-purchase.ts";
@@ -56,7 +56,7 @@ async function reserveCredits(
   for (;;) {
     const reserved = await payments.reserveCredits(reservation);
     if (reserved.outcome === "reserved") return;
-    if (!reserved.mayWait) throw new GatewayError("payment_required", { text: "The balance or a budget is used up." });
+    if (!reserved.mayWait) throw budgetExhausted(reserved.by);
     if (clock.monotonicMs() >= untilMs) {
       throw new GatewayError("payment_pending", {
         text: "Calls under way hold the money: ask again, and do not pay anew.",

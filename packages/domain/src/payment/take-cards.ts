@@ -12,7 +12,7 @@ import { priceOfPlugin } from "./plugin-price.ts";
 /** Cards are not charged less. */
 const CENTS_MIN = 50;
 
-type CardUseCases = Pick<PaymentUseCases, "createCheckout" | "verifyCheckout" | "openPortal" | "receiveCardEvent">;
+type CardUseCases = Pick<PaymentUseCases, "offerCheckout" | "createCheckout" | "verifyCheckout" | "openPortal" | "receiveCardEvent">;
 
 export function cardsOf({ cards }: GatewayContext): CardPayments {
   if (cards === null) throw new GatewayError("payments_not_configured");
@@ -38,7 +38,7 @@ async function centsOf(context: GatewayContext, { organizationId }: Caller, { pa
   if (plugin === undefined) throw notSold("pack", "A pack or a plugin is named.");
   const micros = await priceOfPlugin(context, organizationId, plugin);
   if (micros === null) throw notSold("plugin", "There is no such plugin.");
-  return Math.max(CENTS_MIN, Math.ceil(micros / MICROS_PER_CENT));
+  return centsFor(micros);
 }
 
 /**
@@ -47,6 +47,9 @@ async function centsOf(context: GatewayContext, { organizationId }: Caller, { pa
  */
 export const orderKey = (context: Pick<GatewayContext, "hashBody">, order: object, once: Once | undefined): string | null =>
   once === undefined ? null : hashInput(context, { ...once, order });
+
+/** What is charged for credits of so much. */
+const centsFor = (micros: number): number => Math.max(CENTS_MIN, Math.ceil(micros / MICROS_PER_CENT));
 
 async function createCheckout(context: GatewayContext, caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout> {
   const { organizationId, principalId } = caller;
@@ -65,6 +68,11 @@ async function createCheckout(context: GatewayContext, caller: Caller, input: Ch
 /** Credits by card: where to pay, and what comes of it. */
 export function takeCards(context: GatewayContext): CardUseCases {
   return {
+    offerCheckout(micros) {
+      const isSetUp = context.cards !== null && context.publicUrl !== null;
+      return isSetUp ? { amountMicros: centsFor(micros) * MICROS_PER_CENT } : null;
+    },
+
     createCheckout: (caller, input, once) =>
       callOnce(context, { caller, once, input, signal: AbortSignal.timeout(context.limits.syncWaitMs) }, () =>
         createCheckout(context, caller, input, once),

@@ -1,0 +1,110 @@
+-- What has refused money is named, and a budget that refuses is told of.
+
+-- Tells of one budget in one of its periods, and notes that it was told.
+create function tell_of_budget(b budgets, n budget_periods, is_reached boolean) returns void language plpgsql as $$
+begin
+  update budget_periods set alerted_at = coalesce(alerted_at, clock_timestamp()), reached_at = case when is_reached then clock_timestamp() else reached_at end
+  where budget_id = b.id and starts_on = n.starts_on;
+  perform tell_budget(b.organization_id, jsonb_build_object('budgetId', b.id, 'scope', b.scope, 'subject', b.subject, 'period', b.period,
+    'startsOn', n.starts_on, 'limitMicros', b.limit_micros, 'spentMicros', n.spent_micros, 'heldMicros', n.held_micros,
+    'isReached', is_reached, 'hard', b.hard));
+end $$;
+
+-- Tells of the budgets that have come near, or are reached, in the periods of that moment and since: each once for both.
+create function tell_budgets(organization uuid, since timestamptz) returns void language plpgsql as $$
+declare
+  due record;
+begin
+  for due in select b as budget, n as slot, n.spent_micros >= b.limit_micros as is_reached from budgets b join budget_periods n on n.budget_id = b.id
+    where b.organization_id = organization and n.starts_on >= period_start(b.period, since)
+      and (n.alerted_at is null and n.spent_micros >= b.limit_micros * b.alert_percent / 100.0 or n.reached_at is null and n.spent_micros >= b.limit_micros)
+    order by n.budget_id, n.starts_on
+  loop
+    perform tell_of_budget(due.budget, due.slot, due.is_reached);
+  end loop;
+end $$;
+
+-- Sets more aside, all of it or nothing. `firm` has to be there; of the slice behind it only a beginning, so that the last of the money can be used:
+-- what is set aside goes beyond what there is by one slice at most. While others hold something, a new hold is begun only where they could double
+-- theirs: better a turn that begins later than many that end in the middle. Takes {organizationId, id, kind, principalId, agentId, userId, model,
+-- firmMicros, inputTokens, firmOutputTokens, audioMs, images, calls (firm), sliceTokens, spareMicros (held already and free), refuseUnpriced}. Returns
+-- {outcome: granted, addedMicros, neededMicros, price} | {outcome: refused, mayWait: others hold something, by: {kind: balance} | {kind: budget, scope,
+-- period, limitMicros, spentMicros}} | {outcome: unpriced}.
+create or replace function grow_hold(p jsonb) returns jsonb language plpgsql as $$
+declare
+  organization uuid := (p->>'organizationId')::uuid;
+  h holds;
+  b ledger_balances;
+  counter jsonb;
+  limiting budgets;
+  slot budget_periods;
+  rate prices;
+  prepaid boolean;
+  own bigint;
+  firm bigint := (p->>'firmMicros')::bigint;
+  needed bigint;
+  added bigint;
+begin
+  perform set_config('parley.organizations', '{' || organization || '}', true);
+  needed := firm;
+  if p->>'model' is not null then
+    rate := price_of(organization, 'model', p->>'model', clock_timestamp());
+    if (p->>'refuseUnpriced')::boolean and (rate.id is null or rate.name = '*') then return '{"outcome": "unpriced"}'; end if;
+    if rate.id is not null then
+      firm := firm + ceil(((p->>'inputTokens')::numeric * rate.input_pico
+        + (p->>'firmOutputTokens')::numeric * greatest(rate.output_pico, coalesce(rate.reasoning_pico, 0))
+        + coalesce((p->>'audioMs')::numeric, 0) * rate.audio_pico / 1000 + coalesce((p->>'images')::numeric, 0) * rate.image_pico
+        + coalesce((p->>'calls')::numeric, 0) * rate.unit_pico) / 1000000);
+      needed := firm + ceil((p->>'sliceTokens')::numeric * greatest(rate.output_pico, coalesce(rate.reasoning_pico, 0)) / 1000000);
+    end if;
+  end if;
+  added := greatest(needed - (p->>'spareMicros')::bigint, 0);
+  firm := greatest(firm - (p->>'spareMicros')::bigint, 0);
+
+  -- Looked at without a lock first: many that wait for money ask again and again, and those who have it are not to wait for them.
+  prepaid := exists (select from billing_accounts where organization_id = organization and mode = 'prepaid');
+  own := coalesce((select amount_micros from holds where organization_id = organization and id = (p->>'id')::uuid), 0);
+  if prepaid then
+    select * into b from ledger_balances where organization_id = organization and account = 'customer';
+    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), own, firm, added) then
+      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) > own, 'by', jsonb_build_object('kind', 'balance'));
+    end if;
+  end if;
+
+  select * into h from holds where organization_id = organization and id = (p->>'id')::uuid for update;
+  if not found then
+    insert into holds (organization_id, id, kind, on_balance, counters)
+    select organization, (p->>'id')::uuid, p->>'kind', prepaid,
+      (select coalesce(jsonb_agg(jsonb_build_object('budgetId', u.id, 'startsOn', period_start(u.period, now())) order by u.id), '[]')
+        from budgets u where u.organization_id = organization and u.hard and budget_covers(u, p->>'principalId', (p->>'agentId')::uuid, p->>'userId'))
+    on conflict do nothing;
+    select * into h from holds where organization_id = organization and id = (p->>'id')::uuid for update;
+    insert into budget_periods (organization_id, budget_id, starts_on)
+    select organization, (c->>'budgetId')::uuid, (c->>'startsOn')::date from jsonb_array_elements(h.counters) c
+    where exists (select from budgets where id = (c->>'budgetId')::uuid) order by 2 on conflict do nothing;
+  end if;
+
+  -- Budgets in the order of their ids, the balance last: all who lock several lock them so.
+  for counter in select * from jsonb_array_elements(h.counters) loop
+    select * into limiting from budgets where id = (counter->>'budgetId')::uuid;
+    continue when not found;
+    select * into slot from budget_periods where budget_id = (counter->>'budgetId')::uuid and starts_on = (counter->>'startsOn')::date for update;
+    if not may_hold(limiting.limit_micros - slot.spent_micros, slot.held_micros, h.amount_micros, firm, added) then
+      -- Nobody lets go of anything that would be enough: from now on it stops what comes, as one does that is spent.
+      if slot.held_micros <= h.amount_micros and slot.reached_at is null then perform tell_of_budget(limiting, slot, true); end if;
+      return jsonb_build_object('outcome', 'refused', 'mayWait', slot.held_micros > h.amount_micros, 'by', jsonb_build_object('kind', 'budget',
+        'scope', limiting.scope, 'period', limiting.period, 'limitMicros', limiting.limit_micros, 'spentMicros', slot.spent_micros));
+    end if;
+  end loop;
+  if h.on_balance then
+    select * into b from ledger_balances where organization_id = organization and account = 'customer' for update;
+    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), h.amount_micros, firm, added) then
+      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) > h.amount_micros, 'by', jsonb_build_object('kind', 'balance'));
+    end if;
+    update ledger_balances set held_micros = held_micros + added where organization_id = organization and account = 'customer';
+  end if;
+  update budget_periods n set held_micros = n.held_micros + added from jsonb_array_elements(h.counters) c
+  where n.budget_id = (c->>'budgetId')::uuid and n.starts_on = (c->>'startsOn')::date;
+  update holds set amount_micros = amount_micros + added, touched_at = clock_timestamp() where organization_id = organization and id = h.id;
+  return jsonb_build_object('outcome', 'granted', 'addedMicros', added, 'neededMicros', needed, 'price', price_json(rate));
+end $$;
