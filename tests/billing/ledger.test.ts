@@ -400,6 +400,40 @@ test("a budget that refuses what it has no room for is told as reached, once; on
   }
 });
 
+test("a budget that is set in the middle of its period has spent what was charged in it before, of what it covers", async () => {
+  const organizationId = await organization("postpaid");
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const charge = (amount: number, more: object) =>
+      owner`insert into charges ${owner({
+        ...{ organization_id: organizationId, source_type: "direct", source_id: randomUUID(), payer: "customer", amount_micros: amount },
+        ...{ assumed: false, model: "a/b", input_tokens: 0, output_tokens: 0, cached_tokens: 0, reasoning_tokens: 0, estimated: false },
+        ...{ at: new Date(), principal_id: "key_one", ...more },
+      })}`;
+    await charge(90, {});
+    await charge(5, { principal_id: "key_two", user_id: "ann" });
+    await charge(1_000, { payer: "house" });
+    await charge(300, { at: new Date(Date.now() - 40 * 86_400_000) });
+    const key = keyOf(organizationId);
+    await billing.grow(key, { firmMicros: 7 });
+    await billing.capture({ organizationId, id: key.id, amountMicros: 7, note: "tea" });
+    const set = async (scope: "organization" | "key" | "user", subject: string, period: "month" | "total", hard = true) =>
+      (await billing.setBudget(organizationId, { id: randomUUID(), scope, subject, period, limitMicros: 100, alertPercent: 80, hard }, 10))
+        .spentMicros;
+    // What was sold counts with hard ones alone.
+    expect([await set("organization", "", "month"), await set("organization", "", "total", false)]).toEqual([102, 395]);
+    expect([await set("key", "key_one", "month"), await set("key", "key_one", "total"), await set("user", "ann", "month")]).toEqual([
+      90, 390, 5,
+    ]);
+    expect(await billing.grow({ ...key, id: randomUUID() }, { firmMicros: 1 })).toMatchObject({ outcome: "refused" });
+    // Changed, it goes on with what it has.
+    expect(await set("key", "key_one", "month")).toBe(90);
+    expect(await billing.check(organizationId)).toMatchObject({ sumMicros: 0 });
+  } finally {
+    await owner.end();
+  }
+});
+
 test("a period begins in UTC with its first moment, and not before", async () => {
   const starts = async (period: string, moment: string) =>
     (await app<{ start: string }[]>`select period_start(${period}, ${moment}::timestamptz)::text as start`)[0]?.start;

@@ -91,6 +91,30 @@ describe("a checkout", () => {
   });
 });
 
+test("a key for some agents has no part in the organization's money", async () => {
+  const apiKey = await system.ours.newKey({ scopes: ["admin", "rpc"], agentIds: [await system.ours.newAgent()] });
+  const body = { address: `0x${"d".repeat(40)}`, deposit: "1.00" };
+  const nowhere = `ses_${"0".repeat(24)}`;
+  const calls: [path: string, asked?: object][] = [
+    ["/api/billing/account"],
+    ["/api/billing/plans"],
+    ["/api/billing/subscribe", { body: { plan: "solo" } }],
+    ["/api/billing/portal"],
+    [`${BASE}/create?pack=1000`, { method: "POST" }],
+    [`${BASE}/verify?sessionId=cs_test_one`],
+    [`${BASE}/portal`],
+    ["/api/wallet/sessions", { body }],
+    ["/api/wallet/sessions/top-up", { body: { sessionId: nowhere, deposit: "1.00" } }],
+    [`/api/wallet/sessions?address=${body.address}`],
+    [`/api/wallet/sessions?sessionId=${nowhere}`],
+    [`/api/wallet/sessions?sessionId=${nowhere}`, { method: "DELETE" }],
+  ];
+  for (const [path, asked] of calls) {
+    const { status, text } = await system.rest(0, apiKey).call(path, asked);
+    expect([path, status, text]).toEqual([path, 403, expect.stringContaining("A key for some agents has no part")]);
+  }
+});
+
 describe("a payer who comes back", () => {
   const verify = (sessionId: string, apiKey: string | null = system.ours.apiKey, api = 0) =>
     system.rest(api, apiKey).call(`${BASE}/verify?sessionId=${sessionId}`, { method: "GET" });
@@ -250,13 +274,17 @@ describe("what Stripe tells", () => {
       "balance",
       {
         error: "payment_required",
+        code: "payment_required",
         message: "The organization's balance is used up: it needs credits. Choose payment method: Stripe.",
         refusedBy: { kind: "balance" },
         stripe: { checkoutUrl: "/api/v1/payments/stripe/create?plugin=generate-text", amount: "0.50", currency: "usd", credits: "0.50" },
       },
     ]);
     const guest = await system.rest(0, null).call("/api/v1/gateway", { body: prompt, headers: { "x-plugin-id": "generate-text" } });
-    expect([guest.status, guest.body]).toEqual([402, { error: "payment_required", message: "Payment required for generate-text." }]);
+    expect([guest.status, guest.body]).toEqual([
+      402,
+      { error: "payment_required", code: "payment_required", message: "Payment required for generate-text." },
+    ]);
     const another = { ...opening, address: `0x${"c".repeat(40)}` };
     const refused = await system.rest().call("/api/wallet/sessions", { body: another });
     expect([refused.status, refused.headers.get("x-refused-by"), refused.body]).toEqual([

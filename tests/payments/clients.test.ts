@@ -160,45 +160,50 @@ describe("a refusal", () => {
   const nobody = { "x-session-id": `ses_${"0".repeat(24)}`, "x-wallet-address": `0x${"0".repeat(40)}` };
 
   test.each<[string, Asked, number, object]>([
-    ["a plugin without a price", [{ "x-plugin-id": "unpriced" }], 400, { error: "unknown_plugin", message: "The plugin has no price." }],
+    [
+      "a plugin without a price",
+      [{ "x-plugin-id": "unpriced" }],
+      400,
+      { error: "unknown_plugin", code: "unknown_plugin", message: "The plugin has no price." },
+    ],
     [
       "one, by a payment",
       [{ "x-plugin-id": "unpriced", "x-payment-method": "mpp" }],
       400,
-      { error: "unknown_plugin", message: "The plugin has no price." },
+      { error: "unknown_plugin", code: "unknown_plugin", message: "The plugin has no price." },
     ],
     [
       "a plugin that wants somebody known, of nobody",
       [{ "x-plugin-id": "closed" }, {}, null],
       401,
-      { error: "Unauthorized", message: "A valid credential is required." },
+      { error: "Unauthorized", code: "unauthenticated", message: "A valid credential is required." },
     ],
     [
       "no payment",
       [{ ...text, "x-payment-method": "mpp" }],
       402,
       // No way to pay is set up here.
-      { error: "payment_required", message: "Payment required for generate-text." },
+      { error: "payment_required", code: "payment_required", message: "Payment required for generate-text." },
     ],
     ...["x-session-id", "x-wallet-address"].map((missing): [string, Asked, number, object] => [
       `a session without its ${missing}`,
       [{ ...text, "x-payment-method": "session", ...nobody, [missing]: "" }],
       402,
-      { error: "session_required", message: "A session and its wallet are needed." },
+      { error: "session_required", code: "session_required", message: "A session and its wallet are needed." },
     ]),
     [
       "a session that is none",
       [{ ...text, ...nobody }],
       402,
-      { error: "session_invalid", message: "There is no active session of this wallet." },
+      { error: "session_invalid", code: "session_invalid", message: "There is no active session of this wallet." },
     ],
     [
       "a voucher that is none",
       [{ ...text, ...nobody, "x-session-voucher": "e30" }],
       402,
-      { error: "voucher_failed", message: "The voucher cannot be read." },
+      { error: "voucher_failed", code: "voucher_failed", message: "The voucher cannot be read." },
     ],
-    ["no plugin", [{ "x-plugin-id": "nothing" }], 502, { error: "no_plugin", message: "There is no such plugin." }],
+    ["no plugin", [{ "x-plugin-id": "nothing" }], 502, { error: "no_plugin", code: "no_plugin", message: "There is no such plugin." }],
   ])("of %s has exactly its own shape", async (_what, asked, status, body) => {
     const answer = await ask(asked);
     expect([answer.status, answer.body]).toEqual([status, body]);
@@ -212,7 +217,12 @@ describe("a refusal", () => {
     const answer = await ask([headersOf(session), { message: "Hi" }]);
     expect([answer.status, answer.body]).toEqual([
       402,
-      { error: "insufficient_balance", message: "Need $0.05, have $0.02", session: { remaining: "0.02", cost: "0.05" } },
+      {
+        error: "insufficient_balance",
+        code: "insufficient_balance",
+        message: "Need $0.05, have $0.02",
+        session: { remaining: "0.02", cost: "0.05" },
+      },
     ]);
     await sql`update wallet_sessions set spent_micros = 0 where id = ${session.sessionId}`;
   });
@@ -253,7 +263,7 @@ describe("a refusal", () => {
     expect([lost.status, lost.headers.get("retry-after"), lost.body]).toEqual([
       503,
       "2",
-      { error: "payment_pending", message: expect.stringContaining("do not pay anew") },
+      { error: "payment_pending", code: "payment_pending", message: expect.stringContaining("do not pay anew") },
     ]);
     await leave();
     await expect.poll(() => stateOf(session.sessionId), { timeout: 10_000 }).toMatchObject({ spent: 0, reserved: 0 });
@@ -283,6 +293,7 @@ describe("a refusal", () => {
       "balance",
       {
         error: "payment_required",
+        code: "payment_required",
         message: "The organization's balance is used up: it needs credits.",
         refusedBy: { kind: "balance" },
       },
@@ -300,6 +311,7 @@ describe("a refusal", () => {
       null,
       {
         error: "budget_exhausted",
+        code: "budget_exhausted",
         message: "The budget of the organization for the day is used up: an administrator may raise it.",
         refusedBy: { kind: "budget", scope: "organization", period: "day" },
       },
@@ -312,6 +324,9 @@ describe("a refusal", () => {
     const headers = { ...text, ...headersOf(await open()), "idempotency-key": randomUUID() };
     expect((await ask([headers])).status).toBe(200);
     const other = await ask([headers, { prompt: "Other" }]);
-    expect([other.status, other.body]).toEqual([409, { error: "idempotency_mismatch", message: expect.any(String) }]);
+    expect([other.status, other.body]).toEqual([
+      409,
+      { error: "idempotency_mismatch", code: "idempotency_mismatch", message: expect.any(String) },
+    ]);
   });
 });

@@ -303,7 +303,12 @@ describe("a call", () => {
     const session = await open();
     const headers = { ...headersOf(session), "idempotency-key": randomUUID() };
     const answers = await Promise.all([call(headers), call(headers, undefined, 1), call(headers)]);
-    for (const { status, body } of [...answers, await call(headers, undefined, 1)]) expect([status, body]).toEqual([200, answers[0]?.body]);
+    const again = await call(headers, undefined, 1);
+    for (const { status, body } of [...answers, again]) expect([status, body]).toEqual([200, answers[0]?.body]);
+    // One of them was done, and the others say that they were not.
+    expect([again, ...answers].map((answer) => answer.headers.get("idempotent-replay")).sort()).toEqual(
+      ["true", "true", "true", null].sort(),
+    );
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 50_000, reserved: 0 });
     expect((await call(headers, { message: "Other" })).status).toBe(409);
   });

@@ -29,6 +29,9 @@ describe.each([
     expect(countsOf(answers)).toEqual({ let: most, refused: 15 });
     const refused = await ask(urlOf(1), apiKey);
     expect([refused.status, at(refused.body, "error")]).toEqual([429, expect.any(String)]);
+    // Which limit that is, in words and in the head.
+    expect(refused.text).toContain(`At most ${most} calls ${ask === sold ? "of plugins" : "about wallets"} with this key within 60 s.`);
+    expect(["limit", "remaining"].map((part) => refused.headers.get(`ratelimit-${part}`))).toEqual([String(most), "0"]);
     const waitSeconds = Number(refused.headers.get("retry-after"));
     expect(waitSeconds).toBeGreaterThan(0);
     expect(waitSeconds).toBeLessThanOrEqual(60);

@@ -21,6 +21,8 @@ export interface FrontVisitor extends Visitor {
   checkLock(): void;
   /** Counts one call of the caller's in a window of its own, of so many calls. Answers 0, or in how many ms that window ends. */
   countWithin(window: { name: string; max: number }, caller: Caller): Promise<number>;
+  /** The same for a request, whose answer says what of it is left. `what` names the calls. Throws `too_many_requests`. */
+  boundWithin(window: { name: string; max: number; what: string }, caller: Caller): Promise<void>;
   /** Notes that the address came with a bad credential. */
   noteBadCredential(): Promise<void>;
 }
@@ -51,7 +53,8 @@ function tellLimit(response: ServerResponse, { max, left, lastsMs, windowMs }: C
   response.setHeader("ratelimit-reset", seconds(lastsMs));
 }
 
-const tooMany = (lastsMs: number): GatewayError => new GatewayError("too_many_requests", { retryAfterSeconds: seconds(lastsMs) });
+const tooMany = (lastsMs: number, text?: string): GatewayError =>
+  new GatewayError("too_many_requests", { retryAfterSeconds: seconds(lastsMs), ...(text !== undefined && { text }) });
 
 /**
  * Who stands at a door. Calls with a good credential are counted by it, all others by their address. An address that has sent too many
@@ -60,9 +63,9 @@ const tooMany = (lastsMs: number): GatewayError => new GatewayError("too_many_re
 export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
   const { authentication, tickets, queryTokens, limiter, limits, origins, trustedProxies } = dependencies;
 
-  function settle(counted: Counted, response: ServerResponse | undefined): void {
+  function settle(counted: Counted, response: ServerResponse | undefined, text?: string): void {
     if (response) tellLimit(response, counted);
-    if (!counted.allowed) throw tooMany(counted.lastsMs);
+    if (!counted.allowed) throw tooMany(counted.lastsMs, text);
   }
 
   return (request, response, named) => {
@@ -87,6 +90,9 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
       if (counted instanceof Promise) return counted.then((later) => settle(later, response));
       settle(counted, response);
     }
+
+    const takeWithin = ({ name, max }: { name: string; max: number }, { organizationId, principalId }: Caller) =>
+      limiter.take({ key: `${name}:${organizationId}:${principalId}`, max, windowMs: limits.rateWindowMs });
 
     function checkLock(): void {
       const lockedForMs = limiter.spentForMs(`bad:${address()}`);
@@ -140,10 +146,17 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
       count,
       checkLock,
       noteBadCredential,
-      async countWithin({ name, max }, { organizationId, principalId }) {
-        const key = `${name}:${organizationId}:${principalId}`;
-        const { allowed, lastsMs } = await limiter.take({ key, max, windowMs: limits.rateWindowMs });
+      async countWithin(window, caller) {
+        const { allowed, lastsMs } = await takeWithin(window, caller);
         return allowed ? 0 : Math.max(1, lastsMs);
+      },
+      async boundWithin({ what, ...window }, caller) {
+        const { max } = window;
+        settle(
+          await takeWithin(window, caller),
+          response,
+          `At most ${max} ${what} with this key within ${seconds(limits.rateWindowMs)} s.`,
+        );
       },
       async authenticate({ mutating, attaches, takesTicket }) {
         // Only a socket has no answer of its own.

@@ -347,6 +347,7 @@ export type ErrorData = {
   httpStatus: number;
   retry: boolean;
   retryAfterSeconds?: number | undefined;
+  refusedBy?: RefusedBy | undefined;
   issues?: ErrorIssue[] | undefined;
   logId?: string | undefined;
 };
@@ -998,6 +999,16 @@ export type QueuedMessage = {
 };
 
 export type RecipePermission = "allow" | "deny" | "ask";
+
+export type RefusedBy =
+  | { kind: "balance" }
+  | {
+      kind: "budget";
+      scope: "key" | "agent" | "organization" | "user";
+      period: "day" | "month" | "total";
+      limitMicros?: number | undefined;
+      spentMicros?: number | undefined;
+    };
 
 export type ResetResult = { conversationId: string; branch: number; messageCount: number; replayed: boolean };
 

@@ -13,7 +13,7 @@ import type { ProceduresOf } from "./registry.ts";
 
 /** The money of the caller's organization. */
 export const billing = {
-  account: procedure("billing.account").query(({ ctx }) => ctx.gateway.getAccount(ctx.caller.organizationId)),
+  account: procedure("billing.account").query(({ ctx }) => ctx.gateway.readAccount(ctx.caller)),
 
   prices: procedure("billing.prices")
     .input(listPricesInput.prefault({}))

@@ -1,10 +1,20 @@
-import { ERRORS, type ErrorCode } from "@parley/contracts";
+import { budgetPeriod, budgetScope, ERRORS, type ErrorCode } from "@parley/contracts";
 import type { RouteRow } from "@parley/router";
 import { z } from "zod";
 import type { Envelope, Operation } from "./operation.ts";
 
 const text = z.string();
 const code = z.string().nullable();
+
+const refusedBy = z
+  .object({
+    kind: z.enum(["balance", "budget"]),
+    scope: budgetScope.optional(),
+    period: budgetPeriod.optional(),
+    limitMicros: z.int().optional(),
+    spentMicros: z.int().optional(),
+  })
+  .meta({ id: "RefusedBy", description: "Which balance or budget is used up; amounts are micro-units." });
 
 /** What a refusal looks like, by door. */
 export const ENVELOPES: Record<Envelope, z.ZodType> = {
@@ -13,9 +23,16 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
       detail: z.union([text, z.array(z.object({ loc: z.array(z.union([text, z.number()])), msg: text, type: text }))]),
     })
     .meta({ id: "Refusal", description: "One sentence; a list of wrong fields where the input does not fit." }),
-  openai: z.object({ error: z.object({ message: text, type: text, param: text.nullable(), code }) }).meta({ id: "OpenaiRefusal" }),
+  openai: z
+    .object({ error: z.object({ message: text, type: text, param: text.nullable(), code, refusedBy: refusedBy.optional() }) })
+    .meta({ id: "OpenaiRefusal" }),
   plain: z
-    .object({ error: text, retryAfterSeconds: z.number().optional(), issues: z.array(z.object({ path: text, message: text })).optional() })
+    .object({
+      error: text,
+      retryAfterSeconds: z.number().optional(),
+      issues: z.array(z.object({ path: text, message: text })).optional(),
+      refusedBy: refusedBy.optional(),
+    })
     .meta({ id: "PlainRefusal" }),
   coded: z
     .object({
@@ -25,7 +42,7 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
   plan: z
     .object({ error: text, detail: text.optional(), issues: z.array(z.object({ path: text, message: text })).optional() })
     .meta({ id: "PlanRefusal" }),
-  paid: z.looseObject({ error: text, message: text }).meta({ id: "PaidRefusal" }),
+  paid: z.looseObject({ error: text, code: text, message: text, refusedBy: refusedBy.optional() }).meta({ id: "PaidRefusal" }),
   rpc: z
     .object({
       jsonrpc: z.literal("2.0"),

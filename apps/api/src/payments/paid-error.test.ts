@@ -21,7 +21,11 @@ const TYPE = { "content-type": "application/json; charset=utf-8" };
 
 it("what nobody has foreseen is told without what is behind it", () => {
   const error = new GatewayError("internal", { detail: "a secret", cause: new Error("another") });
-  expect(sent(error)).toEqual({ status: 500, headers: TYPE, body: { error: "internal", message: "Something went wrong on our side." } });
+  expect(sent(error)).toEqual({
+    status: 500,
+    headers: TYPE,
+    body: { error: "internal", code: "internal", message: "Something went wrong on our side." },
+  });
 });
 
 it("who may come again is told when; a call for money is nobody's to keep", () => {
@@ -30,6 +34,6 @@ it("who may come again is told when; a call for money is nobody's to keep", () =
   const problem = { more: { type: "x" }, isProblem: true };
   expect(sent(new GatewayError("payment_required"), problem)).toEqual({
     ...{ status: 402, headers: { "content-type": "application/problem+json", "cache-control": "no-store" } },
-    body: { error: "payment_required", message: "Payment is required.", type: "x" },
+    body: { error: "payment_required", code: "payment_required", message: "Payment is required.", type: "x" },
   });
 });

@@ -47,8 +47,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       return null;
     }
     const caller = await visitor.authenticate({ mutating: true });
-    const waitMs = await visitor.countWithin({ name: "sold", max: limits.soldCallsMax }, caller);
-    if (waitMs > 0) throw new GatewayError("too_many_requests", { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+    await visitor.boundWithin({ name: "sold", max: limits.soldCallsMax, what: "calls of plugins" }, caller);
     if (!hasScope(caller, { scope: SCOPES })) throw new GatewayError("missing_scope");
     return caller;
   }
@@ -93,7 +92,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     });
     const key = payer.knownBy === "key" ? onceOf(request, ROUTE) : undefined;
     const claim = key === undefined ? null : await gateway.claimCall(payer.caller, key, { name, body, method }, gone.signal);
-    if (claim?.answer) return sendAnswer(response, claim.answer as PaidAnswer);
+    if (claim?.answer) return sendAgain(response, claim.answer as PaidAnswer);
     if (claim !== null) progress.isRepeatable = true;
     try {
       await run(sale, payer, { amountMicros, signal: gone.signal, progress, claim });
@@ -115,7 +114,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     if (isGuest) checkGuest(sale, limits);
     const work = await plugin.prepare({ caller, isGuest, body, requestId: requestIdOf(response), signal });
     const bought = await payer.buy(amountMicros, claim?.held ?? null, signal);
-    if ("answered" in bought) return sendAnswer(response, bought.answered);
+    if ("answered" in bought) return sendAgain(response, bought.answered);
     const wantsStream = plugin.streams && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
     if ("wait" in bought && !wantsStream) {
       const refused = { outcome: "refused", problem: bought.problem, dialect: "mpp", challengeId: bought.challengeId } as const;
@@ -191,6 +190,12 @@ function sendAnswer(response: Response, { headers, envelope }: PaidAnswer): void
   sendJson(response, 200, envelope);
 }
 
+/** What was answered before: nothing was done, and nothing paid. */
+function sendAgain(response: Response, answer: PaidAnswer): void {
+  response.setHeader("idempotent-replay", "true");
+  sendAnswer(response, answer);
+}
+
 /** A channel's business is done: nothing is sold. */
 function sendReceipt(response: Response, receipt: string): void {
   response.setHeader("payment-receipt", receipt);
@@ -218,4 +223,5 @@ const envelopeOf = ({ name, method }: Sale, { receipt }: Purchase, data: unknown
   data,
 });
 
-const errorFrame = (error: GatewayError): string => namedFrame("error", { error: wordOf(error), message: error.message });
+const errorFrame = (error: GatewayError): string =>
+  namedFrame("error", { error: wordOf(error), code: error.code, message: error.message, refusedBy: error.refusedBy });

@@ -50,8 +50,7 @@ export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDep
   async function callerOf(request: Request, response: Response, route: RouteName): Promise<Caller> {
     const visitor = visitorOf(request, response);
     const caller = await authorize(visitor, routeRow(route));
-    const waitMs = await visitor.countWithin({ name: "wallets", max: limits.walletCallsMax }, caller);
-    if (waitMs > 0) throw new GatewayError("too_many_requests", { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+    await visitor.boundWithin({ name: "wallets", max: limits.walletCallsMax, what: "calls about wallets" }, caller);
     return caller;
   }
 

@@ -90,6 +90,7 @@ export const refusedUseCases: A2aUseCases &
   findChat: refuse,
   renewChat: refuse,
   getAccount: refuse,
+  readAccount: refuse,
   setBillingMode: refuse,
   grantCredits: refuse,
   payBackByHand: refuse,

@@ -47,6 +47,8 @@ export interface BillingUseCases {
   /** The price that holds now; null where there is none. */
   findPrice(organizationId: string, what: { kind: Price["kind"]; name: string }): Promise<Price | null>;
 
+  /** What the caller's organization has and owes. */
+  readAccount(caller: Caller): Promise<BillingAccount>;
   listPrices(caller: Caller, filter: ListPrices): Promise<Page<Price>>;
   /** One for each scope, subject and period: another with the same changes it. */
   setBudget(caller: Caller, input: SetBudget, once?: Once): Promise<Budget>;

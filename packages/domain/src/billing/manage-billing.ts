@@ -4,6 +4,7 @@ import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
+import { wholeOf } from "../identity/whole-of.ts";
 import type { ChargePlace } from "./billing-store.ts";
 import type { BillingUseCases } from "./billing-use-cases.ts";
 import { readPlace, writePlace } from "./list-place.ts";
@@ -18,12 +19,6 @@ const NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000";
 const OPERATOR = "operator";
 
 const onlookerOf = ({ organizationId, agentIds }: Caller) => ({ organizationId, agentIds: agentIds && [...agentIds] });
-
-/** What is the organization's alone: a key for some agents has no part in it. */
-function wholeOf(caller: Caller): string {
-  if (caller.agentIds !== null) throw new GatewayError("missing_scope");
-  return caller.organizationId;
-}
 
 /** A user's is what calls for that user are known by. */
 function subjectOf({ scope, subject }: SetBudget): string {
@@ -46,6 +41,7 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
 
   return {
     getAccount: (organizationId) => billing.account(organizationId),
+    readAccount: async (caller) => billing.account(wholeOf(caller)),
     setBillingMode: (input, once) =>
       runOnce(context, operator(input.organizationId), once, {
         input,

@@ -12,6 +12,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
+import { wholeOf } from "../identity/whole-of.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { QUIET_MS } from "./hold-purchase.ts";
 import type { SessionFunds, SessionReservation } from "./payment-store.ts";
@@ -26,7 +27,7 @@ type WalletUseCases = Pick<PaymentUseCases, "openWallet" | "topUpWallet" | "list
 
 const fundsOf = ({ devFunding }: GatewayContext): SessionFunds => (devFunding ? "credits" : "customer");
 
-const ownOf = ({ organizationId }: Caller, id: string) => ({ organizationId, id });
+const ownOf = (caller: Caller, id: string) => ({ organizationId: wholeOf(caller), id });
 
 const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
 
@@ -73,9 +74,9 @@ export function keepWallets(context: GatewayContext): WalletUseCases {
     openWallet: (caller, input: OpenWallet, once) =>
       runOnce(context, caller, once, {
         input,
-        run: ({ payments }) =>
+        run: async ({ payments }) =>
           payments.openSession({
-            ...{ organizationId: caller.organizationId, principalId: caller.principalId, id: newSessionId() },
+            ...{ organizationId: wholeOf(caller), principalId: caller.principalId, id: newSessionId() },
             ...{ wallet: input.address, depositMicros: input.deposit, from: fundsOf(context) },
           }),
       }),
@@ -92,10 +93,10 @@ export function keepWallets(context: GatewayContext): WalletUseCases {
           ),
       }),
 
-    listWallets: ({ organizationId }, wallet) => context.payments.listSessions(organizationId, { wallet, limit: LISTED_MAX }),
+    listWallets: async (caller, wallet) => context.payments.listSessions(wholeOf(caller), { wallet, limit: LISTED_MAX }),
 
-    async getWallet({ organizationId }, id) {
-      const [session] = await context.payments.listSessions(organizationId, { id, limit: 1 });
+    async getWallet(caller, id) {
+      const [session] = await context.payments.listSessions(wholeOf(caller), { id, limit: 1 });
       return known(session);
     },
 

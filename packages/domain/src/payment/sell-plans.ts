@@ -3,6 +3,7 @@ import type { GatewayContext } from "../gateway-ports.ts";
 import { callOnce } from "../idempotency/call-once.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
+import { wholeOf } from "../identity/whole-of.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { cardsOf, orderKey, returnUrlOf } from "./take-cards.ts";
 
@@ -11,7 +12,8 @@ const INVOICES_MAX = 12;
 type PlanUseCases = Pick<PaymentUseCases, "listPlans" | "subscribe">;
 
 async function subscribe(context: GatewayContext, caller: Caller, { plan: name }: Subscribe, once?: Once): Promise<Checkout> {
-  const { organizationId, principalId } = caller;
+  const { principalId } = caller;
+  const organizationId = wholeOf(caller);
   const cards = cardsOf(context);
   const returnUrl = returnUrlOf(context);
   const plan = context.plans.find((one) => one.name === name);
@@ -32,7 +34,8 @@ async function subscribe(context: GatewayContext, caller: Caller, { plan: name }
 /** Plans that are paid by the month, by card. */
 export function sellPlans(context: GatewayContext): PlanUseCases {
   return {
-    async listPlans({ organizationId }) {
+    async listPlans(caller) {
+      const organizationId = wholeOf(caller);
       return { plans: [...context.plans], ...(await context.payments.readPlan(organizationId, INVOICES_MAX)) };
     },
 

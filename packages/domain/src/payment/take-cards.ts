@@ -4,6 +4,7 @@ import { callOnce } from "../idempotency/call-once.ts";
 import { hashInput } from "../idempotency/hash-input.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
+import { wholeOf } from "../identity/whole-of.ts";
 import { bookCardEvent } from "./book-card-event.ts";
 import type { CardPayments } from "./card-payments.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
@@ -52,7 +53,8 @@ export const orderKey = (context: Pick<GatewayContext, "hashBody">, order: objec
 const centsFor = (micros: number): number => Math.max(CENTS_MIN, Math.ceil(micros / MICROS_PER_CENT));
 
 async function createCheckout(context: GatewayContext, caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout> {
-  const { organizationId, principalId } = caller;
+  const { principalId } = caller;
+  const organizationId = wholeOf(caller);
   const cards = cardsOf(context);
   const returnUrl = returnUrlOf(context);
   const amountCents = await centsOf(context, caller, input);
@@ -78,7 +80,8 @@ export function takeCards(context: GatewayContext): CardUseCases {
         createCheckout(context, caller, input, once),
       ),
 
-    async verifyCheckout({ organizationId }, { sessionId }) {
+    async verifyCheckout(caller, { sessionId }) {
+      const organizationId = wholeOf(caller);
       const cards = cardsOf(context);
       const found = await cards.findCheckout(sessionId);
       if (found?.organizationId !== organizationId) throw new GatewayError("not_found");
@@ -86,7 +89,8 @@ export function takeCards(context: GatewayContext): CardUseCases {
       return { sessionId, status: found.event === null ? "open" : "paid" };
     },
 
-    async openPortal({ organizationId }) {
+    async openPortal(caller) {
+      const organizationId = wholeOf(caller);
       const cards = cardsOf(context);
       const customerId = await context.payments.customerOf(organizationId);
       if (customerId === null) throw new GatewayError("not_found");
