@@ -122,6 +122,14 @@ describe("a payer who comes back", () => {
   test("before Stripe has told of the payment has it booked, once, whoever tells of it and however often it is asked", async () => {
     const checkout = await buy();
     expect(await verify(checkout)).toMatchObject({ status: 200, body: { sessionId: checkout, status: "open" } });
+    for (const [end, status] of [
+      ["expired", "expired"],
+      ["complete", "failed"],
+    ] as const) {
+      const ended = await buy();
+      Object.assign(stripe.checkouts.get(ended) ?? {}, { end });
+      expect(await verify(ended)).toMatchObject({ status: 200, body: { sessionId: ended, status } });
+    }
     const events = stripe.pay(checkout);
     const change = await changeOf(async () => {
       for (const { status, body } of await Promise.all([verify(checkout), verify(checkout, undefined, 1), verify(checkout)]))

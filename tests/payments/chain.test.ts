@@ -166,6 +166,9 @@ describe.skipIf(program === null)("on a chain", () => {
     const first = await call(credential);
     expect(first).toMatchObject({ status: 200, body: { payment: { method: "mpp" } } });
     expect((await call(credential)).body).toEqual(first.body);
+    // Whoever has paid has one name, in whatever way its credential names it, or does not.
+    const payers = await sql`select distinct principal_id from charges where source_type = 'plugin' and payer = 'outside'`;
+    expect(payers.map(({ principal_id }) => principal_id)).toEqual([`payer:${payer.address.toLowerCase()}`]);
   });
 
   test("what was paid and then failed is done when it is shown again, and is not paid again", async () => {

@@ -300,7 +300,7 @@ describe("a refusal", () => {
     ]);
     // Who may use no more is not asked to pay more.
     expect((await operator("/admin/billing/credits", { amount_micros: 1_000_000, reference: "two" })).status).toBe(200);
-    const budget = { scope: "organization", period: "day", limit_micros: 15_000 };
+    const budget = { scope: "organization", period: "day", limit_micros: 25_000 };
     const rest = system.rest(0, apiKey);
     expect((await rest.call("/api/billing/budgets", { body: budget })).status).toBe(200);
     expect((await ask([text, { prompt: "Hi" }, apiKey])).status).toBe(200);
@@ -317,7 +317,7 @@ describe("a refusal", () => {
       },
     ]);
     const { body } = await rest.call("/api/billing/budgets");
-    expect(body).toMatchObject({ items: [{ spent_micros: 10_000, reached_at: expect.any(String) }] });
+    expect(body).toMatchObject({ items: [{ spent_micros: 20_000, reached_at: expect.any(String) }] });
   });
 
   test("of another body under one key is a conflict", async () => {

@@ -73,6 +73,21 @@ async function accountsOf({ organizationId }: Tenant): Promise<Record<string, nu
 }
 
 describe("a plan", () => {
+  test("is paid once: of two checkouts the later one counts, and where the earlier one was paid already there is none", async () => {
+    const tenant = await newTenant();
+    const [first, second] = [await subscribe(tenant), await subscribe(tenant, "label")];
+    expect([stripe.checkouts.get(first)?.end, stripe.checkouts.get(second)?.end]).toEqual(["expired", null]);
+    // Paid, and not told of yet.
+    stripe.pay(second);
+    const refused = await asked(tenant);
+    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining("paid for a moment ago")]);
+    expect([...stripe.checkouts.values()].at(-1)?.end).toBe("expired");
+    const another = await newTenant();
+    await Promise.all([subscribe(another), subscribe(another), subscribe(another)]);
+    const open = [...stripe.checkouts.values()].filter(({ ownerId, end }) => ownerId === another.organizationId && end === null);
+    expect(open).toHaveLength(1);
+  });
+
   test("is paid by the month in a checkout that says whose it is and what it gives", async () => {
     const tenant = await newTenant();
     const metadata = { type: "plan", plan: "solo", ownerId: tenant.organizationId, creditMicros: String(CREDITS) };
@@ -87,6 +102,11 @@ describe("a plan", () => {
         { name: "solo", price_micros: PRICE, credit_micros: CREDITS },
         { name: "label", price_micros: 149_000_000, credit_micros: 100_000_000 },
       ],
+      packs: [500, 1_000, 2_500, 5_000].map((cents) => ({
+        pack: String(cents),
+        price_micros: cents * 10_000,
+        credit_micros: cents * 10_000,
+      })),
       subscription: null,
       invoices: [],
     });

@@ -938,7 +938,12 @@ export type Plan = { name: string; priceMicros: number; creditMicros: number };
 
 export type PlanInvoice = { id: string; plan: string; paidMicros: number; creditMicros: number; paidAt: string };
 
-export type Plans = { plans: Plan[]; subscription: Subscription | null; invoices: PlanInvoice[] };
+export type Plans = {
+  plans: Plan[];
+  packs: { pack: string; priceMicros: number; creditMicros: number }[];
+  subscription: Subscription | null;
+  invoices: PlanInvoice[];
+};
 
 export type Price = {
   id: string;

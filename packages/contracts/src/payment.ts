@@ -39,6 +39,10 @@ export type CheckoutInput = z.infer<typeof checkoutInput>;
 export const checkoutName = z.object({ sessionId: z.string().regex(/^cs_[A-Za-z0-9_]{1,200}$/, "must be the id of a checkout") });
 export type CheckoutName = z.infer<typeof checkoutName>;
 
+/** `open`: it is not paid yet, or its money takes its time. `expired` and `failed` are ends: nothing was paid. */
+export const checkoutState = z.enum(["paid", "open", "expired", "failed"]);
+export type CheckoutState = z.infer<typeof checkoutState>;
+
 /** What is sold by the month, as settings and payers name it. */
 export const planName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be the name of a plan");
 export const subscribeInput = z.object({ plan: planName });
@@ -74,6 +78,8 @@ export interface PlanInvoice {
 
 export interface Plans {
   plans: Plan[];
+  /** What credits are sold in at once; a pack's name is its cents. */
+  packs: { pack: string; priceMicros: number; creditMicros: number }[];
   /** Null: there is none, or it has ended. */
   subscription: Subscription | null;
   /** Paid ones, the newest dozen. */

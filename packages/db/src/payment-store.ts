@@ -9,6 +9,8 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
   readPlan: (organizationId, invoicesMax) =>
     call<Awaited<ReturnType<PaymentStore["readPlan"]>>>(sql, "read_plan", { organizationId, invoicesMax }),
 
+  notePlanCheckout: (organizationId, checkoutId) => call<string | null>(sql, "note_plan_checkout", { organizationId, checkoutId }),
+
   customerOf: (organizationId) => call<string | null>(sql, "read_card_customer", { organizationId }),
 
   async payerOf(paymentId) {

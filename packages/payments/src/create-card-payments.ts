@@ -1,4 +1,4 @@
-import { GatewayError } from "@parley/contracts";
+import { type CheckoutState, GatewayError } from "@parley/contracts";
 import type { CardPayments, ToldEvent } from "@parley/domain";
 import type { EgressFetch } from "@parley/egress";
 import type Stripe from "stripe";
@@ -27,6 +27,13 @@ async function asked<Answer>(asking: Promise<Answer>): Promise<Answer> {
 function checkoutOf({ id, url, expires_at: expiresAt }: Stripe.Checkout.Session) {
   if (url === null) throw new GatewayError("payment_failed", { detail: "a checkout without an address" });
   return { id, url, expiresAt: new Date(expiresAt * 1_000).toISOString() };
+}
+
+/** What becomes of a payment that takes its time stands with the payment. */
+function stateOf({ status, payment_status: payment, payment_intent: intent }: Stripe.Checkout.Session): CheckoutState {
+  if (status === "expired") return "expired";
+  const hasEnded = typeof intent === "object" && (intent?.status === "requires_payment_method" || intent?.status === "canceled");
+  return status === "complete" && payment === "unpaid" && hasEnded ? "failed" : "open";
 }
 
 const meaningOf = (event: Stripe.Event) => toPlanEvent(event) ?? toCardEvent(event);
@@ -116,10 +123,25 @@ export function createCardPayments(settings: PaymentSettings, fetch: EgressFetch
 
     async findCheckout(checkoutId) {
       const { sessions } = (await opened()).checkout;
-      const session = await asked(unlessMissing(sessions.retrieve(checkoutId, { expand: ["invoice"] })));
+      const session = await asked(unlessMissing(sessions.retrieve(checkoutId, { expand: ["invoice", "payment_intent"] })));
       if (session === null) return null;
       const organizationId = ownerIn(session.metadata, CREDITS) ?? ownerIn(session.metadata, PLAN);
-      return { organizationId, event: ofSeenInvoice(session) ?? ofSeenCheckout(session) };
+      return { organizationId, state: stateOf(session), event: ofSeenInvoice(session) ?? ofSeenCheckout(session) };
+    },
+
+    async closeCheckout(checkoutId) {
+      const { sessions } = (await opened()).checkout;
+      const session = await asked(unlessMissing(sessions.retrieve(checkoutId)));
+      if (session?.status !== "open") return session?.status !== "complete";
+      try {
+        await sessions.expire(checkoutId);
+        return true;
+      } catch (cause) {
+        // It was paid, or has expired, in between.
+        const later = await asked(unlessMissing(sessions.retrieve(checkoutId)));
+        if (later?.status !== "open") return later?.status !== "complete";
+        throw new GatewayError("payment_failed", { cause, detail: "a checkout that could not be closed" });
+      }
     },
 
     async listEvents({ fromMs, untilMs, afterId }) {

@@ -4,6 +4,7 @@ import type { EgressFetch } from "@parley/egress";
 import { Challenge, Credential, Receipt } from "mppx";
 import { Mppx, Store, tempo } from "mppx/server";
 import { readPlain, readStandard } from "./read-credential.ts";
+import { senderOf } from "./sender-of.ts";
 import { createTempoClient } from "./tempo-client.ts";
 import { type Shown, verdictOn } from "./tempo-verdict.ts";
 
@@ -82,7 +83,8 @@ export function createTempoPayments(settings: ChainSettings, fetch: EgressFetch)
         });
       const look = async (credential: Shown): Promise<Verified> => {
         const receipt = await payments().broadcastCredential(credential, { scope: `plugin:${plugin}` });
-        return { outcome: "paid", reference: receipt.reference, payer: credential.source ?? null, receipt: Receipt.serialize(receipt) };
+        const payer = await senderOf(client, receipt.reference);
+        return { outcome: "paid", reference: receipt.reference, payer, receipt: Receipt.serialize(receipt) };
       };
       try {
         return await look(shown);

@@ -35,8 +35,8 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     authorize(visitorOf(request, response), routeRow(route));
 
   const account: RequestHandler = async (request, response) => {
-    const { organizationId } = await callerOf(request, response, "billing.account");
-    sendJson(response, 200, onWire(await gateway.getAccount(organizationId)));
+    const caller = await callerOf(request, response, "billing.account");
+    sendJson(response, 200, onWire(await gateway.readAccount(caller)));
   };
   const prices: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.prices");
@@ -97,9 +97,9 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   };
   const plans: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.plans");
-    const { plans: sold, subscription, invoices } = await gateway.listPlans(caller);
+    const { plans: sold, packs, subscription, invoices } = await gateway.listPlans(caller);
     const shown = subscription === null ? null : onWire(subscription);
-    sendJson(response, 200, { plans: sold.map(onWire), subscription: shown, invoices: invoices.map(onWire) });
+    sendJson(response, 200, { plans: sold.map(onWire), packs: packs.map(onWire), subscription: shown, invoices: invoices.map(onWire) });
   };
   const subscribe: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.subscribe");

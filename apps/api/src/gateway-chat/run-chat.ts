@@ -78,4 +78,5 @@ function endOf(answer: TurnAnswer, failure: string | null): ChatAnswer["end"] {
 
 /** Why there is no answer. */
 const failureOf = (answer: TurnAnswer, failure: string | null): GatewayError =>
-  turnFailure(answer) ?? new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });
+  turnFailure(answer, failure) ??
+  new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });

@@ -54,7 +54,8 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
     );
   const plain = offers.find((offer) => offer.plain !== undefined)?.plain;
   const stripe = checkoutFor(gateway, sale, amountMicros ?? 0);
-  const ways = [...(stripe === undefined ? [] : ["Stripe"]), ...(plain === undefined ? [] : ["Tempo MPP"])];
+  const takesCards = stripe !== undefined || offers.some(({ method }) => method.startsWith("stripe/"));
+  const ways = [...(takesCards ? ["Stripe"] : []), ...(plain === undefined ? [] : ["Tempo MPP"])];
   const choice = ways.length === 0 ? "" : ` Choose payment method: ${ways.join(" or ")}.`;
   const text = `${unpaid?.message ?? `Payment required for ${name}.`}${choice}`;
   const isProblem = refused?.dialect === "mpp";

@@ -18,7 +18,7 @@ function paying({ money = 1_000, refuseUnpriced = false, assumed = false, unit =
         grown.push(growth);
         const needed = growth.firmMicros ?? 0;
         const added = Math.max(needed - (growth.spareMicros ?? 0), 0);
-        if (added > left) return { outcome: "refused", mayWait: false } as const;
+        if (added > left) return { outcome: "refused", mayWait: false, by: { kind: "balance" } } as const;
         left -= added;
         return { outcome: "granted", addedMicros: added, neededMicros: needed, price: null } as const;
       },

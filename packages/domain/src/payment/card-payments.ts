@@ -1,3 +1,5 @@
+import type { CheckoutState } from "@parley/contracts";
+
 /** One checkout, for credits of an organization. */
 export interface CheckoutOrder {
   organizationId: string;
@@ -84,8 +86,12 @@ export interface CardPayments {
    * `payments_not_configured` where there is no secret to check with.
    */
   readEvent(delivery: { body: Uint8Array; signature: string }): Promise<CardEvent | PlanEvent | null>;
-  /** Whose checkout that is, and what its payment means; the event is null until it is paid. Null where there is none. */
-  findCheckout(checkoutId: string): Promise<{ organizationId: string | null; event: CardEvent | PlanEvent | null } | null>;
+  /** Whose checkout that is, what has become of it, and what its payment means; the event is null until it is paid. Null where there is none. */
+  findCheckout(
+    checkoutId: string,
+  ): Promise<{ organizationId: string | null; state: CheckoutState; event: CardEvent | PlanEvent | null } | null>;
+  /** So that it cannot be paid any more. False where it was, or somebody is at it. */
+  closeCheckout(checkoutId: string): Promise<boolean>;
   /** What the service has told in a stretch of time: a page, newest first, from behind that event on. `nextId` is null with the last one. */
   listEvents(stretch: { fromMs: number; untilMs: number; afterId: string | null }): Promise<{ events: ToldEvent[]; nextId: string | null }>;
   /** Null where it is kept no more. */

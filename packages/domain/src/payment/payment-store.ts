@@ -87,6 +87,8 @@ export interface PaymentStore extends CardLookStore {
 
   /** The same of an event of a plan. */
   takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
+  /** Notes where an organization was led to a plan; gives the checkout before that one, or null. */
+  notePlanCheckout(organizationId: string, checkoutId: string): Promise<string | null>;
   readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscription" | "invoices">>;
 
   /** Whose session that is; null where that wallet has none of that id. */

@@ -2,6 +2,7 @@ import type {
   Checkout,
   CheckoutInput,
   CheckoutName,
+  CheckoutState,
   OpenWallet,
   PayBackInput,
   Plans,
@@ -33,8 +34,8 @@ export interface PaymentUseCases {
   offerCheckout(priceMicros: number): { amountMicros: number } | null;
   /** Throws `payments_not_configured`, `payment_failed`, `invalid_input` for a pack or a plugin that is not sold. */
   createCheckout(caller: Caller, input: CheckoutInput, once?: Once): Promise<Checkout>;
-  /** Books what Stripe says of a checkout of the caller's, as its event would; `open`: it is not paid yet. Throws `not_found`. */
-  verifyCheckout(caller: Caller, checkout: CheckoutName): Promise<{ sessionId: string; status: "paid" | "open" }>;
+  /** Books what Stripe says of a checkout of the caller's, as its event would. Throws `not_found`. */
+  verifyCheckout(caller: Caller, checkout: CheckoutName): Promise<{ sessionId: string; status: CheckoutState }>;
   /** What is sold by the month, and what the caller's organization has of it. */
   listPlans(caller: Caller): Promise<Plans>;
   /** Where to pay for a plan. Throws as `createCheckout` does, and `plan_active`. */

@@ -28,6 +28,12 @@ async function subscribe(context: GatewayContext, caller: Caller, { plan: name }
     customerId: await context.payments.customerOf(organizationId),
   };
   const { id, url, expiresAt } = await cards.createSubscription({ ...order, idempotencyKey: orderKey(context, order, once) });
+  const before = await context.payments.notePlanCheckout(organizationId, id);
+  // Of two that are open both could be paid, and both would be charged each month.
+  if (before !== null && !(await cards.closeCheckout(before))) {
+    await cards.closeCheckout(id);
+    throw new GatewayError("plan_active", { text: "A plan was paid for a moment ago: it will be there shortly." });
+  }
   return { url, sessionId: id, expiresAt };
 }
 
@@ -36,7 +42,10 @@ export function sellPlans(context: GatewayContext): PlanUseCases {
   return {
     async listPlans(caller) {
       const organizationId = wholeOf(caller);
-      return { plans: [...context.plans], ...(await context.payments.readPlan(organizationId, INVOICES_MAX)) };
+      const packs = context.packCents.map((cents) => ({
+        ...{ pack: String(cents), priceMicros: cents * MICROS_PER_CENT, creditMicros: cents * MICROS_PER_CENT },
+      }));
+      return { plans: [...context.plans], packs, ...(await context.payments.readPlan(organizationId, INVOICES_MAX)) };
     },
 
     subscribe: (caller, input, once) =>

@@ -86,7 +86,7 @@ export function takeCards(context: GatewayContext): CardUseCases {
       const found = await cards.findCheckout(sessionId);
       if (found?.organizationId !== organizationId) throw new GatewayError("not_found");
       await bookCardEvent({ cards, payments: context.payments }, found.event);
-      return { sessionId, status: found.event === null ? "open" : "paid" };
+      return { sessionId, status: found.event === null ? found.state : "paid" };
     },
 
     async openPortal(caller) {

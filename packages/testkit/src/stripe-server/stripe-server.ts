@@ -58,6 +58,7 @@ export async function startStripeServer(): Promise<StripeServer> {
     mode: checkout.mode,
     currency: "usd",
     amount_total: checkout.amountCents,
+    status: checkout.end ?? (checkout.isPaid ? "complete" : "open"),
     payment_status: status,
     payment_intent: checkout.paymentIntent,
     customer: checkout.customer,
@@ -94,10 +95,24 @@ export async function startStripeServer(): Promise<StripeServer> {
   /** As it is now, with its newest invoice. */
   function seenCheckout(id: string): object | null {
     const checkout = checkouts.get(id);
+    const intent = { id: checkout?.paymentIntent, status: checkout?.isPaid ? "succeeded" : "requires_payment_method" };
     const invoice = [...invoices.values()].findLast(({ checkoutId }) => checkoutId === id)?.object ?? null;
     return checkout === undefined
       ? null
-      : { ...sessionOf(checkout, checkout.isPaid ? "paid" : "unpaid"), created: Math.floor(Date.now() / 1_000), invoice };
+      : {
+          ...sessionOf(checkout, checkout.isPaid ? "paid" : "unpaid"),
+          created: Math.floor(Date.now() / 1_000),
+          invoice,
+          payment_intent: intent,
+        };
+  }
+
+  function expired(id: string): object {
+    const checkout = checkouts.get(id);
+    if (checkout === undefined) throw new Refused(404, { type: "invalid_request_error", code: "resource_missing" });
+    if (checkout.isPaid || checkout.end !== null) throw new Refused(400, { type: "invalid_request_error" });
+    checkout.end = "expired";
+    return sessionOf(checkout, "unpaid");
   }
 
   function payable(id: string): Payable {
@@ -141,6 +156,8 @@ export async function startStripeServer(): Promise<StripeServer> {
     if (kind === "payment_intents") return findIntent(id);
     if (kind === "events") return told.find(id);
     if (kind === "checkout/sessions") return seenCheckout(id);
+    const [, closed = ""] = /^\/v1\/checkout\/sessions\/(\w+)\/expire$/.exec(path) ?? [];
+    if (closed !== "") return expired(closed);
     if (path === "/v1/events") return told.list(fields);
     if (path === "/v1/invoice_payments") return invoicePayments(fields);
     if (path === "/v1/billing_portal/sessions") return { id: newId("bps"), url: `${server.url}/portal/${fields.get("customer")}` };
@@ -155,6 +172,7 @@ export async function startStripeServer(): Promise<StripeServer> {
       metadata: membersOf(fields, "metadata"),
       ownerId: fields.get("client_reference_id") ?? "",
       isPaid: false,
+      end: null,
     };
     checkouts.set(checkout.id, checkout);
     return sessionOf(checkout, "unpaid");

@@ -12,6 +12,8 @@ export interface KeptCheckout {
   metadata: Record<string, string>;
   ownerId: string;
   isPaid: boolean;
+  /** How it ended without money: nobody came in time, or a payment that took its time was refused (`complete`). */
+  end: "expired" | "complete" | null;
 }
 
 /** A charge of a token that a payer has shared: `spt_declined` and `spt_action` are not charged. */

@@ -101,10 +101,11 @@ export const billingOperations = {
   "billing.budgets": { ...plain, summary: "List budgets", query: pageQuery, successes: ok(pageOf(budget)) },
   "billing.plans": {
     ...plain,
-    summary: "What is sold by the month, the organization's plan and its paid invoices",
+    summary: "What is sold by the month and at once, the organization's plan and its paid invoices",
     successes: ok(
       z.object({
         plans: z.array(z.object({ name: text, price_micros: micros, credit_micros: micros })),
+        packs: z.array(z.object({ pack: text, price_micros: micros, credit_micros: micros })),
         subscription: z.object({ plan: text, status: text, ends_at: time.nullable(), cancels_at_end: z.boolean() }).nullable(),
         invoices: z.array(z.object({ id: text, plan: text, paid_micros: micros, credit_micros: micros, paid_at: time })),
       }),

@@ -1,4 +1,4 @@
-import { checkoutInput, checkoutName, openWalletInput, takeVoucherInput, topUpWalletInput } from "@parley/contracts";
+import { checkoutInput, checkoutName, checkoutState, openWalletInput, takeVoucherInput, topUpWalletInput } from "@parley/contracts";
 import { z } from "zod";
 import { body, json, type Operation, ok } from "../operation.ts";
 
@@ -106,9 +106,9 @@ export const paymentOperations = {
     ...plain,
     summary: "Look at a checkout that was paid",
     description:
-      "For a payer who comes back before Stripe has told of the payment: what Stripe says is booked, once. `open`: it is not paid yet, or its money takes its time.",
+      "For a payer who comes back before Stripe has told of the payment: what Stripe says is booked, once. `open`: it is not paid yet, or its money takes its time. `expired` and `failed`: nothing was paid, and nothing will be.",
     query: checkoutName,
-    successes: ok(z.object({ sessionId: text, status: z.enum(["paid", "open"]) })),
+    successes: ok(z.object({ sessionId: text, status: checkoutState })),
     refusals: ["payments_not_configured", "payment_failed", "not_found", "storage_unavailable"],
   },
   "payment.portal": {

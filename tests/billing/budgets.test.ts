@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { openDatabase } from "@parley/db";
+import { type BillingStore, type HoldKey } from "@parley/domain";
+import { type FreshDatabase, freshDatabase } from "@parley/testkit";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fresh: FreshDatabase;
+let database: ReturnType<typeof openDatabase>;
+let billing: BillingStore;
+let app: postgres.Sql;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase({ url: fresh.url, pool: 10, prepare: true, applicationName: "test" });
+  billing = database.billing;
+  app = postgres(fresh.url, { max: 1, onnotice: () => undefined });
+});
+afterAll(async () => {
+  await Promise.all([database.close(), app.end()]);
+  await fresh.drop();
+});
+
+async function organization(mode: "prepaid" | "postpaid" = "prepaid"): Promise<string> {
+  const id = randomUUID();
+  await database.organizations.create({ id, name: "money" });
+  await billing.setMode(id, mode);
+  return id;
+}
+
+const credit = (organizationId: string, amountMicros: number) =>
+  billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId: randomUUID(), note: "" });
+const keyOf = (organizationId: string, id: string = randomUUID()): HoldKey => ({
+  ...{ organizationId, id, kind: "purchase" as const },
+  ...{ principalId: "key_one", agentId: null, userId: null },
+});
+
+test.each([
+  ["day", "1 day", true],
+  ["month", "1 month", true],
+  ["total", "1 month", false],
+] as const)(
+  "a budget of a %s is used up within it; in the next one there is as much again, and for good there is none",
+  async (period, earlier, isNew) => {
+    const organizationId = await organization("postpaid");
+    const budget = { scope: "organization", subject: "", period, limitMicros: 100, alertPercent: 80, hard: true } as const;
+    const { id: budgetId } = await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+    const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+    try {
+      const use = async () => {
+        const key = keyOf(organizationId);
+        const { outcome } = await billing.grow(key, { firmMicros: 100 });
+        if (outcome === "granted") await billing.capture({ organizationId, id: key.id, amountMicros: 100, note: "tea" });
+        return outcome;
+      };
+      expect([await use(), await use()]).toEqual(["granted", "refused"]);
+      // What was spent until now was spent in the period before, where there is one.
+      if (isNew) await owner`update budget_periods set starts_on = starts_on - ${earlier}::interval where budget_id = ${budgetId}`;
+      expect([await use(), await use()]).toEqual(isNew ? ["granted", "refused"] : ["refused", "refused"]);
+      const { items } = await billing.listBudgets(organizationId, { offset: 0, limit: 1 });
+      expect(items).toMatchObject([{ period, spentMicros: 100, heldMicros: 0 }]);
+    } finally {
+      await owner.end();
+    }
+  },
+);
+
+test("a budget that refuses what it has no room for is told as reached, once; one that others hold, and one that was used up, are told as they are", async () => {
+  const organizationId = await organization("postpaid");
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await owner`insert into webhook_endpoints (id, organization_id, url, description, events, include_content, secret)
+      values (${randomUUID()}, ${organizationId}, ${"https://example.com/"}, ${""}, ${["budget.alert"]}, false, ${"sealed"})`;
+    const budget = { scope: "key", subject: "key_one", period: "day", limitMicros: 600, alertPercent: 50, hard: true } as const;
+    await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+    const buy = async (firmMicros: number, capture = true) => {
+      const key = { ...keyOf(organizationId), principalId: "key_one" };
+      const grown = await billing.grow(key, { firmMicros });
+      if (grown.outcome === "granted" && capture)
+        await billing.capture({ organizationId, id: key.id, amountMicros: firmMicros, note: "tea" });
+      return { ...grown, key };
+    };
+    const told = async () => {
+      const rows =
+        await owner`select payload->'data' as data from webhook_deliveries where organization_id = ${organizationId} order by id`;
+      return rows.map(({ data }) => [data.isReached, data.spentMicros]);
+    };
+    // What is sold without any model is told of, too.
+    expect((await buy(590)).outcome).toBe("granted");
+    expect(await told()).toEqual([[false, 590]]);
+    const holder = await buy(5, false);
+    expect(await buy(8)).toMatchObject({ outcome: "refused", mayWait: true });
+    expect(await told()).toEqual([[false, 590]]);
+    await billing.release({ organizationId, id: holder.key.id });
+    const by = { kind: "budget", scope: "key", period: "day", limitMicros: 600, spentMicros: 590 };
+    for (let times = 0; times < 2; times++) expect(await buy(20)).toMatchObject({ outcome: "refused", mayWait: false, by });
+    expect(await told()).toEqual([
+      [false, 590],
+      [true, 590],
+    ]);
+    expect((await billing.listBudgets(organizationId, { offset: 0, limit: 1 })).items).toMatchObject([{ reachedAt: expect.any(String) }]);
+  } finally {
+    await owner.end();
+  }
+});
+
+test("a budget that is set in the middle of its period has spent what was charged in it before, of what it covers", async () => {
+  const organizationId = await organization("postpaid");
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const charge = (amount: number, more: object) =>
+      owner`insert into charges ${owner({
+        ...{ organization_id: organizationId, source_type: "direct", source_id: randomUUID(), payer: "customer", amount_micros: amount },
+        ...{ assumed: false, model: "a/b", input_tokens: 0, output_tokens: 0, cached_tokens: 0, reasoning_tokens: 0, estimated: false },
+        ...{ at: new Date(), principal_id: "key_one", ...more },
+      })}`;
+    await charge(90, {});
+    await charge(5, { principal_id: "key_two", user_id: "ann" });
+    await charge(1_000, { payer: "house" });
+    await charge(300, { at: new Date(Date.now() - 40 * 86_400_000) });
+    const key = keyOf(organizationId);
+    await billing.grow(key, { firmMicros: 7 });
+    await billing.capture({ organizationId, id: key.id, amountMicros: 7, note: "tea" });
+    const set = async (scope: "organization" | "key" | "user", subject: string, period: "month" | "total", hard = true) =>
+      (await billing.setBudget(organizationId, { id: randomUUID(), scope, subject, period, limitMicros: 100, alertPercent: 80, hard }, 10))
+        .spentMicros;
+    // What was sold counts with hard ones alone.
+    expect([await set("organization", "", "month"), await set("organization", "", "total", false)]).toEqual([102, 395]);
+    expect([await set("key", "key_one", "month"), await set("key", "key_one", "total"), await set("user", "ann", "month")]).toEqual([
+      90, 390, 5,
+    ]);
+    expect(await billing.grow({ ...key, id: randomUUID() }, { firmMicros: 1 })).toMatchObject({ outcome: "refused" });
+    // Changed, it goes on with what it has.
+    expect(await set("key", "key_one", "month")).toBe(90);
+    expect(await billing.check(organizationId)).toMatchObject({ sumMicros: 0 });
+  } finally {
+    await owner.end();
+  }
+});
+
+test("a period begins in UTC with its first moment, and not before", async () => {
+  const starts = async (period: string, moment: string) =>
+    (await app<{ start: string }[]>`select period_start(${period}, ${moment}::timestamptz)::text as start`)[0]?.start;
+  expect(await starts("day", "2026-02-28T23:59:59.999999Z")).toBe("2026-02-28");
+  expect(await starts("day", "2026-03-01T00:00:00Z")).toBe("2026-03-01");
+  expect(await starts("day", "2026-03-01T00:30:00+01:00")).toBe("2026-02-28");
+  expect(await starts("month", "2026-02-28T23:59:59.999999Z")).toBe("2026-02-01");
+  expect(await starts("month", "2026-03-01T00:00:00Z")).toBe("2026-03-01");
+  expect([await starts("total", "2026-02-28T00:00:00Z"), await starts("total", "2036-01-01T00:00:00Z")]).toEqual([
+    "2000-01-01",
+    "2000-01-01",
+  ]);
+});
+
+test("a call that money refuses leaves nothing set aside, and who has too little is not told to wait", async () => {
+  const organizationId = await organization();
+  await credit(organizationId, 500);
+  const budget = { scope: "key", subject: "key_one", period: "total", limitMicros: 100, alertPercent: 50, hard: true } as const;
+  await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
+  const reserve = (principalId: string, amountMicros: number) =>
+    database.payments.reserveCredits({ organizationId, id: randomUUID(), principalId, plugin: "agent", amountMicros, callKey: null });
+  expect(await reserve("key_two", 400)).toEqual({ outcome: "reserved" });
+  // The balance has it once others let go; what is dearer than all of it nobody has.
+  expect(await reserve("key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by: { kind: "balance" } });
+  expect(await reserve("key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by: { kind: "balance" } });
+  expect(await reserve("key_one", 101)).toMatchObject({ outcome: "insufficient" });
+  const holds = await app.begin(async (sql) => {
+    await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;
+    return sql`select amount_micros::int as micros from holds where organization_id = ${organizationId}`;
+  });
+  expect([...holds]).toEqual([{ micros: 400 }]);
+});
+
+test("what was sold and is no charge, and what a budget is said to hold and does not, are found, too", async () => {
+  const id = await organization("postpaid");
+  const budget = { scope: "organization", subject: "", period: "day", limitMicros: 1_000, alertPercent: 80, hard: true } as const;
+  await billing.setBudget(id, { ...budget, id: randomUUID() }, 10);
+  const [bought, kept] = [keyOf(id), keyOf(id)];
+  for (const key of [bought, kept]) await billing.grow(key, { firmMicros: 100 });
+  await billing.capture({ organizationId: id, id: bought.id, amountMicros: 100, note: "tea" });
+  expect(await billing.check(id)).toMatchObject({ ok: true, problems: [] });
+  const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await owner`update charges set amount_micros = 99 where organization_id = ${id}`;
+    await owner`update budget_periods set held_micros = held_micros - 1 where organization_id = ${id}`;
+  } finally {
+    await owner.end();
+  }
+  const { ok, problems } = await billing.check(id);
+  expect([ok, problems.length]).toEqual([false, 2]);
+  expect(problems.join()).toMatch(/budget .* 99 is held.* 100\..*has 100 for charges of 99\./i);
+});
