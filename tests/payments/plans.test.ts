@@ -82,6 +82,11 @@ describe("a plan", () => {
     const refused = await asked(tenant);
     expect([refused.status, refused.text]).toEqual([409, expect.stringContaining("paid for a moment ago")]);
     expect([...stripe.checkouts.values()].at(-1)?.end).toBe("expired");
+    const third = await newTenant();
+    const ended = await subscribe(third);
+    stripe.pay(ended);
+    await told(stripe.subscription(ended, "created", "active", 1), stripe.subscription(ended, "deleted", "canceled"));
+    expect((await asked(third)).status).toBe(200);
     const another = await newTenant();
     await Promise.all([subscribe(another), subscribe(another), subscribe(another)]);
     const open = [...stripe.checkouts.values()].filter(({ ownerId, end }) => ownerId === another.organizationId && end === null);

@@ -38,7 +38,11 @@ it("a repeated order has the key that it had, and another one where the payer ha
     // As where the first answer was lost: each call is the first.
     repeats: { claim: async () => ({ state: "claimed" }), settleClaim: async () => undefined },
     clock: { monotonicMs: () => 0, sleep: () => new Promise(() => {}) },
-    payments: { readPlan: async () => ({ subscription: null, invoices: [] }), customerOf: async () => customer },
+    payments: {
+      readPlan: async () => ({ subscription: null, invoices: [] }),
+      customerOf: async () => customer,
+      notePlanCheckout: async () => null,
+    },
   });
   const once = { route: "r", key: "k" };
   const order = async () => {
