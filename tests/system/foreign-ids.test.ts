@@ -51,6 +51,7 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "billing.statement",
   "billing.entries",
   "billing.charges",
+  "billing.payments",
   "billing.budgets",
   "billing.plans",
   "billing.subscribe",

@@ -851,6 +851,21 @@ export type NewWebhookEndpoint = {
   createdAt: string;
 };
 
+export type Payment = {
+  kind: "card" | "call" | "offer" | "channel";
+  id: string;
+  method: string;
+  plugin: string | null;
+  state: string;
+  amountMicros: number;
+  payer: string | null;
+  reference: string | null;
+  sessionId: string | null;
+  nonce: string | null;
+  createdAt: string;
+  changedAt: string;
+};
+
 export type Peer = {
   id: string;
   organizationId: string;
@@ -1208,6 +1223,7 @@ export type Routes = {
             agent?: string | undefined;
             model?: string | undefined;
             user?: string | undefined;
+            turn?: string | undefined;
             from?: string | undefined;
             to?: string | undefined;
             after?: string | undefined;
@@ -1215,6 +1231,19 @@ export type Routes = {
           }
         | undefined;
       output: { items: Charge[]; next: string | null };
+    };
+    payments: {
+      kind: "query";
+      input:
+        | {
+            kind?: "card" | "call" | "offer" | "channel" | undefined;
+            state?: string | undefined;
+            reference?: string | undefined;
+            after?: string | undefined;
+            limit?: string | number | undefined;
+          }
+        | undefined;
+      output: { items: Payment[]; next: string | null };
     };
     entries: {
       kind: "query";
@@ -1857,6 +1886,7 @@ export type StatementQuery = {
   agent?: string | undefined;
   model?: string | undefined;
   user?: string | undefined;
+  turn?: string | undefined;
   from?: string | undefined;
   to?: string | undefined;
 };

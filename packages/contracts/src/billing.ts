@@ -176,6 +176,8 @@ const chosen = {
   agent: z.guid().toLowerCase().optional(),
   model: text(320).optional(),
   user: text(320).optional(),
+  /** What one turn has used, also one that was sold. */
+  turn: z.guid().toLowerCase().optional(),
 };
 export const statementInput = z.object({ ...span, ...chosen, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
 export type StatementQuery = z.infer<typeof statementInput>;
@@ -200,6 +202,36 @@ const part = {
 };
 export const listChargesInput = chargesInput.extend(part);
 export type ListCharges = z.infer<typeof listChargesInput>;
+
+export const paymentKind = z.enum(["call", "offer", "channel", "card"]);
+export const listPaymentsInput = z.object({
+  ...part,
+  kind: paymentKind.optional(),
+  /** Of its kind, as the payment's own row has it. */
+  state: text(40).optional(),
+  /** An id, a transaction's hash, a payment by card, a session, or a receipt of one. */
+  reference: text(320).min(1).optional(),
+});
+export type ListPayments = z.infer<typeof listPaymentsInput>;
+
+/** Money for one call or more of them, in whatever way it was paid. */
+export interface Payment {
+  /** `call`: by credits, in a session or a channel; `offer`: by what was shown for an offer; `channel`: what one has spent; `card`: a payment by card. */
+  kind: z.infer<typeof paymentKind>;
+  id: string;
+  method: string;
+  plugin: string | null;
+  state: string;
+  amountMicros: number;
+  /** The key, or who else has paid. */
+  payer: string | null;
+  /** The transaction's hash, or the payment by card. */
+  reference: string | null;
+  sessionId: string | null;
+  nonce: string | null;
+  createdAt: string;
+  changedAt: string;
+}
 
 /** Some of a list, and where it goes on; null: that was all. */
 export interface Part<Item> {

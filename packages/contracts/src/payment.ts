@@ -157,5 +157,5 @@ export interface WalletSession {
   createdAt: string;
   closedAt: string | null;
   /** The newest fifty. */
-  vouchers: { plugin: string; amountMicros: number; state: string; createdAt: string }[];
+  vouchers: { id: string; nonce: string | null; plugin: string; amountMicros: number; state: string; createdAt: string }[];
 }

@@ -3,7 +3,7 @@
 create or replace function wallet_session_json(s wallet_sessions) returns jsonb language sql stable as $$
   select jsonb_build_object('id', s.id, 'organizationId', s.organization_id, 'wallet', s.wallet, 'depositMicros', s.deposit_micros, 'reservedMicros', s.reserved_micros,
     'spentMicros', s.spent_micros, 'returnedMicros', s.returned_micros, 'status', case when s.is_expired then 'expired' else s.status end, 'createdAt', iso(s.created_at), 'closedAt', iso(s.closed_at),
-    'vouchers', (select coalesce(jsonb_agg(jsonb_build_object('plugin', v.plugin, 'amountMicros', v.amount_micros, 'state', v.state, 'createdAt', iso(v.created_at))
+    'vouchers', (select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'nonce', v.nonce, 'plugin', v.plugin, 'amountMicros', v.amount_micros, 'state', v.state, 'createdAt', iso(v.created_at))
       order by v.created_at desc), '[]') from (select * from purchases where session_id = s.id order by created_at desc limit 50) v))
 $$;
 

@@ -1,4 +1,15 @@
-import type { BillingAccount, Booked, Budget, Charge, LedgerCheck, LedgerEntry, Listed, Price, Statement } from "@parley/contracts";
+import type {
+  BillingAccount,
+  Booked,
+  Budget,
+  Charge,
+  LedgerCheck,
+  LedgerEntry,
+  Listed,
+  Payment,
+  Price,
+  Statement,
+} from "@parley/contracts";
 import type { BillingStore, ChargePlace, Grown, PostedUsage } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
@@ -50,6 +61,9 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
   statement: (onlooker, query) => call<Omit<Statement, "currency">>(sql, "sum_charges", { ...query, ...onlooker }),
 
   charges: (onlooker, query) => call<{ items: Charge[]; next: ChargePlace | null }>(sql, "list_charges", { ...query, ...onlooker }),
+
+  payments: (organizationId, query) =>
+    call<{ items: Payment[]; next: ChargePlace | null }>(sql, "list_payments", { ...query, organizationId }),
 
   entries: (organizationId, filter) => call<Listed<LedgerEntry>>(sql, "list_entries", { ...filter, organizationId }),
 

@@ -2,6 +2,7 @@ import {
   budgetInput,
   listChargesInput,
   listEntriesInput,
+  listPaymentsInput,
   listPricesInput,
   pageInput,
   setBudgetInput,
@@ -26,6 +27,10 @@ export const billing = {
   charges: procedure("billing.charges")
     .input(listChargesInput.prefault({}))
     .query(({ ctx, input }) => ctx.gateway.listCharges(ctx.caller, input)),
+
+  payments: procedure("billing.payments")
+    .input(listPaymentsInput.prefault({}))
+    .query(({ ctx, input }) => ctx.gateway.listPayments(ctx.caller, input)),
 
   entries: procedure("billing.entries")
     .input(listEntriesInput.prefault({}))

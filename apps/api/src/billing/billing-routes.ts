@@ -11,7 +11,17 @@ import { answerPlainErrors } from "../plain-error.ts";
 import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
-import { budgetBody, chargesQuery, entriesQuery, exportQuery, onWire, pageQuery, pricesQuery, statementQuery } from "./billing-wire.ts";
+import {
+  budgetBody,
+  chargesQuery,
+  entriesQuery,
+  exportQuery,
+  onWire,
+  pageQuery,
+  paymentsQuery,
+  pricesQuery,
+  statementQuery,
+} from "./billing-wire.ts";
 import { chargesCsv } from "./charges-csv.ts";
 
 export interface BillingDependencies {
@@ -60,6 +70,11 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     const parts = gateway.readCharges(caller, { ...query, transactionId });
     response.writeHead(200, { "content-type": "text/csv; charset=utf-8", "content-disposition": 'attachment; filename="charges.csv"' });
     await pipeline(Readable.from(chargesCsv(parts)), response);
+  };
+  const payments: RequestHandler = async (request, response) => {
+    const caller = await callerOf(request, response, "billing.payments");
+    const { items, next } = await gateway.listPayments(caller, parseInput(paymentsQuery, request.query));
+    sendJson(response, 200, { currency: CURRENCY, items: items.map(onWire), next });
   };
   const entries: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.entries");
@@ -115,6 +130,7 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     .get("/api/billing/statement", statement)
     .get("/api/billing/charges", charges)
     .get("/api/billing/charges.csv", exportCharges)
+    .get("/api/billing/payments", payments)
     .get("/api/billing/entries", entries)
     .get("/api/billing/plans", plans)
     .get("/api/billing/portal", portal)
@@ -125,7 +141,7 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
     .all(
       [
         ...["/api/billing/account", "/api/billing/prices", "/api/billing/statement", "/api/billing/charges.csv", "/api/billing/entries"],
-        ...["/api/billing/charges", "/api/billing/plans", "/api/billing/portal"],
+        ...["/api/billing/charges", "/api/billing/payments", "/api/billing/plans", "/api/billing/portal"],
       ],
       refuseMethod("GET"),
     )

@@ -5,6 +5,7 @@ import {
   creditInput,
   listChargesInput,
   listEntriesInput,
+  listPaymentsInput,
   listPricesInput,
   organizationId,
   payBackInput,
@@ -26,6 +27,7 @@ export const entriesQuery = z.object({
   ...{ ...paged, ...entries },
   ...{ source_type: sourceType, source_id: sourceId, transaction_id: transactionId },
 });
+export const paymentsQuery = listPaymentsInput;
 export const statementQuery = statementInput;
 const { transactionId: transaction, ...chosen } = chargesInput.shape;
 const ofCharges = { ...chosen, transaction_id: transaction };

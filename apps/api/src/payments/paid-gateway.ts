@@ -215,11 +215,11 @@ function headersOf({ name }: Sale, purchase: Purchase | null): Record<string, st
   };
 }
 
-const envelopeOf = ({ name, method }: Sale, { receipt }: Purchase, data: unknown) => ({
+const envelopeOf = ({ name, method }: Sale, { id, receipt }: Purchase, data: unknown) => ({
   plugin: name,
   message: `Request processed by ${name} plugin`,
   timestamp: new Date().toISOString(),
-  payment: { method, receipt },
+  payment: { id, method, receipt },
   data,
 });
 

@@ -11,7 +11,9 @@ export const walletView = ({ createdAt, closedAt, vouchers, ...session }: Wallet
   status: session.status,
   createdAt: Date.parse(createdAt),
   closedAt: closedAt === null ? null : Date.parse(closedAt),
-  vouchers: vouchers.map(({ plugin, amountMicros, state, createdAt: at }) => ({
+  vouchers: vouchers.map(({ id, nonce, plugin, amountMicros, state, createdAt: at }) => ({
+    id,
+    nonce,
     plugin,
     amount: microsToDollars(amountMicros),
     state,

@@ -108,6 +108,7 @@ export const refusedUseCases: A2aUseCases &
   listBudgets: refuse,
   readStatement: refuse,
   listCharges: refuse,
+  listPayments: refuse,
   listEntries: refuse,
   async *readCharges() {
     yield await refuse();

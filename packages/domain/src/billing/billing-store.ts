@@ -9,6 +9,8 @@ import type {
   LedgerEntry,
   ListEntries,
   Listed,
+  ListPayments,
+  Payment,
   Price,
   RefusedBy,
   SetBudget,
@@ -122,6 +124,11 @@ export interface BillingStore {
     onlooker: Onlooker,
     query: ChargesQuery & { after: ChargePlace | null; limit: number },
   ): Promise<{ items: Charge[]; next: ChargePlace | null }>;
+  /** Newest first, from after a place. */
+  payments(
+    organizationId: string,
+    query: Omit<ListPayments, "after"> & { after: ChargePlace | null },
+  ): Promise<{ items: Payment[]; next: ChargePlace | null }>;
   entries(organizationId: string, filter: Omit<ListEntries, "page" | "perPage"> & Part): Promise<Listed<LedgerEntry>>;
   check(organizationId: string): Promise<LedgerCheck>;
 }

@@ -10,10 +10,12 @@ import type {
   LedgerEntry,
   ListCharges,
   ListEntries,
+  ListPayments,
   ListPrices,
   Page,
   PageQuery,
   Part,
+  Payment,
   Price,
   SetBudget,
   SetPrice,
@@ -61,6 +63,8 @@ export interface BillingUseCases {
   listCharges(caller: Caller, query: ListCharges): Promise<Part<Charge>>;
   /** Every one of them, some at a time. */
   readCharges(caller: Caller, query: ChargesQuery): AsyncIterable<Charge[]>;
+  /** What was paid, in whatever way, newest first. Throws `invalid_input` for a place that is none. */
+  listPayments(caller: Caller, query: ListPayments): Promise<Part<Payment>>;
   /** Newest first. */
   listEntries(caller: Caller, filter: ListEntries): Promise<Page<LedgerEntry>>;
 }

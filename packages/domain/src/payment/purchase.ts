@@ -40,6 +40,8 @@ export interface CallOrder {
 
 /** Money that is set aside for one call: taken when it is done, let go when it failed. */
 export interface Purchase {
+  /** What it is looked up by, and its charge has as its source. */
+  id: string;
   /** Shown to the payer; null where its credits pay. */
   receipt: string | null;
   /** Of the session; null where there is none. */

@@ -34,7 +34,7 @@ export function sellByCredential(context: GatewayContext): CredentialUseCases {
 
   /** `hush` ends what says that somebody is at it. */
   const purchaseOf = ({ method, ...key }: ClaimedKey & Pick<ReadCredential, "method">, receipt: string, hush: () => void): Purchase => ({
-    ...{ receipt, remainingMicros: null, whenFailed: method === "stripe/charge" ? "goesBack" : "staysPaid" },
+    ...{ id: key.id, receipt, remainingMicros: null, whenFailed: method === "stripe/charge" ? "goesBack" : "staysPaid" },
     async settle(outcome, answer) {
       const isDone = outcome === "done";
       const finish = () => payments.finishChallenge({ ...key, answer: isDone ? (answer ?? {}) : null });

@@ -32,6 +32,7 @@ async function buyInSession(
   if (reserved.outcome === "insufficient") return { outcome: "short", remainingMicros: reserved.remainingMicros };
   const kept = holdPurchase(context, { organizationId, id, under });
   const purchase: Purchase = {
+    id,
     receipt: `session:${sessionId}:${nonce}`,
     remainingMicros: reserved.remainingMicros,
     whenFailed: "letGo" as const,
@@ -92,6 +93,7 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       await reserveCredits(context, { organizationId, id, principalId, plugin, amountMicros, callKey }, signal);
       const kept = holdPurchase(context, { organizationId, id, under });
       return {
+        id,
         receipt: null,
         remainingMicros: null,
         whenFailed: "letGo",

@@ -43,6 +43,7 @@ export function sellInChannels(context: GatewayContext): ChannelUseCases {
   function purchaseOf(key: { organizationId: string; id: string }, { under }: CallOrder, call: ChannelCall, reserved: Kept): Purchase {
     const kept = holdPurchase(context, { ...key, under });
     return {
+      id: key.id,
       receipt: headerOf(receiptOf(call, reserved, clock.now())),
       remainingMicros: null,
       whenFailed: "letGo",

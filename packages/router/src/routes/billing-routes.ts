@@ -9,6 +9,7 @@ export const BILLING_ROUTES = {
   "billing.statement": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/statement") },
   "billing.charges": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/charges") },
   "billing.exportCharges": { kind: null, ...own, ...read, rest: rest("GET", "/api/billing/charges.csv") },
+  "billing.payments": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/payments") },
   "billing.entries": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/entries") },
   "billing.budgets": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/budgets") },
   "billing.plans": { kind: "query", ...own, ...read, rest: rest("GET", "/api/billing/plans") },

@@ -1,4 +1,13 @@
-import { billingMode, budgetPeriod, budgetScope, chargePayer, ledgerAccount, priceKind, subscribeInput } from "@parley/contracts";
+import {
+  billingMode,
+  budgetPeriod,
+  budgetScope,
+  chargePayer,
+  ledgerAccount,
+  paymentKind,
+  priceKind,
+  subscribeInput,
+} from "@parley/contracts";
 import { z } from "zod";
 import {
   budgetBody,
@@ -9,6 +18,7 @@ import {
   modeBody,
   pageQuery,
   payBackBody,
+  paymentsQuery,
   priceBody,
   pricesQuery,
   statementQuery,
@@ -64,6 +74,10 @@ const charge = z.object({
   ...{ conversation_id: uuid.nullable(), turn_id: uuid.nullable(), model: text, input_tokens: count, output_tokens: count },
   ...{ cached_tokens: count, reasoning_tokens: count, estimated: z.boolean(), audio_ms: count, images: count, registered: z.boolean() },
 });
+const payment = z.object({
+  ...{ kind: paymentKind, id: text, method: text, plugin: text.nullable(), state: text, amount_micros: micros, payer: text.nullable() },
+  ...{ reference: text.nullable(), session_id: text.nullable(), nonce: text.nullable(), created_at: time, changed_at: time },
+});
 const line = z.object({
   ...{ name: text.nullable(), calls: count, input_tokens: count, output_tokens: count, cached_tokens: count, reasoning_tokens: count },
   ...{ audio_ms: count, images: count, amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
@@ -96,6 +110,14 @@ export const billingOperations = {
     summary: "Every single charge",
     query: exportQuery,
     successes: [{ status: 200, description: "As CSV.", content: { "text/csv": { schema: text } } }],
+  },
+  "billing.payments": {
+    ...plain,
+    summary: "What was paid, in whatever way, newest first",
+    description:
+      "`reference` is an id, a transaction's hash, a payment by card, a session, or a receipt of one. Offers that nobody has shown anything for are listed by `state=open`.",
+    query: paymentsQuery,
+    successes: ok(z.object({ currency: text, items: z.array(payment), next: text.nullable() })),
   },
   "billing.entries": { ...plain, summary: "The entries of its ledger", query: entriesQuery, successes: ok(pageOf(entry)) },
   "billing.budgets": { ...plain, summary: "List budgets", query: pageQuery, successes: ok(pageOf(budget)) },

@@ -17,7 +17,7 @@ const wallet = z
     status: z.enum(["active", "closing", "closed", "expired"]),
     createdAt: z.int(),
     closedAt: z.int().nullable(),
-    vouchers: z.array(z.object({ plugin: text, amount: dollars, state: text, timestamp: z.int() })),
+    vouchers: z.array(z.object({ id: text, nonce: text.nullable(), plugin: text, amount: dollars, state: text, timestamp: z.int() })),
   })
   .meta({ id: "WalletSession" });
 const EXAMPLE_WALLET = "0x0000000000000000000000000000000000000001";
@@ -88,7 +88,7 @@ const paid = z.object({
   plugin: text,
   message: text,
   timestamp: z.iso.datetime(),
-  payment: z.object({ method: z.enum(["stripe", "mpp", "session"]), receipt: text.nullable() }),
+  payment: z.object({ id: text, method: z.enum(["stripe", "mpp", "session"]), receipt: text.nullable() }),
   data: z.unknown(),
 });
 
