@@ -257,7 +257,11 @@ describe("a wallet without a key", () => {
     const show = (more: object = {}) => system.rest(0, null).call(`${WALLETS}/voucher`, { body: { ...body, ...more } });
     expect(await show()).toMatchObject({
       status: 200,
-      body: { success: true, session: { spent: "0.05", remaining: "0.95" }, voucher: { amount: "0.05", plugin: "agent" } },
+      body: {
+        ...{ success: true, receipt: `session:${session.sessionId}:n` },
+        session: { spent: "0.05", remaining: "0.95", pendingVouchers: 0 },
+        voucher: { amount: "0.05", plugin: "agent", description: "Agent orchestrator request" },
+      },
     });
     expect((await show()).status).toBe(402);
     expect(await show({ plugin: "nothing" })).toMatchObject({ status: 400, body: { error: "Unknown plugin: nothing" } });

@@ -3,15 +3,9 @@ import { type ErrorCode, GatewayError, microsToDollars } from "@parley/contracts
 import type { Gateway, RefusedCredential } from "@parley/domain";
 import { hasScope, routeRow } from "@parley/router";
 import { readAcceptPayment } from "./accept-payment.ts";
+import { describePlugin } from "./describe-plugin.ts";
 import type { Json } from "./plugins/plugin.ts";
 import { PaidRefusal, type Sale } from "./sale.ts";
-
-const DESCRIPTIONS: Record<string, string> = {
-  agent: "Agent orchestrator request",
-  "generate-text": "Text generation (LLM inference)",
-  tts: "Text-to-speech synthesis",
-  stt: "Speech-to-text transcription",
-};
 
 /** What the standard's problems are here, beside the one that most of them are. */
 const CODES: Record<number, ErrorCode> = { 400: "bad_request", 410: "channel_gone" };
@@ -42,7 +36,7 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
   const { name, request, response, visitor, body } = sale;
   const amountMicros = organizationId === null ? null : await gateway.priceOf(organizationId, name);
   if (organizationId !== null && amountMicros === null) throw new GatewayError("unknown_plugin");
-  const description = DESCRIPTIONS[name] ?? name;
+  const description = describePlugin(name);
   const besideKey = visitor.credential !== null;
   const order = { plugin: name, amountMicros: amountMicros ?? 0, description, digest: digestOf(name, body), besideKey };
   const accepted = readAcceptPayment(request.get("accept-payment"));

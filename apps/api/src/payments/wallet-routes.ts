@@ -20,6 +20,7 @@ import { answerPlainErrors } from "../plain-error.ts";
 import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import type { VisitorOf } from "../visitors.ts";
+import { describePlugin } from "./describe-plugin.ts";
 import { walletView } from "./wallet-view.ts";
 
 export interface WalletRouteDependencies {
@@ -95,11 +96,14 @@ export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDep
     const visitor = visitorOf(request, response);
     await visitor.count("anonymous", null);
     const input = parsed(takeVoucherInput, await readJsonBody(request, response));
-    const { session, amountMicros, remainingMicros } = await gateway.takeVoucher(input, onceOf(request, "wallet.voucher"));
+    const { session, amountMicros, receipt } = await gateway.takeVoucher(input, onceOf(request, "wallet.voucher"));
+    const { id, spent, remaining, vouchers } = walletView(session);
     sendJson(response, 200, {
       success: true,
-      session: { id: session.id, spent: microsToDollars(session.spentMicros), remaining: microsToDollars(remainingMicros) },
-      voucher: { amount: microsToDollars(amountMicros), plugin: input.plugin },
+      // Of one moment, after it was paid: what others pay meanwhile is in all of it.
+      session: { id, spent, remaining, pendingVouchers: vouchers.filter(({ state }) => state === "reserved").length },
+      voucher: { amount: microsToDollars(amountMicros), plugin: input.plugin, description: describePlugin(input.plugin) },
+      receipt,
     });
   };
 

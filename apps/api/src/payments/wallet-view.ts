@@ -8,6 +8,7 @@ export const walletView = ({ createdAt, closedAt, vouchers, ...session }: Wallet
   spent: microsToDollars(session.spentMicros),
   reserved: microsToDollars(session.reservedMicros),
   remaining: microsToDollars(closedAt !== null ? 0 : session.depositMicros - session.spentMicros - session.reservedMicros),
+  returned: microsToDollars(session.returnedMicros),
   status: session.status,
   createdAt: Date.parse(createdAt),
   closedAt: closedAt === null ? null : Date.parse(closedAt),

@@ -48,8 +48,9 @@ type SessionUse = Pick<SessionReservation, "organizationId" | "sessionId" | "wal
 async function payOne(context: GatewayContext, use: SessionUse, { nonce, signature, signedMicros }: ProvedVoucher) {
   const { organizationId, sessionId, amountMicros } = use;
   const id = newId<string>();
+  const used = nonce ?? id;
   const reserved = await context.payments.reserveInSession({
-    ...{ ...use, id, signature, nonce: nonce ?? id, signedMicros: nonce === null ? signedMicros : null },
+    ...{ ...use, id, signature, nonce: used, signedMicros: nonce === null ? signedMicros : null },
     ...{ callKey: null, quietMs: QUIET_MS },
   });
   if (reserved.outcome === "invalid") throw bad("Session not found");
@@ -60,7 +61,7 @@ async function payOne(context: GatewayContext, use: SessionUse, { nonce, signatu
   if (!isPaid) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
   const [session] = await context.payments.listSessions(organizationId, { id: sessionId, limit: 1 });
   if (session === undefined) throw new GatewayError("internal", { detail: "a session that paid is not there" });
-  return { session, amountMicros, remainingMicros: reserved.remainingMicros };
+  return { session, amountMicros, receipt: `session:${sessionId}:${used}` };
 }
 
 /** Sessions of wallets: money of an organization's that is set aside for one wallet's calls. */

@@ -64,7 +64,7 @@ export interface PaymentUseCases {
   /** What is left goes back once nothing is under way: until then it is `closing`. */
   closeWallet(caller: Caller, sessionId: string, once?: Once): Promise<WalletSession>;
   /** Pays one call by what a wallet has signed. Throws `bad_request` with the contract's words, `voucher_failed`. */
-  takeVoucher(input: TakeVoucher, once?: Once): Promise<{ session: WalletSession; amountMicros: number; remainingMicros: number }>;
+  takeVoucher(input: TakeVoucher, once?: Once): Promise<{ session: WalletSession; amountMicros: number; receipt: string }>;
 
   /** Asks for a payment of one call, in every way that the payer accepts and in its order; empty where there is nobody to be paid. */
   offerCall(organizationId: string, order: OfferOrder, accepted: readonly AcceptedPayment[] | null): Promise<Offer[]>;

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { silentLog } from "../testing/silent-log.ts";
 import type { OfferedMethod, Verified } from "./chain-payments.ts";
 import { reconcilePayment } from "./reconcile-payment.ts";
 
@@ -16,7 +17,8 @@ async function noted(method: OfferedMethod, isOn: boolean) {
     },
   };
   const ports = isOn ? { chain: paidBy("of the chain"), tokens: paidBy("of the card") } : { chain: null, tokens: null };
-  await reconcilePayment({ payments, ...ports }, { organizationId: "o", id: "c" });
+  const log = { ...silentLog, warn: (fields: object) => void said.push(fields) };
+  await reconcilePayment({ payments, ...ports, log }, { organizationId: "o", id: "c" });
   return said;
 }
 
@@ -25,7 +27,10 @@ it("a payment is looked for where it was made", async () => {
   expect(await noted("stripe/charge", true)).toMatchObject([{ outcome: "paid", reference: "of the card", then: "paid" }]);
 });
 
-it("while its way to pay is switched off nobody knows, and nothing is refused", async () => {
+it("while its way to pay is switched off nobody knows, nothing is refused, and the log says so", async () => {
   for (const method of ["tempo/charge", "stripe/charge"] as const)
-    expect(await noted(method, false)).toEqual([{ organizationId: "o", id: "c", epoch: 3, then: "paid", outcome: "unknown" }]);
+    expect(await noted(method, false)).toEqual([
+      { challengeId: "c", method },
+      { organizationId: "o", id: "c", epoch: 3, then: "paid", outcome: "unknown" },
+    ]);
 });

@@ -1,3 +1,4 @@
+import type { Log } from "../logger.ts";
 import type { ChainPayments } from "./chain-payments.ts";
 import { QUIET_MS } from "./hold-purchase.ts";
 import type { PaymentStore } from "./payment-store.ts";
@@ -10,6 +11,7 @@ interface ReconcilePorts {
   chain: Pick<ChainPayments, "verify"> | null;
   /** Null: nobody pays single calls by card. */
   tokens: Pick<TokenPayments, "verify"> | null;
+  log: Log;
 }
 
 /**
@@ -17,7 +19,7 @@ interface ReconcilePorts {
  * what an earlier look finds changes nothing any more.
  */
 export async function reconcilePayment(
-  { payments, chain, tokens }: ReconcilePorts,
+  { payments, chain, tokens, log }: ReconcilePorts,
   key: { organizationId: string; id: string },
 ): Promise<void> {
   const taken = await payments.takeUnknown({ ...key, quietMs: QUIET_MS });
@@ -25,6 +27,8 @@ export async function reconcilePayment(
   const { epoch, method, shown, ...order } = taken;
   const verified = await (method === "stripe/charge" ? tokens : chain)?.verify(shown, order);
   // While that way to pay is switched off nobody knows.
+  if (verified === undefined)
+    log.warn({ challengeId: key.id, method }, "a payment of unknown outcome cannot be looked for: this process has no such way to pay");
   await payments.verifyChallenge({
     ...key,
     epoch,

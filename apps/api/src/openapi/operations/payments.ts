@@ -14,6 +14,7 @@ const wallet = z
     spent: dollars,
     reserved: dollars,
     remaining: dollars,
+    returned: dollars,
     status: z.enum(["active", "closing", "closed", "expired"]),
     createdAt: z.int(),
     closedAt: z.int().nullable(),
@@ -64,20 +65,22 @@ const walletOperations = {
   "wallet.voucher": {
     ...plain,
     summary: "Pay one call by a wallet's signature",
-    description: "EIP-712; the nonce is good once, a total (`cumulative`) may be shown again.",
+    description:
+      "EIP-712; the nonce is good once, a total (`cumulative`) may be shown again. `expires` is in seconds, and at most a day ahead: that of the example is past.",
     body: body(takeVoucherInput, {
       sessionId: EXAMPLE_SESSION,
       userAddress: EXAMPLE_WALLET,
       plugin: "agent",
       signature: `0x${"0".repeat(130)}`,
       nonce: "1",
-      expires: 4_102_444_800,
+      expires: 1_767_225_600,
     }),
     successes: ok(
       z.object({
         success: z.literal(true),
-        session: z.object({ id: text, spent: dollars, remaining: dollars }),
-        voucher: z.object({ amount: dollars, plugin: text }),
+        session: z.object({ id: text, spent: dollars, remaining: dollars, pendingVouchers: z.int().min(0) }),
+        voucher: z.object({ amount: dollars, plugin: text, description: text }),
+        receipt: text,
       }),
     ),
     refusals: ["voucher_failed"],
