@@ -1,5 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { at, type RestAnswer, type SignedEvent, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
+import {
+  at,
+  createRestClient,
+  type RestAnswer,
+  type SignedEvent,
+  type StripeServer,
+  type System,
+  startReplica,
+  startStripeServer,
+  startSystem,
+} from "@parley/testkit";
 import postgres from "postgres";
 import Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -271,6 +281,10 @@ describe("what Stripe tells", () => {
     await sql`select debit_account(${sql.json({ organizationId, amountMicros: left, sourceType: "test", sourceId: randomUUID(), note: "" })})`;
     await tell(stripe.dispute(checkout, "lost"));
     expect(await balance()).toBe(-500 * CENT);
+    const correct = (amount_micros: number, reference: string) =>
+      operator.call("/admin/billing/corrections", { body: { organization_id: organizationId, amount_micros, reference }, headers });
+    const changes = [await correct(7, "one"), await correct(7, "one"), await correct(-7, "two")].map(({ body }) => at(body, "done"));
+    expect([changes, await balance(), (await correct(0, "three")).status]).toEqual([[true, false, true], -500 * CENT, 422]);
 
     const prompt = { prompt: "Hi" };
     const call = (more: Record<string, string>) =>
@@ -328,6 +342,25 @@ describe("what Stripe tells", () => {
         expect(await tell(bad)).toMatchObject({ status: 400, body: { error: "Invalid signature" } });
     });
     expect(change).toBe(0);
+  });
+
+  test("however much it is, is counted by no limit of who has no key; what is not signed is", async () => {
+    const door = await startReplica("api", { ...system.environment, LIMIT_ANONYMOUS_CALLS_MAX: "2", LIMIT_BAD_CREDENTIALS_MAX: "100" });
+    try {
+      const nothing = stripe.event("customer.created", {});
+      const post = (signature: string) =>
+        createRestClient(door.url, null).call(`${BASE}/webhook`, {
+          body: nothing.body,
+          headers: { "stripe-signature": signature, "content-type": "application/json" },
+        });
+      const statuses: number[] = [];
+      for (let times = 0; times < 4; times++) statuses.push((await post(nothing.signature)).status);
+      for (let times = 0; times < 3; times++) statuses.push((await post("")).status);
+      // Others of this file have sent unsigned ones from the same address before.
+      expect([statuses.slice(0, 4), statuses.at(-1)]).toEqual([[200, 200, 200, 200], 429]);
+    } finally {
+      await door.close();
+    }
   });
 
   test("that we cannot book is answered with a 5xx, so that it comes again: nobody knows that payment yet", async () => {

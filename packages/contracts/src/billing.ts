@@ -45,6 +45,15 @@ export const payBackInput = z.object({
 });
 export type PayBackInput = z.infer<typeof payBackInput>;
 
+/** What is put right by hand: above zero it is given, below zero taken back. */
+export const correctionInput = creditInput.extend({
+  amountMicros: z
+    .int()
+    .min(-MICROS_MAX)
+    .max(MICROS_MAX)
+    .refine((value) => value !== 0, "must not be 0"),
+});
+
 /** What an organization has and owes, in micro-units. */
 export interface BillingAccount {
   organizationId: string;

@@ -330,6 +330,10 @@ export async function changingRoutes(system: System): Promise<Cases> {
       const wanted = { organizationId: system.ours.organizationId, payment: await paidOnChain(system), reference: "0xone" };
       return { input: wanted, other: { ...wanted, reference: "0xother" } };
     },
+    "admin.correctCredits": async () => {
+      const wanted = { organizationId: system.ours.organizationId, amountMicros: -5, reference: randomUUID() };
+      return { input: wanted, other: { ...wanted, amountMicros: 6 } };
+    },
     "admin.setBillingMode": async () => {
       const wanted = { organizationId: system.ours.organizationId, mode: "postpaid" };
       return { input: wanted, other: { ...wanted, mode: "prepaid" } };

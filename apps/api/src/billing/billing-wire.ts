@@ -2,6 +2,7 @@ import {
   budgetPeriod,
   budgetScope,
   chargesInput,
+  correctionInput,
   creditInput,
   listChargesInput,
   listEntriesInput,
@@ -52,6 +53,7 @@ export const creditBody = z.object({
   reference: credit.reference,
   note: credit.note,
 });
+export const correctionBody = creditBody.extend({ amount_micros: correctionInput.shape.amountMicros });
 const payBack = payBackInput.shape;
 export const payBackBody = z.object({ organization_id: organizationId, payment: payBack.payment, reference: payBack.reference });
 export const modeBody = z.object({ organization_id: organizationId, mode: setModeInput.shape.mode });

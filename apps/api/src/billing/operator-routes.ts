@@ -3,7 +3,7 @@ import { Router } from "express";
 import type { ReadJsonBody } from "../json-body.ts";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
-import { creditBody, modeBody, onWire, payBackBody, priceBody } from "./billing-wire.ts";
+import { correctionBody, creditBody, modeBody, onWire, payBackBody, priceBody } from "./billing-wire.ts";
 import { ofOrganization } from "./of-organization.ts";
 
 /** The operator's part in money: credits, modes, prices, and a look at the books. Who may is checked before. */
@@ -24,6 +24,16 @@ export const operatorRoutes = (gateway: Gateway, readJsonBody: ReadJsonBody): Ro
     .post("/admin/billing/refunds", async (request, response) => {
       const { organization_id: organizationId, ...rest } = parseInput(payBackBody, await readJsonBody(request, response));
       response.json(await gateway.payBackByHand({ organizationId, ...rest }, onceOf(request, "admin.payBack")));
+    })
+    .post("/admin/billing/corrections", async (request, response) => {
+      const {
+        organization_id: organizationId,
+        amount_micros: amountMicros,
+        ...rest
+      } = parseInput(correctionBody, await readJsonBody(request, response));
+      const once = onceOf(request, "admin.correctCredits");
+      const { done, account } = await gateway.correctCredits({ organizationId, amountMicros, ...rest }, once);
+      response.json({ done, account: onWire(account) });
     })
     .post("/admin/billing/mode", async (request, response) => {
       const { organization_id: organizationId, mode } = parseInput(modeBody, await readJsonBody(request, response));

@@ -44,7 +44,6 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
   const receive: RequestHandler = async (request, response) => {
     const visitor = visitorOf(request, response);
     visitor.checkLock();
-    await visitor.count("anonymous", null);
     await new Promise<void>((resolve, reject) => {
       raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
     });
@@ -56,7 +55,11 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
         signature: typeof signature === "string" ? signature : "",
       });
     } catch (error) {
-      if (isGatewayError(error, "payment_refused")) await visitor.noteBadCredential();
+      // What Stripe has signed is not counted: at the first of a month it tells of many at once, from few addresses.
+      if (isGatewayError(error, "payment_refused")) {
+        await visitor.noteBadCredential();
+        await visitor.count("anonymous", null);
+      }
       throw error;
     }
     sendJson(response, 200, { received: true });

@@ -93,6 +93,7 @@ export const refusedUseCases: A2aUseCases &
   readAccount: refuse,
   setBillingMode: refuse,
   grantCredits: refuse,
+  correctCredits: refuse,
   payBackByHand: refuse,
   checkLedger: refuse,
   setPrice: refuse,

@@ -32,6 +32,8 @@ export interface BillingUseCases {
   setBillingMode(input: { organizationId: string; mode: BillingMode }, once?: Once): Promise<BillingAccount>;
   /** Gives an organization money of the operator's own, once for each reference. */
   grantCredits(input: CreditInput, once?: Once): Promise<Booked>;
+  /** Gives, or takes back where it is below zero, once for each reference: what was given by mistake, or a refund that its bank has refused. */
+  correctCredits(input: CreditInput, once?: Once): Promise<Booked>;
   /** Whether the organization's books are in order. */
   checkLedger(organizationId: string): Promise<LedgerCheck>;
   setPrice(input: SetPrice, once?: Once): Promise<Price>;

@@ -55,6 +55,14 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
           return bound.credit({ organizationId, amountMicros, note, from: "credits", sourceType: "grant", sourceId: reference });
         },
       }),
+    correctCredits: (input, once) =>
+      runOnce(context, operator(input.organizationId), once, {
+        input,
+        run: ({ billing: bound }) => {
+          const { organizationId, amountMicros, note, reference } = input;
+          return bound.credit({ organizationId, amountMicros, note, from: "credits", sourceType: "correction", sourceId: reference });
+        },
+      }),
     checkLedger: (organizationId) => billing.check(organizationId),
     setPrice: (input, once) =>
       runOnce(context, operator(input.organizationId ?? NO_ORGANIZATION), once, {

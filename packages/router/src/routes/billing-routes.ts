@@ -26,6 +26,7 @@ export const BILLING_ROUTES = {
 
   "admin.grantCredits": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/billing/credits") },
   "admin.payBack": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/billing/refunds") },
+  "admin.correctCredits": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/billing/corrections") },
   "admin.setBillingMode": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/billing/mode") },
   "admin.setPrice": { ...write, ...administration, tenant: "organization", rest: rest("POST", "/admin/billing/prices") },
   "admin.checkLedger": { ...read, ...administration, tenant: "organization", rest: rest("GET", "/admin/billing/ledger") },

@@ -12,6 +12,7 @@ import { z } from "zod";
 import {
   budgetBody,
   chargesQuery,
+  correctionBody,
   creditBody,
   entriesQuery,
   exportQuery,
@@ -177,6 +178,14 @@ export const billingOperations = {
     body: body(payBackBody, { organization_id: EXAMPLE_ORGANIZATION, payment: "example", reference: "0xexample" }),
     successes: ok(z.object({ done: z.boolean().describe("False: it was booked before.") })),
     refusals: ["not_found", "payment_not_owed", "idempotency_mismatch"],
+  },
+  "admin.correctCredits": {
+    ...coded,
+    summary: "Put an organization's credits right",
+    description: "Once for each reference. Above zero it is given, below zero taken back, also where that leaves a debt.",
+    body: body(correctionBody, { organization_id: EXAMPLE_ORGANIZATION, amount_micros: -1, reference: "example" }),
+    successes: ok(booked),
+    refusals: ["not_found"],
   },
   "admin.setBillingMode": {
     ...coded,
