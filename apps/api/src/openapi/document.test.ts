@@ -47,6 +47,13 @@ test("a route that needs a credential says so, and which refusals it may answer 
   }
 });
 
+test("what a call is paid with, and its receipt, stand in the heads that the document names", () => {
+  const sold = JSON.stringify(document.paths["/api/v1/gateway"]);
+  for (const name of ["X-Plugin-Id", "X-Payment-Method", "Payment-Authorization", "X-Session-Voucher"])
+    expect(sold).toContain(`{"name":"${name}","in":"header"`);
+  for (const name of ["Payment-Receipt", "X-Session-Remaining", "Idempotent-Replay"]) expect(sold).toContain(`"${name}":{"description"`);
+});
+
 test("every reference leads somewhere", () => {
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(\w+)\/([^"]+)"/g)];
   expect(refs.length).toBeGreaterThan(100);

@@ -102,6 +102,9 @@ function parametersOf({ row, route, operation }: Place, { write }: Writer): Json
     ...inPath,
     ...inQuery,
     ...(row.idempotency === "key" ? [headerParameter("Idempotency-Key")] : []),
+    ...Object.entries(operation.heads?.asked ?? {}).map(([name, description]) => ({
+      ...{ name, in: "header", required: false, description, schema: { type: "string" } },
+    })),
     ...(operation.resumes
       ? [headerParameter("Last-Event-ID"), { name: "after", in: "query", required: false, schema: { type: "string" } }]
       : []),
@@ -124,9 +127,14 @@ function contentOf(content: Record<string, Content>, { write }: Writer, io: "inp
 const RETRY_AFTER = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } };
 
 function responsesOf({ row, route, operation }: Place, writer: Writer): Json {
+  const heads =
+    operation.heads &&
+    Object.fromEntries(
+      Object.entries(operation.heads.answered).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
+    );
   const answered = operation.successes.map(({ status, description, content }) => [
     String(status),
-    { description, ...(content && { content: contentOf(content, writer, "output") }) },
+    { description, ...(heads && { headers: heads }), ...(content && { content: contentOf(content, writer, "output") }) },
   ]);
   const refused = [...byStatus(refusalsOf(row, route.path, operation))].map(([status, codes]) => [
     String(status),

@@ -32,6 +32,8 @@ export interface Operation {
   description?: string;
   query?: z.ZodObject;
   body?: RequestBody;
+  /** What a call may say in its head, and an answer in its own, beyond what follows from the row: what each is. */
+  heads?: { asked: Readonly<Record<string, string>>; answered: Readonly<Record<string, string>> };
   /** It is a stream that may be taken up again. */
   resumes?: true;
   /** The first is the one that an example gets. */

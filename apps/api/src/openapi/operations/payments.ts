@@ -95,6 +95,15 @@ const paid = z.object({
   data: z.unknown(),
 });
 
+/** `token`, `done`, `error`, and for channels `payment-need-voucher` and `payment-receipt`, in that order. */
+const soldFrame = z.union([
+  z.object({ delta: text, accumulated: text }),
+  paid,
+  z.looseObject({ error: text, code: text, message: text }),
+  z.object({ channelId: text, requiredCumulative: text, acceptedCumulative: text, deposit: text }),
+  z.looseObject({ method: text, intent: text, status: text, reference: text }),
+]);
+
 /** Money in, and what is sold for it. */
 export const paymentOperations = {
   "payment.checkout": {
@@ -134,9 +143,26 @@ export const paymentOperations = {
     summary: "Call a plugin, and pay for it",
     description:
       "Plugins: `agent`, `generate-text`, `tts`, `stt`, and the operator's own; named by `X-Plugin-Id`, else in the body. Paid by the caller's credits, a wallet's session (`X-Session-Id`, `X-Wallet-Address`, `X-Session-Voucher`) or a payment credential; `Accept-Payment` filters and orders what a 402 offers.",
+    heads: {
+      asked: {
+        "X-Plugin-Id": "The plugin; goes before `plugin` in the body.",
+        "X-Payment-Method": "`session`, `mpp` or `stripe`.",
+        "Payment-Authorization": "`Payment` and a credential: what was paid for an offer of `WWW-Authenticate`.",
+        "Accept-Payment": "Ways to pay that are to be offered, such as `tempo/charge, stripe/charge;q=0.5`.",
+        "X-Session-Id": "The session that pays.",
+        "X-Wallet-Address": "Its wallet.",
+        "X-Session-Voucher": "What the wallet has signed, as base64url of JSON.",
+      },
+      answered: {
+        "X-Plugin-Id": "The plugin.",
+        "Payment-Receipt": "Of a session, a payment or a channel.",
+        "X-Session-Remaining": "Dollars that this very call has left in the session.",
+        "Idempotent-Replay": "`true`: this was answered before; nothing was done or paid again.",
+      },
+    },
     body: { isRequired: false, content: json(z.looseObject({ plugin: text.optional(), message: text.optional() }), { message: "Hello" }) },
     successes: [
-      { status: 200, description: "Done and paid.", content: { ...json(paid), "text/event-stream": { frames: z.unknown() } } },
+      { status: 200, description: "Done and paid.", content: { ...json(paid), "text/event-stream": { frames: soldFrame } } },
       { status: 204, description: "What was shown for a payment channel is taken; nothing was called." },
     ],
     refusals: [
