@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { newId, type QueueName } from "@parley/contracts";
-import { type Load, nextSlots } from "./next-slots.ts";
+import { nextSlots } from "./next-slots.ts";
 import type { Places, SharedOrder } from "./places.ts";
 
 /** The places of one queue that are held by this worker's jobs. */
@@ -28,18 +28,25 @@ interface HeldPlacesOptions {
 
 /** Well within the shortest grace after which the sweep takes an order for lost whose place nobody speaks of. */
 const REPORT_MS = 1_000;
-/** A crowd that is let in at once is through in less than a second, and has to be noticed before. */
-const LOOK_MS = 100;
+/** In this time a process begins fewer jobs than `BEGIN_MAX`, so that it never waits for more to be let in. */
+const LOOK_MS = 20;
+/** How often it is judged by what it has done since. A crowd is through its beginning in less than a second, and has to be noticed before. */
+const JUDGE_MS = 100;
+/** Jobs that are let in before they can begin. A crowd that is let in as a whole stands before everybody who comes a moment later. */
+const BEGIN_MAX = 32;
+/** What has begun counts by so many: not every job is a reason to report. */
+const BEGUN_STEP = 8;
 /** An organization that has had the worker to itself for so long is kept from nothing: it may wait here as well as in line. */
 const ALONE_MS = 600_000;
 
 export function createHeldPlaces({ queue, slots: slotsMax, inLine, places }: HeldPlacesOptions): HeldPlaces {
-  const holder = { id: newId(), slots: slotsMax, orders: new Set<SharedOrder>() };
+  const holder = { id: newId(), slots: Math.min(slotsMax, BEGIN_MAX), orders: new Set<SharedOrder>() };
   const unheard = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let isRetired = false;
   let reportedAtMs = Number.NEGATIVE_INFINITY;
-  let lookedAtMs = performance.now();
+  let useful = slotsMax;
+  let judgedAtMs = performance.now();
   let seen = performance.eventLoopUtilization();
   let ended = 0;
   let newest: string | undefined;
@@ -62,23 +69,37 @@ export function createHeldPlaces({ queue, slots: slotsMax, inLine, places }: Hel
     newest = organization;
   }
 
-  function takeLoad(): Load {
+  function inHand(): { running: number; waiting: number } {
+    const running = holder.orders.size;
+    return { running, waiting: Math.round(running * Math.min(1, inLine())) };
+  }
+
+  function judge(): void {
     const nowMs = performance.now();
     const { utilization } = performance.eventLoopUtilization(seen);
-    const running = holder.orders.size;
-    const load = { utilization, running, waiting: Math.round(running * Math.min(1, inLine())), ended, passedMs: nowMs - lookedAtMs };
+    useful = nextSlots(useful, slotsMax, { utilization, ...inHand(), ended, passedMs: nowMs - judgedAtMs });
     seen = performance.eventLoopUtilization();
-    lookedAtMs = nowMs;
+    judgedAtMs = nowMs;
     ended = 0;
-    return load;
+  }
+
+  /** As many as are of use, of which no more are let in at a time than can begin in a moment. Who has been alone and is busy gets all. */
+  function offer(): number {
+    if (isRetired) return 0;
+    const { running, waiting } = inHand();
+    const isAlone = performance.now() - changedAtMs > ALONE_MS;
+    if (isAlone && running > BEGIN_MAX / 2) return slotsMax;
+    const begun = running - waiting;
+    return Math.min(isAlone ? slotsMax : useful, BEGIN_MAX + begun - (begun % BEGUN_STEP));
   }
 
   function look(): void {
+    const isJudged = performance.now() - judgedAtMs >= JUDGE_MS;
+    if (isJudged) judge();
     const before = holder.slots;
-    const load = takeLoad();
-    const isAlone = lookedAtMs - changedAtMs > ALONE_MS;
-    if (!isRetired) holder.slots = isAlone ? slotsMax : nextSlots(before, slotsMax, load);
-    if (holder.slots !== before || lookedAtMs - reportedAtMs >= REPORT_MS) report();
+    const slots = offer();
+    if (isJudged || slots > before) holder.slots = slots;
+    if (holder.slots !== before || performance.now() - reportedAtMs >= REPORT_MS) report();
   }
 
   return {
