@@ -298,6 +298,17 @@ test("a model without a price of its own is refused where that is set, and a fal
   }
 });
 
+test("nothing is held for a turn that has ended, by whoever still asks", async () => {
+  await prepaid(1_000_000);
+  const agent = await ours.agent();
+  const { events, submitted } = await start(ours, agent, "Hello");
+  await untilRest(events);
+  const before = await atRest(world, organizationId);
+  const key = { organizationId, id: submitted.turnId ?? "", kind: "turn" as const, principalId: null, agentId: null, userId: null };
+  expect(await world.database.billing.grow(key, { firmMicros: 1 })).toMatchObject({ outcome: "refused", mayWait: false });
+  expect(await world.gateway.getAccount(organizationId)).toEqual(before);
+});
+
 test("a hold whose turn is gone is let go by the sweep", async () => {
   await prepaid(1_000);
   await world.database.billing.grow(

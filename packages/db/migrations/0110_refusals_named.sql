@@ -40,6 +40,7 @@ declare
   slot budget_periods;
   rate prices;
   prepaid boolean;
+  at_work text;
   own bigint;
   firm bigint := (p->>'firmMicros')::bigint;
   needed bigint;
@@ -73,6 +74,11 @@ begin
 
   select * into h from holds where organization_id = organization and id = (p->>'id')::uuid for update;
   if not found then
+    -- A worker that has lost its turn may still ask, and what it held for one that has ended would stand there at rest. The turn cannot end meanwhile.
+    if p->>'kind' = 'turn' then
+      select status into at_work from turns where id = (p->>'id')::uuid for share;
+      if at_work not in ('pending', 'running') then return jsonb_build_object('outcome', 'refused', 'mayWait', false, 'by', jsonb_build_object('kind', 'balance')); end if;
+    end if;
     insert into holds (organization_id, id, kind, on_balance, counters)
     select organization, (p->>'id')::uuid, p->>'kind', prepaid,
       (select coalesce(jsonb_agg(jsonb_build_object('budgetId', u.id, 'startsOn', period_start(u.period, now())) order by u.id), '[]')
