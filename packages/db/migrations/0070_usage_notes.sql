@@ -21,9 +21,10 @@ create index usage_notes_of_keeper on usage_notes (keeper_id);
 create index usage_notes_of_turn on usage_notes (turn_id) where turn_id is not null;
 alter table usage_notes enable row level security;
 alter table usage_notes force row level security;
+-- Asked once for each statement, not for each row: one statement writes for many organizations.
 create policy tenant on usage_notes to parley_app
-  using (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]))
-  with check (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]));
+  using (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]))
+  with check (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]));
 create policy sweep on usage_notes for select to parley_sweep using (true);
 grant select, insert, update, delete on usage_notes to parley_app;
 grant select (organization_id, keeper_id) on usage_notes to parley_sweep;

@@ -1,5 +1,12 @@
 -- What lost processes have noted is charged with what was recorded, and calls of peers once it is known what became of them.
 
+-- One use, before it is priced: by what the price book calls it, or at a price that is fixed already.
+create type uses as (
+  kind text, called text, ref text, fixed_micros bigint, source_type text, source_id text, payer text, principal_id text, agent_id uuid, user_id text,
+  conversation_id uuid, turn_id uuid, model text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, reasoning_tokens bigint,
+  audio_ms bigint, images int, estimated boolean, at timestamptz
+);
+
 -- Charges what was used and is not charged yet, of one organization: usage of turns that have ended or wait for people, calls of peers made in them, and
 -- direct calls, where they are for a background response of one that has ended. What lost processes have noted is recorded first. A peer's call is due when it is
 -- known whether the peer has taken it up.
@@ -8,115 +15,144 @@
 -- rows that somebody is writing are left for the next time, and what was charged before is not charged again. Takes {organizationId, rowsMax, callKeptMs}; returns
 -- {posted, released, more, setAside}: what was looked at again and cannot be recorded, [{id, kind, trouble}].
 -- Everything is looked up by its key: a plan that reads whole tables suits an empty database alone.
+-- To begin a statement costs Postgres more than the few rows that it is for: what there is to do is asked once, and nothing else is begun.
 create or replace function post_usage(p jsonb) returns jsonb language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
+  rows_max int := (p->>'rowsMax')::int;
   batch uuid := uuidv7();
+  has record;
+  used uses[];
   moments timestamptz[];
   lines charges[];
+  customer_micros bigint;
+  house_micros bigint;
   ended uuid[];
   released int := 0;
-  troubles jsonb;
+  troubles jsonb := '[]';
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
   if not pg_try_advisory_xact_lock(4766, hashtext(organization::text)) then return '{"posted": 0, "released": 0, "more": false, "setAside": []}'; end if;
-  troubles := take_lost_notes(organization, (p->>'rowsMax')::int);
-  moments := array(select distinct effective_from from prices where (organization_id is null or organization_id = organization) order by 1);
+  select exists (select from usage_set_aside where organization_id = organization and due_at < clock_timestamp())
+      or exists (select from usage_keepers where lost) as notes,
+    exists (select from usage_records where organization_id = organization and unposted) as turns,
+    exists (select from direct_calls where organization_id = organization and unposted) as calls,
+    exists (select from peer_usage where organization_id = organization and unposted) as peers,
+    exists (select from holds where organization_id = organization) as holds
+  into has;
+  if has.notes then troubles := take_lost_notes(organization, rows_max); end if;
 
-  with due as (
-    select u.turn_id, u.execution_id, u.attempt, u.step, u.try, u.month from usage_records u left join turns t on t.id = u.turn_id
-    where u.organization_id = organization and u.unposted and (t.id is null or t.status not in ('pending', 'running'))
-    limit (p->>'rowsMax')::int for update of u skip locked
-  ), of_turns as (
-    update usage_records u set unposted = false from due d where u.turn_id = d.turn_id and u.execution_id = d.execution_id and u.attempt = d.attempt
-      and u.step = d.step and u.try = d.try and u.month = d.month
-    returning u.*
-  ), of_calls as (
-    update direct_calls set unposted = false where id in (
-      select d.id from direct_calls d where d.organization_id = organization and d.unposted and (d.response_id is null
-        or not exists (select from responses r where r.id = d.response_id and r.status in ('queued', 'in_progress')))
-      limit (p->>'rowsMax')::int for update of d skip locked)
-    returning *
-  ), of_peers as (
-    update peer_usage set unposted = false where execution_id in (
-      select x.execution_id from peer_usage x left join turns t on t.id = x.turn_id left join peer_calls k on k.id = x.execution_id
-      where x.organization_id = organization and x.unposted and (t.id is null or t.status not in ('pending', 'running'))
-        and (k.id is null or k.task_id is not null or k.state = 'ended')
-      limit (p->>'rowsMax')::int for update of x skip locked)
-    returning *
-  ), used as (
-    select 'model' as kind, u.model as called, u.images, 0::bigint as audio_ms, null::text as ref, null::bigint as fixed, 'turn' as source_type, concat_ws('/', u.turn_id, u.execution_id, u.attempt, u.step, u.try) as source_id,
-      case when u.superseded or exists (select from usage_records later where later.turn_id = u.turn_id and later.execution_id = u.execution_id and later.step = u.step
-        and later.attempt > u.attempt and later.month = u.month) then 'house' else 'customer' end as payer,
-      coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(u.conversation_id, coalesce(t.number, 2147483647))) as principal_id,
-      coalesce(x.agent_id, c.agent_id) as agent_id, user_of(coalesce(t.end_user, c.end_user)) as user_id, u.conversation_id, t.id as turn_id,
-      u.model, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, u.estimated, u.created_at as at
-    from of_turns u left join turns t on t.id = u.turn_id left join messages m on m.id = t.message_id
-      left join conversations c on c.id = u.conversation_id left join executions x on x.id = u.execution_id
-    union all
-    select 'model', d.model, d.images, d.audio_ms, null, null, 'direct', d.id::text, case when d.superseded then 'house' else 'customer' end, d.principal_id, null, d.user_id, null, null,
-      d.model, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.estimated, d.at
-    from of_calls d where d.model_calls > 0
-    union all
-    -- What no peer has taken up has cost nothing.
-    select 'peer', x.name, 0, 0, x.peer_ref, x.price_micros, 'peer', x.execution_id::text, 'customer',
+  if has.turns or has.notes then
+    with due as (
+      select u.turn_id, u.execution_id, u.attempt, u.step, u.try, u.month from usage_records u left join turns t on t.id = u.turn_id
+      where u.organization_id = organization and u.unposted and (t.id is null or t.status not in ('pending', 'running'))
+      limit rows_max for update of u skip locked
+    ), of_turns as (
+      update usage_records u set unposted = false from due d where u.turn_id = d.turn_id and u.execution_id = d.execution_id and u.attempt = d.attempt
+        and u.step = d.step and u.try = d.try and u.month = d.month
+      returning u.*
+    )
+    select array_agg(line) into used from (
+      select row('model', u.model, null, null, 'turn', concat_ws('/', u.turn_id, u.execution_id, u.attempt, u.step, u.try),
+        case when u.superseded or exists (select from usage_records later where later.turn_id = u.turn_id and later.execution_id = u.execution_id and later.step = u.step
+          and later.attempt > u.attempt and later.month = u.month) then 'house' else 'customer' end,
+        coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(u.conversation_id, coalesce(t.number, 2147483647))),
+        coalesce(x.agent_id, c.agent_id), user_of(coalesce(t.end_user, c.end_user)), u.conversation_id, t.id,
+        u.model, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, 0, u.images, u.estimated, u.created_at)::uses as line
+      from of_turns u left join turns t on t.id = u.turn_id left join messages m on m.id = t.message_id
+        left join conversations c on c.id = u.conversation_id left join executions x on x.id = u.execution_id
+      union all
+      -- Runs that have completed: of the turn's own agent, and of those below it. Asked for only where any agent has a price.
+      select row('agent', r.agent_id, null, null, 'agent', concat_ws('/', r.turn_id, r.execution_id), 'customer',
+        coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(t.conversation_id, t.number)),
+        r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, 0, 0, false, t.finished_at)::uses
+      from (
+        select u.turn_id, u.execution_id, coalesce(e.agent_id, c.agent_id) as agent_id
+        from of_turns u join turns t on t.id = u.turn_id join conversations c on c.id = u.conversation_id left join executions e on e.id = u.execution_id
+        where case when u.execution_id = u.conversation_id then t.status = 'completed' else e.status = 'completed' end
+        group by 1, 2, 3) r
+        join turns t on t.id = r.turn_id left join messages m on m.id = t.message_id join conversations c on c.id = t.conversation_id
+      where exists (select from prices a where a.kind = 'agent' and (a.organization_id is null or a.organization_id = organization))
+        and not exists (select from charges k where k.organization_id = organization and k.source_type = 'agent'
+          and k.source_id = concat_ws('/', r.turn_id, r.execution_id))
+    ) lines;
+  end if;
+
+  if has.calls or has.notes then
+    with of_calls as (
+      update direct_calls set unposted = false where id = any (array(
+        select d.id from direct_calls d where d.organization_id = organization and d.unposted and (d.response_id is null
+          or not exists (select from responses r where r.id = d.response_id and r.status in ('queued', 'in_progress')))
+        limit rows_max for update of d skip locked))
+      returning *
+    )
+    select used || array_agg(row('model', d.model, null, null, 'direct', d.id, case when d.superseded then 'house' else 'customer' end, d.principal_id, null, d.user_id, null, null,
+      d.model, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.audio_ms, d.images, d.estimated, d.at)::uses) into used
+    from of_calls d where d.model_calls > 0;
+  end if;
+
+  if has.peers then
+    with of_peers as (
+      update peer_usage set unposted = false where execution_id in (
+        select x.execution_id from peer_usage x left join turns t on t.id = x.turn_id left join peer_calls k on k.id = x.execution_id
+        where x.organization_id = organization and x.unposted and (t.id is null or t.status not in ('pending', 'running'))
+          and (k.id is null or k.task_id is not null or k.state = 'ended')
+        limit rows_max for update of x skip locked)
+      returning *
+    )
+    select used || array_agg(row('peer', x.name, x.peer_ref, x.price_micros, 'peer', x.execution_id, 'customer',
       coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(x.conversation_id, coalesce(t.number, 2147483647))),
       coalesce(e.agent_id, c.agent_id), user_of(coalesce(t.end_user, c.end_user)), x.conversation_id, t.id,
-      'peer/' || x.name, 0, 0, 0, 0, false, x.at
+      'peer/' || x.name, 0, 0, 0, 0, 0, 0, false, x.at)::uses) into used
     from of_peers x left join turns t on t.id = x.turn_id left join messages m on m.id = t.message_id
       left join conversations c on c.id = x.conversation_id left join executions e on e.id = x.execution_id left join peer_calls k on k.id = x.execution_id
-    where k.id is null or k.task_id is not null or k.peer_state is distinct from 'failed' and k.cancel_outcome is distinct from 'not_found'
-    union all
-    -- Runs that have completed: of the turn's own agent, and of those below it. Asked for only where any agent has a price.
-    select 'agent', r.agent_id::text, 0, 0, null, null, 'agent', concat_ws('/', r.turn_id, r.execution_id), 'customer',
-      coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(t.conversation_id, t.number)),
-      r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, false, t.finished_at
-    from (
-      select u.turn_id, u.execution_id, coalesce(e.agent_id, c.agent_id) as agent_id
-      from of_turns u join turns t on t.id = u.turn_id join conversations c on c.id = u.conversation_id left join executions e on e.id = u.execution_id
-      where case when u.execution_id = u.conversation_id then t.status = 'completed' else e.status = 'completed' end
-      group by 1, 2, 3) r
-      join turns t on t.id = r.turn_id left join messages m on m.id = t.message_id join conversations c on c.id = t.conversation_id
-    where exists (select from prices a where a.kind = 'agent' and (a.organization_id is null or a.organization_id = organization))
-      and not exists (select from charges k where k.organization_id = organization and k.source_type = 'agent'
-        and k.source_id = concat_ws('/', r.turn_id, r.execution_id))
-  ), rates as materialized (
-    select kind, called, ref, version, case kind when 'peer' then peer_price(organization, ref, called, coalesce(moments[version], '-infinity'))
-      else price_of(organization, kind, called, coalesce(moments[version], '-infinity')) end as price
-    from (select distinct kind, called, ref, width_bucket(at, moments) as version from used) v
-  ), priced as (
-    select u.*, case when u.fixed is null then (r.price).id end as price_id,
-      u.fixed is null and (r.price).name is not distinct from '*' and (r.price).organization_id is null as assumed,
-      coalesce(u.fixed, use_micros(r.price, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, u.audio_ms, u.images), 0) as micros
-    from used u join rates r on r.kind = u.kind and r.called = u.called and r.ref is not distinct from u.ref and r.version = width_bucket(u.at, moments)
-    -- An agent without a price of its own costs what its models do.
-    where u.kind <> 'agent' or (r.price).id is not null
-  )
-  select array_agg(row(organization, source_type, source_id, case when micros > 0 then batch end, payer, micros, price_id, assumed, principal_id,
-    agent_id, user_id, conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed is not null)::charges)
-  into lines from priced;
+    -- What no peer has taken up has cost nothing.
+    where k.id is null or k.task_id is not null or k.peer_state is distinct from 'failed' and k.cancel_outcome is distinct from 'not_found';
+  end if;
 
-  -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use.
-  with made as (
-    insert into charges select (l).* from (select unnest(lines) as l) priced on conflict do nothing returning charges.*
-  )
-  select array_agg(m::charges) into lines from made m;
+  if cardinality(used) > 0 then
+    moments := array(select distinct effective_from from prices where (organization_id is null or organization_id = organization) order by 1);
+    with rates as materialized (
+      select kind, called, ref, version, case kind when 'peer' then peer_price(organization, ref, called, coalesce(moments[version], '-infinity'))
+        else price_of(organization, kind, called, coalesce(moments[version], '-infinity')) end as price
+      from (select distinct kind, called, ref, width_bucket(at, moments) as version from unnest(used)) v
+    ), priced as (
+      select u.*, case when u.fixed_micros is null then (r.price).id end as price_id,
+        u.fixed_micros is null and (r.price).name is not distinct from '*' and (r.price).organization_id is null as assumed,
+        coalesce(u.fixed_micros, use_micros(r.price, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, u.audio_ms, u.images), 0) as micros
+      from unnest(used) u join rates r on r.kind = u.kind and r.called = u.called and r.ref is not distinct from u.ref and r.version = width_bucket(u.at, moments)
+      -- An agent without a price of its own costs what its models do.
+      where u.kind <> 'agent' or (r.price).id is not null
+    ), made as (
+      insert into charges (organization_id, source_type, source_id, transaction_id, payer, amount_micros, price_id, assumed, principal_id, agent_id, user_id,
+        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, registered)
+      select organization, source_type, source_id, case when micros > 0 then batch end, payer, micros, price_id, assumed, principal_id, agent_id, user_id,
+        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed_micros is not null
+      from priced
+      -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use.
+      on conflict do nothing returning *
+    )
+    select array_agg(m::charges), coalesce(sum(amount_micros) filter (where payer = 'customer'), 0), coalesce(sum(amount_micros) filter (where payer = 'house'), 0)
+    into lines, customer_micros, house_micros from made m;
+  end if;
 
-  -- A turn that waits for people holds no money either.
-  ended := array(
-    select h.id from holds h left join turns t on h.kind = 'turn' and t.id = h.id
-    where h.organization_id = organization and case h.kind
-      when 'turn' then (t.id is null or t.status not in ('pending', 'running'))
-        and not exists (select from usage_records u where u.turn_id = h.id and u.unposted)
-        and not exists (select from peer_usage x where x.turn_id = h.id and x.organization_id = organization and x.unposted)
-      when 'call' then h.id::text in (select source_id from unnest(lines) where source_type = 'direct')
-        or exists (select from direct_calls d where d.id = h.id and not d.unposted)
-        or exists (select from usage_records u where u.turn_id = h.id and not u.unposted)
+  if has.holds then
+    -- A turn that waits for people holds no money either.
+    ended := array(
+      select h.id from holds h left join turns t on h.kind = 'turn' and t.id = h.id
+      where h.organization_id = organization and case h.kind
+        when 'turn' then (t.id is null or t.status not in ('pending', 'running'))
           and not exists (select from usage_records u where u.turn_id = h.id and u.unposted)
-        or h.touched_at < clock_timestamp() - (p->>'callKeptMs')::float8 * interval '1 millisecond'
-      else false end
-    order by h.id for update of h skip locked);
+          and not exists (select from peer_usage x where x.turn_id = h.id and x.organization_id = organization and x.unposted)
+        when 'call' then h.id::text in (select source_id from unnest(lines) where source_type = 'direct')
+          or exists (select from direct_calls d where d.id = h.id and not d.unposted)
+          or exists (select from usage_records u where u.turn_id = h.id and not u.unposted)
+            and not exists (select from usage_records u where u.turn_id = h.id and u.unposted)
+          or h.touched_at < clock_timestamp() - (p->>'callKeptMs')::float8 * interval '1 millisecond'
+        else false end
+      order by h.id for update of h skip locked);
+  end if;
 
   if exists (select from budgets where organization_id = organization) then
     insert into budget_periods (organization_id, budget_id, starts_on)
@@ -135,13 +171,13 @@ begin
     perform tell_budgets(organization, least(now(), (select min(l.at) from unnest(lines) l)));
   end if;
 
-  insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
-  select organization, batch, s.account, s.micros, 'usage', batch::text from (
-    select l.payer as account, -sum(l.amount_micros) as micros from unnest(lines) l group by l.payer
-    union all select 'revenue', sum(l.amount_micros) from unnest(lines) l) s
-  where s.micros <> 0;
+  if customer_micros + house_micros > 0 then
+    insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
+    select organization, batch, s.account, s.micros, 'usage', batch::text
+    from (values ('customer', -customer_micros), ('house', -house_micros), ('revenue', customer_micros + house_micros)) s (account, micros) where s.micros <> 0;
+  end if;
   if cardinality(ended) > 0 then released := drop_holds(organization, ended); end if;
-  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'released', released, 'more', coalesce(cardinality(lines), 0) >= (p->>'rowsMax')::int,
+  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'released', released, 'more', coalesce(cardinality(lines), 0) >= rows_max,
     'setAside', troubles);
 end $$;
 
