@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { at, createRestClient, forgetRedis, type Replica, type RestAnswer, startReplica, type Tenant } from "@parley/testkit";
 import { Challenge } from "mppx";
-import type { Hex } from "viem";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { payByToken } from "./settlement/card-payers.ts";
 import { letTimePass } from "./settlement/crash.ts";
@@ -10,6 +9,7 @@ import { findsPayments } from "./settlement/finds-payments.ts";
 import { newJournal } from "./settlement/journal.ts";
 import { type Market, PRICE_MICROS, startMarket } from "./settlement/market.ts";
 import { credentialFor, payByCredits, payByVoucher, payInSession, payOnChain, transferFor } from "./settlement/payers.ts";
+import { endTransfer, newPendingPayment, type PendingPayment } from "./settlement/pending-payment.ts";
 
 const PATH = "/api/v1/gateway";
 const WORKER = fileURLToPath(new URL("settlement/dying-worker.ts", import.meta.url));
@@ -25,45 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => market?.close());
 
-interface Payment {
-  id: string;
-  hash: Hex;
-  show(): Promise<RestAnswer>;
-  state(): Promise<string>;
-  /** How often it is in the books. */
-  booked(): Promise<number>;
-}
-
-/** A payment that the chain has heard of and that is in no block yet: shown once, and nobody knows what becomes of it. */
-async function pendingPayment(): Promise<Payment> {
-  const { system, sql } = market;
-  const body = { plugin: "work", work: randomUUID() };
-  const rest = system.rest(0, tenant.apiKey);
-  const asked = await rest.call(PATH, { body, headers: { "x-payment-method": "mpp" } });
-  const [challenge] = Challenge.fromResponseList(new Response(null, { status: 402, headers: asked.headers }));
-  if (challenge === undefined) throw new Error(`Nothing was offered: ${asked.text}`);
-  const { id } = challenge;
-  const { from, hash } = transferFor(market, id, "pending");
-  const payment: Payment = {
-    ...{ id, hash },
-    show: () => rest.call(PATH, { body, headers: { "payment-authorization": credentialFor(challenge, { from, hash }) } }),
-    state: async () => String((await sql`select state from payment_challenges where id = ${id}`)[0]?.["state"]),
-    booked: async () =>
-      (await sql`select from ledger_entries where source_type = 'payment' and source_id = ${id} and account = 'revenue'`).length,
-  };
-  const shown = await payment.show();
-  expect([shown.status, at(shown.body, "error")]).toEqual([503, "payment_pending"]);
-  expect(Number(shown.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(await payment.state()).toBe("unknown");
-  return payment;
-}
-
-function ends(payment: Payment, state: "mined" | "reverted"): void {
-  const transfer = market.chain.transfers.get(payment.hash);
-  if (transfer === undefined) throw new Error("There is no such transfer.");
-  transfer.state = state;
-}
-
+const pendingPayment = () => newPendingPayment(market, tenant.apiKey);
+const ends = (payment: PendingPayment, state: "mined" | "reverted") => endTransfer(market, payment, state);
 const forgetOrders = () => forgetRedis(market.system.environment["REDIS_URL"] ?? "", market.system.environment["REDIS_PREFIX"] ?? "");
 
 test("a payment that is pending is looked for until it is in a block, also when the queue forgets it; then it is booked once, and its payer gets what was paid for", async () => {
@@ -334,6 +297,22 @@ describe("somebody without a key", () => {
       expect(await paid({ message: "Wait" })).toMatchObject({ status: 502, body: { error: "plugin_failed" } });
       await expect.poll(stateOfLast, SOON).toBe("stopped");
     });
+  });
+
+  test("is not asked to pay for a call whose seller has no money left for its models", async () => {
+    const { organizationId } = seller;
+    await market.sql`insert into budgets (id, organization_id, scope, subject, period, limit_micros, alert_percent, hard)
+      values (gen_random_uuid(), ${organizationId}, 'organization', '', 'day', 0, 80, true)`;
+    const refused = await ask({ message: "Hi" });
+    const known = await createRestClient(guests.url, seller.apiKey).call(PATH, {
+      body: { message: "Hi" },
+      headers: { "x-payment-method": "mpp" },
+    });
+    await market.sql`delete from budgets where organization_id = ${organizationId}`;
+    expect(refused).toMatchObject({ status: 503, body: { error: "model_unavailable" } });
+    expect(known).toMatchObject({ status: 402, body: { error: "budget_exhausted" } });
+    expect([refused, known].map(({ headers }) => headers.get("www-authenticate"))).toEqual([null, null]);
+    expect((await ask({ message: "Hi" })).headers.get("www-authenticate")).not.toBeNull();
   });
 
   const long = "x".repeat(CHARS_MAX + 1);

@@ -25,6 +25,8 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
     return first(rows).needed;
   },
 
+  hasRoom: (key) => call<boolean>(sql, "has_room", key),
+
   credit: (credit) => call<Booked>(sql, "credit_account", credit),
 
   debit: joinDebits(sql),

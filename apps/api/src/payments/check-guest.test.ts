@@ -24,7 +24,13 @@ it("lets a guest send so many bytes of sound, and not one more, under any of its
 it("who has no key may have so much read as is set, and nothing but text", () => {
   const asking = (chars?: number) => () => {
     const reads = chars === undefined ? {} : { charsToRead: () => chars };
-    const textual: Plugin = { auth: false, streams: false, prepare: () => Promise.reject(new Error("not asked for")), ...reads };
+    const textual: Plugin = {
+      auth: false,
+      streams: false,
+      usesModels: true,
+      prepare: () => Promise.reject(new Error("not asked for")),
+      ...reads,
+    };
     checkGuest({ plugin: textual, body: {} }, limits);
   };
   expect(asking(10)).not.toThrow();

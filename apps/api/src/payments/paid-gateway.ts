@@ -79,6 +79,9 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     if ((await gateway.priceOf(buyer.organizationId, name)) === null) throw new GatewayError("unknown_plugin");
     const call = { caller: buyer, isGuest: visitor.credential === null, body, requestId: requestIdOf(response) };
     await plugin.prepare({ ...call, signal: new AbortController().signal });
+    if (!plugin.usesModels || (await gateway.hasRoom(buyer))) return;
+    // Of the seller's own money a guest is told nothing.
+    throw new GatewayError(call.isGuest ? "model_unavailable" : "budget_exhausted");
   }
 
   /** A repeated call gets the first answer, and pays nothing. */

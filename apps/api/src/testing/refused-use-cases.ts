@@ -91,6 +91,7 @@ export const refusedUseCases: A2aUseCases &
   renewChat: refuse,
   getAccount: refuse,
   readAccount: refuse,
+  hasRoom: refuse,
   setBillingMode: refuse,
   grantCredits: refuse,
   correctCredits: refuse,

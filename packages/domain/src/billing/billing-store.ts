@@ -96,6 +96,8 @@ export interface BillingStore {
   setMode(organizationId: string, mode: BillingMode): Promise<BillingAccount>;
   /** Whether calls of the organization need a hold. */
   needsHolds(organizationId: string): Promise<boolean>;
+  /** Whether the balance, and each hard budget that covers the key's calls, has anything left that nobody holds. */
+  hasRoom(key: { organizationId: string; principalId: string }): Promise<boolean>;
   credit(credit: Credit): Promise<Booked>;
   /** Refused as `budget_exhausted` where it is prepaid and not there. */
   debit(debit: Omit<Credit, "from">): Promise<Booked>;

@@ -51,6 +51,9 @@ export interface BillingUseCases {
   /** The price that holds now; null where there is none. */
   findPrice(organizationId: string, what: { kind: Price["kind"]; name: string }): Promise<Price | null>;
 
+  /** Whether the caller's organization has anything left for models, as far as can be said before a call: nothing is held by it. */
+  hasRoom(caller: Caller): Promise<boolean>;
+
   /** What the caller's organization has and owes. */
   readAccount(caller: Caller): Promise<BillingAccount>;
   listPrices(caller: Caller, filter: ListPrices): Promise<Page<Price>>;

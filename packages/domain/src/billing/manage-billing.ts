@@ -70,6 +70,8 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
         run: (bound) => bound.billing.setPrice(input, limits.pricesMax),
       }),
 
+    hasRoom: ({ organizationId, principalId }) => billing.hasRoom({ organizationId, principalId }),
+
     credit: (credit) => billing.credit(credit),
     debit: (debit) => billing.debit(debit),
     async hold(key, growth) {

@@ -33,6 +33,7 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
   return {
     auth: false,
     streams: true,
+    usesModels: true,
     charsToRead: (body) => promptIn(body)?.length ?? 0,
     async prepare(call) {
       const { caller, body, signal } = call;

@@ -24,6 +24,7 @@ async function readAnswer(response: Response, { pluginBytesMax, jsonDepthMax }: 
 export const forwardPlugin = ({ url, auth }: ForwardedPlugin, fetch: Fetch, limits: PluginLimits): Plugin => ({
   auth,
   streams: false,
+  usesModels: false,
   async prepare({ body, requestId, signal }) {
     const { plugin: _, ...rest } = body;
     if (Object.keys(rest).length === 0) throw bad("The body must be a JSON object with something in it.");

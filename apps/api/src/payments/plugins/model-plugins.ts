@@ -88,6 +88,7 @@ const messagesIn = ({ messages }: Json): unknown[] | null => (Array.isArray(mess
 export const textPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: true,
+  usesModels: true,
   charsToRead(body) {
     const messages = messagesIn(body);
     if (messages?.every(isText) === false) return Number.POSITIVE_INFINITY;
@@ -120,6 +121,7 @@ const textToSpeak = (body: Json): string | undefined => textIn(body, "text", "in
 export const speechPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: false,
+  usesModels: true,
   charsToRead: (body) => textToSpeak(body)?.length ?? 0,
   async prepare(call) {
     const { body } = call;
@@ -142,6 +144,7 @@ const soundIn = (body: Json): string | undefined => textIn(body, "audio", "input
 export const transcriptionPlugin = (facts: ModelFacts): Plugin => ({
   auth: false,
   streams: false,
+  usesModels: true,
   bytesToHear: (body) => Buffer.byteLength(soundIn(body) ?? "", "base64"),
   async prepare(call) {
     const audio = soundIn(call.body);

@@ -23,6 +23,8 @@ export interface Plugin {
   /** Looks at what is asked for, before any money is touched; gives what does the work. Throws `bad_request`. */
   prepare(call: PluginCall): Promise<(tell: Tell | null) => Promise<unknown>>;
   streams: boolean;
+  /** Its work is of models, which are paid by who sells it. */
+  usesModels: boolean;
   /** Characters that a model is to read for the price of the call; absent: none. */
   charsToRead?(body: Json): number;
   /** Bytes of sound that a model is to hear for it; absent: none. */
