@@ -240,6 +240,13 @@ test("partitions, which have no policies, are closed to everyone but their owner
   await expect(world.sql.app`select from events_other`).rejects.toMatchObject({ code: "42501" });
 });
 
+test("what one statement writes for many organizations has their list read once, not for each row", async () => {
+  for (const table of ["direct_calls", "usage_notes"]) {
+    const plan = await asApp([], (tx) => tx`explain select from ${tx(table)}`);
+    expect(JSON.stringify(plan), table).toContain("InitPlan");
+  }
+});
+
 test("neither role owns a table, is a superuser, goes around row-level security, or may become who does", async () => {
   const roles = await world.sql.owner`
     select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles where rolname in ('parley_app', 'parley_sweep') order by 1`;
