@@ -29,10 +29,13 @@ async function organization(mode: "prepaid" | "postpaid" = "prepaid"): Promise<s
 
 const credit = (organizationId: string, amountMicros: number) =>
   billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId: randomUUID(), note: "" });
-const keyOf = (organizationId: string, id: string = randomUUID()): HoldKey => ({
-  ...{ organizationId, id, kind: "purchase" as const },
+const keyOf = (organizationId: string): HoldKey => ({
+  ...{ organizationId, id: randomUUID(), kind: "call" as const },
   ...{ principalId: "key_one", agentId: null, userId: null },
 });
+const reserve = (organizationId: string, principalId: string, amountMicros: number, id: string = randomUUID()) =>
+  database.payments.reserveCredits({ organizationId, id, principalId, plugin: "tea", amountMicros, callKey: null });
+const end = (organizationId: string, id: string, capture: boolean) => database.payments.endPurchase({ organizationId, id, capture });
 
 test.each([
   ["day", "1 day", true],
@@ -47,15 +50,15 @@ test.each([
     const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
     try {
       const use = async () => {
-        const key = keyOf(organizationId);
-        const { outcome } = await billing.grow(key, { firmMicros: 100 });
-        if (outcome === "granted") await billing.capture({ organizationId, id: key.id, amountMicros: 100, note: "tea" });
+        const id = randomUUID();
+        const { outcome } = await reserve(organizationId, "key_one", 100, id);
+        if (outcome === "reserved") await end(organizationId, id, true);
         return outcome;
       };
-      expect([await use(), await use()]).toEqual(["granted", "refused"]);
+      expect([await use(), await use()]).toEqual(["reserved", "insufficient"]);
       // What was spent until now was spent in the period before, where there is one.
       if (isNew) await owner`update budget_periods set starts_on = starts_on - ${earlier}::interval where budget_id = ${budgetId}`;
-      expect([await use(), await use()]).toEqual(isNew ? ["granted", "refused"] : ["refused", "refused"]);
+      expect([await use(), await use()]).toEqual(isNew ? ["reserved", "insufficient"] : ["insufficient", "insufficient"]);
       const { items } = await billing.listBudgets(organizationId, { offset: 0, limit: 1 });
       expect(items).toMatchObject([{ period, spentMicros: 100, heldMicros: 0 }]);
     } finally {
@@ -72,12 +75,11 @@ test("a budget that refuses what it has no room for is told as reached, once; on
       values (${randomUUID()}, ${organizationId}, ${"https://example.com/"}, ${""}, ${["budget.alert"]}, false, ${"sealed"})`;
     const budget = { scope: "key", subject: "key_one", period: "day", limitMicros: 600, alertPercent: 50, hard: true } as const;
     await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
-    const buy = async (firmMicros: number, capture = true) => {
-      const key = { ...keyOf(organizationId), principalId: "key_one" };
-      const grown = await billing.grow(key, { firmMicros });
-      if (grown.outcome === "granted" && capture)
-        await billing.capture({ organizationId, id: key.id, amountMicros: firmMicros, note: "tea" });
-      return { ...grown, key };
+    const buy = async (amountMicros: number, capture = true) => {
+      const id = randomUUID();
+      const reserved = await reserve(organizationId, "key_one", amountMicros, id);
+      if (reserved.outcome === "reserved" && capture) await end(organizationId, id, true);
+      return { ...reserved, id };
     };
     const told = async () => {
       const rows =
@@ -85,14 +87,14 @@ test("a budget that refuses what it has no room for is told as reached, once; on
       return rows.map(({ data }) => [data.isReached, data.spentMicros]);
     };
     // What is sold without any model is told of, too.
-    expect((await buy(590)).outcome).toBe("granted");
+    expect((await buy(590)).outcome).toBe("reserved");
     expect(await told()).toEqual([[false, 590]]);
     const holder = await buy(5, false);
-    expect(await buy(8)).toMatchObject({ outcome: "refused", mayWait: true });
+    expect(await buy(8)).toMatchObject({ outcome: "insufficient", mayWait: true });
     expect(await told()).toEqual([[false, 590]]);
-    await billing.release({ organizationId, id: holder.key.id });
+    await end(organizationId, holder.id, false);
     const by = { kind: "budget", scope: "key", period: "day", limitMicros: 600, spentMicros: 590 };
-    for (let times = 0; times < 2; times++) expect(await buy(20)).toMatchObject({ outcome: "refused", mayWait: false, by });
+    for (let times = 0; times < 2; times++) expect(await buy(20)).toMatchObject({ outcome: "insufficient", mayWait: false, by });
     expect(await told()).toEqual([
       [false, 590],
       [true, 590],
@@ -117,9 +119,9 @@ test("a budget that is set in the middle of its period has spent what was charge
     await charge(5, { principal_id: "key_two", user_id: "ann" });
     await charge(1_000, { payer: "house" });
     await charge(300, { at: new Date(Date.now() - 40 * 86_400_000) });
-    const key = keyOf(organizationId);
-    await billing.grow(key, { firmMicros: 7 });
-    await billing.capture({ organizationId, id: key.id, amountMicros: 7, note: "tea" });
+    const sold = randomUUID();
+    await reserve(organizationId, "key_three", 7, sold);
+    await end(organizationId, sold, true);
     const set = async (scope: "organization" | "key" | "user", subject: string, period: "month" | "total", hard = true) =>
       (await billing.setBudget(organizationId, { id: randomUUID(), scope, subject, period, limitMicros: 100, alertPercent: 80, hard }, 10))
         .spentMicros;
@@ -128,7 +130,7 @@ test("a budget that is set in the middle of its period has spent what was charge
     expect([await set("key", "key_one", "month"), await set("key", "key_one", "total"), await set("user", "ann", "month")]).toEqual([
       90, 390, 5,
     ]);
-    expect(await billing.grow({ ...key, id: randomUUID() }, { firmMicros: 1 })).toMatchObject({ outcome: "refused" });
+    expect(await billing.grow(keyOf(organizationId), { firmMicros: 1 })).toMatchObject({ outcome: "refused" });
     // Changed, it goes on with what it has.
     expect(await set("key", "key_one", "month")).toBe(90);
     expect(await billing.check(organizationId)).toMatchObject({ sumMicros: 0 });
@@ -156,13 +158,11 @@ test("a call that money refuses leaves nothing set aside, and who has too little
   await credit(organizationId, 500);
   const budget = { scope: "key", subject: "key_one", period: "total", limitMicros: 100, alertPercent: 50, hard: true } as const;
   await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
-  const reserve = (principalId: string, amountMicros: number) =>
-    database.payments.reserveCredits({ organizationId, id: randomUUID(), principalId, plugin: "agent", amountMicros, callKey: null });
-  expect(await reserve("key_two", 400)).toEqual({ outcome: "reserved" });
+  expect(await reserve(organizationId, "key_two", 400)).toEqual({ outcome: "reserved" });
   // The balance has it once others let go; what is dearer than all of it nobody has.
-  expect(await reserve("key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by: { kind: "balance" } });
-  expect(await reserve("key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by: { kind: "balance" } });
-  expect(await reserve("key_one", 101)).toMatchObject({ outcome: "insufficient" });
+  expect(await reserve(organizationId, "key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by: { kind: "balance" } });
+  expect(await reserve(organizationId, "key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by: { kind: "balance" } });
+  expect(await reserve(organizationId, "key_one", 101)).toMatchObject({ outcome: "insufficient" });
   const holds = await app.begin(async (sql) => {
     await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;
     return sql`select amount_micros::int as micros from holds where organization_id = ${organizationId}`;
@@ -174,9 +174,9 @@ test("what was sold and is no charge, and what a budget is said to hold and does
   const id = await organization("postpaid");
   const budget = { scope: "organization", subject: "", period: "day", limitMicros: 1_000, alertPercent: 80, hard: true } as const;
   await billing.setBudget(id, { ...budget, id: randomUUID() }, 10);
-  const [bought, kept] = [keyOf(id), keyOf(id)];
-  for (const key of [bought, kept]) await billing.grow(key, { firmMicros: 100 });
-  await billing.capture({ organizationId: id, id: bought.id, amountMicros: 100, note: "tea" });
+  const bought = randomUUID();
+  for (const one of [bought, randomUUID()]) await reserve(id, "key_one", 100, one);
+  await end(id, bought, true);
   expect(await billing.check(id)).toMatchObject({ ok: true, problems: [] });
   const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
   try {

@@ -25,7 +25,7 @@ export const grant = ({ gateway }: Pick<World, "gateway">, organizationId: strin
   gateway.grantCredits({ organizationId, amountMicros, reference: randomUUID(), note: "" } as never);
 
 /** Resolves when all that was used is charged and nothing is held any more; the books are in order then. */
-export async function atRest({ gateway, sql }: Pick<World, "gateway" | "sql">, organizationId: string) {
+export async function atRest({ gateway, database, sql }: Pick<World, "gateway" | "database" | "sql">, organizationId: string) {
   await expect
     .poll(
       async () => {
@@ -39,5 +39,5 @@ export async function atRest({ gateway, sql }: Pick<World, "gateway" | "sql">, o
     )
     .toBe(0);
   expect(await gateway.checkLedger(organizationId)).toMatchObject({ ok: true, sumMicros: 0, heldMicros: 0, problems: [] });
-  return gateway.getAccount(organizationId);
+  return database.billing.account(organizationId);
 }

@@ -104,17 +104,19 @@ test("charges are told in parts, each once, also where many are of one moment", 
 test("entries are found by their time, by what they are for, and by their transaction", async () => {
   const organizationId = await organization();
   await billing.credit({ organizationId, from: "credits", amountMicros: 1_000, sourceType: "test", sourceId: "gift", note: "" });
-  await billing.debit({ organizationId, amountMicros: 10, sourceType: "test", sourceId: "tea", note: "" });
+  const tea = { organizationId, id: randomUUID() };
+  await database.payments.reserveCredits({ ...tea, principalId: "key_one", plugin: "tea", amountMicros: 10, callKey: null });
+  await database.payments.endPurchase({ ...tea, capture: true });
   const page = { offset: 0, limit: 10 };
   const found = async (filter: object) =>
     (await billing.entries(organizationId, { ...filter, ...page })).items
       .map(({ account, amountMicros }) => `${account} ${amountMicros}`)
       .sort();
-  const tea = ["customer -10", "revenue 10"];
-  expect(await found({ sourceType: "test", sourceId: "tea" })).toEqual(tea);
+  const sides = ["customer -10", "revenue 10"];
+  expect(await found({ sourceType: "purchase", sourceId: tea.id })).toEqual(sides);
   expect(await found({ sourceType: "other" })).toEqual([]);
   const { items } = await billing.entries(organizationId, { account: "revenue", ...page });
-  expect(await found({ transactionId: items[0]?.transactionId })).toEqual(tea);
+  expect(await found({ transactionId: items[0]?.transactionId })).toEqual(sides);
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
   expect([await found({ from: tomorrow }), (await found({ to: tomorrow })).length]).toEqual([[], 4]);
 });

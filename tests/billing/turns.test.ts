@@ -201,10 +201,10 @@ describe("who has to have money first", () => {
     const agent = await ours.agent();
     await prepaid(400);
     const other = randomUUID();
-    await world.gateway.hold(
-      { organizationId, id: other, kind: "purchase", principalId: null, agentId: null, userId: null },
-      { firmMicros: 400 },
-    );
+    const held = await world.database.payments.reserveCredits({
+      ...{ organizationId, id: other, principalId: "key_other", plugin: "tea", amountMicros: 400, callKey: null },
+    });
+    expect(held).toEqual({ outcome: "reserved" });
     const { events } = await start(ours, agent, "Hello");
     const rest = untilRest(events);
     await expect
@@ -212,7 +212,7 @@ describe("who has to have money first", () => {
         async () => (await world.sql.owner`select 1 from turns where organization_id = ${organizationId} and status = 'running'`).length,
       )
       .toBe(1);
-    await world.gateway.release({ organizationId, id: other });
+    await world.database.payments.endPurchase({ organizationId, id: other, capture: false });
     expect((await rest).at(-1)).toMatchObject({ type: "turn.completed" });
     await atRest(world, organizationId);
   });
@@ -306,7 +306,7 @@ test("nothing is held for a turn that has ended, by whoever still asks", async (
   const before = await atRest(world, organizationId);
   const key = { organizationId, id: submitted.turnId ?? "", kind: "turn" as const, principalId: null, agentId: null, userId: null };
   expect(await world.database.billing.grow(key, { firmMicros: 1 })).toMatchObject({ outcome: "refused", mayWait: false });
-  expect(await world.gateway.getAccount(organizationId)).toEqual(before);
+  expect(await world.database.billing.account(organizationId)).toEqual(before);
 });
 
 test("a hold whose turn is gone is let go by the sweep", async () => {
@@ -323,7 +323,7 @@ test("a summary is charged to the token, to its conversation's agent; where ther
   const agent = await ours.agent();
   const conversationId = await longThread(ours, agent, 60);
   await atRest(world, organizationId);
-  const before = (await world.gateway.getAccount(organizationId as never)).balanceMicros;
+  const before = (await world.database.billing.account(organizationId)).balanceMicros;
   const summaries = () => world.model.journal.filter((call) => isSummaryCall({ ...call, lastUserText: "" })).length;
   const compact = async () => {
     await world.database.compactions.mark({ organizationId, conversationId });

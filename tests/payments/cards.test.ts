@@ -278,11 +278,11 @@ describe("what Stripe tells", () => {
     const opened = await system.rest().call("/api/wallet/sessions", { body: opening });
     expect(opened.status).toBe(201);
     const left = await balance();
-    await sql`select debit_account(${sql.json({ organizationId, amountMicros: left, sourceType: "test", sourceId: randomUUID(), note: "" })})`;
-    await tell(stripe.dispute(checkout, "lost"));
-    expect(await balance()).toBe(-500 * CENT);
     const correct = (amount_micros: number, reference: string) =>
       operator.call("/admin/billing/corrections", { body: { organization_id: organizationId, amount_micros, reference }, headers });
+    expect((await correct(-left, "spent")).status).toBe(200);
+    await tell(stripe.dispute(checkout, "lost"));
+    expect(await balance()).toBe(-500 * CENT);
     const changes = [await correct(7, "one"), await correct(7, "one"), await correct(-7, "two")].map(({ body }) => at(body, "done"));
     expect([changes, await balance(), (await correct(0, "three")).status]).toEqual([[true, false, true], -500 * CENT, 422]);
 

@@ -1,7 +1,7 @@
 -- Charges and entries, looked for by what they are of, and told in parts. `read_statement` and `read_charges` stay for processes that are older than this.
 
 create index charges_of_turn on charges (turn_id) where turn_id is not null;
--- It grows at its end, as these ids begin with their time: a debit costs hardly more, and what was written on some day is found by it, too.
+-- It grows at its end, as these ids begin with their time: an entry costs hardly more, and what was written on some day is found by it, too.
 create index ledger_entries_of_transaction on ledger_entries (transaction_id);
 
 -- The first id that a transaction of that moment, or later, may have.

@@ -13,7 +13,6 @@ import type {
 import type { BillingStore, ChargePlace, Grown, PostedUsage } from "@parley/domain";
 import { call, first } from "./call.ts";
 import { guarded, type Sql } from "./connect.ts";
-import { joinDebits } from "./join-debits.ts";
 
 export const createBillingStore = (sql: Sql): BillingStore => ({
   account: (organizationId) => call<BillingAccount>(sql, "read_account", { organizationId }),
@@ -29,8 +28,6 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   credit: (credit) => call<Booked>(sql, "credit_account", credit),
 
-  debit: joinDebits(sql),
-
   grow: (key, growth) =>
     call<Grown>(sql, "grow_hold", {
       ...key,
@@ -39,8 +36,6 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
     }),
 
   pending: (key) => call<{ heldMicros: number; usedMicros: number }>(sql, "read_pending", key),
-
-  capture: (purchase) => call<Booked>(sql, "capture_hold", purchase),
 
   release: (key) => call<boolean>(sql, "release_hold", key),
 

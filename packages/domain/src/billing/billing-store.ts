@@ -28,25 +28,22 @@ export interface PostedUsage {
   setAside: { id: string; kind: string; trouble: string }[];
 }
 
-/** What the ledger knows a movement of money by: the same is never made twice. */
-export interface LedgerSource {
-  sourceType: string;
-  sourceId: string;
-}
-
-export interface Credit extends LedgerSource {
+export interface Credit {
   organizationId: string;
   /** The operator's own money, or money that came in. */
   from: "credits" | "clearing";
   amountMicros: number;
+  /** What the ledger knows it by: the same is never booked twice. */
+  sourceType: string;
+  sourceId: string;
   note: string;
 }
 
 export interface HoldKey {
   organizationId: string;
-  /** The turn's id, that of the record that a call will leave, or one of the purchase's own. */
+  /** The turn's id, or that of the record that a call will leave. */
   id: string;
-  kind: "turn" | "call" | "purchase";
+  kind: "turn" | "call";
   /** Whose budgets it counts against. */
   principalId: string | null;
   agentId: string | null;
@@ -99,13 +96,10 @@ export interface BillingStore {
   /** Whether the balance, and each hard budget that covers the key's calls, has anything left that nobody holds. */
   hasRoom(key: { organizationId: string; principalId: string }): Promise<boolean>;
   credit(credit: Credit): Promise<Booked>;
-  /** Refused as `budget_exhausted` where it is prepaid and not there. */
-  debit(debit: Omit<Credit, "from">): Promise<Booked>;
 
   grow(key: HoldKey, growth: Growth): Promise<Grown>;
   /** What an earlier attempt of a turn holds, and has used of it. */
   pending(key: { organizationId: string; turnId: string }): Promise<{ heldMicros: number; usedMicros: number }>;
-  capture(purchase: { organizationId: string; id: string; amountMicros: number; note: string }): Promise<Booked>;
   /** Whether there was such a hold. */
   release(key: { organizationId: string; id: string }): Promise<boolean>;
   /** Charges at most so many lines of what was used; safe to call twice and at the same time. */

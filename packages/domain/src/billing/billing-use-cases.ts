@@ -24,11 +24,9 @@ import type {
 } from "@parley/contracts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
-import type { Credit, Growth, HoldKey } from "./billing-store.ts";
 
-/** Money. What takes an organization instead of a caller is for the operator, and for doors that have let somebody pay. */
+/** Money. What takes an organization instead of a caller is for the operator. */
 export interface BillingUseCases {
-  getAccount(organizationId: string): Promise<BillingAccount>;
   setBillingMode(input: { organizationId: string; mode: BillingMode }, once?: Once): Promise<BillingAccount>;
   /** Gives an organization money of the operator's own, once for each reference. */
   grantCredits(input: CreditInput, once?: Once): Promise<Booked>;
@@ -37,19 +35,6 @@ export interface BillingUseCases {
   /** Whether the organization's books are in order. */
   checkLedger(organizationId: string): Promise<LedgerCheck>;
   setPrice(input: SetPrice, once?: Once): Promise<Price>;
-
-  /** Money in: for what came by a payment, `from` is `clearing`. Once for each source; `idempotency_mismatch` where that was another amount. */
-  credit(credit: Credit): Promise<Booked>;
-  /** Money out, for what needed no hold. Once for each source. Throws `budget_exhausted`. */
-  debit(debit: Omit<Credit, "from">): Promise<Booked>;
-  /** Sets money aside before something is done. Throws `budget_exhausted`; nothing else may let it go but `capture` and `release`. */
-  hold(key: HoldKey, growth: Pick<Growth, "firmMicros">): Promise<void>;
-  /** Charges what was held for, once; less or more than was held. Throws `not_found`. */
-  capture(purchase: { organizationId: string; id: string; amountMicros: number; note: string }): Promise<Booked>;
-  /** Lets go of a hold: nothing was bought. */
-  release(key: { organizationId: string; id: string }): Promise<void>;
-  /** The price that holds now; null where there is none. */
-  findPrice(organizationId: string, what: { kind: Price["kind"]; name: string }): Promise<Price | null>;
 
   /** Whether the caller's organization has anything left for models, as far as can be said before a call: nothing is held by it. */
   hasRoom(caller: Caller): Promise<boolean>;

@@ -1,5 +1,5 @@
 import type { Listed } from "@parley/contracts";
-import { budgetExhausted, CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
+import { CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
@@ -40,7 +40,6 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
   const operator = (organizationId: string) => ({ organizationId, principalId: OPERATOR });
 
   return {
-    getAccount: (organizationId) => billing.account(organizationId),
     readAccount: async (caller) => billing.account(wholeOf(caller)),
     setBillingMode: (input, once) =>
       runOnce(context, operator(input.organizationId), once, {
@@ -71,19 +70,6 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
       }),
 
     hasRoom: ({ organizationId, principalId }) => billing.hasRoom({ organizationId, principalId }),
-
-    credit: (credit) => billing.credit(credit),
-    debit: (debit) => billing.debit(debit),
-    async hold(key, growth) {
-      const grown = await billing.grow(key, growth);
-      if (grown.outcome === "refused") throw budgetExhausted(grown.by);
-      if (grown.outcome === "unpriced") throw new GatewayError("model_unpriced");
-    },
-    capture: (purchase) => billing.capture(purchase),
-    async release(key) {
-      await billing.release(key);
-    },
-    findPrice: (organizationId, what) => billing.findPrice(organizationId, what),
 
     async listPrices(caller, filter) {
       checkPage(filter, limits);
