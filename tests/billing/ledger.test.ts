@@ -145,7 +145,7 @@ interface Asked {
   sales: string[][];
 }
 
-const NAMES = 4;
+const NAMES = 2;
 
 type Act = { act: "credit" | "grow" | "release" | "reserve" | "capture" | "let go"; name: number; micros: number };
 
@@ -155,7 +155,7 @@ const acts = fc.array(
     name: fc.integer({ min: 0, max: NAMES - 1 }),
     micros: fc.integer({ min: 1, max: 60 }),
   }),
-  { minLength: 1, maxLength: 25 },
+  { minLength: 10, maxLength: 25 },
 );
 
 function heldOf({ holds, sales }: Model): number {
