@@ -62,6 +62,7 @@ async function fillMoney({ database, caller, sql }: World, turnId: string): Prom
   );
   await billing.credit({ organizationId, from: "credits", amountMicros: 5, sourceType: "test", sourceId: "one", note: "" });
   await billing.grow({ organizationId, id: turnId, kind: "call", principalId: null, agentId: null, userId: null }, { firmMicros: 1 });
+  await sql.owner`insert into ledger_faults (organization_id, problems, transactions) values (${organizationId}, '[]', '{}')`;
   await sql.owner`
     insert into charges (organization_id, source_type, source_id, payer, amount_micros, assumed, model, input_tokens, output_tokens, cached_tokens,
       reasoning_tokens, estimated, at)

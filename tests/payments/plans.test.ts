@@ -79,9 +79,11 @@ describe("a plan", () => {
     expect([stripe.checkouts.get(first)?.end, stripe.checkouts.get(second)?.end]).toEqual(["expired", null]);
     // Paid, and not told of yet.
     stripe.pay(second);
-    const refused = await asked(tenant);
-    expect([refused.status, refused.text]).toEqual([409, expect.stringContaining("paid for a moment ago")]);
-    expect([...stripe.checkouts.values()].at(-1)?.end).toBe("expired");
+    for (let times = 0; times < 2; times++) {
+      const refused = await asked(tenant);
+      expect([refused.status, refused.text]).toEqual([409, expect.stringContaining("paid for a moment ago")]);
+      expect([...stripe.checkouts.values()].at(-1)?.end).toBe("expired");
+    }
     const third = await newTenant();
     const ended = await subscribe(third);
     stripe.pay(ended);

@@ -120,7 +120,7 @@ describe("over HTTP", () => {
   });
 
   test("calls are counted with those of sockets, and one too many is 429", async () => {
-    const few = await startReplica("api", { ...system.environment, LIMIT_RPC_CALLS_PER_WINDOW_MAX: "3" });
+    const few = await startReplica("api", { ...system.environment, LIMIT_RPC_CALLS_PER_WINDOW_MAX: "3", LIMIT_RPC_WINDOW_MS: "3600000" });
     try {
       const key = await system.ours.newKey({ scopes: ["rpc"] });
       const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };

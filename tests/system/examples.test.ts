@@ -46,6 +46,7 @@ const SIGNED: ReadonlySet<RouteName> = new Set<RouteName>([
   "wallet.topUp",
   "wallet.close",
   "wallet.voucher",
+  "admin.payBack",
 ]);
 
 /** No agent is the default here. */

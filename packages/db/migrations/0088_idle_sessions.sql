@@ -22,8 +22,7 @@ begin
 end $$;
 
 -- Looks at one that is due: where nobody has used it for so long, and nothing of it is under way, it is closed and the rest goes back; else it is looked at again when
--- that may be so, and at least once a day. False: it stays. {trouble} where it
--- cannot be closed: it is looked at again in an hour. Takes {organizationId, id, idleMs}.
+-- that may be so, and at least once a day. False: it stays. {trouble} where it cannot be closed: it is looked at again in an hour. Takes {organizationId, id, idleMs}.
 create function expire_wallet_session(p jsonb) returns jsonb language plpgsql as $$
 declare
   idle interval := (p->>'idleMs')::float8 * interval '1 millisecond';

@@ -10,7 +10,7 @@ begin
     'isReached', is_reached, 'hard', b.hard));
 end $$;
 
--- Tells of the budgets that have come near, or are reached, in the periods of that moment and since: each once for both.
+-- Tells of the budgets that have come near, or are reached, in the periods of that moment and since: each once for both. Whoever has a period locked tells of it.
 create function tell_budgets(organization uuid, since timestamptz) returns void language plpgsql as $$
 declare
   due record;
@@ -18,7 +18,7 @@ begin
   for due in select b as budget, n as slot, n.spent_micros >= b.limit_micros as is_reached from budgets b join budget_periods n on n.budget_id = b.id
     where b.organization_id = organization and n.starts_on >= period_start(b.period, since)
       and (n.alerted_at is null and n.spent_micros >= b.limit_micros * b.alert_percent / 100.0 or n.reached_at is null and n.spent_micros >= b.limit_micros)
-    order by n.budget_id, n.starts_on
+    order by n.budget_id, n.starts_on for update of n skip locked
   loop
     perform tell_of_budget(due.budget, due.slot, due.is_reached);
   end loop;
@@ -96,8 +96,9 @@ begin
     continue when not found;
     select * into slot from budget_periods where budget_id = (counter->>'budgetId')::uuid and starts_on = (counter->>'startsOn')::date for update;
     if not may_hold(limiting.limit_micros - slot.spent_micros, slot.held_micros, h.amount_micros, firm, added) then
-      -- Nobody lets go of anything that would be enough: from now on it stops what comes, as one does that is spent.
-      if slot.held_micros <= h.amount_micros and slot.reached_at is null then perform tell_of_budget(limiting, slot, true); end if;
+      -- Nobody lets go of anything that would be enough, and it has come near: from now on it stops what comes, as one does that is spent.
+      if slot.held_micros <= h.amount_micros and slot.reached_at is null
+        and slot.spent_micros >= limiting.limit_micros * limiting.alert_percent / 100.0 then perform tell_of_budget(limiting, slot, true); end if;
       return jsonb_build_object('outcome', 'refused', 'mayWait', slot.held_micros > h.amount_micros, 'by', jsonb_build_object('kind', 'budget',
         'scope', limiting.scope, 'period', limiting.period, 'limitMicros', limiting.limit_micros, 'spentMicros', slot.spent_micros));
     end if;

@@ -6,8 +6,8 @@ create function charged_within(b budgets) returns bigint language sql stable as 
     and (c.source_type <> 'plugin' or b.hard and exists (select from ledger_entries e where e.transaction_id = c.transaction_id and e.account = 'customer'))
 $$;
 
--- One per scope, subject and period: another with the same changes that one. What was charged in the period before it was set is spent of it; what is being
--- posted in that very moment may count with neither. Takes {organizationId, id, scope, subject, period, limitMicros, alertPercent, hard, max}.
+-- One per scope, subject and period: another with the same changes that one. What was charged in the period before it was set is spent of it; a call that
+-- is being sold in that very moment may count with neither. Takes {organizationId, id, scope, subject, period, limitMicros, alertPercent, hard, max}.
 create or replace function set_budget(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -22,12 +22,12 @@ begin
     set limit_micros = excluded.limit_micros, alert_percent = excluded.alert_percent, hard = excluded.hard
   returning * into b;
   if b.id = (p->>'id')::uuid then
-    -- Whoever posts holds the balance until what it has charged can be seen.
-    perform from ledger_balances where organization_id = organization and account = 'customer' for update;
+    -- Nobody posts meanwhile: what is charged is counted here, or by who posts next.
+    perform pg_advisory_xact_lock(4766, hashtext(organization::text));
     insert into budget_periods (organization_id, budget_id, starts_on, spent_micros) values (organization, b.id, period_start(b.period, now()), charged_within(b));
   end if;
   -- One that is changed tells anew what is true of it from now on.
-  update budget_periods set alerted_at = null, reached_at = null where budget_id = b.id;
+  update budget_periods set alerted_at = null, reached_at = null where budget_id = b.id and starts_on = period_start(b.period, now());
   perform count_hard_budgets(organization);
   return budget_json(b);
 end $$;

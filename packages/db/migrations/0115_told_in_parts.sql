@@ -9,7 +9,7 @@ create function first_id_at(moment timestamptz) returns uuid language sql immuta
   select (lpad(to_hex(greatest(floor(extract(epoch from moment) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
--- The charges that are chosen: Takes {organizationId, agentIds (null: all), from, to, key, agent, model, user, payer, transactionId}; what is null is left open. All is
+-- The charges that are chosen: Takes {organizationId, agentIds (null: all), from, to, key, agent, model, user, payer, transactionId, turn}; what is null is left open. All is
 -- folded into the plan of whoever calls it.
 create function chosen_charges(p jsonb) returns setof charges language sql stable as $$
   select * from charges
@@ -18,6 +18,7 @@ create function chosen_charges(p jsonb) returns setof charges language sql stabl
     and (p->>'key' is null or principal_id = p->>'key') and (p->>'agent' is null or agent_id = (p->>'agent')::uuid)
     and (p->>'model' is null or model = p->>'model') and (p->>'user' is null or user_id = p->>'user')
     and (p->>'payer' is null or payer = p->>'payer') and (p->>'transactionId' is null or transaction_id = (p->>'transactionId')::uuid)
+    and (p->>'turn' is null or turn_id = (p->>'turn')::uuid)
 $$;
 
 -- What was charged, in groups: {items: [{name, calls, tokens…, amountMicros, …}], total: the same of all, leftOut: how many groups more there are}. Takes what

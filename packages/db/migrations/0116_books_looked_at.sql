@@ -18,7 +18,11 @@ create table ledger_faults (
 );
 alter table ledger_faults enable row level security;
 alter table ledger_faults force row level security;
+create policy tenant on ledger_faults to parley_app
+  using (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]))
+  with check (organization_id = any (nullif(current_setting('parley.organizations', true), '')::uuid[]));
 create policy sweep on ledger_faults to parley_sweep using (true) with check (true);
+grant select on ledger_faults to parley_app;
 grant select, insert, update, delete on ledger_faults to parley_sweep;
 
 create policy sweep on ledger_entries for select to parley_sweep using (true);

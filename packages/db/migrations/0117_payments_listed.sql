@@ -2,7 +2,8 @@
 
 create index purchases_by_time on purchases (organization_id, created_at);
 create index purchases_by_state on purchases (organization_id, state, created_at);
-create index payment_challenges_by_time on payment_challenges (organization_id, created_at);
+-- Of those for which something was shown: what is only offered is much more, and is told only by its state.
+create index payment_challenges_by_time on payment_challenges (organization_id, created_at) where credential is not null or state <> 'open';
 create index payment_challenges_by_state on payment_challenges (organization_id, state, created_at);
 create index payment_channels_by_time on payment_channels (organization_id, created_at);
 create index card_payments_by_time on card_payments (organization_id, created_at);
@@ -61,14 +62,3 @@ begin
         from listed where place < most),
       'next', (select jsonb_build_object('at', created_at, 'sourceId', id) from listed where place = most - 1 and exists (select from listed where place = most))));
 end $$;
-
--- As before; `turn` finds what a turn has used, also one that was sold.
-create or replace function chosen_charges(p jsonb) returns setof charges language sql stable as $$
-  select * from charges
-  where organization_id = (p->>'organizationId')::uuid and (jsonb_typeof(p->'agentIds') = 'null' or p->'agentIds' ? agent_id::text)
-    and (p->>'from' is null or at >= (p->>'from')::timestamptz) and (p->>'to' is null or at < (p->>'to')::timestamptz)
-    and (p->>'key' is null or principal_id = p->>'key') and (p->>'agent' is null or agent_id = (p->>'agent')::uuid)
-    and (p->>'model' is null or model = p->>'model') and (p->>'user' is null or user_id = p->>'user')
-    and (p->>'payer' is null or payer = p->>'payer') and (p->>'transactionId' is null or transaction_id = (p->>'transactionId')::uuid)
-    and (p->>'turn' is null or turn_id = (p->>'turn')::uuid)
-$$;

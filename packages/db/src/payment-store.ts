@@ -9,7 +9,7 @@ export const createPaymentStore = (sql: Sql): PaymentStore => ({
   readPlan: (organizationId, invoicesMax) =>
     call<Awaited<ReturnType<PaymentStore["readPlan"]>>>(sql, "read_plan", { organizationId, invoicesMax }),
 
-  notePlanCheckout: (organizationId, checkoutId) => call<string | null>(sql, "note_plan_checkout", { organizationId, checkoutId }),
+  notePlanCheckout: (checkout) => call<string | null>(sql, "note_plan_checkout", checkout),
 
   customerOf: (organizationId) => call<string | null>(sql, "read_card_customer", { organizationId }),
 

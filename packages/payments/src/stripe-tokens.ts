@@ -34,8 +34,7 @@ const isRefusal = (error: unknown): boolean =>
 function refusedAs(error: unknown): Verified {
   if (error instanceof Errors.PaymentActionRequiredError || error instanceof Errors.InvalidChallengeError)
     return { outcome: "refused", problem: problemOf(error) };
-  if (error instanceof Errors.PaymentExpiredError || error instanceof Errors.InvalidPayloadError)
-    return { outcome: "refused", problem: problemOf(error) };
+  if (error instanceof Errors.InvalidPayloadError) return { outcome: "refused", problem: problemOf(error) };
   return { outcome: "refused", problem: problemOf(new Errors.VerificationFailedError({ reason: "the card was not charged" })) };
 }
 
@@ -99,6 +98,8 @@ export function createStripeTokens({ secretKey, realm, networkId }: TokenSetting
         // What the payer says of itself nobody has proved.
         return { outcome: "paid", reference: receipt.reference, payer: null, receipt: Receipt.serialize(receipt) };
       } catch (error) {
+        // It was shown in time, or would not be looked for: that it is late by now says nothing of the card.
+        if (error instanceof Errors.PaymentExpiredError) return { outcome: "unknown" };
         return heard() ? refusedAs(error) : { outcome: "unknown" };
       }
     },

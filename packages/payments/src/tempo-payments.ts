@@ -9,7 +9,7 @@ import { createTempoClient } from "./tempo-client.ts";
 import { type Shown, verdictOn } from "./tempo-verdict.ts";
 
 /** How long an offer stands: who has paid shows it until then, also where the chain, or we, or the payer were away meanwhile. */
-const OPEN_MS = 7 * 86_400_000;
+const OPEN_MS = 86_400_000;
 /** What clients of the older dialect are told: they ask for a new offer then. One that was paid is taken all the same. */
 const PLAIN_MS = 300_000;
 

@@ -45,6 +45,8 @@ async function hashOf({ hash, signature }: Payload): Promise<Hex | null> {
  * and what nobody answers may have been paid: both are unknown. One that was handed in, and whose answer was lost, is found by its hash.
  */
 export async function verdictOn(error: unknown, { client, shown, look }: Looked): Promise<Verified> {
+  // It was shown in time, or would not be looked for: that it is late by now says nothing of the money.
+  if (error instanceof Errors.PaymentExpiredError) return { outcome: "unknown" };
   if (isRefusal(error)) return { outcome: "refused", problem: problemOf(error) };
   if (error instanceof Error && error.message.startsWith("Transaction reverted")) return refused("the transaction was reverted");
   const payload = shown.payload as Payload;

@@ -42,6 +42,8 @@ export function createMetrics(): Metrics {
     else if (row.kind === "gauge") metrics.gauge.set(name, new Gauge(configuration));
     else metrics.histogram.set(name, new Histogram({ ...configuration, buckets: [...row.buckets] }));
   }
+  // Who does not look at the books has nothing to say of them: a gauge begins with 0 by itself.
+  for (const name of ["ledger_faults", "unposted_usage_age_seconds"] as const) metrics.gauge.get(name)?.remove();
   const count = (name: NamesOf<"counter">, labels: Labels = {}, by = 1): void => metrics.counter.get(name)?.inc(labels, by);
   const gauge = (name: NamesOf<"gauge">): Gauge | undefined => metrics.gauge.get(name);
   const observe = (name: NamesOf<"histogram">, ms: number, labels: Labels = {}): void =>

@@ -4,6 +4,7 @@ import type { Gateway, RefusedCredential } from "@parley/domain";
 import { hasScope, routeRow } from "@parley/router";
 import { readAcceptPayment } from "./accept-payment.ts";
 import { describePlugin } from "./describe-plugin.ts";
+import { guestOf } from "./guest.ts";
 import type { Json } from "./plugins/plugin.ts";
 import { PaidRefusal, type Sale } from "./sale.ts";
 
@@ -40,7 +41,10 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
   const besideKey = visitor.credential !== null;
   const order = { plugin: name, amountMicros: amountMicros ?? 0, description, digest: digestOf(name, body), besideKey };
   const accepted = readAcceptPayment(request.get("accept-payment"));
-  const offers = organizationId === null ? [] : await gateway.offerCall(organizationId, order, accepted);
+  // What is paid outside fills no purse that the call's models are paid from; credits do.
+  const buyer = sale.known ?? guestOf(organizationId ?? "", "guest");
+  const canWork = organizationId !== null && (!sale.plugin.usesModels || (await gateway.hasRoom(buyer)));
+  const offers = organizationId === null || !canWork ? [] : await gateway.offerCall(organizationId, order, accepted);
   if (offers.length > 0)
     response.setHeader(
       "www-authenticate",

@@ -1,11 +1,9 @@
-import { GatewayError, isGatewayError, microsToDollars, type Scope } from "@parley/contracts";
+import { GatewayError, isGatewayError, microsToDollars } from "@parley/contracts";
 import type { Caller, Gateway, ReadCredential } from "@parley/domain";
 import { askForPayment, digestOf } from "./ask-for-payment.ts";
+import { guestOf } from "./guest.ts";
 import { credentialIn, sessionOf } from "./read-call.ts";
 import { type PaidAnswer, PaidRefusal, type Payer, type Sale } from "./sale.ts";
-
-/** What a guest may do: what is sold, and look at what has come of it. */
-const GUEST: ReadonlySet<Scope> = new Set<Scope>(["conversations:write", "conversations:read", "agents:read", "api"]);
 
 interface PayerFacts {
   gateway: Gateway;
@@ -17,13 +15,6 @@ interface PayerFacts {
 export interface Managed {
   receipt: string;
 }
-
-export const guestOf = (organizationId: string, principalId: string): Caller => ({
-  organizationId,
-  principalId,
-  scopes: GUEST,
-  agentIds: null,
-});
 
 /** Without a body it asks for nothing. */
 const isEmpty = ({ request: { headers } }: Sale): boolean =>

@@ -1,5 +1,6 @@
 import { ERRORS, GatewayError, isGatewayError } from "@parley/contracts";
 import type { Purchase } from "@parley/domain";
+import { CLIENT_LEFT } from "../client-left.ts";
 
 const SAID: Record<Purchase["whenFailed"], string | null> = {
   letGo: null,
@@ -17,6 +18,7 @@ interface FailedFor {
  * that keeps to the standard would pay again.
  */
 export function workFailed(thrown: unknown, { isGuest, purchase: { whenFailed } }: FailedFor): unknown {
+  if (thrown === CLIENT_LEFT) return thrown;
   const said = SAID[whenFailed];
   const error = isGatewayError(thrown) ? thrown : new GatewayError("internal", { cause: thrown });
   const isTheirs = ERRORS[error.code].http === 402 && (isGuest || said !== null);

@@ -87,8 +87,8 @@ export interface PaymentStore extends CardLookStore {
 
   /** The same of an event of a plan. */
   takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
-  /** Notes where an organization was led to a plan; gives the checkout before that one, or null. */
-  notePlanCheckout(organizationId: string, checkoutId: string): Promise<string | null>;
+  /** Notes where an organization was led to a plan. Gives the checkout that is in the way, and notes nothing, until that is closed: `closedId`. */
+  notePlanCheckout(checkout: { organizationId: string; checkoutId: string; closedId: string | null }): Promise<string | null>;
   readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscription" | "invoices">>;
 
   /** Whose session that is; null where that wallet has none of that id. */

@@ -28,13 +28,16 @@ async function subscribe(context: GatewayContext, caller: Caller, { plan: name }
     customerId: await context.payments.customerOf(organizationId),
   };
   const { id, url, expiresAt } = await cards.createSubscription({ ...order, idempotencyKey: orderKey(context, order, once) });
-  const before = await context.payments.notePlanCheckout(organizationId, id);
   // Of two that are open both could be paid, and both would be charged each month.
-  if (before !== null && !(await cards.closeCheckout(before))) {
-    await cards.closeCheckout(id);
-    throw new GatewayError("plan_active", { text: "A plan was paid for a moment ago: it will be there shortly." });
+  for (let closedId: string | null = null; ; ) {
+    const open = await context.payments.notePlanCheckout({ organizationId, checkoutId: id, closedId });
+    if (open === null) return { url, sessionId: id, expiresAt };
+    if (!(await cards.closeCheckout(open))) {
+      await cards.closeCheckout(id);
+      throw new GatewayError("plan_active", { text: "A plan was paid for a moment ago: it will be there shortly." });
+    }
+    closedId = open;
   }
-  return { url, sessionId: id, expiresAt };
 }
 
 /** Plans that are paid by the month, by card. */

@@ -4,8 +4,8 @@ import type { SweepStore } from "./sweep-store.ts";
 
 /** Entries of the ledger that one tick looks at. More are looked at by the next ones. */
 const ENTRIES_MAX = 2_000;
-/** What was begun before that is committed, or never will be. */
-const SETTLED_MS = 10_000;
+/** What was begun before that is committed, or never will be: several times as long as any statement may take. */
+const SETTLED_MS = 120_000;
 
 interface WatchPorts {
   store: Pick<SweepStore, "lookAtBooks">;

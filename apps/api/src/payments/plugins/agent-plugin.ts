@@ -63,7 +63,10 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
         } catch (error) {
           // Nobody pays for it any more, unless something was read of it; and a guest cannot go on with it.
           const begun = ears.begun();
-          if ((signal.aborted || call.isGuest) && begun !== null) await gateway.stopConversation(caller, { ...begun, clearQueue: false });
+          if ((signal.aborted || call.isGuest) && begun !== null) {
+            // Where it cannot be stopped, it still has failed for the first reason.
+            await gateway.stopConversation(caller, { ...begun, clearQueue: false }).catch(() => undefined);
+          }
           throw error;
         }
       };
