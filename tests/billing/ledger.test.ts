@@ -158,16 +158,18 @@ const acts = fc.array(
   { minLength: 10, maxLength: 25 },
 );
 
-function heldOf({ holds, sales }: Model): number {
-  const reserved = sales.flat().filter(({ state }) => state === "reserved");
-  return [...holds.values(), ...reserved.map(({ micros }) => micros)].reduce((sum, micros) => sum + micros, 0);
-}
+const sum = (amounts: Iterable<number>): number => [...amounts].reduce((all, micros) => all + micros, 0);
 
-/** While others hold something, a new hold is begun only where they could double theirs. */
-function mayHold(model: Model, own: number, micros: number): boolean {
+const reservedOf = ({ sales }: Model): number => sum(sales.flat().flatMap(({ micros, state }) => (state === "reserved" ? [micros] : [])));
+
+const heldOf = (model: Model): number => sum(model.holds.values()) + reservedOf(model);
+
+/** While others hold something that may grow, a new hold is begun only where they could double theirs, and what is sold beside what all others hold. */
+function mayHold(model: Model, own: number, micros: number, isSale = false): boolean {
   const held = heldOf(model);
   const free = model.balance - held;
-  return free >= micros && (own > 0 || held === 0 || free - micros >= held);
+  const others = isSale ? held : held - reservedOf(model);
+  return free >= micros && (own > 0 || others === 0 || free - micros >= others);
 }
 
 /** Does it to the model, and says what the real one has to answer. */
@@ -185,7 +187,7 @@ function expected(model: Model, { act, name, micros }: Act): string {
     case "release":
       return model.holds.delete(name) ? "released" : "nothing";
     case "reserve":
-      if (!mayHold(model, 0, micros)) return "insufficient";
+      if (!mayHold(model, 0, micros, true)) return "insufficient";
       model.sales[name]?.push({ micros, state: "reserved" });
       return "reserved";
     case "capture":

@@ -197,14 +197,12 @@ describe("who has to have money first", () => {
     expect(balanceMicros).toBeLessThan(1_000);
   });
 
-  test("and waits for it while another turn holds it, goes on when that one lets go", async () => {
+  test("and waits for it while another call holds it, goes on when that one lets go", async () => {
     const agent = await ours.agent();
     await prepaid(400);
     const other = randomUUID();
-    const held = await world.database.payments.reserveCredits({
-      ...{ organizationId, id: other, principalId: "key_other", plugin: "tea", amountMicros: 400, callKey: null },
-    });
-    expect(held).toEqual({ outcome: "reserved" });
+    const key = { organizationId, id: other, kind: "call" as const, principalId: "key_other", agentId: null, userId: null };
+    expect(await world.database.billing.grow(key, { firmMicros: 400 })).toMatchObject({ outcome: "granted" });
     const { events } = await start(ours, agent, "Hello");
     const rest = untilRest(events);
     await expect
@@ -212,7 +210,7 @@ describe("who has to have money first", () => {
         async () => (await world.sql.owner`select 1 from turns where organization_id = ${organizationId} and status = 'running'`).length,
       )
       .toBe(1);
-    await world.database.payments.endPurchase({ organizationId, id: other, capture: false });
+    await world.database.billing.release({ organizationId, id: other });
     expect((await rest).at(-1)).toMatchObject({ type: "turn.completed" });
     await atRest(world, organizationId);
   });

@@ -34,12 +34,17 @@ async function arrange(situation: Situation) {
   const of = situation === "ready" || situation === "idle with a queue" ? still : world;
   const agent = await of.agent();
   const first = (text: string, how = {}) => submit(of, agent, text, how);
+  const asked = of.model.journal.length;
   if (situation === "idle with a queue") {
     const { conversationId } = await first("waiting", { mode: "queue" });
     return { of, agent, conversationId };
   }
   const { conversationId } = await first({ ready: "x", running: "slow", paused: "ask" }[situation as string] ?? "quick");
-  if (situation === "running") await waitFor(of, conversationId, "running");
+  if (situation === "running") {
+    await waitFor(of, conversationId, "running");
+    // What comes before its model is asked is heard in that very question.
+    await expect.poll(() => of.model.journal.length, { timeout: 10_000 }).toBeGreaterThan(asked);
+  }
   if (situation === "paused") await waitFor(of, conversationId, "paused");
   if (situation === "idle") await waitFor(of, conversationId, "idle");
   if (situation.startsWith("held")) {

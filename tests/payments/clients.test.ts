@@ -270,6 +270,18 @@ describe("a refusal", () => {
     expect((await ask([headers])).status).toBe(200);
   });
 
+  test("by credits is done as long as its price and its models' part are there: it does not wait for what it holds itself", async () => {
+    const { apiKey, organizationId } = await system.newTenant("thrifty");
+    const operator = { headers: { "x-admin-secret": system.adminSecret } };
+    await system.rest(0, null).call("/admin/billing/mode", { body: { organization_id: organizationId, mode: "prepaid" }, ...operator });
+    await sql`insert into prices (organization_id, kind, name, input_pico, output_pico, unit_pico) values
+      (${organizationId}, 'plugin', 'generate-text', 0, 0, ${String(10_000n * 1_000_000n)}), (${organizationId}, 'model', '*', 1000000, 1000000, 0)`;
+    const give = { organization_id: organizationId, amount_micros: 14_000, reference: "once", note: "" };
+    expect((await system.rest(0, null).call("/admin/billing/credits", { body: give, ...operator })).status).toBe(200);
+    const sold = await system.rest(0, apiKey).call("/api/v1/gateway", { body: { plugin: "generate-text", prompt: "Hi" } });
+    expect(sold).toMatchObject({ status: 200, body: { payment: { method: "stripe" } } });
+  });
+
   test("of credits that calls under way hold asks nobody to pay: it is waited for them, and then said when to come again", async () => {
     const { apiKey, organizationId } = await system.newTenant("holding");
     const operator = (path: string, body: object) =>

@@ -24,6 +24,12 @@ begin
   end loop;
 end $$;
 
+-- The same where `priced` of what is held is for calls that are sold: these hold what they cost and no more, so nobody has to leave room for them to grow, least
+-- of all the work of such a call itself.
+create function may_hold(there bigint, held bigint, own bigint, firm bigint, added bigint, priced bigint) returns boolean language sql immutable as $$
+  select added = 0 or there - held > 0 and there - held >= firm and (own > 0 or held <= priced or there - held - added >= held - priced)
+$$;
+
 -- Sets more aside, all of it or nothing. `firm` has to be there; of the slice behind it only a beginning, so that the last of the money can be used:
 -- what is set aside goes beyond what there is by one slice at most. While others hold something, a new hold is begun only where they could double
 -- theirs: better a turn that begins later than many that end in the middle. Takes {organizationId, id, kind, principalId, agentId, userId, model,
@@ -41,6 +47,7 @@ declare
   rate prices;
   prepaid boolean;
   at_work text;
+  priced bigint := 0;
   own bigint;
   firm bigint := (p->>'firmMicros')::bigint;
   needed bigint;
@@ -62,13 +69,18 @@ begin
   added := greatest(needed - (p->>'spareMicros')::bigint, 0);
   firm := greatest(firm - (p->>'spareMicros')::bigint, 0);
 
+  -- What sold calls hold they mostly use: to wait for that helps another sale alone, and the work of a sold call would wait for itself.
+  if p->>'kind' <> 'purchase' then
+    priced := coalesce((select sum(amount_micros) from holds where organization_id = organization and kind = 'purchase'), 0);
+  end if;
+
   -- Looked at without a lock first: many that wait for money ask again and again, and those who have it are not to wait for them.
   prepaid := exists (select from billing_accounts where organization_id = organization and mode = 'prepaid');
   own := coalesce((select amount_micros from holds where organization_id = organization and id = (p->>'id')::uuid), 0);
   if prepaid then
     select * into b from ledger_balances where organization_id = organization and account = 'customer';
-    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), own, firm, added) then
-      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) > own, 'by', jsonb_build_object('kind', 'balance'));
+    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), own, firm, added, priced) then
+      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) - priced > own, 'by', jsonb_build_object('kind', 'balance'));
     end if;
   end if;
 
@@ -95,18 +107,18 @@ begin
     select * into limiting from budgets where id = (counter->>'budgetId')::uuid;
     continue when not found;
     select * into slot from budget_periods where budget_id = (counter->>'budgetId')::uuid and starts_on = (counter->>'startsOn')::date for update;
-    if not may_hold(limiting.limit_micros - slot.spent_micros, slot.held_micros, h.amount_micros, firm, added) then
+    if not may_hold(limiting.limit_micros - slot.spent_micros, slot.held_micros, h.amount_micros, firm, added, priced) then
       -- Nobody lets go of anything that would be enough, and it has come near: from now on it stops what comes, as one does that is spent.
-      if slot.held_micros <= h.amount_micros and slot.reached_at is null
+      if slot.held_micros - priced <= h.amount_micros and slot.reached_at is null
         and slot.spent_micros >= limiting.limit_micros * limiting.alert_percent / 100.0 then perform tell_of_budget(limiting, slot, true); end if;
-      return jsonb_build_object('outcome', 'refused', 'mayWait', slot.held_micros > h.amount_micros, 'by', jsonb_build_object('kind', 'budget',
+      return jsonb_build_object('outcome', 'refused', 'mayWait', slot.held_micros - priced > h.amount_micros, 'by', jsonb_build_object('kind', 'budget',
         'scope', limiting.scope, 'period', limiting.period, 'limitMicros', limiting.limit_micros, 'spentMicros', slot.spent_micros));
     end if;
   end loop;
   if h.on_balance then
     select * into b from ledger_balances where organization_id = organization and account = 'customer' for update;
-    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), h.amount_micros, firm, added) then
-      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) > h.amount_micros, 'by', jsonb_build_object('kind', 'balance'));
+    if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), h.amount_micros, firm, added, priced) then
+      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) - priced > h.amount_micros, 'by', jsonb_build_object('kind', 'balance'));
     end if;
     update ledger_balances set held_micros = held_micros + added where organization_id = organization and account = 'customer';
   end if;
