@@ -4,8 +4,8 @@ import type { PointName } from "../plan/points.ts";
 import { at } from "./at.ts";
 import type { Control, Question } from "./control.ts";
 
-/** By then a message is on the wire; the answer of a late peer is not. */
-const ON_ITS_WAY_MS = 40;
+/** By then a message is on the wire, on a busy machine, too; the answer of a late peer, after 300 ms, is not. */
+const ON_ITS_WAY_MS = 150;
 
 const about = (point: PointName, { organizationId }: { organizationId: string }): Question => ({
   points: [point],
