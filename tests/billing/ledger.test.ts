@@ -1,32 +1,30 @@
 import { randomUUID } from "node:crypto";
-import { openDatabase, openSweepStore } from "@parley/db";
+import { type Database, openSweepStore } from "@parley/db";
 import { type BillingStore, type HoldKey } from "@parley/domain";
-import { type FreshDatabase, freshDatabase } from "@parley/testkit";
+import type { FreshDatabase } from "@parley/testkit";
 import fc from "fast-check";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Books, openBooks } from "./open-books.ts";
 
-let fresh: FreshDatabase;
-let database: ReturnType<typeof openDatabase>;
+let books: Books;
 let billing: BillingStore;
+let fresh: FreshDatabase;
+let database: Database;
 let app: postgres.Sql;
 beforeAll(async () => {
-  fresh = await freshDatabase();
-  database = openDatabase({ url: fresh.url, pool: 10, prepare: true, applicationName: "test" });
-  billing = database.billing;
-  app = postgres(fresh.url, { max: 1, onnotice: () => undefined });
+  books = await openBooks();
+  billing = books.database.billing;
+  fresh = books.fresh;
+  database = books.database;
+  app = postgres(books.fresh.url, { max: 1, onnotice: () => undefined });
 });
 afterAll(async () => {
-  await Promise.all([database.close(), app.end()]);
-  await fresh.drop();
+  await app?.end();
+  await books?.close();
 });
 
-async function organization(mode: "prepaid" | "postpaid" = "prepaid"): Promise<string> {
-  const id = randomUUID();
-  await database.organizations.create({ id, name: "money" });
-  await billing.setMode(id, mode);
-  return id;
-}
+const organization = (mode?: "prepaid" | "postpaid"): Promise<string> => books.organization(mode);
 
 const credit = (organizationId: string, amountMicros: number, sourceId: string = randomUUID()) =>
   billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId, note: "" });

@@ -1,31 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { statementInput } from "@parley/contracts";
-import { openDatabase } from "@parley/db";
+import type { Database } from "@parley/db";
 import type { BillingStore } from "@parley/domain";
-import { type FreshDatabase, freshDatabase } from "@parley/testkit";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Books, openBooks } from "./open-books.ts";
 
-let fresh: FreshDatabase;
-let database: ReturnType<typeof openDatabase>;
+let books: Books;
 let billing: BillingStore;
+let database: Database;
 let app: postgres.Sql;
 beforeAll(async () => {
-  fresh = await freshDatabase();
-  database = openDatabase({ url: fresh.url, pool: 2, prepare: true, applicationName: "test" });
-  billing = database.billing;
-  app = postgres(fresh.url, { max: 1, onnotice: () => undefined });
+  books = await openBooks();
+  billing = books.database.billing;
+  database = books.database;
+  app = postgres(books.fresh.url, { max: 1, onnotice: () => undefined });
 });
 afterAll(async () => {
-  await Promise.all([database?.close(), app?.end()]);
-  await fresh?.drop();
+  await app?.end();
+  await books?.close();
 });
 
-async function organization(): Promise<string> {
-  const id = randomUUID();
-  await database.organizations.create({ id, name: "statements" });
-  return id;
-}
+const organization = (): Promise<string> => books.organization("postpaid");
 
 /** Charges as they stand after posting, of so many micro-units each: [day, key, model, micros]. */
 async function charged(organizationId: string, rows: [string, string, string, number][]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Budget, RefusedBy } from "./billing.ts";
+import type { Budget, RefusedBy } from "./budget.ts";
 import { GatewayError } from "./errors.ts";
 import { microsToDollars } from "./payment.ts";
 

@@ -1,4 +1,4 @@
-import type { RefusedBy } from "./billing.ts";
+import type { RefusedBy } from "./budget.ts";
 
 interface ErrorRow {
   http: number;

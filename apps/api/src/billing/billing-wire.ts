@@ -47,7 +47,8 @@ export const budgetBody = z.object({
 });
 
 const credit = creditInput.shape;
-export const creditBody = z.object({
+/** The operator's bodies take no field that they do not know: a misspelled rate would be a price of 0. */
+export const creditBody = z.strictObject({
   organization_id: organizationId,
   amount_micros: credit.amountMicros,
   reference: credit.reference,
@@ -55,11 +56,11 @@ export const creditBody = z.object({
 });
 export const correctionBody = creditBody.extend({ amount_micros: correctionInput.shape.amountMicros });
 const payBack = payBackInput.shape;
-export const payBackBody = z.object({ organization_id: organizationId, payment: payBack.payment, reference: payBack.reference });
-export const modeBody = z.object({ organization_id: organizationId, mode: setModeInput.shape.mode });
+export const payBackBody = z.strictObject({ organization_id: organizationId, payment: payBack.payment, reference: payBack.reference });
+export const modeBody = z.strictObject({ organization_id: organizationId, mode: setModeInput.shape.mode });
 
 const price = setPriceInput.shape;
-export const priceBody = z.object({
+export const priceBody = z.strictObject({
   organization_id: organizationId.optional(),
   kind: price.kind,
   name: price.name,

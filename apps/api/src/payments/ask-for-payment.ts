@@ -32,7 +32,10 @@ function checkoutFor(gateway: Gateway, { name, known }: Sale, priceMicros: numbe
   return { checkoutUrl: `/api/v1/payments/stripe/create?plugin=${name}`, amount, currency: "usd", credits: amount };
 }
 
-/** How to pay: in each way that the caller accepts, by what stands in the header too, or by card. Only ways that are open to it are named. */
+/**
+ * How to pay: in each way that the caller accepts, by what stands in the header too, or by card. Only ways that are open to it are named. Throws what refuses a call whose
+ * seller has nothing left for its models: what is paid outside fills no purse that they are paid from.
+ */
 export async function askForPayment(gateway: Gateway, sale: Sale, { organizationId, refused, unpaid }: Unpaid): Promise<PaidRefusal> {
   const { name, request, response, visitor, body } = sale;
   const amountMicros = organizationId === null ? null : await gateway.priceOf(organizationId, name);
@@ -41,9 +44,11 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
   const besideKey = visitor.credential !== null;
   const order = { plugin: name, amountMicros: amountMicros ?? 0, description, digest: digestOf(name, body), besideKey };
   const accepted = readAcceptPayment(request.get("accept-payment"));
-  // What is paid outside fills no purse that the call's models are paid from; credits do.
   const buyer = sale.known ?? guestOf(organizationId ?? "", "guest");
-  const canWork = organizationId !== null && (!sale.plugin.usesModels || (await gateway.hasRoom(buyer)));
+  const canWork = organizationId === null || !sale.plugin.usesModels || (await gateway.hasRoom(buyer));
+  // Of the seller's own money a guest is told nothing.
+  if (!canWork && refused === undefined && unpaid === undefined)
+    throw new GatewayError(sale.known === null ? "model_unavailable" : "budget_exhausted");
   const offers = organizationId === null || !canWork ? [] : await gateway.offerCall(organizationId, order, accepted);
   if (offers.length > 0)
     response.setHeader(

@@ -37,7 +37,7 @@ export interface PaidGatewayDependencies {
 const PATH = "/api/v1/gateway";
 const ROUTE = "payment.gateway";
 const SCOPES: readonly Scope[] = ["conversations:write", "api", "rpc"];
-/** `POST /api/v1/gateway`: parse, plugin, auth, price, hold, run, then take the money or let it go. Errors are `{error, message}`. */
+/** `POST /api/v1/gateway`: parse, plugin, auth, price, hold, run, then take the money or let it go. Errors are `{error, code, message}`. */
 export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   const { gateway, log, visitorOf, attachments, limits, plugins, soldBy } = dependencies;
   const readJsonBody = jsonBodyReader({ ...limits, bodyBytesMax: limits.modelBodyBytesMax, isTyped: false });
@@ -80,9 +80,6 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     if ((await gateway.priceOf(buyer.organizationId, name)) === null) throw new GatewayError("unknown_plugin");
     const call = { caller: buyer, isGuest: visitor.credential === null, body, requestId: requestIdOf(response) };
     await plugin.prepare({ ...call, signal: new AbortController().signal });
-    if (!plugin.usesModels || (await gateway.hasRoom(buyer))) return;
-    // Of the seller's own money a guest is told nothing.
-    throw new GatewayError(call.isGuest ? "model_unavailable" : "budget_exhausted");
   }
 
   /** A repeated call gets the first answer, and pays nothing. */

@@ -20,8 +20,9 @@ const OPERATOR = "operator";
 
 const onlookerOf = ({ organizationId, agentIds }: Caller) => ({ organizationId, agentIds: agentIds && [...agentIds] });
 
-/** A user's is what calls for that user are known by. */
+/** An agent's is its id as it is kept, a user's what calls for that user are known by. */
 function subjectOf({ scope, subject }: SetBudget): string {
+  if (scope === "agent") return subject.toLowerCase();
   if (scope !== "user") return subject;
   const name = userName(subject);
   if (name === null) throw new GatewayError("invalid_input", { text: "A user is named." });

@@ -4,8 +4,9 @@ import { callOnce } from "../idempotency/call-once.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import { wholeOf } from "../identity/whole-of.ts";
+import { orderKey } from "./order-key.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
-import { cardsOf, orderKey, returnUrlOf } from "./take-cards.ts";
+import { cardsOf, returnUrlOf } from "./take-cards.ts";
 
 const INVOICES_MAX = 12;
 

@@ -1,12 +1,12 @@
 import { type Checkout, type CheckoutInput, GatewayError, MICROS_PER_CENT } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { callOnce } from "../idempotency/call-once.ts";
-import { hashInput } from "../idempotency/hash-input.ts";
 import type { Once } from "../idempotency/repeat-store.ts";
 import type { Caller } from "../identity/caller.ts";
 import { wholeOf } from "../identity/whole-of.ts";
 import { bookCardEvent } from "./book-card-event.ts";
 import type { CardPayments } from "./card-payments.ts";
+import { orderKey } from "./order-key.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
 
@@ -41,13 +41,6 @@ async function centsOf(context: GatewayContext, { organizationId }: Caller, { pa
   if (micros === null) throw notSold("plugin", "There is no such plugin.");
   return centsFor(micros);
 }
-
-/**
- * The service keeps its first answer under it, and refuses another order for ever: what has changed since the call was made first, as who is its customer, is
- * asked for under another.
- */
-export const orderKey = (context: Pick<GatewayContext, "hashBody">, order: object, once: Once | undefined): string | null =>
-  once === undefined ? null : hashInput(context, { ...once, order });
 
 /** What is charged for credits of so much. */
 const centsFor = (micros: number): number => Math.max(CENTS_MIN, Math.ceil(micros / MICROS_PER_CENT));
