@@ -108,6 +108,9 @@ describe("runSweep", () => {
     ]);
     store.holdOffice = async () => false;
     await clock.move(1_000);
+    expect(told.splice(0)).toEqual([null, null]);
+    store.holdOffice = () => Promise.reject(new Error("Postgres is away."));
+    await clock.move(1_000);
     expect(told).toEqual([null, null]);
     await end();
   });

@@ -72,6 +72,12 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
 
   let lastTickMs = clock.monotonicMs();
   let takeoversFromMs = lastTickMs;
+  /** What this process has seen is another's to tell, or nobody's, now. */
+  function forgetMoney(): void {
+    metrics.booksSeen(null);
+    metrics.settlementsDue(null);
+  }
+
   // Nobody knows here whether Postgres was away before, and all were silent for that reason; what a lost process has used can wait.
   const lossesFromMs = lastTickMs + leaseMs;
   let answeredMs = lastTickMs;
@@ -87,9 +93,7 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
       if (answeredMs - lastTickMs > TICK_MS + leaseMs / 2) takeoversFromMs = answeredMs + leaseMs;
       lastTickMs = answeredMs;
       if (!elected) {
-        // What this process has seen is another's to tell now.
-        metrics.booksSeen(null);
-        metrics.settlementsDue(null);
+        forgetMoney();
         continue;
       }
       const takeovers = lastTickMs >= takeoversFromMs;
@@ -114,6 +118,7 @@ export async function runSweep(ports: SweepPorts, signal: AbortSignal): Promise<
         await Promise.allSettled(waiting.map((key) => queue.enqueue("hook.run", hookPayload(key), { once: key.id })));
       });
     } catch (error) {
+      forgetMoney();
       log.warn({ err: error }, "sweep failed");
     }
   }
