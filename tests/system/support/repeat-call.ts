@@ -47,14 +47,20 @@ const codeOf = (text: unknown): string => (Object.keys(ERRORS) as ErrorCode[]).f
 
 const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 
-/** All that any route reads; each door takes its own and leaves the rest. */
+/** Of the operator's routes of money, which take nothing that they do not know. */
+const moneyBodyOf = (input: Record<string, unknown>) => ({
+  ...{ organization_id: input.organizationId, amount_micros: input.amountMicros, reference: input.reference, mode: input.mode },
+  ...{ kind: input.kind, name: input.name, effective_from: input.effectiveFrom, payment: input.payment },
+});
+
+/** All that any other route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
+  ...moneyBodyOf(input),
   ...{ overlap_seconds: input.overlapSeconds, voice: input.voice, response_format: input.response_format },
   ...{ model: input.model, messages: input.messages, message: input.text, question: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
-  ...{ decision: input.decision, clear_queue: input.clearQueue, name: input.name, endpoint: input.endpoint, scopes: input.scopes },
-  ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros, kind: input.kind, mode: input.mode },
-  ...{ amount_micros: input.amountMicros, reference: input.reference, effective_from: input.effectiveFrom },
+  ...{ decision: input.decision, clear_queue: input.clearQueue, endpoint: input.endpoint, scopes: input.scopes },
+  ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros },
   ...{ address: input.address, deposit: input.deposit, sessionId: input.sessionId },
   ...{
     userAddress: input.userAddress,
@@ -63,10 +69,9 @@ const bodyOf = (input: Record<string, unknown>) => ({
     cumulative: input.cumulative,
     expires: input.expires,
   },
-  ...{ plan: input.plan, payment: input.payment },
+  plan: input.plan,
   items: input.items,
   metadata: input.metadata,
-  organization_id: input.organizationId,
   answers: [{ question_id: "q", free_text: at(input.answers, 0, "freeText") }],
 });
 
@@ -119,7 +124,8 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const concrete = path.replace(/:(\w+)/g, (_, parameter: string) => String(input[NAMES[parameter] ?? parameter]));
     const query = queryOf(input, { method, isAdmin });
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
-    const body = method === "DELETE" || method === "GET" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : bodyOf(input) };
+    const json = path.startsWith("/admin/billing") ? moneyBodyOf : bodyOf;
+    const body = method === "DELETE" || method === "GET" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : json(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
     if (answer.status >= 300) {
       const refused = at(answer.body, "error", "code") ?? codeOf(at(answer.body, "detail") ?? at(answer.body, "error"));
