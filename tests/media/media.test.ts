@@ -97,6 +97,7 @@ test("parts of a file: from, to, from the end; none beyond it; all where the fil
   expect(await part("bytes=-5")).toEqual([206, "bytes 995-999/1000", hex(995)]);
   expect((await part("bytes=1000-"))[0]).toBe(416);
   expect((await part("bytes=1000-"))[1]).toBe("bytes */1000");
+  expect(at((await get(id, { headers: { range: "bytes=1000-" } })).body, "error")).toBe("The file has no such range.");
   expect((await part("bytes=5-2"))[0]).toBe(200);
   expect((await part("bytes=0-1,4-5"))[0]).toBe(200);
   const tag = (await bytesOf(id)).headers.get("etag") ?? "";
@@ -239,8 +240,11 @@ async function slowly(feed: (write: (bytes: string) => void, isOver: () => boole
 
 describe("an upload that takes its time", () => {
   const IDLE_MS = 400;
+  const AT_ONCE = 4;
+  const QUOTA = 100_000;
   beforeAll(async () => {
-    slow = await startSystem({ workers: 0, env: { LIMIT_UPLOAD_IDLE_MS: `${IDLE_MS}`, LIMIT_UPLOAD_MS: "4000" } });
+    const bounds = { LIMIT_MEDIA_UPLOADS_MAX: `${AT_ONCE}`, LIMIT_MEDIA_BYTES_PER_ORGANIZATION_MAX: `${QUOTA}` };
+    slow = await startSystem({ workers: 0, env: { LIMIT_UPLOAD_IDLE_MS: `${IDLE_MS}`, LIMIT_UPLOAD_MS: "4000", ...bounds } });
   });
   afterAll(() => slow?.close());
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -282,5 +286,50 @@ describe("an upload that takes its time", () => {
     ]);
     expect(ended.at(-1)).toBe("endless");
     await expect.poll(async () => (await slow.rowCounts())["media"]).toBe(before);
+  });
+
+  test("beyond as many as a process takes at once is refused, and not once one of them is over", async () => {
+    const rows = async () => Number((await slow.rowCounts())["media"]);
+    const before = await rows();
+    const more = () => slow.rest().call("/media", { body: "one more" });
+    let isRefused = false;
+    const held = Array.from({ length: AT_ONCE }, () =>
+      slowly(async (write, isOver) => {
+        while (!isRefused && !isOver()) {
+          write("x".repeat(2_048));
+          await pause(IDLE_MS / 4);
+        }
+        write("");
+      }),
+    );
+    await expect.poll(rows, { timeout: 3_000 }).toBe(before + AT_ONCE);
+    const refused = await more();
+    isRefused = true;
+    expect([refused.status, at(refused.body, "error"), refused.headers.get("retry-after")]).toEqual([
+      429,
+      "Too many uploads are under way.",
+      "1",
+    ]);
+    await Promise.all(held);
+    expect((await more()).status).toBe(201);
+  });
+
+  test("is refused where its organization has as many bytes as it may, whether it said its length or not, and no other's is", async () => {
+    const full = await slow.newTenant("full");
+    const save = async (size: number, announced = true) => {
+      const body = announced ? randomBytes(size) : ReadableStream.from([randomBytes(size)]);
+      const response = await fetch(`${slow.apis[0]?.url}/media`, {
+        ...{ method: "POST", duplex: "half", headers: { "x-api-key": full.apiKey }, body },
+      } as RequestInit);
+      return { status: response.status, body: await response.json() };
+    };
+    const refusal = { status: 413, body: { error: "The organization's files have reached their quota." } };
+    const first = await save(QUOTA - 10);
+    expect(first.status).toBe(201);
+    expect([await save(11), await save(11, false)]).toEqual([refusal, refusal]);
+    expect((await save(10)).status).toBe(201);
+    expect((await slow.rest().call("/media", { body: "another's" })).status).toBe(201);
+    expect((await slow.rest(0, full.apiKey).call(`/media/${at(first.body, "id")}`, { method: "DELETE" })).status).toBe(200);
+    expect((await save(11, false)).status).toBe(201);
   });
 });

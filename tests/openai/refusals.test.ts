@@ -15,6 +15,7 @@ beforeAll(async () => {
     LIMIT_TURN_CALLS_MAX: "200",
     LIMIT_STREAM_CALLS_MAX: "1",
     LIMIT_RATE_WINDOW_MS: "3600000",
+    LIMIT_SYNC_WAIT_MS: "300",
     MODELS_PUBLIC: "true",
   });
   bareKey = await door.system.ours.newKey({ scopes: ["conversations:write"] });
@@ -149,6 +150,25 @@ test("who calls too often is told so in the envelope, and when to come back", as
     expectRefusal(answer, 429, { type: "rate_limit_error", code: "rate_limit_exceeded" });
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   }
+});
+
+test("who repeats a call that goes on for longer than anybody waits is told so, and when to come again", async () => {
+  const request = {
+    body: { model: "custom/scripted", messages: [{ role: "user", content: "x" }] },
+    headers: { "idempotency-key": "one" },
+  };
+  const key = await door.system.ours.newKey({ scopes: ["api"] });
+  const whole = Promise.withResolvers<void>();
+  door.system.model.script({ text: "at last", after: whole.promise });
+  const first = call("/v1/chat/completions", request, key);
+  await expect.poll(() => door.system.model.journal.length, { timeout: 10_000 }).toBe(1);
+  const refused = await call("/v1/chat/completions", request, key);
+  expectRefusal(refused, 409, { code: "call_under_way", message: "The first call with this idempotency key is still under way." });
+  expect([refused.headers.get("retry-after"), refused.headers.get("x-should-retry")]).toEqual(["1", "true"]);
+  whole.resolve();
+  const { status, text } = await first;
+  expect(status).toBe(200);
+  expect((await call("/v1/chat/completions", request, key)).text).toBe(text);
 });
 
 test("every answer says in OpenAI's words what the limiter has left, how long it took, and which version it is of", async () => {

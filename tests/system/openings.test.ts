@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
-import { type System, startApp, startSystem } from "@parley/testkit";
+import { type System, startApp, startReplica, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let system: System;
@@ -90,6 +90,39 @@ describe("an app does not start", () => {
       other.close();
     }
   });
+});
+
+test("without the operator's secret and a key for secrets, the api serves, and what needs one of them says which to set", async () => {
+  const api = await startReplica("api", { ...system.environment, ADMIN_SECRET: "", SECRETS_KEY: "" });
+  try {
+    const refusalOf = async (path: string, init: RequestInit) => {
+      const response = await fetch(`${api.url}${path}`, init);
+      return [response.status, await response.json()];
+    };
+    const headers = { "x-api-key": system.ours.apiKey, "content-type": "application/json" };
+    expect(await refusalOf("/admin/api-keys", { headers: { "x-admin-secret": system.adminSecret } })).toEqual([
+      503,
+      {
+        error: expect.objectContaining({
+          code: "admin_not_configured",
+          message: "Admin authentication is not configured: set ADMIN_SECRET.",
+        }),
+      },
+    ]);
+    const hook = JSON.stringify({ name: "made", mappings: [{ agentId: await system.ours.newAgent() }] });
+    expect(await refusalOf("/trpc/hook.create", { method: "POST", headers, body: hook })).toEqual([
+      503,
+      {
+        error: expect.objectContaining({
+          message: "Secrets cannot be kept here: set SECRETS_KEY.",
+          data: expect.objectContaining({ code: "secrets_not_configured" }),
+        }),
+      },
+    ]);
+    expect((await fetch(`${api.url}/v1/tasks`, { headers })).status).toBe(200);
+  } finally {
+    await api.close();
+  }
 });
 
 test("an api whose Postgres is away is alive and not ready", async () => {

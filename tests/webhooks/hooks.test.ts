@@ -10,11 +10,19 @@ interface Made {
   secret: string;
 }
 
+/** More than the other tests leave waiting. */
+const WAITING_MAX = 20;
+
 let system: System;
 let sql: postgres.Sql;
 let agentId: string;
 beforeAll(async () => {
-  system = await startSystem({ env: { LIMIT_HOOK_BODY_BYTES_MAX: "5000", LIMIT_TURN_CALLS_MAX: "100000", LIMIT_HOOKS_MAX: "100" } });
+  system = await startSystem({
+    env: {
+      ...{ LIMIT_HOOK_BODY_BYTES_MAX: "5000", LIMIT_TURN_CALLS_MAX: "100000", LIMIT_HOOKS_MAX: "100" },
+      LIMIT_HOOK_DELIVERIES_WAITING_MAX: `${WAITING_MAX}`,
+    },
+  });
   sql = postgres(system.ownerUrl, { max: 1 });
   agentId = await system.ours.newAgent();
   system.model.otherwise({ text: ["done"] });
@@ -258,6 +266,30 @@ test("a hook is its organization's: no other sees, changes or deletes it, nor po
   expect(at(await trpc("query", "hook.list", {}, theirs.apiKey), "total")).toBe(0);
   await trpc("mutation", "hook.delete", { hookId: hook.id });
   expect((await postSigned(system, `/hooks/${hook.id}`, "{}", hook)).status).toBe(401);
+});
+
+test("no more deliveries are taken than may wait, but a repeat is answered as ever, and another organization's are taken", async () => {
+  const hook = await make();
+  const theirs = await system.newTenant("patient");
+  const facts = { name: "made", mappings: [{ id: "all", agentId: await theirs.newAgent() }] };
+  const other = (await trpc("mutation", "hook.create", facts, theirs.apiKey)) as Made;
+  const send = (n: number, to: Made = hook) =>
+    postSigned(system, `/hooks/${to.id}`, `{"n":${n}}`, { ...to, headers: { "x-webhook-id": `${n}` } });
+  const [worker] = system.workers;
+  const waiting = () => sql`select from hook_deliveries where state = 'pending'`;
+  await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBe(0);
+  worker?.process.signal("SIGSTOP");
+  try {
+    const taken = await Promise.all(Array.from({ length: WAITING_MAX }, (_, n) => send(n)));
+    expect(taken.map(({ status }) => status)).toEqual(Array(WAITING_MAX).fill(202));
+    expect(errorOf(await send(WAITING_MAX))).toEqual([429, "Too many deliveries wait to be taken up."]);
+    expect((await send(0)).text).toBe(taken[0]?.text);
+    expect((await send(WAITING_MAX, other)).status).toBe(202);
+  } finally {
+    worker?.process.signal("SIGCONT");
+  }
+  await messagesOf(hook, WAITING_MAX);
+  expect((await send(WAITING_MAX)).status).toBe(202);
 });
 
 test("a delivery whose order is lost with Redis becomes a message all the same", async () => {
