@@ -284,6 +284,30 @@ describe("a session", () => {
     expect(session).toMatchObject({ spentMicros: 10_000, reservedMicros: 0 });
   });
 
+  test("pays nothing where the call's key has passed to somebody else: nobody would be given the answer", async () => {
+    const { key, reserve } = await opened(DOLLAR);
+    const { organizationId } = key;
+    const call = { organizationId, principalId: "key_one", route: "gateway.invoke", idempotencyKey: randomUUID(), bodyHash: "00" };
+    const { bodyHash: _, ...under } = call;
+    const claim = (token: string, holdMs: number) => database.repeats.claim(call, { token, holdMs });
+    const end = (id: string, token: string) =>
+      payments.endPurchase({ organizationId, id, capture: true, keep: { ...under, token, answer: { by: token } } });
+    const [slow, quick] = [randomUUID(), randomUUID()];
+    const [left, done] = [randomUUID(), randomUUID()];
+    expect(await claim(slow, -1)).toMatchObject({ state: "claimed" });
+    await reserve(10_000, null, left);
+    expect(await claim(quick, 60_000)).toMatchObject({ state: "claimed" });
+    expect(await end(left, slow)).toBe(false);
+    await reserve(10_000, null, done);
+    expect(await end(done, quick)).toBe(true);
+    // Asked again, each is what it was.
+    expect([await end(left, slow), await end(done, quick)]).toEqual([false, true]);
+    expect(await claim(randomUUID(), 60_000)).toEqual({ state: "done", answer: { by: quick } });
+    const [session] = await payments.listSessions(organizationId, { id: key.id, limit: 1 });
+    expect(session).toMatchObject({ spentMicros: 10_000, reservedMicros: 0 });
+    expect(await database.billing.check(organizationId)).toMatchObject({ ok: true });
+  });
+
   test("says whether its wallet has signed for too little, or there is too little of it", async () => {
     const { reserve } = await opened(100);
     expect(await reserve(100, 50)).toMatchObject({ outcome: "unsigned" });
