@@ -174,6 +174,31 @@ test("a cursor of a deleted conversation is none of the one that is made anew un
   }
 });
 
+const KEPT = {
+  ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
+  ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
+  ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
+};
+
+test("what cannot be removed keeps nothing else from being removed, and is told when nothing of that is left", async () => {
+  const keys = ["a", "b", "c"];
+  for (const idempotencyKey of keys) await submit(world, await world.agent(), "x", { idempotencyKey });
+  await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key in ${world.sql.owner(keys)}`;
+  await world.sql.owner`revoke execute on function forget_journal from parley_sweep`;
+  try {
+    for (const left of [2, 1, 0]) {
+      expect(await sweep.store.forget(KEPT, 1)).toBe(true);
+      expect(await world.sql.owner`select from idempotency_keys where key in ${world.sql.owner(keys)}`).toHaveLength(left);
+    }
+    await expect(sweep.store.forget(KEPT, 1)).rejects.toMatchObject({
+      code: "internal",
+      cause: { message: expect.stringContaining("forget_journal") },
+    });
+  } finally {
+    await world.sql.owner`grant execute on function forget_journal to parley_sweep`;
+  }
+});
+
 test("the sweep removes journals of turns that ended long ago, idempotency keys past their time, and nothing younger", async () => {
   const leaf = await world.agent({ name: "Leaf" });
   const router = await routerOver(world, [leaf], "sync");
@@ -200,12 +225,7 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
     await world.sql.owner`insert into peer_calls (id, organization_id, conversation_id, turn_id, peer_ref, target, input, state, ended_at)
       values (${newId()}, ${world.caller.organizationId}, ${old}, ${newId()}, ${call}, '{}', '{}', 'ended', now() - ${days} * interval '1 day')`;
 
-  const limits = {
-    ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
-    ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
-    ...{ directCallsKeptDays: 0, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
-  };
-  for (let batches = 0; await sweep.store.forget(limits, 1); batches += 1) expect(batches).toBeLessThan(50);
+  for (let batches = 0; await sweep.store.forget(KEPT, 1); batches += 1) expect(batches).toBeLessThan(50);
   expect(await journals()).not.toContain(old);
   expect(await journals()).toEqual(expect.arrayContaining([unended, young]));
   const keys = await world.sql.owner<{ key: string }[]>`select key from idempotency_keys where key in ('old', 'young')`;
@@ -234,15 +254,7 @@ test("what charges have made superfluous goes after its time: calls of peers tha
   ] as const)
     await world.sql
       .owner`insert into budget_periods (organization_id, budget_id, starts_on, held_micros) values (${organizationId}, ${budgetId}, ${starts}, ${held})`;
-  const forget = (directCallsKeptDays: number) =>
-    sweep.store.forget(
-      {
-        ...{ idempotencyKeptHours: 24, journalKeptDays: 7, webhooksKeptDays: 7, activityKeptDays: 7 },
-        ...{ soldCallsKeptDays: 90, cardEventsKeptDays: 90, cardPaymentsKeptDays: 800 },
-        ...{ directCallsKeptDays, responsesKeptDays: 0, itemConversationsKeptDays: 0 },
-      },
-      1_000,
-    );
+  const forget = (directCallsKeptDays: number) => sweep.store.forget({ ...KEPT, directCallsKeptDays }, 1_000);
   const left = async () => [
     (await world.sql.owner<{ name: string }[]>`select name from peer_usage where peer_ref = 'p' order by name`).map(({ name }) => name),
     (
@@ -304,7 +316,6 @@ test("what is over of payments goes after its time; what is under way, owed, unk
   await event("evt_young", 40);
   await world.database.billing.credit({
     organizationId,
-    from: "credits",
     amountMicros: 5,
     sourceType: "card",
     sourceId: "evt_old",

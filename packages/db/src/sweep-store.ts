@@ -70,7 +70,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
     const past = (name: string, days: number) => older(name, days * 24);
     /** Where none are set they are kept for ever. */
     const unlessKept = (name: string, days: number) => (days === 0 ? [] : [past(name, days)]);
-    // One after the other, and each whatever becomes of those before it.
+    // One after the other, and each whatever becomes of those before it. A failure is told once nothing is left of the others: whoever is told ends the round.
     let hasMore = false;
     let failure: unknown = null;
     for (const forgetting of [

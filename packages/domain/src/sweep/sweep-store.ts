@@ -47,7 +47,10 @@ export interface SweepStore {
   returnRepairs(conversations: ConversationKey[]): Promise<void>;
   /** Makes the partitions of the coming months, and drops those of past ones that are empty. */
   prepareMonths(): Promise<void>;
-  /** Removes what is past its time, some `rowsMax` of each kind. True when there may be more. */
+  /**
+   * Removes what is past its time, some `rowsMax` of each kind. True when there may be more: then what could not be removed keeps nobody else's rest waiting for the
+   * next round. It is tried again with each call, and thrown by the last one, where it still fails.
+   */
   forget(limits: Pick<Limits, ForgottenBy>, rowsMax: number): Promise<boolean>;
   /** Deliveries that wait for longer than an order takes. Each is found again later and later. */
   takeWaitingHooks(rowsMax: number): Promise<HookDeliveryKey[]>;
