@@ -26,7 +26,7 @@ afterAll(async () => {
 const organization = (mode?: "prepaid" | "postpaid"): Promise<string> => books.organization(mode);
 
 const credit = (organizationId: string, amountMicros: number) =>
-  billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId: randomUUID(), note: "" });
+  billing.credit({ organizationId, amountMicros, sourceType: "test", sourceId: randomUUID(), note: "" });
 const keyOf = (organizationId: string): HoldKey => ({
   ...{ organizationId, id: randomUUID(), kind: "call" as const },
   ...{ principalId: "key_one", agentId: null, userId: null },

@@ -75,7 +75,7 @@ export async function openCrowds(apis: number): Promise<Crowds> {
         },
         100,
       );
-      const credit = { organizationId, from: "credits", amountMicros: GRANTED_MICROS, sourceType: "test", note: "" } as const;
+      const credit = { organizationId, amountMicros: GRANTED_MICROS, sourceType: "test", note: "" } as const;
       await billing.credit({ ...credit, sourceId: randomUUID() });
       await billing.setMode(organizationId, "prepaid");
       const caller = callerFor(tenant.apiKey);

@@ -27,7 +27,7 @@ afterAll(async () => {
 const organization = (mode?: "prepaid" | "postpaid"): Promise<string> => books.organization(mode);
 
 const credit = (organizationId: string, amountMicros: number, sourceId: string = randomUUID()) =>
-  billing.credit({ organizationId, from: "credits", amountMicros, sourceType: "test", sourceId, note: "" });
+  billing.credit({ organizationId, amountMicros, sourceType: "test", sourceId, note: "" });
 const reserve = (organizationId: string, amountMicros: number, id: string) =>
   database.payments.reserveCredits({ organizationId, id, principalId: "key_one", plugin: "tea", amountMicros, callKey: null });
 const end = (organizationId: string, id: string, capture: boolean) => database.payments.endPurchase({ organizationId, id, capture });

@@ -150,7 +150,10 @@ test("a model that broke off before another was asked is charged once, where its
   await hold(callId);
   await database.directCalls.append([record(1, { callId, outcome: "cut" })]);
   await lose([noteOf(record(1, { id: callId, callId }))]);
-  expect(await post()).toMatchObject({ posted: 1, released: 1 });
+  const held = () => owner`select id from holds where organization_id = ${organizationId}`;
+  expect(await held()).toEqual([{ id: callId }]);
+  expect(await post()).toMatchObject({ posted: 1 });
+  expect(await held()).toEqual([]);
   expect(await charged()).toEqual([1]);
 });
 

@@ -99,7 +99,7 @@ test("charges are told in parts, each once, also where many are of one moment", 
 
 test("entries are found by their time, by what they are for, and by their transaction", async () => {
   const organizationId = await organization();
-  await billing.credit({ organizationId, from: "credits", amountMicros: 1_000, sourceType: "test", sourceId: "gift", note: "" });
+  await billing.credit({ organizationId, amountMicros: 1_000, sourceType: "test", sourceId: "gift", note: "" });
   const tea = { organizationId, id: randomUUID() };
   await database.payments.reserveCredits({ ...tea, principalId: "key_one", plugin: "tea", amountMicros: 10, callKey: null });
   await database.payments.endPurchase({ ...tea, capture: true });

@@ -60,7 +60,7 @@ async function fillMoney({ database, caller, sql }: World, turnId: string): Prom
     { ...{ id: turnId, scope: "organization", subject: "", period: "day" }, ...{ limitMicros: 1_000_000, alertPercent: 1, hard: true } },
     1,
   );
-  await billing.credit({ organizationId, from: "credits", amountMicros: 5, sourceType: "test", sourceId: "one", note: "" });
+  await billing.credit({ organizationId, amountMicros: 5, sourceType: "test", sourceId: "one", note: "" });
   await billing.grow({ organizationId, id: turnId, kind: "call", principalId: null, agentId: null, userId: null }, { firmMicros: 1 });
   await sql.owner`insert into ledger_faults (organization_id, problems, transactions) values (${organizationId}, '[]', '{}')`;
   await sql.owner`

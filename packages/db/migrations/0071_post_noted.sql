@@ -13,7 +13,7 @@ create type uses as (
 -- Each line is priced as of its moment and rounded once; the ledger gets one transaction for all of them. What an attempt used for a step that
 -- a later one has made again is borne by the house. Holds go with the last line of what they were for. One at a time for each organization;
 -- rows that somebody is writing are left for the next time, and what was charged before is not charged again. Takes {organizationId, rowsMax, callKeptMs}; returns
--- {posted, released, more, setAside}: what was looked at again and cannot be recorded, [{id, kind, trouble}].
+-- {posted, more, setAside}: what was looked at again and cannot be recorded, [{id, kind, trouble}].
 -- Everything is looked up by its key: a plan that reads whole tables suits an empty database alone.
 -- To begin a statement costs Postgres more than the few rows that it is for: what there is to do is asked once, and nothing else is begun.
 create or replace function post_usage(p jsonb) returns jsonb language plpgsql
@@ -29,11 +29,10 @@ declare
   customer_micros bigint;
   house_micros bigint;
   ended uuid[];
-  released int := 0;
   troubles jsonb := '[]';
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
-  if not pg_try_advisory_xact_lock(4766, hashtext(organization::text)) then return '{"posted": 0, "released": 0, "more": false, "setAside": []}'; end if;
+  if not pg_try_advisory_xact_lock(4766, hashtext(organization::text)) then return '{"posted": 0, "more": false, "setAside": []}'; end if;
   select exists (select from usage_set_aside where organization_id = organization and due_at < clock_timestamp())
       or exists (select from usage_keepers where lost) as notes,
     exists (select from usage_records where organization_id = organization and unposted) as turns,
@@ -74,8 +73,6 @@ begin
         group by 1, 2, 3) r
         join turns t on t.id = r.turn_id left join messages m on m.id = t.message_id join conversations c on c.id = t.conversation_id
       where exists (select from prices a where a.kind = 'agent' and (a.organization_id is null or a.organization_id = organization))
-        and not exists (select from charges k where k.organization_id = organization and k.source_type = 'agent'
-          and k.source_id = concat_ws('/', r.turn_id, r.execution_id))
     ) lines;
   end if;
 
@@ -130,7 +127,8 @@ begin
       select organization, source_type, source_id, case when micros > 0 then batch end, payer, micros, price_id, assumed, principal_id, agent_id, user_id,
         conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed_micros is not null
       from priced
-      -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use.
+      -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use. So is a run of an agent of
+      -- which some use was told before.
       on conflict do nothing returning *
     )
     select array_agg(m::charges), coalesce(sum(amount_micros) filter (where payer = 'customer'), 0), coalesce(sum(amount_micros) filter (where payer = 'house'), 0)
@@ -176,8 +174,8 @@ begin
     select organization, batch, s.account, s.micros, 'usage', batch::text
     from (values ('customer', -customer_micros), ('house', -house_micros), ('revenue', customer_micros + house_micros)) s (account, micros) where s.micros <> 0;
   end if;
-  if cardinality(ended) > 0 then released := drop_holds(organization, ended); end if;
-  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'released', released, 'more', coalesce(cardinality(lines), 0) >= rows_max,
+  if cardinality(ended) > 0 then perform drop_holds(organization, ended); end if;
+  return jsonb_build_object('posted', coalesce(cardinality(lines), 0), 'more', coalesce(cardinality(lines), 0) >= rows_max,
     'setAside', troubles);
 end $$;
 

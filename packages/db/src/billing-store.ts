@@ -26,7 +26,7 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   hasRoom: (key) => call<boolean>(sql, "has_room", key),
 
-  credit: (credit) => call<Booked>(sql, "credit_account", credit),
+  credit: (credit) => call<Booked>(sql, "credit_account", { ...credit, from: "credits" }),
 
   grow: (key, growth) =>
     call<Grown>(sql, "grow_hold", {

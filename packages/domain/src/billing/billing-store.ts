@@ -21,7 +21,6 @@ import type {
 
 export interface PostedUsage {
   posted: number;
-  released: number;
   /** There may be more that is due. */
   more: boolean;
   /** Usage that was looked at again and cannot be recorded. */
@@ -30,8 +29,6 @@ export interface PostedUsage {
 
 export interface Credit {
   organizationId: string;
-  /** The operator's own money, or money that came in. */
-  from: "credits" | "clearing";
   amountMicros: number;
   /** What the ledger knows it by: the same is never booked twice. */
   sourceType: string;
@@ -95,6 +92,7 @@ export interface BillingStore {
   needsHolds(organizationId: string): Promise<boolean>;
   /** Whether the balance, and each hard budget that covers the key's calls, has anything left that nobody holds. */
   hasRoom(key: { organizationId: string; principalId: string }): Promise<boolean>;
+  /** Gives the operator's own money, or takes it back. */
   credit(credit: Credit): Promise<Booked>;
 
   grow(key: HoldKey, growth: Growth): Promise<Grown>;

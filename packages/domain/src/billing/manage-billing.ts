@@ -52,7 +52,7 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
         input,
         run: ({ billing: bound }) => {
           const { organizationId, amountMicros, note, reference } = input;
-          return bound.credit({ organizationId, amountMicros, note, from: "credits", sourceType: "grant", sourceId: reference });
+          return bound.credit({ organizationId, amountMicros, note, sourceType: "grant", sourceId: reference });
         },
       }),
     correctCredits: (input, once) =>
@@ -60,7 +60,7 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
         input,
         run: ({ billing: bound }) => {
           const { organizationId, amountMicros, note, reference } = input;
-          return bound.credit({ organizationId, amountMicros, note, from: "credits", sourceType: "correction", sourceId: reference });
+          return bound.credit({ organizationId, amountMicros, note, sourceType: "correction", sourceId: reference });
         },
       }),
     checkLedger: (organizationId) => billing.check(organizationId),
