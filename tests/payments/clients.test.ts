@@ -18,7 +18,7 @@ beforeAll(async () => {
     env: {
       BILLING_DEV_FUNDING: "true",
       PAYMENTS_CHAIN_ID: String(CHAIN_ID),
-      PAYMENTS_PLUGINS: JSON.stringify({ closed: { ...NOWHERE, auth: true }, unpriced: NOWHERE }),
+      PAYMENTS_PLUGINS: JSON.stringify({ closed: { ...NOWHERE, auth: true }, unpriced: NOWHERE, stt: null }),
       LIMIT_SOLD_CALLS_MAX: "100000",
       LIMIT_WALLET_CALLS_MAX: "100000",
       LIMIT_HOLD_BEGIN_MS: "1000",
@@ -209,6 +209,61 @@ describe("a refusal", () => {
     expect([answer.status, answer.body]).toEqual([status, body]);
     expect(answer.headers.get("retry-after")).toBeNull();
     expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("is told as what it is: of a body that was no JSON, and, in a session, of a plugin that is not there and has no price", async () => {
+    const words: [string, string][] = [
+      ["{", "The body is not JSON. A prompt is needed."],
+      ["[1]", "The body is not a JSON object. A prompt is needed."],
+      ['{"prompt": ""}', "A prompt is needed."],
+    ];
+    for (const [body, message] of words) {
+      const answer = await system.rest().call(PATH, { body, headers: text });
+      expect([answer.status, answer.body]).toEqual([400, { error: "bad_request", code: "bad_request", message }]);
+    }
+    const none = { "x-plugin-id": "nothing" };
+    for (const method of ["stripe", "mpp"]) {
+      expect(await ask([{ ...none, "x-payment-method": method }])).toMatchObject({ status: 502, body: { error: "no_plugin" } });
+    }
+    for (const named of ["nothing", "../x"]) {
+      const answer = await ask([{ ...nobody, "x-plugin-id": named }]);
+      expect([answer.status, answer.body]).toEqual([
+        400,
+        { error: "unknown_plugin", code: "unknown_plugin", message: "There is no such plugin." },
+      ]);
+    }
+    // It is switched off, and has its price still.
+    expect(await ask([{ ...nobody, "x-plugin-id": "stt" }])).toMatchObject({ status: 502, body: { error: "no_plugin" } });
+  });
+
+  test("that is the caller's own doing is no error in our log, and neither is one who leaves", async () => {
+    const errors = () => system.apis.flatMap(({ process: { lines } }) => lines.filter(({ level }) => level === "error"));
+    const before = errors().length;
+    for (const headers of [
+      { "x-plugin-id": "nothing" },
+      { "x-plugin-id": "unpriced" },
+      { ...text, "x-payment-method": "mpp" },
+      { ...text, ...nobody },
+    ])
+      await ask([headers]);
+    await ask([text, {}]);
+    const session = await open();
+    for (const body of [{ prompt: "Hi", model: "custom/scripted" }, { message: "Hi" }]) {
+      const plugin = "message" in body ? "agent" : "generate-text";
+      system.model.script({ hang: true });
+      const asked = system.model.journal.length;
+      const leaving = new AbortController();
+      const headers = { ...headersOf(session), "x-plugin-id": plugin };
+      const left = system.rest(0).call(PATH, { body, headers, signal: leaving.signal });
+      left.catch(() => undefined);
+      await expect.poll(() => system.model.journal.length, { timeout: 10_000 }).toBe(asked + 1);
+      leaving.abort();
+      await expect(left).rejects.toThrow();
+      await expect.poll(() => stateOf(session.sessionId), { timeout: 10_000 }).toMatchObject({ spent: 0, reserved: 0 });
+    }
+    // Whatever was to be said of it has been said by the time of another answer.
+    await ask([text, {}]);
+    expect(errors().slice(before)).toEqual([]);
   });
 
   test("of a session with too little left says what it costs, and what there is", async () => {

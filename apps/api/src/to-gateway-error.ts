@@ -1,10 +1,10 @@
-import { ERRORS, GatewayError } from "@parley/contracts";
+import { GatewayError, isOurFailure } from "@parley/contracts";
 import type { Log } from "@parley/domain";
 
-/** `code` and `text` may be shown; anything that is not a refusal of ours has become `internal` and stands in the log. */
+/** `code` and `text` may be shown; anything that is not a refusal of ours has become `internal`, and what has failed on our side stands in the log. */
 export function toGatewayError(error: unknown, log: Log): GatewayError {
   const known = error instanceof GatewayError ? error : fromHttp(error);
-  if (known && ERRORS[known.code].http < 500) return known;
+  if (known && !isOurFailure(known.code)) return known;
   log.error({ error, detail: known?.detail }, "a request failed");
   return known ?? new GatewayError("internal", { cause: error });
 }

@@ -6,6 +6,8 @@ interface ErrorRow {
   /** Whether the same call may succeed later without any change. */
   retry: boolean;
   text: string;
+  /** Nothing of ours has failed, though the status says so: a door's clients know it by that one. */
+  isRefusal?: true;
 }
 
 /** Every refusal of the gateway. Doors translate a row into their own envelope and read nothing else. */
@@ -66,7 +68,13 @@ export const ERRORS = {
     retry: true,
     text: "The answer begins anew: what was said since the cursor no longer counts.",
   },
-  turn_pending: { http: 504, trpc: "GATEWAY_TIMEOUT", retry: false, text: "The turn goes on, and can be followed in its conversation." },
+  turn_pending: {
+    http: 504,
+    trpc: "GATEWAY_TIMEOUT",
+    retry: false,
+    text: "The turn goes on, and can be followed in its conversation.",
+    isRefusal: true,
+  },
   call_under_way: { http: 409, trpc: "CONFLICT", retry: true, text: "The first call with this idempotency key is still under way." },
   answer_not_kept: { http: 409, trpc: "CONFLICT", retry: false, text: "The first answer was too large to be kept for a repeated call." },
   stale_epoch: { http: 409, trpc: "CONFLICT", retry: false, text: "The right to run this conversation has passed on." },
@@ -103,12 +111,13 @@ export const ERRORS = {
   voucher_failed: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The voucher is not good, or was used." },
   channel_gone: { http: 410, trpc: "NOT_FOUND", retry: false, text: "There is no such channel, or it is closed." },
   unknown_plugin: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The plugin has no price." },
-  no_plugin: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "There is no such plugin." },
+  no_plugin: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "There is no such plugin.", isRefusal: true },
   payment_pending: {
     http: 503,
     trpc: "SERVICE_UNAVAILABLE",
     retry: true,
     text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
+    isRefusal: true,
   },
   payment_not_owed: {
     http: 409,
@@ -125,6 +134,12 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** Whether it is for our log: what callers do wrong, or may do again in a moment, is not. */
+export function isOurFailure(code: ErrorCode): boolean {
+  const { http, isRefusal }: ErrorRow = ERRORS[code];
+  return http >= 500 && isRefusal !== true;
+}
 
 /** One wrong field: where it is and what is wrong with it. */
 export interface ErrorIssue {

@@ -1,4 +1,4 @@
-import { GatewayError, type Limits, microsToDollars, type Scope } from "@parley/contracts";
+import { ERRORS, GatewayError, isGatewayError, type Limits, microsToDollars, type Scope } from "@parley/contracts";
 import { type Caller, type ClaimedCall, type Gateway, type Log, type Purchase, storable } from "@parley/domain";
 import { hasScope, type OpenStream } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
@@ -18,7 +18,8 @@ import { findPayer } from "./find-payer.ts";
 import { guestOf } from "./guest.ts";
 import { sendPaidError, wordOf } from "./paid-error.ts";
 import type { Plugin, Tell } from "./plugins/plugin.ts";
-import { methodOf, pluginOf, readLooseBody } from "./read-call.ts";
+import { prepareCall } from "./prepare-call.ts";
+import { methodOf, type PaymentMethod, pluginOf, readLooseBody } from "./read-call.ts";
 import { type PaidAnswer, PaidRefusal, type Payer, type Sale } from "./sale.ts";
 import { workFailed } from "./work-failed.ts";
 
@@ -56,11 +57,11 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   async function sell(request: Request, response: Response): Promise<void> {
     const visitor = visitorOf(request, response);
     const known = await callerOf(visitor);
-    const body = await readLooseBody(readJsonBody, request, response);
-    const name = pluginOf(request, body);
-    const plugin = plugins.get(name);
-    if (plugin === undefined) throw new GatewayError("no_plugin");
-    const sale: Sale = { request, response, visitor, known, body, name, plugin, method: methodOf(request) };
+    const { body, trouble } = await readLooseBody(readJsonBody, request, response);
+    const [name, method] = [pluginOf(request, body), methodOf(request)];
+    const plugin = name === null ? undefined : plugins.get(name);
+    if (name === null || plugin === undefined) throw await noPlugin(name, method, known);
+    const sale: Sale = { request, response, visitor, known, body, trouble, name, plugin, method };
     // Before anybody is asked to pay for what is refused afterwards.
     if (known === null) checkGuest(sale, limits);
     const payer = await findPayer({ gateway, soldBy }, sale, known);
@@ -75,11 +76,21 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     await once(sale, payer, amountMicros);
   }
 
+  /** Clients that pay by sessions know what has no price, and with it what there is not, as unknown. */
+  async function noPlugin(name: string | null, method: PaymentMethod, known: Caller | null): Promise<GatewayError> {
+    const organizationId = known?.organizationId ?? soldBy;
+    const isPriced = name !== null && organizationId !== null && (await gateway.priceOf(organizationId, name)) !== null;
+    return method === "session" && !isPriced
+      ? new GatewayError("unknown_plugin", { text: ERRORS.no_plugin.text })
+      : new GatewayError("no_plugin");
+  }
+
   /** What is paid on a chain is gone at once, and pays for this very call: one that cannot be made is refused before anybody is asked to pay. */
-  async function checkCall({ plugin, name, body, response, visitor }: Sale, buyer: Caller): Promise<void> {
+  async function checkCall(sale: Sale, buyer: Caller): Promise<void> {
+    const { name, body, response, visitor } = sale;
     if ((await gateway.priceOf(buyer.organizationId, name)) === null) throw new GatewayError("unknown_plugin");
     const call = { caller: buyer, isGuest: visitor.credential === null, body, requestId: requestIdOf(response) };
-    await plugin.prepare({ ...call, signal: new AbortController().signal });
+    await prepareCall(sale, { ...call, signal: new AbortController().signal });
   }
 
   /** A repeated call gets the first answer, and pays nothing. */
@@ -113,7 +124,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const { request, response, plugin, body, visitor } = sale;
     const { caller, isGuest } = payer;
     if (isGuest) checkGuest(sale, limits);
-    const work = await plugin.prepare({ caller, isGuest, body, requestId: requestIdOf(response), signal });
+    const work = await prepareCall(sale, { caller, isGuest, body, requestId: requestIdOf(response), signal });
     const bought = await payer.buy(amountMicros, claim?.held ?? null, signal);
     if ("answered" in bought) return sendAgain(response, bought.answered);
     const wantsStream = plugin.streams && /\btext\/event-stream\b/.test(request.headers.accept ?? "");
@@ -160,9 +171,11 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       await purchase
         ?.settle(progress.isTold && signal.aborted ? "done" : "failed")
         .catch((err: unknown) => log.warn({ err, requestId: requestIdOf(response) }, "a sold call's end is not heard"));
-      const error = purchase === null ? thrown : workFailed(thrown, { isGuest, purchase });
+      // What was under way when its client left has failed for no other reason.
+      const failure = signal.aborted && isGatewayError(thrown) ? CLIENT_LEFT : thrown;
+      const error = purchase === null ? failure : workFailed(failure, { isGuest, purchase });
       if (stream === null) throw error;
-      if (!stream.isOver) await stream.send(errorFrame(toGatewayError(error, log)));
+      if (!stream.isOver && error !== CLIENT_LEFT) await stream.send(errorFrame(toGatewayError(error, log)));
       stream.end();
     }
   }
@@ -176,6 +189,8 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
   };
 
   const answerErrors: ErrorRequestHandler = (thrown: unknown, _request, response, _next) => {
+    // Nobody hears it, and nothing has failed.
+    if (thrown === CLIENT_LEFT) return void response.destroy();
     const refusal = thrown instanceof PaidRefusal ? thrown : null;
     const error = refusal?.reason ?? toGatewayError(thrown, log.child({ requestId: response.getHeader("x-request-id") }));
     if (response.headersSent || response.destroyed) response.destroy();

@@ -1,4 +1,13 @@
-import { GatewayError, isGatewayError, pluginName, type Voucher, voucher, walletAddress, walletSessionId } from "@parley/contracts";
+import {
+  GatewayError,
+  isGatewayError,
+  isObject,
+  pluginName,
+  type Voucher,
+  voucher,
+  walletAddress,
+  walletSessionId,
+} from "@parley/contracts";
 import type { NamedSession } from "@parley/domain";
 import type { Request, Response } from "express";
 import type { ReadJsonBody } from "../json-body.ts";
@@ -15,23 +24,26 @@ const headerOf = ({ headers }: Request, name: string): string | undefined => {
   return typeof value === "string" && value !== "" ? value : undefined;
 };
 
-/** A body that is no JSON object counts as empty. */
-export async function readLooseBody(read: ReadJsonBody, request: Request, response: Response): Promise<Json> {
+/** A body that is no JSON object counts as empty; `trouble` says what it was instead. */
+export async function readLooseBody(
+  read: ReadJsonBody,
+  request: Request,
+  response: Response,
+): Promise<{ body: Json; trouble: string | null }> {
   try {
     const body = await read(request, response);
-    return typeof body === "object" && body !== null && !Array.isArray(body) ? (body as Json) : {};
+    if (isObject(body)) return { body, trouble: null };
+    return { body: {}, trouble: body === undefined ? null : "The body is not a JSON object." };
   } catch (error) {
-    if (isGatewayError(error, "bad_request")) return {};
+    if (isGatewayError(error, "bad_request")) return { body: {}, trouble: error.message };
     throw error;
   }
 }
 
-/** Header before body before the standard one; what can be no plugin's name is none. */
-export function pluginOf(request: Request, body: Json): string {
+/** Header before body before the standard one; null for what can be no plugin's name. */
+export function pluginOf(request: Request, body: Json): string | null {
   const named = headerOf(request, "x-plugin-id") ?? body["plugin"] ?? STANDARD_PLUGIN;
-  const read = pluginName.safeParse(named);
-  if (!read.success) throw new GatewayError("no_plugin");
-  return read.data;
+  return pluginName.safeParse(named).data ?? null;
 }
 
 /** The first that applies: named, shown by a credential, shown by a session; else the caller's own credits. */

@@ -13,6 +13,8 @@ export interface Sale {
   /** Null: it has no key. */
   known: Caller | null;
   body: Json;
+  /** What the body was where it counts as empty because it could not be read. */
+  trouble: string | null;
   name: string;
   plugin: Plugin;
   method: PaymentMethod;
