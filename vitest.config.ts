@@ -23,6 +23,10 @@ export default defineConfig({
     maxWorkers: Math.min(availableParallelism() + 1, 8),
     sequence: { sequencer: LongestFirst },
     teardownTimeout: 20_000,
+    // Bounds that only a hang reaches, though a busy machine runs several files at once: what is waited for is a condition, and comes when it comes.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
@@ -42,7 +46,7 @@ export default defineConfig({
           name: "system",
           include: ["tests/**/*.test.ts"],
           exclude: [LONG],
-          // Bounds that only a hang reaches, though a busy machine runs several of these at once.
+          // Whole systems start and stop in these.
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -168,7 +168,7 @@ test("a client that leaves in the middle leaves nothing", async () => {
   sending.write(randomBytes(50_000));
   await expect.poll(async () => (await kept()).rows).toBe((before.rows ?? 0) + 1);
   sending.destroy();
-  await expect.poll(kept, { timeout: 5_000 }).toEqual(before);
+  await expect.poll(kept).toEqual(before);
 });
 
 test("fifty uploads under one key at once are one file; other bytes under it are refused and leave nothing", async () => {
@@ -183,7 +183,7 @@ test("fifty uploads under one key at once are one file; other bytes under it are
 test("a file past its time is gone, says so, and is named as expired to a message that wants it", async () => {
   const id = await stored("short", {}, "?ttl_seconds=1");
   expect((await get(id)).status).toBe(200);
-  await expect.poll(async () => (await get(id)).status, { timeout: 5_000 }).toBe(410);
+  await expect.poll(async () => (await get(id)).status).toBe(410);
   expect(at((await get(id)).body, "error")).toBe("Media expired");
   expect((await get(`${id}/meta`)).status).toBe(200);
 });

@@ -63,7 +63,7 @@ describe.each(["sse", "websocket"] as const)("over %s", (transport) => {
     expect(items[0]).toMatchObject({ type: "submitted", data: { action: "started" } });
     expect(items.at(-1)?.type).toBe("turn.completed");
     expect(textOf(items)).toBe(WORDS.join(""));
-    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0));
+    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0), { timeout: 10_000 });
   });
 
   test("a connection cut again and again loses no event and repeats none", async () => {
@@ -145,7 +145,7 @@ describe.each(["sse", "websocket"] as const)("over %s", (transport) => {
       if (index === 2) api.gateway.callers.delete(api.key);
     });
     expect(await refusal(reading)).toMatchObject({ code: "unauthenticated", retry: false });
-    await vi.waitFor(() => expect(api.connections.open).toBe(transport === "sse" ? 0 : 1));
+    await vi.waitFor(() => expect(api.connections.open).toBe(transport === "sse" ? 0 : 1), { timeout: 10_000 });
   });
 
   test("a client that leaves is followed no longer, and the turn goes on", async () => {
@@ -153,7 +153,7 @@ describe.each(["sse", "websocket"] as const)("over %s", (transport) => {
     const { conversationId } = await client.turn.submit.mutate({ agentId, text: "Wait." });
     const stop = new AbortController();
     for await (const event of client.follow({ conversationId }, { signal: stop.signal })) if (event.type === "turn.started") stop.abort();
-    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0));
+    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0), { timeout: 10_000 });
     expect(await client.conversation.runState.query({ conversationId })).toMatchObject({ state: "running" });
   });
 

@@ -60,7 +60,7 @@ describe("every answer", () => {
     await send(`/v1/tasks/${id}`);
     await send(`/odd/${id}`);
     await send("/trpc/turn.submit", { method: "POST" });
-    await vi.waitFor(() => expect(api.requests).toHaveLength(3));
+    await vi.waitFor(() => expect(api.requests).toHaveLength(3), { timeout: 10_000 });
     expect(api.requests.map(({ route, status }) => [route, status])).toEqual([
       ["/v1/tasks/:taskId", 404],
       ["unmatched", 404],
@@ -276,7 +276,7 @@ describe("a subscription over plain SSE", () => {
     }
     stop.abort();
     expect(text).not.toContain("id: 1-1\n");
-    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0));
-    await vi.waitFor(() => expect(api.connections.open).toBe(0));
+    await vi.waitFor(() => expect(api.gateway.followers()).toBe(0), { timeout: 10_000 });
+    await vi.waitFor(() => expect(api.connections.open).toBe(0), { timeout: 10_000 });
   });
 });

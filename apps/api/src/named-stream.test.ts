@@ -36,7 +36,7 @@ test("every part of a stream that waits for a slow client goes on when it takes 
   await new Promise(setImmediate);
   expect(sent).toEqual([]);
   await takeAll();
-  await vi.waitFor(() => expect(sent).toEqual(["first", "second", "third"]));
+  await vi.waitFor(() => expect(sent).toEqual(["first", "second", "third"]), { timeout: 10_000 });
   expect(taken.join("")).toContain("event: third");
 });
 

@@ -50,26 +50,26 @@ test("a socket that asks for subscriptions without end gets its bound, each othe
   const { api, conversationId } = await setUp({ limits: { subscriptionsPerSocketMax: 5 } });
   const socket = connect(api);
   const { began, refused } = await ask(socket, upTo(500), follow(conversationId));
-  await vi.waitFor(() => expect([began.size, refused.length]).toEqual([5, 495]));
+  await vi.waitFor(() => expect([began.size, refused.length]).toEqual([5, 495]), { timeout: 10_000 });
   expect(new Set(refused)).toEqual(new Set(["too_many_streams"]));
   expect(api.gateway.followers()).toBe(5);
   expect(api.open.websocket).toBe(5);
   const [id] = began;
   socket.send(JSON.stringify({ id, method: "subscription.stop" }));
-  await vi.waitFor(() => expect(api.open.websocket).toBe(4));
+  await vi.waitFor(() => expect(api.open.websocket).toBe(4), { timeout: 10_000 });
   const again = await ask(socket, [1_000], follow(conversationId));
-  await vi.waitFor(() => expect(again.began.size).toBe(1));
+  await vi.waitFor(() => expect(again.began.size).toBe(1), { timeout: 10_000 });
   socket.terminate();
-  await vi.waitFor(() => expect([api.open.websocket, api.gateway.followers()]).toEqual([0, 0]));
+  await vi.waitFor(() => expect([api.open.websocket, api.gateway.followers()]).toEqual([0, 0]), { timeout: 10_000 });
 });
 
 test("waiting for turns on a socket counts like following them", async () => {
   const { api, conversationId } = await setUp({ limits: { subscriptionsPerSocketMax: 5 } });
   const input = { conversationId, turnId: randomUUID() };
   const { refused } = await ask(connect(api), upTo(50), { method: "query", path: "turn.await", input });
-  await vi.waitFor(() => expect([refused.length, api.open.websocket]).toEqual([45, 5]));
+  await vi.waitFor(() => expect([refused.length, api.open.websocket]).toEqual([45, 5]), { timeout: 10_000 });
   api.gateway.answer(conversationId, ["Done."]);
-  await vi.waitFor(() => expect(api.open.websocket).toBe(0));
+  await vi.waitFor(() => expect(api.open.websocket).toBe(0), { timeout: 10_000 });
 });
 
 test("a caller's streams are bounded over all doors together; one that ends makes room", async () => {
@@ -83,23 +83,23 @@ test("a caller's streams are bounded over all doors together; one that ends make
 
   const socket = connect(api);
   const { began } = await ask(socket, [1], follow(conversationId));
-  await vi.waitFor(() => expect(began.size).toBe(1));
+  await vi.waitFor(() => expect(began.size).toBe(1), { timeout: 10_000 });
   await fetch(events, { headers, signal: leaving.signal });
   await subscribe();
-  await vi.waitFor(() => expect(api.open).toEqual({ rest: 1, trpc: 1, websocket: 1 }));
+  await vi.waitFor(() => expect(api.open).toEqual({ rest: 1, trpc: 1, websocket: 1 }), { timeout: 10_000 });
 
   const plain = await fetch(events, { headers });
   expect([plain.status, await plain.json()]).toEqual([429, { detail: "Too many streams are open with this credential." }]);
   expect(await (await subscribe()).text()).toContain('"code":"too_many_streams","httpStatus":429,"retry":true');
   const { refused } = await ask(socket, [2], follow(conversationId));
-  await vi.waitFor(() => expect(refused).toEqual(["too_many_streams"]));
+  await vi.waitFor(() => expect(refused).toEqual(["too_many_streams"]), { timeout: 10_000 });
 
   const unknown = await fetch(events.replace(conversationId, randomUUID()), { headers });
   expect(unknown.status).toBe(429);
   leaving.abort();
-  await vi.waitFor(() => expect(api.open).toEqual({ rest: 0, trpc: 0, websocket: 1 }));
+  await vi.waitFor(() => expect(api.open).toEqual({ rest: 0, trpc: 0, websocket: 1 }), { timeout: 10_000 });
   expect((await fetch(events.replace(conversationId, randomUUID()), { headers })).status).toBe(404);
-  await vi.waitFor(() => expect(api.open).toEqual({ rest: 0, trpc: 0, websocket: 1 }));
+  await vi.waitFor(() => expect(api.open).toEqual({ rest: 0, trpc: 0, websocket: 1 }), { timeout: 10_000 });
 });
 
 test("a refused invoke's stream keeps no message", async () => {
@@ -123,7 +123,7 @@ test.each([
   const socket = connect(api, headers as Record<string, string>, query);
   const [code] = await once(socket, "close");
   expect(code).toBe(4401);
-  await vi.waitFor(() => expect(api.connections.open).toBe(0));
+  await vi.waitFor(() => expect(api.connections.open).toBe(0), { timeout: 10_000 });
 });
 
 test("a socket with a good key outlives the time it had to name it", async () => {

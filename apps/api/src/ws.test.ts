@@ -62,7 +62,7 @@ describe("the socket", () => {
   ])("answers %s with bad_request and goes on", async (_name, frame) => {
     const socket = connect();
     expect(await codeOf(socket, frame)).toBe("bad_request");
-    await vi.waitFor(async () => expect(await ask(socket, query("system.health"))).toMatchObject({ result: {} }));
+    await vi.waitFor(async () => expect(await ask(socket, query("system.health"))).toMatchObject({ result: {} }), { timeout: 10_000 });
   });
 
   test("is closed where a message is larger than a body may be", async () => {
@@ -79,7 +79,7 @@ describe("the socket", () => {
     api.gateway.callers.delete(api.key);
     const [code] = await once(socket, "close");
     expect(code).toBe(4401);
-    await vi.waitFor(() => expect(api.connections.open).toBe(0));
+    await vi.waitFor(() => expect(api.connections.open).toBe(0), { timeout: 10_000 });
   });
 
   test("is asked to go on elsewhere before it is closed", async () => {

@@ -52,10 +52,10 @@ describe("bounds", () => {
     const { fetch } = egress({ allow: [server.host] });
     const answer = fetch(server.url, { signal: controller.signal });
     const text = moment === "inside the body" ? (await answer).text() : answer;
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
     controller.abort(reason);
     await expect(text).rejects.toBe(reason);
-    await vi.waitFor(() => expect(closed).toBe(true));
+    await vi.waitFor(() => expect(closed).toBe(true), { timeout: 10_000 });
   });
 
   it("giving up a body closes the socket", async () => {
@@ -68,7 +68,7 @@ describe("bounds", () => {
     });
     const response = await egress({ allow: [server.host] }).fetch(server.url);
     await response.body?.cancel();
-    await vi.waitFor(() => expect(closed).toBe(true));
+    await vi.waitFor(() => expect(closed).toBe(true), { timeout: 10_000 });
   });
 
   it("a reader who does not read holds the server back, and loses nothing", async () => {

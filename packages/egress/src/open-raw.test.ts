@@ -69,10 +69,10 @@ describe("a raw request", () => {
     const reading = opening.then(({ body: pieces }) => textOf(pieces));
     const expected = expect(reading).rejects.toBe(reason);
     if (when === "in the body") await opening;
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
     abort.abort(reason);
     await expected;
-    await vi.waitFor(() => expect(closed).toBe(1));
+    await vi.waitFor(() => expect(closed).toBe(1), { timeout: 10_000 });
   });
 
   it("left early it closes the socket", async () => {
@@ -83,7 +83,7 @@ describe("a raw request", () => {
     });
     const { body: pieces } = await egress({ allow: [server.host] }).open(get(server.url));
     for await (const _ of pieces) break;
-    await vi.waitFor(() => expect(closed).toBe(1));
+    await vi.waitFor(() => expect(closed).toBe(1), { timeout: 10_000 });
   });
 
   it("read slowly it holds the other side up, gathers little, and goes on to the end", async () => {

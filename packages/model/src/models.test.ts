@@ -53,7 +53,7 @@ describe.each(REMOTE)("%s", (model) => {
     await readAll(models.stream(requestFor(model)));
     expect(server.journal).toHaveLength(1);
     expect(server.journal[0]?.body.model).toBe(model.slice(model.indexOf("/") + 1));
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "finished" }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "finished" }), { timeout: 10_000 });
   });
 });
 

@@ -23,7 +23,7 @@ test("a client that comes back beyond the bound of its streams is refused in wor
   const second = await comeBack(conversationId);
   expect([second.status, await second.json()]).toEqual([429, { error: expect.any(String) }]);
   await first.body?.cancel();
-  await vi.waitFor(() => expect(api.gateway.followers()).toBe(0));
+  await vi.waitFor(() => expect(api.gateway.followers()).toBe(0), { timeout: 10_000 });
   // Nor does one count that was refused for another reason.
   for (let time = 0; time < 3; time += 1) expect((await comeBack(newId())).status).toBe(404);
 });

@@ -84,7 +84,7 @@ describe("a turn's text", () => {
     await settle();
     expect(texts(pieces())).toEqual(["a"]);
     await clock.move(25);
-    await vi.waitFor(() => expect(texts(pieces())).toEqual(["a", "bcdef"]));
+    await vi.waitFor(() => expect(texts(pieces())).toEqual(["a", "bcdef"]), { timeout: 10_000 });
     expect(pieces().map((piece) => piece.data.offset)).toEqual([0, 1]);
     expect(firstTexts()).toBe(1);
     log.close();
@@ -160,7 +160,7 @@ describe("when Redis has lost the deltas", () => {
     log.delta("c", 1, " lost");
     await log.commit({});
     tail.kept = "kept";
-    await vi.waitFor(() => expect(commits).toHaveLength(3));
+    await vi.waitFor(() => expect(commits).toHaveLength(3), { timeout: 10_000 });
     await log.settled();
     expect(published).toMatchObject([
       { type: "turn.snapshot", cursor: "7-5", data: { texts: [{ executionId: "c", step: 1, text: "kept lost" }] } },
@@ -257,6 +257,6 @@ describe("a write", () => {
     const { log, tail, aborts } = open();
     tail.kept = "stale";
     log.delta("c", 1, "zombie");
-    await vi.waitFor(() => expect(aborts).toMatchObject([{ reason: "lease_lost" }]));
+    await vi.waitFor(() => expect(aborts).toMatchObject([{ reason: "lease_lost" }]), { timeout: 10_000 });
   });
 });

@@ -109,7 +109,7 @@ test("what is given back too late is not added to the next window", async () => 
   });
   const given = vi.spyOn(client, "giveBackCalls");
   hear?.(`${"0".repeat(36)} k`);
-  await vi.waitFor(() => expect(given).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(given).toHaveBeenCalledOnce(), { timeout: 10_000 });
   await given.mock.results[0]?.value;
   const counted = await Promise.all(Array.from({ length: 60 }, async () => other.take(windowOf("k", 40))));
   expect(counted.filter(({ allowed }) => allowed)).toHaveLength(39);

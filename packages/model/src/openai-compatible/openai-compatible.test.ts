@@ -193,10 +193,12 @@ describe("an abort", () => {
     const reason = new Error("stopped");
     const reading = readAll(models.stream(requestFor(MODEL, { signal: controller.signal })));
     const wanted = reply.hang || reply.firstDelayMs ? 0 : 2;
-    await vi.waitFor(() => expect(server.journal[0]?.tokensSent).toBeGreaterThanOrEqual(wanted));
+    await vi.waitFor(() => expect(server.journal[0]?.tokensSent).toBeGreaterThanOrEqual(wanted), { timeout: 10_000 });
     controller.abort(reason);
     expect((await reading).error).toBe(reason);
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
     const { lastTokenAtMs, socketClosedAtMs } = server.journal[0] ?? {};
     expect(lastTokenAtMs ?? 0).toBeLessThanOrEqual(socketClosedAtMs ?? 0);
   });
@@ -205,6 +207,8 @@ describe("an abort", () => {
     const { models, server } = await startModelsAt(startModelServer);
     server.script({ tokens: 1_000, delayMs: 5 });
     for await (const chunk of models.stream(requestFor(MODEL))) if (chunk.type === "text") break;
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
   });
 });

@@ -142,7 +142,7 @@ describe("Hydra", () => {
     let isAway = true;
     const { hydra } = await hydraOver(() => ({ status: isAway ? 502 : 200 }));
     const registering = hydra.register(never);
-    await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(1), { timeout: 10_000 });
     expect(hydra.isDegraded()).toBe(true);
     isAway = false;
     await registering;

@@ -53,7 +53,9 @@ describe("the scripted model", () => {
     await (await ask("one", { stream: true })).text();
     await expect(ask("two", { stream: true }).then((response) => response.text())).rejects.toThrow();
     await (await ask("three", { stream: true })).body?.cancel();
-    await vi.waitFor(() => expect(server.journal.map((call) => call.outcome)).toEqual(["finished", "broken", "aborted"]));
+    await vi.waitFor(() => expect(server.journal.map((call) => call.outcome)).toEqual(["finished", "broken", "aborted"]), {
+      timeout: 10_000,
+    });
     expect(server.journal.map((call) => call.id)).toEqual([1, 2, 3]);
     expect(server.journal.slice(0, 2).map((call) => call.tokensSent)).toEqual([3, 2]);
     expect(server.journal[2]?.tokensSent).toBeLessThan(500);

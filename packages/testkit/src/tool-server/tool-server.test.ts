@@ -37,7 +37,7 @@ describe("the scripted tools", () => {
     server.script({ delayMs: 20, answerDelayMs: 20 });
     await (await call("/one", { a: [1] })).text();
     await (await call("/two", "not json", { headers: {} })).text();
-    await vi.waitFor(() => expect(server.journal.map(({ outcome }) => outcome)).toEqual(["answered", "answered"]));
+    await vi.waitFor(() => expect(server.journal.map(({ outcome }) => outcome)).toEqual(["answered", "answered"]), { timeout: 10_000 });
     const [one, two] = server.journal;
     expect(one).toMatchObject({ id: 1, path: "/one", method: "POST", key: "k1", arguments: { a: [1] }, contentType: "application/json" });
     expect(two).toMatchObject({ id: 2, key: null, arguments: "not json" });
@@ -53,7 +53,7 @@ describe("the scripted tools", () => {
     const { server, call } = await start();
     server.script({ breaks: { how: "cut", when } });
     await expect(call("/x").then((response) => response.text())).rejects.toThrow();
-    await vi.waitFor(() => expect(server.journal[0]?.socketClosedAtMs).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(server.journal[0]?.socketClosedAtMs).toBeGreaterThan(0), { timeout: 10_000 });
     expect([server.journal[0]?.outcome, server.journal[0]?.actedAtMs !== null]).toEqual(["broken", acted]);
   });
 
@@ -66,11 +66,13 @@ describe("the scripted tools", () => {
     server.script({ breaks: { how: "hang", when } });
     const caller = new AbortController();
     const answer = call("/x", {}, { signal: caller.signal }).then((response) => response.text());
-    await vi.waitFor(() => expect(server.journal).toHaveLength(1));
-    await vi.waitFor(() => expect(server.journal[0]?.actedAtMs !== null).toBe(acted));
+    await vi.waitFor(() => expect(server.journal).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(server.journal[0]?.actedAtMs !== null).toBe(acted), { timeout: 10_000 });
     expect(server.journal[0]?.outcome).toBe("open");
     caller.abort();
     await expect(answer).rejects.toThrow();
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
   });
 });

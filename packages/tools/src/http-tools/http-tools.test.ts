@@ -80,7 +80,9 @@ describe("a tool behind an address", () => {
     expect(await tool.run(callWith())).toEqual({ text: "x".repeat(65_536), isError: false });
     expect(await tool.run(callWith())).toEqual({ text: `${"y".repeat(65_536)}\n[cut after 65536 characters]`, isError: false });
     expect((await tool.run(callWith())).text).toBe(`${"z".repeat(65_535)}\uFFFD\n[cut after 65536 characters]`);
-    await vi.waitFor(() => expect(server.journal[2]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[2]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
   });
 
   it("is one of as many, and tells as much, as was set", async () => {
@@ -140,7 +142,9 @@ describe("a call that fails", () => {
     const { server, tool } = await start({ timeoutMs: 200, idempotent: true });
     server.script({ breaks: { how: "hang", when } });
     expect(await tool.run(callWith())).toEqual({ text: `The tool did not answer in time. ${UNSURE}`, isError: true, unknown: true });
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
     expect(server.journal).toHaveLength(1);
   });
 });
@@ -213,10 +217,12 @@ describe("an abort", () => {
     server.script({ breaks: { how: "hang", when } });
     const stop = new AbortController();
     const running = tool.run(callWith({ signal: stop.signal }));
-    await vi.waitFor(() => expect(server.journal).toHaveLength(1));
+    await vi.waitFor(() => expect(server.journal).toHaveLength(1), { timeout: 10_000 });
     stop.abort(reason);
     await expect(running).rejects.toBe(reason);
-    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }));
+    await vi.waitFor(() => expect(server.journal[0]).toMatchObject({ outcome: "aborted", socketClosedAtMs: expect.any(Number) }), {
+      timeout: 10_000,
+    });
     expect(server.journal).toHaveLength(1);
   });
 
@@ -225,7 +231,7 @@ describe("an abort", () => {
     server.script({ status: 503, headers: { "retry-after": "30" } });
     const stop = new AbortController();
     const running = tool.run(callWith({ signal: stop.signal }));
-    await vi.waitFor(() => expect(server.journal[0]?.outcome).toBe("answered"));
+    await vi.waitFor(() => expect(server.journal[0]?.outcome).toBe("answered"), { timeout: 10_000 });
     stop.abort(reason);
     await expect(running).rejects.toBe(reason);
     expect(server.journal).toHaveLength(1);
