@@ -3,6 +3,7 @@ import type { ChannelBook, ChannelStep, KeptChannel } from "@parley/domain";
 import { createChannelPayments, paymentSettings } from "@parley/payments";
 import { Challenge, Credential } from "mppx";
 import { Session } from "mppx/tempo";
+import { zeroAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newChannelPayer } from "./channel-payer.ts";
@@ -45,13 +46,13 @@ function gateway(settings: Headers = {}) {
   return {
     kept,
     book,
-    async offer(): Promise<Challenge.Challenge> {
-      const order = { plugin: "agent", amountMicros: PRICE, description: "a call", digest: "d", besideKey: true };
+    async offer(amountMicros = PRICE): Promise<Challenge.Challenge> {
+      const order = { plugin: "agent", amountMicros, description: "a call", digest: "d", besideKey: true };
       return (await payments.offer(order)).challenge as Challenge.Challenge;
     },
     act: (headers: Headers, of: Partial<ChannelBook> = {}): Promise<ChannelStep> =>
       payments.act((headers[PLAIN] ?? "").replace(/^Payment /, ""), { plugin: "agent", amountMicros: PRICE, book: { ...book, ...of } }),
-    review: (id: string, isIdle = true) => payments.review(id, { isIdle, book }),
+    review: (id: string, isIdle = true, of: Partial<ChannelBook> = {}) => payments.review(id, { isIdle, book: { ...book, ...of } }),
   };
 }
 type Gateway = ReturnType<typeof gateway>;
@@ -102,8 +103,10 @@ describe("an opening that is shown again", () => {
     expect(await ours.act(altered(open, {}, { id: "x" }))).toMatchObject(refusal("invalid-challenge"));
     const { challenge } = Credential.deserialize(open[PLAIN] ?? "");
     expect(await ours.act(altered(open, {}, over(challenge)))).toMatchObject(refusal("payment-expired"));
-    const dearer = { request: { ...challenge.request, amount: "50001" } };
-    expect(await ours.act(altered(open, {}, dearer))).toMatchObject({ ...refusal("invalid-challenge"), challengeId: challenge.id });
+    for (const price of [PRICE - 1, PRICE + 1])
+      expect(await ours.act(altered(open, {}, await ours.offer(price)))).toMatchObject(refusal("invalid-challenge"));
+    for (const payload of [{ action: "steal" }, { cumulativeAmount: "5e4" }, { descriptor: undefined }, { channelId: 7 }])
+      expect(await ours.act(altered(open, payload))).toMatchObject(refusal("invalid-payload"));
     expect(ours.kept.get(id)?.version).toBe(1);
     // As it was signed it is good.
     expect(await ours.act(altered(open, { signature: await signed(payer, id, 50_000n) }))).toMatchObject({ outcome: "accepted" });
@@ -167,6 +170,17 @@ test("an opening that the chain does not know, and whose transaction is none, is
   expect(ours.kept.size).toBe(0);
 });
 
+test("a channel names who closes it, unless its payee does", async () => {
+  const operatorOf = async (settings: Headers) => {
+    const ours = gateway(settings);
+    const { id } = await opened(ours);
+    return JSON.parse(ours.kept.get(id)?.state ?? "{}").operator.toLowerCase();
+  };
+  const { address } = privateKeyToAccount(SETTINGS.MPP_ACCOUNT_KEY);
+  expect(await operatorOf({})).toBe(address.toLowerCase());
+  expect(await operatorOf({ MPP_RECIPIENT: address })).toBe(zeroAddress);
+});
+
 test("a voucher is good under an offer that is not over, and until the chain says that its payer is leaving", async () => {
   const ours = gateway();
   const { payer, id } = await opened(ours);
@@ -177,6 +191,21 @@ test("a voucher is good under an offer that is not over, and until the chain say
   Object.assign(chain.channels.get(id) ?? {}, { closeRequestedAt: 1 });
   expect(await ours.act(await voucher("150000"))).toMatchObject({ outcome: "refused" });
   expect(JSON.parse(ours.kept.get(id)?.state ?? "{}")).toMatchObject({ highestVoucherAmount: "100000n" });
+});
+
+test("what the chain does not answer is not known, and a closing waits for the calls that are under way", async () => {
+  const ours = gateway();
+  const { payer, id } = await opened(ours);
+  const voucher = await payer.show(await ours.offer(), { action: "voucher", cumulativeAmountRaw: "100000" });
+  chain.isAway = true;
+  expect(await ours.act(voucher).finally(() => Object.assign(chain, { isAway: false }))).toEqual({ outcome: "unknown" });
+  expect(await ours.act(voucher)).toMatchObject({ outcome: "accepted" });
+  const close = await payer.show(await ours.offer(), { action: "close", cumulativeAmountRaw: "100000" });
+  Object.assign(ours.kept.get(id) ?? {}, { reservedMicros: PRICE, spentMicros: PRICE });
+  expect(await ours.act(close)).toEqual({ outcome: "busy" });
+  Object.assign(ours.kept.get(id) ?? {}, { reservedMicros: 0 });
+  expect(await ours.act(close)).toMatchObject({ outcome: "accepted", action: "close", txHash: expect.stringMatching(/^0x/) });
+  expect(chain.channels.get(id)).toMatchObject({ paid: 50_000n, returned: 150_000n });
 });
 
 describe("a look at a channel", () => {
@@ -201,6 +230,9 @@ describe("a look at a channel", () => {
     expect(await ours.review(id, false)).toBe(false);
     expect([sentSince(), isFinal(ours, id)]).toEqual([[], false]);
     change({ reservedMicros: 0 });
+    // Somebody else has begun, or uses it again.
+    expect(await ours.review(id, false, { write: async () => false })).toBe(false);
+    expect(sentSince()).toEqual([]);
     expect(await ours.review(id, false)).toBe(true);
     expect([sentSince(), isFinal(ours, id)]).toEqual([["close"], true]);
   });
