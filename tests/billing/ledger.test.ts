@@ -120,7 +120,20 @@ test("books that were changed behind the ledger's back are found", async () => {
       select ${id}, id, account, micros, 'purchase', 'none' from (select uuidv7() as id) made, (values ('customer', -5), ('revenue', 5)) sides (account, micros)`;
     const [fault] = (await look()).found;
     expect(fault?.problems).toEqual([expect.stringMatching(/has 5 for charges of 0/)]);
+    expect((await billing.check(id)).problems).toEqual(fault?.problems);
     expect(await look()).toMatchObject({ faults: 1, found: [] });
+    // Half a transaction, which the ledger itself would refuse.
+    const other = await organization();
+    await mender.begin(async (sql) => {
+      await sql`set local session_replication_role = replica`;
+      await sql`insert into ledger_entries (organization_id, transaction_id, account, amount_micros, source_type, source_id)
+        values (${other}, uuidv7(), 'customer', 3, 'test', 'half')`;
+    });
+    const half = expect.stringMatching(/^Transaction .* adds up to 3\.$/);
+    expect(await look()).toMatchObject({ faults: 2, found: [{ organizationId: other, problems: [half] }] });
+    expect((await billing.check(other)).problems).toEqual(
+      expect.arrayContaining([half, "The entries add up to 3.", "Account customer is kept as 0, but its entries add up to 3."]),
+    );
   } finally {
     await Promise.all([sweep.close(), mender.end()]);
   }

@@ -277,6 +277,30 @@ begin
       order by micros desc, name), '[]') from sums);
 end $$;
 
+-- The rules of the books that the operator's look at one organization and the sweep's at the next entries share: a row for each thing that is wrong.
+-- Each transaction adds up, and to its charges.
+create view transaction_problems with (security_invoker = true) as
+  select t.organization_id, t.transaction_id, p.text
+  from (
+    select organization_id, transaction_id, sum(amount_micros) as micros,
+      sum(amount_micros) filter (where account = 'revenue' and source_type in ('usage', 'purchase', 'payment', 'refund')) as earned
+    from ledger_entries group by 1, 2) t,
+    lateral (
+      select 'Transaction ' || t.transaction_id || ' adds up to ' || t.micros || '.' as text where t.micros <> 0
+      union all
+      select 'Transaction ' || t.transaction_id || ' has ' || t.earned || ' for charges of ' || c.micros || '.'
+      from (select coalesce(sum(amount_micros), 0) as micros from charges where transaction_id = t.transaction_id) c
+      where t.earned <> c.micros) p;
+
+-- What is kept as held is what the holds add up to.
+create view held_problems with (security_invoker = true) as
+  select o.organization_id, 'Held is kept as ' || coalesce(b.held_micros, 0) || ', but the holds add up to ' || h.micros || '.' as text
+  from (select organization_id from ledger_balances union select organization_id from holds) o
+    left join ledger_balances b on b.organization_id = o.organization_id and b.account = 'customer',
+    lateral (select coalesce(sum(amount_micros) filter (where on_balance), 0) as micros from holds where organization_id = o.organization_id) h
+  where coalesce(b.held_micros, 0) <> h.micros;
+grant select on transaction_problems, held_problems to parley_app;
+
 -- As before; each transaction of what was sold has its charge, and usage that is set aside is told.
 create or replace function check_ledger(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -293,10 +317,7 @@ begin
       from sums s full join (select * from ledger_balances where organization_id = organization) b using (account)
       where coalesce(b.balance_micros, 0) <> coalesce(s.micros, 0)
       union all
-      select 'Held is kept as ' || b.held_micros || ', but the holds add up to ' || h.micros || '.' from (
-        select coalesce(sum(amount_micros) filter (where on_balance), 0) as micros from holds where organization_id = organization) h,
-        (select coalesce(max(held_micros), 0) as held_micros from ledger_balances where organization_id = organization and account = 'customer') b
-      where b.held_micros <> h.micros
+      select text from held_problems where organization_id = organization
       union all
       select 'Of budget ' || n.budget_id || ' ' || n.held_micros || ' is held, but its holds add up to ' || coalesce(h.micros, 0) || '.'
       from budget_periods n left join (
@@ -304,10 +325,7 @@ begin
         from holds h, jsonb_array_elements(h.counters) c where h.organization_id = organization group by 1, 2) h using (budget_id, starts_on)
       where n.organization_id = organization and n.held_micros <> coalesce(h.micros, 0)
       union all
-      select 'Transaction ' || e.transaction_id || ' has ' || e.amount_micros || ' for charges of ' || coalesce(s.micros, 0) || '.'
-      from ledger_entries e left join (
-        select transaction_id, sum(amount_micros) as micros from charges where organization_id = organization group by 1) s using (transaction_id)
-      where e.organization_id = organization and e.source_type in ('usage', 'purchase', 'payment', 'refund') and e.account = 'revenue' and e.amount_micros <> coalesce(s.micros, 0)
+      select text from transaction_problems where organization_id = organization
       union all
       select 'Usage ' || id || ' (' || kind || ') cannot be recorded and is set aside: ' || trouble from usage_set_aside where organization_id = organization
     )

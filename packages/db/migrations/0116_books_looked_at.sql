@@ -35,6 +35,7 @@ grant select (organization_id, amount_micros, on_balance) on holds to parley_swe
 grant select (created_at) on usage_records to parley_sweep;
 grant select (at) on direct_calls to parley_sweep;
 grant select (at) on peer_usage to parley_sweep;
+grant select on transaction_problems, held_problems to parley_sweep;
 
 -- Looks at the next entries, at most so many, and not at those of the last moments, of which some may not be committed: whether the accounts of their organizations add
 -- up to zero, whether what is held is what the holds add up to, and whether each transaction adds up, and to its charges. Returns {faults: organizations that are not in
@@ -56,23 +57,13 @@ begin
   part := array(select distinct unnest(part) union select unnest(transactions) from ledger_faults);
   looked := array(select organization_id from ledger_entries where transaction_id = any (part) union (select organization_id from ledger_faults order by found_at limit 100));
   -- One statement: all of it as of one moment.
-  with of_transactions as materialized (
-    select e.organization_id, e.transaction_id, sum(e.amount_micros) as micros,
-      sum(e.amount_micros) filter (where e.account = 'revenue' and e.source_type in ('usage', 'purchase', 'payment', 'refund')) as earned
-    from ledger_entries e where e.transaction_id = any (part) group by 1, 2
-  ), problems as (
+  with problems as (
     select organization_id, null::uuid as transaction_id, 'The accounts add up to ' || sum(balance_micros) || '.' as text
     from ledger_balances where organization_id = any (looked) group by 1 having sum(balance_micros) <> 0
     union all
-    select b.organization_id, null, 'Held is kept as ' || b.held_micros || ', but the holds add up to ' || h.micros || '.'
-    from ledger_balances b, lateral (select coalesce(sum(amount_micros) filter (where on_balance), 0) as micros from holds where organization_id = b.organization_id) h
-    where b.organization_id = any (looked) and b.account = 'customer' and b.held_micros <> h.micros
+    select organization_id, null, text from held_problems where organization_id = any (looked)
     union all
-    select organization_id, transaction_id, 'Transaction ' || transaction_id || ' adds up to ' || micros || '.' from of_transactions where micros <> 0
-    union all
-    select t.organization_id, t.transaction_id, 'Transaction ' || t.transaction_id || ' has ' || t.earned || ' for charges of ' || c.micros || '.'
-    from of_transactions t, lateral (select coalesce(sum(amount_micros), 0) as micros from charges where transaction_id = t.transaction_id) c
-    where t.earned is not null and t.earned <> c.micros
+    select organization_id, transaction_id, text from transaction_problems where transaction_id = any (part)
   )
   select coalesce(jsonb_object_agg(organization_id, of_one), '{}') into wrong from (
     select organization_id, jsonb_build_object('problems', jsonb_agg(text), 'transactions', coalesce(jsonb_agg(distinct transaction_id) filter (where transaction_id is not null), '[]')) as of_one
