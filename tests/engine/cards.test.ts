@@ -267,6 +267,8 @@ test("handing work on can need an approval, too; the child is born with it", asy
     const log = await toEnd(conversationId);
     expect(log.filter((event) => event.type === "child.created")).toMatchObject([{ data: { mode } }]);
     expect(log.at(-1)).toMatchObject({ type: "turn.completed" });
+    // Else it would ask the model in the middle of the next test.
+    await logUntil(world, conversationId, (event) => event.type === "child.finished");
   }
 });
 
