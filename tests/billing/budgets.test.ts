@@ -158,8 +158,9 @@ test("a call that money refuses leaves nothing set aside, and who has too little
   await billing.setBudget(organizationId, { ...budget, id: randomUUID() }, 10);
   expect(await reserve(organizationId, "key_two", 400)).toEqual({ outcome: "reserved" });
   // The balance has it once others let go; what is dearer than all of it nobody has.
-  expect(await reserve(organizationId, "key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by: { kind: "balance" } });
-  expect(await reserve(organizationId, "key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by: { kind: "balance" } });
+  const by = { kind: "balance", tooLarge: true };
+  expect(await reserve(organizationId, "key_two", 450)).toEqual({ outcome: "insufficient", mayWait: true, by });
+  expect(await reserve(organizationId, "key_two", 1_000)).toEqual({ outcome: "insufficient", mayWait: false, by });
   expect(await reserve(organizationId, "key_one", 101)).toMatchObject({ outcome: "insufficient" });
   const holds = await app.begin(async (sql) => {
     await sql`select set_config('parley.organizations', ${`{${organizationId}}`}, true)`;

@@ -171,6 +171,32 @@ test("who has no money is refused with 402 in OpenAI's envelope, and nobody is a
   await charged(0);
 });
 
+test("a chat that an agent could not answer is no empty success: refused where nothing was said, and else an answer that says why it ends", async () => {
+  const { rest, newAgent } = await payer(1_000);
+  const agentId = await newAgent({ model: MODEL });
+  const chat = (name: string) => rest.call("/api/chat", { body: { message: "Hi", agentId, sessionKey: name } });
+  door.system.model.script({ tokens: 400, delayMs: 2 });
+  const cut = await chat("cut");
+  const words = { finishReason: "budget_exceeded", refusedBy: { kind: "balance" } };
+  const used = "The organization's balance is used up: it needs credits.";
+  expect([cut.status, cut.headers.get("x-refused-by"), cut.body]).toMatchObject([200, "balance", { ...words, error: used }]);
+  expect(String(at(cut.body, "response")).length).toBeGreaterThan(50);
+  // Nothing is held any more when that one is charged.
+  const none = () => chat("none").then(({ status, body }) => [status, body]);
+  await expect.poll(none, { timeout: 15_000, interval: 100 }).toMatchObject([402, { ...words, error: used, response: "" }]);
+
+  const other = await payer(null);
+  const away = await other.newAgent({ model: "custom/away" });
+  door.system.model.script({ status: 400 });
+  const failed = await other.rest.call("/api/chat", { body: { message: "Hi", agentId: away } });
+  expect([failed.status, failed.headers.get("x-refused-by"), failed.body]).toMatchObject([
+    502,
+    null,
+    { finishReason: "error", status: "failed" },
+  ]);
+  expect(failed.body).toMatchObject({ error: expect.stringMatching(/^Chat failed: ./), response: "" });
+});
+
 test("who has enough pays what was used, and what was held beyond it is free again", async () => {
   const { post, charged } = await payer(5_000);
   door.system.model.script({ tokens: 60, usage: { prompt_tokens: 11, completion_tokens: 60 } });

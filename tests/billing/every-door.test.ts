@@ -1,5 +1,5 @@
 import { MCP_TOOL_ROWS, ROUTES, RPC_METHOD_NAMES, rpcRow } from "@parley/router";
-import { type ModelCall, type ModelServerRequest, type System, startSystem } from "@parley/testkit";
+import { at, type ModelCall, type ModelServerRequest, type System, startSystem } from "@parley/testkit";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DOORS, type Visitor } from "./doors.ts";
@@ -134,3 +134,90 @@ test("on every door: what is metered and charged is the upstream's own count, ca
     }
   }
 }, 120_000);
+
+const WORDS = "The budget of this agent for the day has no room for this call: an administrator may raise it.";
+const WORD = "budget;scope=agent;period=day";
+const BY = { kind: "budget", scope: "agent", period: "day", tooLarge: true };
+const ROW = { kind: "budget", scope: "agent", period: "day", too_large: true };
+
+test("a turn of an agent that has no money says on every door that waits for it which budget it was, and no figure of it", async () => {
+  const visitor = await visit("refused");
+  const { rest, agentId, tenant } = visitor;
+  const budget = (caller: typeof rest, scope: string, subject: string) =>
+    caller.call("/api/billing/budgets", { body: { scope, subject, period: "day", limit_micros: 3, hard: true } });
+  expect((await budget(rest, "agent", agentId)).status).toBe(200);
+  const hook = { url: "https://example.com/hook", description: "", events: ["turn.failed"], includeContent: false };
+  expect((await rest.call("/trpc/webhook.create", { body: hook })).status).toBe(200);
+  const before = system.model.journal.length;
+
+  const messages = [{ role: "user", content: "Hi there" }];
+  const model = `agent/${agentId}`;
+  const message = { messageId: "one", role: "ROLE_USER", parts: [{ text: "Hi" }] };
+  const told = { error: WORDS, refusedBy: BY };
+  const failed = { code: "budget_exhausted", message: WORDS, refusedBy: BY };
+  const refusals: [path: string, body: object, status: number, answer: object][] = [
+    ["/v1/chat/completions", { model, messages }, 402, { error: failed }],
+    ["/v1/responses", { model, input: "Hi" }, 200, { status: "failed", error: failed }],
+    ["/api/gateway/chat", { message: "Hi", agentId, sessionKey: "b" }, 402, told],
+    ["/api/chat", { message: "Hi", agentId }, 402, { ...told, response: "", finishReason: "budget_exceeded", turnId: expect.any(String) }],
+    ["/api/v1/gateway", { message: "Hi", agentId }, 402, { error: "budget_exhausted", message: WORDS, refusedBy: BY }],
+    [`/v1/agents/${agentId}/gateway/invoke`, { input: { text: "Hi" } }, 200, { status: "failed", reason: "budget", refused_by: ROW }],
+  ];
+  const heads = refusals.map(async ([path, body, status, answer]) => {
+    const { status: answered, headers, body: said } = await rest.call(path, { body });
+    expect([path, answered, headers.get("x-refused-by"), said]).toMatchObject([path, status, WORD, answer]);
+    return JSON.stringify(said);
+  });
+  const a2aEnd = { message: { parts: [{ text: WORDS }, { data: { reason: "budget", refusedBy: BY } }] } };
+  const bodies: [path: string, body: object, told: string][] = [
+    ["/v1/chat/completions", { model, messages, stream: true }, `"refusedBy":${JSON.stringify(BY)}`],
+    ["/v1/responses", { model, input: "Hi", stream: true }, `"refusedBy":${JSON.stringify(BY)}`],
+    ["/api/chat/stream", { message: "Hi", agentId, sessionKey: "a" }, `"refusedBy":${JSON.stringify(BY)},"reason":"budget"`],
+    [`/v1/agents/${agentId}/gateway/invoke/stream`, { input: { text: "Hi" } }, `"refused_by":${JSON.stringify(ROW)},"text":"${WORDS}"`],
+    [`/a2a/agents/${agentId}/message:send`, { message }, JSON.stringify(a2aEnd.message.parts).slice(1, -1)],
+    [`/a2a/agents/${agentId}/message:stream`, { message: { ...message, messageId: "two" } }, JSON.stringify(a2aEnd.message.parts)],
+  ];
+  const streams = bodies.map(async ([path, body, said]) => {
+    const headers = path.startsWith("/a2a/") ? { "a2a-version": "1.0" } : {};
+    const { text } = await rest.call(path, { body, headers });
+    expect([path, text]).toEqual([path, expect.stringContaining(said)]);
+    return text;
+  });
+  const others = Promise.all([
+    DOORS["mcp agent_ask"]?.(visitor).then((answer) => {
+      expect(answer).toMatchObject({ text: expect.stringContaining('"isError":true') });
+      expect(answer).toMatchObject({ text: expect.stringContaining(`refused_by: ${WORD}\\nerror: ${WORDS}`) });
+    }),
+    rpcTold(visitor, "agent.execute", { agentId, message: "Hi" }),
+    rpcTold(visitor, "session.spawn", { agent: agentId, task: "do it" }),
+  ]);
+  const all = [...(await Promise.all([...heads, ...streams])), JSON.stringify(await others)];
+
+  // What is kept says the same, to whoever reads it later.
+  const [turn] = await owner`select refused_by, id, conversation_id from turns where organization_id = ${tenant.organizationId} limit 1`;
+  const kept = await rest.call(
+    `/trpc/turn.await?input=${encodeURIComponent(JSON.stringify({ conversationId: turn?.["conversation_id"], turnId: turn?.["id"], waitMs: 0 }))}`,
+  );
+  expect([turn?.["refused_by"], at(kept.body, "result", "data", "refusedBy")]).toEqual([BY, BY]);
+  const rows = await owner`
+    select data from events where type = 'turn.failed' and conversation_id in (select id from conversations where organization_id = ${tenant.organizationId})
+    union all select payload->'data' from webhook_deliveries where organization_id = ${tenant.organizationId} and type = 'turn.failed'`;
+  expect(rows.length).toBeGreaterThan(refusals.length * 2);
+  for (const { data } of rows) expect(data).toMatchObject({ reason: "budget", refusedBy: BY });
+  expect(rows.every(({ data }) => data.text === undefined || data.text === WORDS)).toBe(true);
+  expect(all.join() + JSON.stringify(rows)).not.toMatch(/limit_?micros|spent_?micros|0\.000003/i);
+
+  const planner = await visit("refused planner");
+  const [key] = await owner<{ id: string }[]>`select id from api_keys where organization_id = ${planner.tenant.organizationId}`;
+  expect((await budget(planner.rest, "key", key?.id ?? "")).status).toBe(200);
+  const frames = (await DOORS["plan.run"]?.(planner)) as { event: string; data: object }[];
+  expect(frames.at(-2)).toMatchObject({ event: "error", data: { code: "budget", refused_by: { ...ROW, scope: "key" } } });
+  expect(system.model.journal.length).toBe(before);
+});
+
+/** What JSON-RPC answers for a turn that had no money. */
+async function rpcTold({ rest }: Visitor, method: string, params: object): Promise<unknown> {
+  const { body } = await rest.call("/rpc", { body: { jsonrpc: "2.0", id: 1, method, params } });
+  expect(body).toMatchObject({ result: { status: "failed", reason: "budget", error: WORDS, refusedBy: BY } });
+  return body;
+}

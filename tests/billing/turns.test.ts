@@ -153,7 +153,7 @@ describe("who has to have money first", () => {
     const agent = await ours.agent();
     const calls = world.model.journal.length;
     const text = "The organization's balance is used up: it needs credits.";
-    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget", text } });
+    expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget", text, refusedBy: { kind: "balance" } } });
     expect(world.model.journal.length).toBe(calls);
     expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: 0 });
   });
@@ -252,10 +252,13 @@ describe("budgets", () => {
         calls = world.model.journal.length;
         await endOf(agent);
       }
-      const { text } = (await endOf(agent))?.data as { text: string };
-      const figure = scope === "organization" ? "" : " (0.0006)";
-      expect(text).toBe(`The budget of ${WORDS[scope]} for the day${figure} is used up: an administrator may raise it.`);
-      expect(-(await atRest(world, organizationId)).balanceMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
+      const refused = (await endOf(agent))?.data;
+      const usedMicros = -(await atRest(world, organizationId)).balanceMicros;
+      const standing = usedMicros < 600 ? "has no room for this call" : "is used up";
+      const text = `The budget of ${WORDS[scope]} for the day ${standing}: an administrator may raise it.`;
+      const refusedBy = { kind: "budget", scope, period: "day", ...(usedMicros < 600 && { tooLarge: true }) };
+      expect(refused).toEqual({ ...refused, text, refusedBy });
+      expect(usedMicros).toBeLessThanOrEqual(600 + SLICE * OUT_MICROS);
       const after = await world.gateway.listBudgets(ours.caller, { page: 1, perPage: 20 });
       expect(after.items[0]).toMatchObject({ alertedAt: expect.any(String), reachedAt: expect.any(String) });
     },

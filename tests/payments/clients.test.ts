@@ -379,8 +379,8 @@ describe("a refusal", () => {
       {
         error: "budget_exhausted",
         code: "budget_exhausted",
-        message: "The budget of the organization for the day is used up: an administrator may raise it.",
-        refusedBy: { kind: "budget", scope: "organization", period: "day" },
+        message: "The budget of the organization for the day has no room for this call: an administrator may raise it.",
+        refusedBy: { kind: "budget", scope: "organization", period: "day", tooLarge: true },
       },
     ]);
     const { body } = await rest.call("/api/billing/budgets");

@@ -18,8 +18,8 @@ const TEXTS: Partial<Record<ErrorCode, string>> = {
 export const plainTextOf = ({ code, message }: GatewayError): string =>
   message === ERRORS[code].text ? (TEXTS[code] ?? message) : message;
 
-/** `{error}`, one sentence. */
-function sendPlainError(response: Response, error: GatewayError): void {
+/** `{error}`, one sentence; `besides` stands beside it. */
+export function sendPlainError(response: Response, error: GatewayError, besides: object = {}): void {
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   const issues = error.issues?.map(({ path, message }) => ({ path: path.join("."), message }));
   const { retryAfterSeconds } = error;
@@ -28,7 +28,7 @@ function sendPlainError(response: Response, error: GatewayError): void {
     ...(issues && { issues }),
     ...tellRefusedBy(response, error),
   };
-  sendJson(response, ERRORS[error.code].http, { error: plainTextOf(error), ...more });
+  sendJson(response, ERRORS[error.code].http, { ...besides, error: plainTextOf(error), ...more });
 }
 
 /** The last handler of a door whose errors are plain. Who has begun to receive an answer is cut off instead. */

@@ -376,6 +376,7 @@ export type Execution = {
   options: TurnOptions;
   result: string | null;
   reason: TurnEndReason | null;
+  refusedBy: RefusedBy | null;
   title: string | null;
   turnId: string | null;
   turnNumber: number;
@@ -732,6 +733,7 @@ export type LogEvent =
         status: "error" | "failed";
         reason: TurnEndReason;
         text: string;
+        refusedBy?: RefusedBy | undefined;
         result: string | null;
         usage: Usage;
         more: boolean;
@@ -1021,11 +1023,12 @@ export type QueuedMessage = {
 export type RecipePermission = "allow" | "deny" | "ask";
 
 export type RefusedBy =
-  | { kind: "balance" }
+  | { kind: "balance"; tooLarge?: true | undefined }
   | {
       kind: "budget";
       scope: "key" | "agent" | "organization" | "user";
       period: "day" | "month" | "total";
+      tooLarge?: true | undefined;
       limitMicros?: number | undefined;
       spentMicros?: number | undefined;
     };

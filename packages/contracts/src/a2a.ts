@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { RefusedBy } from "./budget.ts";
 import type { Card } from "./card.ts";
 import type { Cursor } from "./cursor.ts";
 
@@ -54,6 +55,8 @@ export interface A2aTask {
   stateAt: string;
   /** Why it ended other than by an answer: a code of `TurnEndReason`. */
   reason: string | null;
+  /** Of the reason `budget`: which balance or budget, without its figures. */
+  refusedBy: RefusedBy | null;
   /** What a turn that has ended has said. */
   result: string | null;
   /** All that it has asked, oldest first. */

@@ -45,7 +45,17 @@ export interface Budget {
   reachedAt: string | null;
 }
 
-/** What has refused money: the organization's balance, or one of its budgets, as it stood then. The figures of its own budget are told only to those who see its budgets. */
+/**
+ * What has refused money: the organization's balance, or one of its budgets, as it stood then. `tooLarge`: something is left of it, only less than this
+ * needs. The figures of its own budget are told only to those who see its budgets, and those of any only to whom it has refused.
+ */
 export type RefusedBy =
-  | { kind: "balance" }
-  | { kind: "budget"; scope: Budget["scope"]; period: Budget["period"]; limitMicros?: number; spentMicros?: number };
+  | { kind: "balance"; tooLarge?: true }
+  | {
+      kind: "budget";
+      scope: Budget["scope"];
+      period: Budget["period"];
+      tooLarge?: true;
+      limitMicros?: number;
+      spentMicros?: number;
+    };

@@ -53,7 +53,7 @@ export const ERRORS = {
   /** The caller's own request is wrong for the model; the text is the provider's. */
   model_refused: { http: 400, trpc: "BAD_REQUEST", retry: false, text: "The model does not take this request." },
   /** Nothing is left of the money, or of a budget, that this would use. */
-  budget_exhausted: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The balance or a budget is used up." },
+  budget_exhausted: { http: 402, trpc: "PAYMENT_REQUIRED", retry: false, text: "The balance or a budget has no room for this." },
   model_unpriced: { http: 403, trpc: "FORBIDDEN", retry: false, text: "The model has no price here and may not be called." },
   model_busy: { http: 429, trpc: "TOO_MANY_REQUESTS", retry: true, text: "The model takes no more requests right now." },
   model_rejected: { http: 502, trpc: "BAD_GATEWAY", retry: false, text: "The model refused the request." },

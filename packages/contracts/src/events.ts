@@ -1,4 +1,5 @@
 import type { DispatchMode } from "./agent.ts";
+import type { RefusedBy } from "./budget.ts";
 import type { ApprovalRequest, CardOutcome, CheckedAnswer, Decision } from "./card.ts";
 import type { Cursor } from "./cursor.ts";
 import type { EndUser, ExecutionStatus, MessageInput, TurnEndReason, TurnOptions, Usage } from "./execution.ts";
@@ -110,6 +111,8 @@ export interface EventData {
     status: "failed" | "error";
     reason: TurnEndReason;
     text: string;
+    /** Of the reason `budget`: which balance or budget. Whoever may read the log reads it, so it has no figures. */
+    refusedBy?: RefusedBy;
     result: string | null;
     usage: Usage;
     more: boolean;

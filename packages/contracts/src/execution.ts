@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dispatchMode } from "./agent.ts";
+import type { RefusedBy } from "./budget.ts";
 import { BOUNDS } from "./limits.ts";
 import { USER_NAME_CHARS_MAX } from "./user-name.ts";
 
@@ -133,6 +134,8 @@ export interface Execution {
   result: string | null;
   /** Why a turn ended other than by an answer: a code of `TurnEndReason`. */
   reason: TurnEndReason | null;
+  /** Of the reason `budget`: which balance or budget, without its figures. */
+  refusedBy: RefusedBy | null;
   title: string | null;
   turnId: string | null;
   turnNumber: number;

@@ -30,12 +30,17 @@ create function may_hold(there bigint, held bigint, own bigint, firm bigint, add
   select added = 0 or there - held > 0 and there - held >= firm and (own > 0 or held <= priced or there - held - added >= held - priced)
 $$;
 
+-- `free`: what is left of it beside what whoever asks has used of it; what others hold is left. Where that is more than nothing, it is not used up: this call alone is too large for it.
+create function refused_growth(by jsonb, free bigint, may_wait boolean) returns jsonb language sql immutable as $$
+  select jsonb_build_object('outcome', 'refused', 'mayWait', may_wait, 'by', by || case when free > 0 then '{"tooLarge": true}' else '{}'::jsonb end)
+$$;
+
 -- Sets more aside, all of it or nothing. `firm` has to be there; of the slice behind it only a beginning, so that the last of the money can be used:
 -- what is set aside goes beyond what there is by one slice at most. While others hold something, a new hold is begun only where they could double
 -- theirs: better a turn that begins later than many that end in the middle. Takes {organizationId, id, kind, principalId, agentId, userId, model,
 -- firmMicros, inputTokens, firmOutputTokens, audioMs, images, calls (firm), sliceTokens, spareMicros (held already and free), refuseUnpriced}. Returns
--- {outcome: granted, addedMicros, neededMicros, price} | {outcome: refused, mayWait: others hold something, by: {kind: balance} | {kind: budget, scope,
--- period, limitMicros, spentMicros}} | {outcome: unpriced}.
+-- {outcome: granted, addedMicros, neededMicros, price} | {outcome: refused, mayWait: others hold something, by: {kind: balance, tooLarge?} | {kind: budget,
+-- scope, period, limitMicros, spentMicros, tooLarge?: there is some left}} | {outcome: unpriced}.
 create or replace function grow_hold(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -52,6 +57,7 @@ declare
   firm bigint := (p->>'firmMicros')::bigint;
   needed bigint;
   added bigint;
+  spare bigint := (p->>'spareMicros')::bigint;
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
   needed := firm;
@@ -66,8 +72,8 @@ begin
       needed := firm + ceil((p->>'sliceTokens')::numeric * greatest(rate.output_pico, coalesce(rate.reasoning_pico, 0)) / 1000000);
     end if;
   end if;
-  added := greatest(needed - (p->>'spareMicros')::bigint, 0);
-  firm := greatest(firm - (p->>'spareMicros')::bigint, 0);
+  added := greatest(needed - spare, 0);
+  firm := greatest(firm - spare, 0);
 
   -- What sold calls hold they mostly use: to wait for that helps another sale alone, and the work of a sold call would wait for itself.
   if p->>'kind' <> 'purchase' then
@@ -80,7 +86,7 @@ begin
   if prepaid then
     select * into b from ledger_balances where organization_id = organization and account = 'customer';
     if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), own, firm, added, priced) then
-      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) - priced > own, 'by', jsonb_build_object('kind', 'balance'));
+      return refused_growth('{"kind": "balance"}', coalesce(b.balance_micros, 0) - own + spare, coalesce(b.held_micros, 0) - priced > own);
     end if;
   end if;
 
@@ -89,7 +95,7 @@ begin
     -- A worker that has lost its turn may still ask, and what it held for one that has ended would stand there at rest. The turn cannot end meanwhile.
     if p->>'kind' = 'turn' then
       select status into at_work from turns where id = (p->>'id')::uuid for share;
-      if at_work not in ('pending', 'running') then return jsonb_build_object('outcome', 'refused', 'mayWait', false, 'by', jsonb_build_object('kind', 'balance')); end if;
+      if at_work not in ('pending', 'running') then return refused_growth('{"kind": "balance"}', 0, false); end if;
     end if;
     insert into holds (organization_id, id, kind, on_balance, counters)
     select organization, (p->>'id')::uuid, p->>'kind', prepaid,
@@ -111,14 +117,16 @@ begin
       -- Nobody lets go of anything that would be enough, and it has come near: from now on it stops what comes, as one does that is spent.
       if slot.held_micros - priced <= h.amount_micros and slot.reached_at is null
         and slot.spent_micros >= limiting.limit_micros * limiting.alert_percent / 100.0 then perform tell_of_budget(limiting, slot, true); end if;
-      return jsonb_build_object('outcome', 'refused', 'mayWait', slot.held_micros - priced > h.amount_micros, 'by', jsonb_build_object('kind', 'budget',
-        'scope', limiting.scope, 'period', limiting.period, 'limitMicros', limiting.limit_micros, 'spentMicros', slot.spent_micros));
+      return refused_growth(jsonb_build_object('kind', 'budget', 'scope', limiting.scope, 'period', limiting.period,
+          'limitMicros', limiting.limit_micros, 'spentMicros', slot.spent_micros),
+        limiting.limit_micros - slot.spent_micros - h.amount_micros + spare, slot.held_micros - priced > h.amount_micros);
     end if;
   end loop;
   if h.on_balance then
     select * into b from ledger_balances where organization_id = organization and account = 'customer' for update;
     if not may_hold(coalesce(b.balance_micros, 0), coalesce(b.held_micros, 0), h.amount_micros, firm, added, priced) then
-      return jsonb_build_object('outcome', 'refused', 'mayWait', coalesce(b.held_micros, 0) - priced > h.amount_micros, 'by', jsonb_build_object('kind', 'balance'));
+      return refused_growth('{"kind": "balance"}', coalesce(b.balance_micros, 0) - h.amount_micros + spare,
+        coalesce(b.held_micros, 0) - priced > h.amount_micros);
     end if;
     update ledger_balances set held_micros = held_micros + added where organization_id = organization and account = 'customer';
   end if;

@@ -6,6 +6,7 @@ import { plainTextOf } from "../plain-error.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import { awaitEnd, runTurn, type TurnAnswer, type TurnEars } from "../turn/run-turn.ts";
 import { readTurnCursor, type TurnCursor, writeTurnCursor } from "../turn/turn-cursor.ts";
+import { turnFailure } from "../turn/turn-failure.ts";
 import { TurnText } from "../turn/turn-text.ts";
 import type { Call, Door, Handler } from "./call.ts";
 import { chatAnswer, inputFor, turnCall } from "./chat.ts";
@@ -49,7 +50,13 @@ class Telling {
   send = (event: string, data: unknown): Promise<void> => this.stream.send(namedFrame(event, data, writeTurnCursor(this.#at)));
 }
 
-const failed = (error: GatewayError): string => namedFrame("error", { error: plainTextOf(error), retry: ERRORS[error.code].retry });
+const failureData = (error: GatewayError) => ({
+  error: plainTextOf(error),
+  retry: ERRORS[error.code].retry,
+  ...(error.refusedBy && { refusedBy: error.refusedBy }),
+});
+
+const failed = (error: GatewayError): string => namedFrame("error", failureData(error));
 
 function openStream({ attachments }: Door, { response, credential }: Call): NamedStream {
   const stream = new NamedStream({ response, credential, ping: ": ping\n\n", farewell: failed });
@@ -62,7 +69,11 @@ async function finish(telling: Telling, answer: TurnAnswer, sessionKey: string):
   // Its time is over before the turn's is; the client comes back for the rest.
   if (answer.status === "pending") throw new GatewayError("stream_ended");
   if (answer.status === "error" || answer.status === "failed") {
-    await telling.send("error", { error: "Internal error", reason: answer.reason, retry: false });
+    await telling.send("error", {
+      ...failureData(turnFailure(answer) ?? new GatewayError("internal")),
+      reason: answer.reason,
+      retry: false,
+    });
   } else await telling.send("done", chatAnswer(answer, sessionKey));
 }
 

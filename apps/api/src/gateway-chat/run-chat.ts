@@ -1,4 +1,4 @@
-import { type Agent, ERRORS, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
+import { type Agent, GatewayError, type Limits, submitInput } from "@parley/contracts";
 import type { Caller, Gateway } from "@parley/domain";
 import type { OpenStream, RouteName } from "@parley/router";
 import type { Request } from "express";
@@ -6,7 +6,7 @@ import { CLIENT_LEFT } from "../client-left.ts";
 import { beginTurn } from "../turn/begin-turn.ts";
 import { questionsIn } from "../turn/questions-in.ts";
 import { awaitEnd, type TurnAnswer } from "../turn/run-turn.ts";
-import { turnFailure } from "../turn/turn-failure.ts";
+import { chatFailure } from "../turn/turn-failure.ts";
 import { type JobPlace, jobIdOf } from "./job-id.ts";
 import type { AskedChat } from "./read-chat.ts";
 
@@ -46,7 +46,6 @@ export async function runChat(door: ChatDoor, call: ChatCall): Promise<ChatAnswe
   if (!read.success) throw new GatewayError("message_too_large");
   const close = openStream(caller);
   const over = new AbortController();
-  let failure: string | null = null;
   try {
     const signal = AbortSignal.any([leaving, over.signal]);
     const input = { submit: read.data, isUsersOwn: true };
@@ -55,28 +54,18 @@ export async function runChat(door: ChatDoor, call: ChatCall): Promise<ChatAnswe
     const bound = setTimeout(() => over.abort(CLIENT_LEFT), waitMs);
     const waiting = { gateway, caller, limits, method: route, once: undefined, peer: { openStream, leaving } };
     const submitted = { ...begun.accepted, action: "started" as const, replayed: false };
-    const ears = {
-      async event(_conversationId: string, event: LogEvent) {
-        if (event.type === "turn.failed" && event.executionId === conversationId) failure = event.data.text;
-      },
-    };
-    const answer = await awaitEnd(waiting, { following: begun.following, submitted, ears }).finally(() => clearTimeout(bound));
-    return { ...place, jobId: jobIdOf(place), end: endOf(answer, failure) };
+    const answer = await awaitEnd(waiting, { following: begun.following, submitted }).finally(() => clearTimeout(bound));
+    return { ...place, jobId: jobIdOf(place), end: endOf(answer) };
   } finally {
     over.abort(CLIENT_LEFT);
     close();
   }
 }
 
-function endOf(answer: TurnAnswer, failure: string | null): ChatAnswer["end"] {
+function endOf(answer: TurnAnswer): ChatAnswer["end"] {
   const { status, response, cards = [], tokensUsed: usage } = answer;
   if (status === "pending" || status === "executing") return null;
   if (status === "paused") return { reply: questionsIn(cards), status, usage };
   if (status === "completed") return { reply: response, status, usage };
-  throw failureOf(answer, failure);
+  throw chatFailure(answer);
 }
-
-/** Why there is no answer. */
-const failureOf = (answer: TurnAnswer, failure: string | null): GatewayError =>
-  turnFailure(answer, failure) ??
-  new GatewayError("chat_failed", failure === null ? {} : { text: `${ERRORS.chat_failed.text}: ${failure}` });

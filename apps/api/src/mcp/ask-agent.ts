@@ -2,10 +2,12 @@ import { agentId, type Card, type Cursor, conversationId, type LogEvent, message
 import type { Once } from "@parley/domain";
 import { idempotencyKey, readIdempotencyKey } from "@parley/router";
 import { z } from "zod";
+import { refusedWord } from "../tell-refused-by.ts";
 import { agentOf } from "../turn/agent-of.ts";
 import { answerQuestion } from "../turn/answer-question.ts";
 import { runTurn, type TurnAnswer } from "../turn/run-turn.ts";
-import type { ToolCall } from "./call.ts";
+import { chatFailure } from "../turn/turn-failure.ts";
+import type { ToolAnswer, ToolCall } from "./call.ts";
 import { elicitationId, formOf } from "./elicitation.ts";
 import { readableSession, sourceOf } from "./sessions.ts";
 
@@ -22,7 +24,7 @@ const METHOD = "mcp.agent_ask";
  * A turn of a conversation. Questions of the agent are put to the client's user where the client can do that, and stand in the answer
  * otherwise. An approval is never given here.
  */
-export async function askAgent(call: ToolCall, input: z.output<typeof askAgentInput>): Promise<string> {
+export async function askAgent(call: ToolCall, input: z.output<typeof askAgentInput>): Promise<ToolAnswer> {
   const key = readIdempotencyKey({ header: call.idempotencyHeader, input: input.idempotency_key });
   const once = key === undefined ? undefined : { route: METHOD, key };
   let answer = (await answeredCard(call, input, once)) ?? (await newTurn(call, input, once));
@@ -36,7 +38,7 @@ export async function askAgent(call: ToolCall, input: z.output<typeof askAgentIn
 }
 
 type Input = z.output<typeof askAgentInput>;
-type Answer = Pick<TurnAnswer, "conversationId" | "turnId" | "status" | "reason" | "response" | "cursor" | "cards">;
+type Answer = Pick<TurnAnswer, "conversationId" | "turnId" | "status" | "reason" | "error" | "refusedBy" | "response" | "cursor" | "cards">;
 
 /** Where the session waits for the answer to one question, the message is that answer. Null where it is a message like any other. */
 async function answeredCard(call: ToolCall, { session_id, message }: Input, once: Once | undefined): Promise<Answer | null> {
@@ -99,6 +101,7 @@ async function settled(
     status: turn.status,
     response: turn.result ?? "",
     reason: turn.reason,
+    ...(turn.refusedBy && { refusedBy: turn.refusedBy }),
     cursor: state?.cursor ?? cursor,
     cards: state?.cards ?? [],
   };
@@ -110,7 +113,11 @@ function cardText(card: Card): string {
   return `The agent asks, and goes on with the next message to this session:\n${lines.join("\n")}`;
 }
 
-function told({ conversationId, status, reason, response, cards = [] }: Answer): string {
+function told(answer: Answer): ToolAnswer {
+  const { conversationId, status, reason, refusedBy, response, cards = [] } = answer;
   const facts = [`session_id: ${conversationId}`, `status: ${status}`, ...(reason === null ? [] : [`reason: ${reason}`])];
-  return [...facts, "", response, ...(status === "paused" ? cards.map(cardText) : [])].join("\n");
+  if (refusedBy) facts.push(`refused_by: ${refusedWord(refusedBy)}`);
+  const isError = status === "failed" || status === "error";
+  if (isError) facts.push(`error: ${chatFailure(answer).message}`);
+  return { text: [...facts, "", response, ...(status === "paused" ? cards.map(cardText) : [])].join("\n"), isError };
 }

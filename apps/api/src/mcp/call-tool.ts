@@ -28,7 +28,9 @@ export async function callTool(call: ToolCall, { name, given }: { name: string; 
     const { input, run } = TOOLS[known.data];
     const read = input.safeParse(ownArguments(given));
     if (!read.success) return refused(`[invalid_args] ${z.prettifyError(read.error)}`);
-    return { content: [{ type: "text", text: untrusted(await run(call, read.data as never)) }] };
+    const told = await run(call, read.data as never);
+    const { text, isError } = typeof told === "string" ? { text: told, isError: false } : told;
+    return { ...(isError && { isError }), content: [{ type: "text", text: untrusted(text) }] };
   } catch (thrown) {
     return refusalOf(toGatewayError(thrown), (error) => log.error({ error, tool: name }, "a tool failed"));
   }

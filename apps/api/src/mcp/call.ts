@@ -34,5 +34,11 @@ export interface ToolCall extends McpDoor, McpRequest {
   progress(message: string): Promise<void>;
 }
 
+/** What a tool tells; `isError`: it has not done what was asked. */
+export interface ToolAnswer {
+  text: string;
+  isError: boolean;
+}
+
 /** Nothing, for a key that says nothing. */
 export const NO_ACCESS: McpAccess = { tools: [], sessions: [], toolCallsMax: {} };

@@ -1,20 +1,20 @@
 import { agentId, listMemoriesInput, type McpTool, type SessionSummary } from "@parley/contracts";
 import { z } from "zod";
 import { askAgent, askAgentInput } from "./ask-agent.ts";
-import type { ToolCall } from "./call.ts";
+import type { ToolAnswer, ToolCall } from "./call.ts";
 import { listedSessions, readableSession, transcript } from "./sessions.ts";
 
 interface Tool {
   description: string;
   input: z.ZodObject;
   /** What is told; it may hold what others have said. */
-  run(call: ToolCall, input: never): Promise<string>;
+  run(call: ToolCall, input: never): Promise<string | ToolAnswer>;
 }
 
 const tool = <Input extends z.ZodObject>(
   description: string,
   input: Input,
-  run: (call: ToolCall, input: z.output<Input>) => Promise<string>,
+  run: (call: ToolCall, input: z.output<Input>) => Promise<string | ToolAnswer>,
 ): Tool => ({
   description,
   input,

@@ -6,15 +6,16 @@ import type { Envelope, Operation } from "./operation.ts";
 const text = z.string();
 const code = z.string().nullable();
 
-const refusedBy = z
+export const refusedBy = z
   .object({
     kind: z.enum(["balance", "budget"]),
     scope: budgetScope.optional(),
     period: budgetPeriod.optional(),
+    tooLarge: z.literal(true).optional().meta({ description: "Something is left of it, and less than this needs." }),
     limitMicros: z.int().optional(),
     spentMicros: z.int().optional(),
   })
-  .meta({ id: "RefusedBy", description: "Which balance or budget is used up; amounts are micro-units." });
+  .meta({ id: "RefusedBy", description: "Which balance or budget has refused; amounts are micro-units." });
 
 /** What a refusal looks like, by door. */
 export const ENVELOPES: Record<Envelope, z.ZodType> = {
@@ -27,7 +28,7 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
     .object({ error: z.object({ message: text, type: text, param: text.nullable(), code, refusedBy: refusedBy.optional() }) })
     .meta({ id: "OpenaiRefusal" }),
   plain: z
-    .object({
+    .looseObject({
       error: text,
       retryAfterSeconds: z.number().optional(),
       issues: z.array(z.object({ path: text, message: text })).optional(),

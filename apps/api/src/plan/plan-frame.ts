@@ -1,4 +1,5 @@
 import { ERRORS, type GatewayError, type Usage } from "@parley/contracts";
+import type { RefusedRow } from "../tell-refused-by.ts";
 
 export interface PlanFrame {
   event: string;
@@ -11,6 +12,8 @@ export interface PlanFailure {
   message: string;
   /** Whether the same call, or the same with the last frame's id, may succeed later. */
   retryable: boolean;
+  /** Which balance or budget has refused. */
+  refused_by?: RefusedRow;
 }
 
 export const failureOf = ({ code, message }: GatewayError): PlanFailure => ({ code, message, retryable: ERRORS[code].retry });

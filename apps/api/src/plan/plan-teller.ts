@@ -10,6 +10,7 @@ import {
   type Usage,
 } from "@parley/contracts";
 import { trackMessage } from "@parley/router";
+import { refusedRow } from "../tell-refused-by.ts";
 import type { PlanCursor, ToldText } from "./plan-cursor.ts";
 import { failureOf, type PlanFailure, type PlanFrame } from "./plan-frame.ts";
 import { PlanTasks } from "./plan-tasks.ts";
@@ -116,9 +117,10 @@ export class PlanTeller {
       case "turn.stopped":
         return { stopReason: "error", usage: event.data.usage, failure: this.#failure(event.data.reason, "The plan was stopped.") };
       case "turn.failed": {
-        const { reason, text, usage } = event.data;
+        const { reason, text, refusedBy, usage } = event.data;
         const stopReason = STOP_REASONS[reason] ?? "error";
-        return { stopReason, usage, failure: stopReason === "error" ? this.#failure(reason, text) : null };
+        const failure = { ...this.#failure(reason, text), ...(refusedBy && { refused_by: refusedRow(refusedBy) }) };
+        return { stopReason, usage, failure: stopReason === "error" ? failure : null };
       }
       default:
         return null;

@@ -149,7 +149,17 @@ function factsOf(state: StreamState, event: LogEvent): Fact[] {
         ["task_finished", row],
         [
           "turn_finished",
-          { turn_id, turn_number, status: row.status, result: row.result, reason: row.reason, text, tokens: row.tokens, more },
+          {
+            turn_id,
+            turn_number,
+            status: row.status,
+            result: row.result,
+            reason: row.reason,
+            refused_by: row.refused_by,
+            text,
+            tokens: row.tokens,
+            more,
+          },
         ],
       ];
     }

@@ -1,5 +1,6 @@
 import type { EndUser, Execution, Page, Usage } from "@parley/contracts";
 import { isTerminal } from "@parley/contracts";
+import { refusedRow } from "../tell-refused-by.ts";
 
 /** An end user in the words of the wire. A role is never echoed: claimed ones are dropped on the way in. */
 export const userRow = (user: EndUser | null) =>
@@ -99,6 +100,7 @@ export function executionRow(execution: Execution) {
     turn_id: execution.turnId,
     turn_number: execution.turnNumber,
     reason: execution.reason,
+    refused_by: execution.refusedBy && refusedRow(execution.refusedBy),
   };
 }
 

@@ -18,6 +18,7 @@ export function bornChild(root: Execution, event: EventOf<"child.created">): Exe
     options: {},
     result: null,
     reason: null,
+    refusedBy: null,
     title: null,
     turnId: event.turnId,
     turnNumber: root.turnNumber,

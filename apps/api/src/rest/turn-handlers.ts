@@ -4,6 +4,7 @@ import { waitsBehindCard } from "@parley/router";
 import { CLIENT_LEFT } from "../client-left.ts";
 import { onGone } from "../on-gone.ts";
 import { sendJson } from "../send-json.ts";
+import { tellRefusedBy } from "../tell-refused-by.ts";
 import { type Call, type Door, type Handler, keyOf, onConversation } from "./call.ts";
 import { executionRow } from "./execution-row.ts";
 import { readInvoke } from "./invoke-input.ts";
@@ -17,6 +18,7 @@ function waiting(execution: Execution, { text, files, user, options }: SubmitInp
     status: "pending",
     result: null,
     reason: null,
+    refusedBy: null,
     usage: NO_USAGE,
     startedAt: null,
     finishedAt: null,
@@ -49,6 +51,7 @@ export async function answerWithTurn(door: Door, call: Call, { caller, input, fa
     const following = await door.gateway.submitAndFollow(caller, input, { ...facts, signal: leaving.signal });
     const waits = await waitsBehindCard(door.gateway, caller, following);
     const settled = waits ? null : await settledTurn(following, following.submitted);
+    if (settled) tellRefusedBy(call.response, settled);
     sendJson(call.response, 200, executionRow(settled ?? waiting(following.execution, input, following.submitted)));
   } finally {
     clearTimeout(bound);

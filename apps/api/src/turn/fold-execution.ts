@@ -2,7 +2,7 @@ import type { EventOf, Execution, LogEvent } from "@parley/contracts";
 import { NO_USAGE } from "@parley/contracts";
 
 /** A fact of the past may be folded onto the row of a turn that has ended since. */
-const NOT_OVER = { result: null, reason: null, stoppedByUser: false, usage: NO_USAGE, finishedAt: null } as const;
+const NOT_OVER = { result: null, reason: null, refusedBy: null, stoppedByUser: false, usage: NO_USAGE, finishedAt: null } as const;
 
 /** The execution as it is after the event. A fact about another execution leaves it as it was. */
 export function foldExecution(execution: Execution, event: LogEvent): Execution {
@@ -63,7 +63,8 @@ type TurnEnd = EventOf<"turn.completed"> | EventOf<"turn.failed"> | EventOf<"tur
 
 function ended(execution: Execution, event: TurnEnd, outcome: Pick<Execution, "status" | "reason" | "stoppedByUser">): Execution {
   const { turnNumber, result, usage } = event.data;
-  return { ...execution, ...outcome, turnNumber, result, usage, updatedAt: event.at, finishedAt: event.at };
+  const refusedBy = (event.type === "turn.failed" ? event.data.refusedBy : undefined) ?? null;
+  return { ...execution, ...outcome, refusedBy, turnNumber, result, usage, updatedAt: event.at, finishedAt: event.at };
 }
 
 const withId = (ids: string[], id: string): string[] => (ids.includes(id) ? ids : [...ids, id]);

@@ -5,6 +5,7 @@ import {
   GatewayError,
   type Limits,
   type LogEvent,
+  type RefusedBy,
   type SubmitInput,
   type SubmitResult,
 } from "@parley/contracts";
@@ -55,6 +56,10 @@ export interface TurnAnswer {
   status: Execution["status"] | "cancelled";
   /** Of a turn that has not ended as it should. */
   reason: string | null;
+  /** Of a turn that has failed: why, in a sentence. */
+  error?: string;
+  /** Of the reason `budget`: which balance or budget. */
+  refusedBy?: RefusedBy;
   /** Where to go on following. */
   cursor: string;
   replayed: boolean;
@@ -111,11 +116,16 @@ export async function awaitEnd(call: Waiting, { following, submitted, ears }: Aw
     const standing = track(event);
     if (standing === "left") return { ...answerOf(pending, submitted, cursor), status: "cancelled", finishReason: "cancelled" };
     if (standing !== "ended") continue;
-    return { ...answerOf(execution, submitted, cursor), ...(await openCards(call, execution)) };
+    return { ...answerOf(execution, submitted, cursor), ...failureIn(event), ...(await openCards(call, execution)) };
   }
   // The connection ends, or this process does: the same call with its key comes back to the same turn.
   if (peer.leaving.aborted) throw new GatewayError("stream_ended");
   return answerOf(pending, submitted, cursor);
+}
+
+function failureIn({ type, data }: LogEvent): Pick<TurnAnswer, "error" | "refusedBy"> {
+  if (type !== "turn.failed") return {};
+  return { error: data.text, ...(data.refusedBy && { refusedBy: data.refusedBy }) };
 }
 
 async function openCards({ gateway, caller }: Waiting, { status, conversationId }: Execution): Promise<{ cards?: Card[] }> {

@@ -2,6 +2,7 @@ import { type EventOf, GatewayError, type LogEvent, type TurnEndReason, type Usa
 import { trackMessage } from "@parley/router";
 import type { Accepted } from "./begin-turn.ts";
 import { cardText } from "./card-text.ts";
+import { turnFailure } from "./turn-failure.ts";
 
 /** What an event adds to the answer's text; or what of its end no longer counts. */
 export type TextPiece = { add: string } | { retract: number };
@@ -16,10 +17,13 @@ const LENGTH: ReadonlySet<TurnEndReason> = new Set<TurnEndReason>(["steps_exhaus
 const BETWEEN_STEPS = "\n\n";
 
 /** A failed turn, in the words of the error table. */
-const failureOf = ({ reason, text }: EventOf<"turn.failed">["data"]): GatewayError => {
-  if (reason === "budget") return new GatewayError("budget_exhausted", { text });
-  const code = reason === "model_rejected" || reason === "model_unavailable" ? reason : "internal";
-  return new GatewayError(code, { text, detail: `the turn failed: ${reason}` });
+const failureOf = (failed: EventOf<"turn.failed">["data"]): GatewayError => {
+  const { reason, text } = failed;
+  if (reason !== "budget") {
+    const code = reason === "model_rejected" || reason === "model_unavailable" ? reason : "internal";
+    return new GatewayError(code, { text, detail: `the turn failed: ${reason}` });
+  }
+  return turnFailure(failed) ?? new GatewayError("internal");
 };
 
 /** Folds the log of a conversation into the text of one turn's answer: what all its steps say, and what it asks. */

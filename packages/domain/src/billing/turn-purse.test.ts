@@ -1,4 +1,4 @@
-import { GatewayError, LIMITS, type Price } from "@parley/contracts";
+import { GatewayError, LIMITS, type Price, type RefusedBy } from "@parley/contracts";
 import { expect, it } from "vitest";
 import { movedClock } from "../testing/moved-clock.ts";
 import type { ClaimedTurn } from "../turn/turn-store.ts";
@@ -8,7 +8,13 @@ import { turnPayments, turnPurse } from "./turn-purse.ts";
 const signal = new AbortController().signal;
 
 /** Purses of turns over a store with that much for all; a peer's call costs 10, known or assumed. */
-function paying({ money = 1_000, refuseUnpriced = false, assumed = false, unit = 5 as number | null } = {}) {
+function paying({
+  money = 1_000,
+  refuseUnpriced = false,
+  assumed = false,
+  unit = 5 as number | null,
+  by = { kind: "balance" } as RefusedBy,
+} = {}) {
   const grown: Growth[] = [];
   let left = money;
   const ports = {
@@ -18,7 +24,7 @@ function paying({ money = 1_000, refuseUnpriced = false, assumed = false, unit =
         grown.push(growth);
         const needed = growth.firmMicros ?? 0;
         const added = Math.max(needed - (growth.spareMicros ?? 0), 0);
-        if (added > left) return { outcome: "refused", mayWait: false, by: { kind: "balance" } } as const;
+        if (added > left) return { outcome: "refused", mayWait: false, by } as const;
         left -= added;
         return { outcome: "granted", addedMicros: added, neededMicros: needed, price: null } as const;
       },
@@ -72,6 +78,18 @@ it("a run of an agent and a call of a peer are set aside for before they are mad
   const unpriced = paying({ unit: null });
   await turnPayments(unpriced.ports, unpriced.claimed(1), turnPurse(unpriced.ports, unpriced.claimed(1))).forAgent("a", signal);
   expect(unpriced.grown).toEqual([]);
+});
+
+it("a turn without money says which budget it was, and no figure of it, not even in its words: its log has other readers than its caller", async () => {
+  const by = { kind: "budget", scope: "key", period: "day", tooLarge: true } as const;
+  for (const figures of [{}, { limitMicros: 5_000_000, spentMicros: 4_999_999 }]) {
+    const poor = paying({ money: 1, by: { ...by, ...figures } });
+    const ended = turnPayments(poor.ports, poor.claimed(1), turnPurse(poor.ports, poor.claimed(1))).forAgent("a", signal);
+    const text = "The budget of this key for the day has no room for this call: an administrator may raise it.";
+    const error: unknown = await ended.then(() => null).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "TurnAbort", reason: "budget", text, message: text });
+    expect(error).toHaveProperty("refusedBy", by);
+  }
 });
 
 it("a peer that nobody has priced is not called where such calls are refused, and is called elsewhere", async () => {

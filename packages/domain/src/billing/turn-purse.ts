@@ -1,4 +1,4 @@
-import { isGatewayError } from "@parley/contracts";
+import { budgetExhausted, isGatewayError, withoutFigures } from "@parley/contracts";
 import type { PeerCallStore } from "../peer/peer-store.ts";
 import { outlastOutage } from "../turn/outlast-outage.ts";
 import { TurnAbort } from "../turn/turn-abort.ts";
@@ -25,7 +25,13 @@ export function turnPurse(ports: TurnPursePorts, { organizationId, agentId, spen
   });
 }
 
-const asBudget = (error: unknown): unknown => (isGatewayError(error, "budget_exhausted") ? new TurnAbort("budget", error.message) : error);
+/** Whoever may read the log reads how the turn has ended, also who may call it with another key: it says which balance or budget, and no figure. */
+function asBudget(error: unknown): unknown {
+  if (!isGatewayError(error, "budget_exhausted")) return error;
+  if (error.refusedBy === undefined) return new TurnAbort("budget", error.message);
+  const { message, refusedBy } = budgetExhausted(withoutFigures(error.refusedBy));
+  return new TurnAbort("budget", message, refusedBy);
+}
 
 /** No other model costs nothing: a turn without money ends, it does not fall back. */
 export const endingWithoutMoney =

@@ -18,6 +18,7 @@ export function firstExecution(message: NewMessage, at: string): Execution {
     options,
     result: null,
     reason: null,
+    refusedBy: null,
     title: options.title ?? null,
     turnId,
     turnNumber: 1,

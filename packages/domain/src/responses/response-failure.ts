@@ -1,4 +1,4 @@
-import { ERRORS, type GatewayError, isGatewayError } from "@parley/contracts";
+import { ERRORS, type GatewayError, isGatewayError, withoutFigures } from "@parley/contracts";
 import type { ResponseFailure } from "./response.ts";
 
 const TYPES: Record<number, string> = { 429: "rate_limit_error" };
@@ -13,6 +13,7 @@ export function responseFailure(error: unknown): ResponseFailure {
     code: code === "model_busy" ? "rate_limit_exceeded" : (codeOf(known) ?? code),
     message: known?.message ?? text,
     param: null,
+    ...(known?.refusedBy && { refusedBy: withoutFigures(known.refusedBy) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { GatewayError, isObject, newId } from "@parley/contracts";
+import { GatewayError, isObject, newId, type RefusedBy } from "@parley/contracts";
 
 export type Json = Record<string, unknown>;
 
@@ -30,6 +30,8 @@ export interface ResponseFailure {
   code: string;
   message: string;
   param: string | null;
+  /** Which balance or budget has refused; without its figures, as a response may be stored. */
+  refusedBy?: RefusedBy;
 }
 
 const ID = /^(resp|conv)_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/;

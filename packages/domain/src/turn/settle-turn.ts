@@ -81,10 +81,10 @@ function outcomeOf(run: TurnRun, abort: TurnAbort): TurnOutcome {
   const said = run.active.log.textOf(run.active.claim.conversationId);
   const result = said === "" ? null : said;
   const usage = totalUsage(run);
-  const { reason, text } = abort;
+  const { reason, text, refusedBy } = abort;
   if (reason === "user_stop" || reason === "superseded") return { status: "stopped", reason, text: null, result, usage };
   const status = reason === "internal" || reason === "model_unavailable" || reason === "attempts_exhausted" ? "error" : "failed";
-  return { status, reason, text, result, usage };
+  return { status, reason, text, ...(refusedBy && { refusedBy }), result, usage };
 }
 
 async function write(ports: RunTurnPorts, run: TurnRun, changes: TurnChanges): Promise<Committed> {

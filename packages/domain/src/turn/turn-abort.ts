@@ -1,16 +1,19 @@
-import type { TurnEndReason } from "@parley/contracts";
+import type { RefusedBy, TurnEndReason } from "@parley/contracts";
 
 /** Why a running turn must end before its answer. The reason of its AbortSignal, and what its parts throw. */
 export class TurnAbort extends Error {
   readonly reason: TurnEndReason;
   /** What the caller is told. */
   readonly text: string;
+  /** Of `budget`: which balance or budget. */
+  readonly refusedBy: RefusedBy | undefined;
 
-  constructor(reason: TurnEndReason, text = TEXTS[reason]) {
+  constructor(reason: TurnEndReason, text = TEXTS[reason], refusedBy?: RefusedBy) {
     super(text);
     this.name = "TurnAbort";
     this.reason = reason;
     this.text = text;
+    this.refusedBy = refusedBy;
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   NewEvent,
   PeerReport,
   PeerState,
+  RefusedBy,
   TextSoFar,
   TurnEndReason,
   TurnOptions,
@@ -152,6 +153,8 @@ export interface TurnOutcome {
   reason: TurnEndReason | null;
   /** What the caller is told where there is no answer. */
   text: string | null;
+  /** What has refused money, without its figures. */
+  refusedBy?: RefusedBy;
   result: string | null;
   usage: Usage;
   /** What came of a call of a peer, where the turn was one. */

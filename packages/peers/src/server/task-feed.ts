@@ -1,4 +1,14 @@
-import { type A2aState, type A2aTask, type Card, compareCursors, type EventOf, hasTaskEnded, type LogEvent } from "@parley/contracts";
+import {
+  type A2aState,
+  type A2aTask,
+  type Card,
+  compareCursors,
+  type EventOf,
+  hasTaskEnded,
+  type LogEvent,
+  type RefusedBy,
+  type TurnEndReason,
+} from "@parley/contracts";
 import { answerArtifact, wireStatus } from "./to-wire-task.ts";
 import type { WireEvent } from "./wire.ts";
 
@@ -41,7 +51,7 @@ export class TaskFeed {
     if (event.turnId !== this.#task.id) return [];
     const hasSpoken = this.#read(event);
     if (hasSpoken) return this.#say(this.#open);
-    if (event.type === "turn.paused") return this.#become("input_required", event.at, null);
+    if (event.type === "turn.paused") return this.#become("input_required", event.at);
     if (event.executionId !== this.#task.conversationId) return [];
     switch (event.type) {
       case "turn.started":
@@ -50,9 +60,9 @@ export class TaskFeed {
       case "turn.completed":
         return [...this.#conclude(event.data.result), ...this.#become("completed", event.at)];
       case "turn.failed":
-        return [...this.#conclude(event.data.result), ...this.#become("failed", event.at, event.data.reason)];
+        return [...this.#conclude(event.data.result), ...this.#become("failed", event.at, event.data)];
       case "turn.stopped":
-        return [...this.#conclude(event.data.result), ...this.#become("canceled", event.at, event.data.reason)];
+        return [...this.#conclude(event.data.result), ...this.#become("canceled", event.at, event.data)];
       default:
         return [];
     }
@@ -109,11 +119,11 @@ export class TaskFeed {
     return [this.#artifact(whole.slice(told.length), { append: true, lastChunk: true })];
   }
 
-  #become(state: A2aState, at: string, reason: string | null = null): WireEvent[] {
+  #become(state: A2aState, at: string, { reason, refusedBy }: { reason?: TurnEndReason; refusedBy?: RefusedBy } = {}): WireEvent[] {
     if (this.state === state) return [];
     this.state = state;
     const { id: taskId, contextId } = this.#task;
-    return [{ statusUpdate: { taskId, contextId, status: wireStatus(this.#task, { state, at, reason, asked: this.#asked }) } }];
+    return [{ statusUpdate: { taskId, contextId, status: wireStatus(this.#task, { state, at, reason, refusedBy, asked: this.#asked }) } }];
   }
 
   #leaves({ data: { action, messageId, messageIds = [] } }: EventOf<"queue.updated">): boolean {

@@ -24,5 +24,5 @@ export function eventOfFact(task: A2aTask, fact: A2aFact): WireEvent {
     return { artifactUpdate: { taskId, contextId, artifact: answerArtifact(fact.result ?? ""), append: false, lastChunk: true } };
   }
   const asked = asOf(task, fact).cards.filter(({ id }) => fact.cardIds?.includes(id));
-  return { statusUpdate: { taskId, contextId, status: wireStatus(task, { ...fact, asked }) } };
+  return { statusUpdate: { taskId, contextId, status: wireStatus(task, { ...fact, refusedBy: task.refusedBy, asked }) } };
 }

@@ -1,4 +1,4 @@
-import { type A2aState, type A2aTask, type Card, hasTaskEnded } from "@parley/contracts";
+import { type A2aState, type A2aTask, budgetExhausted, type Card, hasTaskEnded, type RefusedBy } from "@parley/contracts";
 import type { WireArtifact, WireMessage, WireState, WireStatus, WireTask } from "./wire.ts";
 
 const ARTIFACT_ID = "answer";
@@ -17,7 +17,7 @@ export const answerArtifact = (text: string): WireArtifact => ({ artifactId: ART
 const REASONS: Record<string, string> = {
   user_stop: "The task was canceled.",
   superseded: "Another message came instead.",
-  budget: "The budget is used up.",
+  budget: "The balance or a budget has no room for this.",
   timeout: "The task took too long.",
   steps_exhausted: "The agent took as many steps as it may, without coming to an answer.",
   attempts_exhausted: "The task was begun as often as it may be, and was lost each time.",
@@ -67,14 +67,22 @@ interface StatusFacts {
   state: A2aState;
   at: string;
   reason?: string | null | undefined;
+  /** Of the reason `budget`: which balance or budget. */
+  refusedBy?: RefusedBy | null | undefined;
   /** What waits for an answer, where the state is that. */
   asked?: Asked[];
 }
 
-export function wireStatus(place: Place, { state, at, reason, asked = [] }: StatusFacts): WireStatus {
-  const text = reason === null || reason === undefined ? undefined : (REASONS[reason] ?? "Something went wrong on our side.");
-  const message =
-    state === "input_required" ? question(place, asked) : text === undefined ? undefined : fromAgent(place, `${place.id}-end`, [{ text }]);
+/** Why it ended, to be read, and which balance or budget that was, to be worked with. */
+function ending(place: Place, reason: string, refusedBy: RefusedBy | null | undefined): WireMessage {
+  const isRefused = reason === "budget" && refusedBy !== null && refusedBy !== undefined;
+  const text = isRefused ? budgetExhausted(refusedBy).message : (REASONS[reason] ?? "Something went wrong on our side.");
+  return fromAgent(place, `${place.id}-end`, [{ text }, ...(isRefused ? [{ data: { reason, refusedBy } }] : [])]);
+}
+
+export function wireStatus(place: Place, { state, at, reason, refusedBy, asked = [] }: StatusFacts): WireStatus {
+  const hasEnded = reason !== null && reason !== undefined;
+  const message = state === "input_required" ? question(place, asked) : hasEnded ? ending(place, reason, refusedBy) : undefined;
   return { state: wireState(state), timestamp: at, ...(message && { message }) };
 }
 
@@ -99,13 +107,13 @@ interface Wanted {
 
 /** A task as version 1.0 shows it. */
 export function toWireTask(task: A2aTask, { historyLength, artifacts = true }: Wanted = {}): WireTask {
-  const { id, contextId, state, stateAt, reason, result, cards } = task;
+  const { id, contextId, state, stateAt, reason, refusedBy, result, cards } = task;
   const history = historyLength === 0 ? [] : historyOf(task).slice(-(historyLength ?? 0));
   const answer = hasTaskEnded(state) && result !== null && result !== "" ? [answerArtifact(result)] : [];
   return {
     id,
     contextId,
-    status: wireStatus(task, { state, at: stateAt, reason, asked: cards.filter(isOpen) }),
+    status: wireStatus(task, { state, at: stateAt, reason, refusedBy, asked: cards.filter(isOpen) }),
     ...(artifacts && { artifacts: answer }),
     ...(historyLength !== 0 && { history }),
   };

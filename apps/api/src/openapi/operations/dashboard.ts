@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { body, json, type Operation, ok, streamed } from "../operation.ts";
+import { refusedBy } from "../refusals.ts";
 
 const text = z.string();
 const ms = z.number();
@@ -44,12 +45,16 @@ const chatQuery = z.object({
   sessionKey: text.optional(),
 });
 const tokens = z.object({ input: count, output: count, total: count });
-const answer = z.looseObject({ response: text, tokensUsed: tokens, finishReason: text, sessionKey: text.optional() });
+const answer = z.looseObject({
+  ...{ response: text, tokensUsed: tokens, finishReason: text, sessionKey: text.optional() },
+  error: text.optional().meta({ description: "Why the turn failed behind what it has said." }),
+  refusedBy: refusedBy.optional(),
+});
 const chatFrame = z.union([
   z.object({ delta: text, accumulated: text }),
   z.object({ conversationId: uuid, messageId: uuid, turnId: uuid, sessionKey: text }),
   answer,
-  z.looseObject({ error: text }),
+  z.looseObject({ error: text, refusedBy: refusedBy.optional() }),
 ]);
 
 const stream = {
@@ -102,7 +107,9 @@ export const dashboardOperations = {
     ...plain,
     summary: "Say something and wait for the answer",
     body: chatBody,
+    description: "A turn that failed before it had said anything is a refusal, with the members of an answer beside it.",
     successes: ok(answer, "The answer, or what a slash command says."),
+    refusals: ["budget_exhausted", "model_unavailable", "chat_failed", "gateway_token_missing"],
   },
   "dashboard.chatStream": { ...stream, summary: "Say something and read the answer as it is said", body: chatBody },
   "dashboard.chatStreamByQuery": { ...stream, summary: "The same for clients that can send nothing but an address", query: chatQuery },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { body, json, type Operation, ok } from "../operation.ts";
+import { refusedBy } from "../refusals.ts";
 
 const text = z.string();
 const count = z.int().min(0);
@@ -38,6 +39,7 @@ const job = z
     startedAt: time,
     completedAt: time,
     error: text.nullable(),
+    refusedBy: refusedBy.optional(),
     result: z.object({ reply: text, status: text, usage: z.object({ input: count, output: count, estimated: z.boolean() }) }).nullable(),
     payload: z.object({ message: text, conversationId: z.uuid(), turnId: z.uuid() }),
   })

@@ -1,6 +1,7 @@
 import { checkoutInput, checkoutName, checkoutState, openWalletInput, takeVoucherInput, topUpWalletInput } from "@parley/contracts";
 import { z } from "zod";
 import { body, json, type Operation, ok } from "../operation.ts";
+import { refusedBy } from "../refusals.ts";
 
 const text = z.string();
 const plain = { envelope: "plain" } as const;
@@ -99,7 +100,7 @@ const paid = z.object({
 const soldFrame = z.union([
   z.object({ delta: text, accumulated: text }),
   paid,
-  z.looseObject({ error: text, code: text, message: text }),
+  z.looseObject({ error: text, code: text, message: text, refusedBy: refusedBy.optional() }),
   z.object({ channelId: text, requiredCumulative: text, acceptedCumulative: text, deposit: text }),
   z.looseObject({ method: text, intent: text, status: text, reference: text }),
 ]);

@@ -2,6 +2,7 @@ import { PEER_STATES } from "@parley/contracts";
 import { z } from "zod";
 import { planRequest } from "../../plan/plan-request.ts";
 import { body, type Operation, streamed } from "../operation.ts";
+import { refusedRow } from "../rows/execution.ts";
 
 const text = z.string();
 const uuid = z.uuid();
@@ -27,7 +28,9 @@ const frames = z.union([
   z
     .object({ ...session, stop_reason: z.enum(["stop", "length", "tool-calls", "content-filter", "error", "input-required"]), usage })
     .meta({ title: "final" }),
-  z.object({ ...session, code: text, message: text, retryable: z.boolean(), last_event_id: text }).meta({ title: "error" }),
+  z
+    .object({ ...session, code: text, message: text, retryable: z.boolean(), refused_by: refusedRow.optional(), last_event_id: text })
+    .meta({ title: "error" }),
   z.object({}).meta({ title: "done" }),
 ]);
 

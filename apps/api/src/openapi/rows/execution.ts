@@ -1,6 +1,7 @@
-import { EXECUTION_STATUSES, endUser, outputFormat, reasoningEffort } from "@parley/contracts";
+import { budgetPeriod, budgetScope, EXECUTION_STATUSES, endUser, outputFormat, reasoningEffort } from "@parley/contracts";
 import { z } from "zod";
 import type { executionRow, taskPage, userRow } from "../../rest/execution-row.ts";
+import type { RefusedRow } from "../../tell-refused-by.ts";
 
 const text = z.string().nullable();
 const time = z.iso.datetime();
@@ -20,6 +21,16 @@ export const user: z.ZodType<ReturnType<typeof userRow>> = z
   })
   .nullable()
   .meta({ id: "User", description: "Whom a turn is attributed to; null: nobody." });
+
+/** Of a turn that had no money. */
+export const refusedRow: z.ZodType<RefusedRow> = z
+  .object({
+    kind: z.enum(["balance", "budget"]),
+    scope: budgetScope.optional(),
+    period: budgetPeriod.optional(),
+    too_large: z.literal(true).optional().meta({ description: "Something is left of it, and less than this needs." }),
+  })
+  .meta({ id: "RefusedTurn", description: "Which balance or budget had no room for a turn." });
 
 const tokens = z.object({ completion_tokens: count, prompt_tokens: count, total_tokens: count });
 
@@ -86,6 +97,7 @@ export const execution: z.ZodType<ReturnType<typeof executionRow>> = z
     reason: z
       .custom<ReturnType<typeof executionRow>["reason"]>()
       .meta({ type: ["string", "null"], description: "Why a turn ended other than by an answer." }),
+    refused_by: refusedRow.nullable(),
   })
   .meta({ id: "Execution", description: "A run of an agent; a conversation's own describes its latest turn." });
 

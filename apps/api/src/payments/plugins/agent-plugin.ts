@@ -59,7 +59,7 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
             ...(call.isGuest && { outputTokensMax: limits.guestOutputTokensMax }),
           });
           const { conversationId, turnId, status, tokensUsed } = answer;
-          return { reply: replyOf(answer, call, ears.failure()), conversationId, turnId, status, usage: tokensUsed };
+          return { reply: replyOf(answer, call), conversationId, turnId, status, usage: tokensUsed };
         } catch (error) {
           // Nobody pays for it any more, unless something was read of it; and a guest cannot go on with it.
           const begun = ears.begun();
@@ -78,7 +78,7 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
  * What is sold is an answer, or, to who can answer it, a question. Throws `turn_pending` where the turn goes on and can be followed, and what else a turn may have failed
  * with.
  */
-function replyOf(answer: TurnAnswer, { isGuest }: PluginCall, failure: string | null): string {
+function replyOf(answer: TurnAnswer, { isGuest }: PluginCall): string {
   const { status, response, reason, cards = [] } = answer;
   if (status === "completed") return response;
   if (status === "paused" && !isGuest) return questionsIn(cards);
@@ -87,25 +87,22 @@ function replyOf(answer: TurnAnswer, { isGuest }: PluginCall, failure: string | 
   if (status === "pending" || status === "executing") {
     throw new GatewayError("turn_pending", { text: `${ERRORS.turn_pending.text} It is conversation ${answer.conversationId}.` });
   }
-  throw turnFailure(answer, failure) ?? pluginFailed(detail);
+  throw turnFailure(answer) ?? pluginFailed(detail);
 }
 
 /** Notes which turn it is, and passes on what it says. */
-function earsOf(tell: Tell | null): TurnEars & { begun(): { conversationId: string; turnId: string } | null; failure(): string | null } {
+function earsOf(tell: Tell | null): TurnEars & { begun(): { conversationId: string; turnId: string } | null } {
   let begun: { conversationId: string; turnId: string } | null = null;
   let text: TurnText | null = null;
   let said = "";
-  let failure: string | null = null;
   return {
     begun: () => begun,
-    failure: () => failure,
     async submitted(submitted) {
       const { conversationId, turnId } = submitted;
       begun = { conversationId, turnId };
       text = new TurnText({ ...submitted, cursor: submitted.cursor as Cursor });
     },
     async event(_conversationId: string, event: LogEvent) {
-      if (event.type === "turn.failed" && event.executionId === begun?.conversationId) failure = event.data.text;
       if (tell === null || text === null || event.type === "turn.failed") return;
       let delta = "";
       let retracted = false;

@@ -17,6 +17,7 @@ export const root = (facts: Partial<Execution> = {}): Execution => ({
   options: {},
   result: null,
   reason: null,
+  refusedBy: null,
   title: null,
   turnId: null,
   turnNumber: 0,

@@ -12,6 +12,7 @@ export const a2aTask = (more: Partial<A2aTask> = {}): A2aTask => ({
   state: "working",
   stateAt: "2026-01-01T00:00:00.000Z",
   reason: null,
+  refusedBy: null,
   result: null,
   cards: [],
   said: [{ at: "2026-01-01T00:00:00.000Z", message: { messageId: "m-1", parts: [{ text: "Hello" }] } }],

@@ -12,6 +12,7 @@ import { CLIENT_LEFT } from "../../../client-left.ts";
 import { isKeepable, UNKEEPABLE } from "../../../keepable-text.ts";
 import { onGone } from "../../../on-gone.ts";
 import { sendJson } from "../../../send-json.ts";
+import { tellRefusedBy } from "../../../tell-refused-by.ts";
 import { toGatewayError } from "../../../to-gateway-error.ts";
 import { type Accepted, beginTurn } from "../../../turn/begin-turn.ts";
 import { callerOn } from "../../agent/agent-chat.ts";
@@ -133,5 +134,6 @@ async function answer(door: ResponsesDoor, call: Call, creation: AgentCreation, 
   // One that takes longer, or begins anew, can be asked for by its id.
   if (told === null || (told.broken !== null && creation.request.store)) return send(response.head);
   if (told.broken !== null) throw told.broken;
+  tellRefusedBy(call.response, told);
   send(told.snapshot);
 }

@@ -1,4 +1,4 @@
-import { type Cursor, GatewayError, isGatewayError, type LogEvent } from "@parley/contracts";
+import { type Cursor, GatewayError, isGatewayError, type LogEvent, type RefusedBy } from "@parley/contracts";
 import {
   type Caller,
   ResponseBuilder,
@@ -25,6 +25,8 @@ export interface ToldTurn {
   snapshot: ResponseSnapshot;
   /** Why it is told no further here, though the turn goes on; null where it has ended. */
   broken: GatewayError | null;
+  /** Which balance or budget it has failed for. */
+  refusedBy?: RefusedBy | undefined;
 }
 
 interface Telling {
@@ -62,7 +64,7 @@ export async function tellTurn(
     told.push(...some.map((event) => event.text));
     await sink(some);
   };
-  const end = async (): Promise<ToldTurn> => {
+  const end = async (failed?: unknown): Promise<ToldTurn> => {
     const last = builder.take();
     const { snapshot } = builder;
     if (response.isStored) {
@@ -74,7 +76,7 @@ export async function tellTurn(
       });
     }
     await sink(last);
-    return { snapshot, broken: null };
+    return { snapshot, broken: null, refusedBy: isGatewayError(failed) ? failed.refusedBy : undefined };
   };
   builder.begin(head.background === true ? "queued" : "in_progress");
   await pass();
@@ -91,7 +93,7 @@ export async function tellTurn(
       builder.take();
       builder.resume(told.length);
       builder.fail(responseFailure(error), null);
-      if (!isGatewayError(error, "attempt_superseded")) return end();
+      if (!isGatewayError(error, "attempt_superseded")) return end(error);
       const last = builder.take();
       await sink(last);
       return { snapshot: builder.snapshot, broken: error };
