@@ -61,6 +61,8 @@ async function payer(micros: number | null) {
 }
 
 test("calls and vectors of who pays afterwards are charged to the token, and each is a line of the export", async () => {
+  // Before any of it is used: a day may end meanwhile.
+  const today = new Date().toISOString().slice(0, 10);
   const { post, charged, rest } = await payer(null);
   door.system.model.script(
     { tokens: 3, usage: { prompt_tokens: 11, completion_tokens: 5 } },
@@ -76,7 +78,6 @@ test("calls and vectors of who pays afterwards are charged to the token, and eac
 
   // The same as JSON, in parts, from a day on.
   const ask = (query: string) => rest.call(`/api/billing/charges?${query}`);
-  const today = new Date().toISOString().slice(0, 10);
   const one = await ask(`limit=3&from=${today}`);
   expect(one.body).toMatchObject({ currency: "usd", items: [{ input_tokens: 11 }, { input_tokens: 12 }, { input_tokens: 2 }], next: null });
   const two = await ask("limit=2");

@@ -32,7 +32,7 @@ const say = async (agent: { id: string }, conversationId: string, text: string) 
   return (await untilRest(events)).at(-1);
 };
 
-const soon = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 50 });
+const soon = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 60_000, interval: 50 });
 
 /** The summaries reach at least to that turn, and nothing is left to do. */
 const settled = (conversationId: string, through: number) =>
@@ -125,7 +125,7 @@ describe("a compaction", () => {
     const told = await logUntil(world, conversationId, (event) => event.type === "conversation.compacted");
     const summaries = await liveSummaries(world, conversationId);
     const through = summaries.at(-1)?.through_turn ?? 0;
-    expect(measured).toEqual(summaries.map(() => "installed"));
+    await expect.poll(() => measured).toEqual(summaries.map(() => "installed"));
     expect(told.at(-1)).toMatchObject({ turnId: null, data: { level: 1, throughTurn: summaries[0]?.through_turn } });
     expect(through).toBeLessThan(TURNS - 10);
 
@@ -170,7 +170,7 @@ describe("a compaction", () => {
     await world.gateway.submitMessage(world.caller, input, { route: "turn.edit", edits: { messageId: third?.message_id ?? "" } });
     await soon(async () => expect(summaryCalls()[0]?.outcome).toBe("finished"));
     await soon(async () => expect((await dueCompactions(world, conversationId))[0]?.holder ?? null).toBeNull());
-    expect(measured).toEqual(["dropped"]);
+    await expect.poll(() => measured).toEqual(["dropped"]);
     expect(await liveSummaries(world, conversationId)).toEqual([]);
     expect(await world.sql.owner`select from summaries where conversation_id = ${conversationId}`).toHaveLength(0);
 
@@ -234,7 +234,7 @@ describe("a compaction", () => {
       await makeDue(conversationId);
     }
     await settled(conversationId, 40);
-    expect(measured.slice(0, 4)).toEqual(["failed", "failed", "failed", "installed"]);
+    await expect.poll(() => measured.slice(0, 4)).toEqual(["failed", "failed", "failed", "installed"]);
     const failed = await world.sql.owner`select estimated from usage_records u
       where conversation_id = ${conversationId} and not exists (select from turns t where t.id = u.turn_id)`;
     expect(failed.length).toBeGreaterThan(0);

@@ -182,7 +182,8 @@ const KEPT = {
 
 test("what cannot be removed keeps nothing else from being removed, and is told when nothing of that is left", async () => {
   const keys = ["a", "b", "c"];
-  for (const idempotencyKey of keys) await submit(world, await world.agent(), "x", { idempotencyKey });
+  const agent = await world.agent();
+  for (const idempotencyKey of keys) await untilRest((await start(world, agent, "x", { idempotencyKey })).events);
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key in ${world.sql.owner(keys)}`;
   await world.sql.owner`revoke execute on function forget_journal from parley_sweep`;
   try {
@@ -215,7 +216,7 @@ test("the sweep removes journals of turns that ended long ago, idempotency keys 
   await age(old, 8);
   await age(unended, 8);
   await world.sql.owner`update turns set finished_at = null where conversation_id = ${unended}`;
-  for (const idempotencyKey of ["old", "young"]) await submit(world, router, "x", { idempotencyKey });
+  for (const idempotencyKey of ["old", "young"]) await untilRest((await start(world, router, "x", { idempotencyKey })).events);
   await world.sql.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'`;
 
   for (const [call, days] of [

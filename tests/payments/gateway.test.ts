@@ -215,7 +215,10 @@ describe("a wallet without a key", () => {
       ending = other.tx`select end_purchase(${other.tx.json({ ...purchase, capture: true })}) as answer`.then(([end]) => end);
       const waiting = async () => {
         await tx`select pg_stat_clear_snapshot()`;
-        return (await tx`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%end_purchase%'`).length;
+        return (
+          await tx`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%end_purchase%'
+          and datname = current_database()`
+        ).length;
       };
       await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
       return reserve(tx, randomUUID());
