@@ -123,6 +123,7 @@ async function fillPayments({ caller, sql }: World): Promise<void> {
   await sql.owner`insert into plan_invoices (invoice_id, organization_id, subscription_id, plan, paid_micros, credit_micros, paid_at)
     values ('i', ${organizationId}, 's', 'solo', 1, 1, now())`;
   await sql.owner`insert into payment_channels (id, organization_id, payer, state, voucher_micros, deposit_micros) values ('h', ${organizationId}, 'w', '{}', 1, 1)`;
+  await sql.owner`insert into past_channels (id, organization_id) values ('past', ${organizationId})`;
   await sql.owner`insert into card_customers (organization_id, customer_id) values (${organizationId}, 'c')`;
   await sql.owner`insert into wallet_sessions (id, organization_id, principal_id, wallet, deposit_micros) values ('s', ${organizationId}, 'p', 'w', 1)`;
   await sql.owner`insert into purchases (id, organization_id, method, plugin, amount_micros, state)

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { openDatabase } from "@parley/db";
+import { LIMITS } from "@parley/contracts";
+import { openDatabase, openSweepStore } from "@parley/db";
 import type { CardEvent, CardFact, OfferedMethod, PaymentStore } from "@parley/domain";
 import { type FreshDatabase, freshDatabase } from "@parley/testkit";
 import postgres from "postgres";
@@ -256,6 +257,30 @@ describe("a channel", () => {
       expect(await reserve(id, 50)).toMatchObject({ outcome: "reserved", spentMicros: 200 });
     }
   });
+});
+
+test("a channel that is closed goes after its time, when none of its calls is kept; its name is known for ever, and nothing opens it again", async () => {
+  const organizationId = await organization();
+  const channel = (id: string, status: string, days: number) => owner`
+    insert into payment_channels (id, organization_id, payer, state, voucher_micros, deposit_micros, spent_micros, status, used_at)
+    values (${id}, ${organizationId}, 'w', '{}', 1, 1, 1, ${status}, now() - ${days} * interval '1 day')`;
+  for (const id of ["was closed", "sold in"]) await channel(id, "closed", 100);
+  await channel("closed of late", "closed", 80);
+  await channel("left open", "open", 100);
+  await channel("being closed", "closing", 100);
+  await owner`insert into purchases (id, organization_id, method, plugin, amount_micros, session_id, state, ended_at)
+    values (${randomUUID()}, ${organizationId}, 'channel', 'agent', 1, 'sold in', 'captured', now() - interval '80 days')`;
+  const sweep = openSweepStore({ url: fresh.sweepUrl, prepare: true, applicationName: "test" });
+  try {
+    for (let batches = 0; await sweep.store.forget(LIMITS, 1); batches += 1) expect(batches).toBeLessThan(50);
+  } finally {
+    await sweep.close();
+  }
+  const left = await owner<{ id: string }[]>`select id from payment_channels where organization_id = ${organizationId} order by id`;
+  expect(left.map(({ id }) => id)).toEqual(["being closed", "closed of late", "left open", "sold in"]);
+  const anew = { organizationId, state: "{}", payer: "w", voucherMicros: 1, depositMicros: 1, status: "open" as const, version: null };
+  expect(await payments.writeChannel({ ...anew, id: "was closed" })).toBe(false);
+  expect(await payments.writeChannel({ ...anew, id: "a new one" })).toBe(true);
 });
 
 describe("a session", () => {

@@ -86,6 +86,7 @@ export const createSweepStore = (sql: Sql): SweepStore => ({
       past("forget_activity", activityKeptDays),
       sql`select forget_offers(${rowsMax}) as gone`,
       past("forget_sold_calls", soldCallsKeptDays),
+      past("forget_channels", soldCallsKeptDays),
       past("forget_card_events", cardEventsKeptDays),
       ...unlessKept("forget_card_payments", cardPaymentsKeptDays),
     ]) {
