@@ -58,6 +58,23 @@ test("what is given and taken is written in two places, and once for each source
   await expect(credit(randomUUID(), 1)).rejects.toMatchObject({ code: "not_found" });
 });
 
+test("what an account comes to is told to the last micro-unit, and nothing makes it more than can be told so", async () => {
+  const id = await organization();
+  const most = Number.MAX_SAFE_INTEGER;
+  const million = 1_000_000_000_000_000;
+  for (let times = 0; times < 9; times += 1) await credit(id, million);
+  await credit(id, most - 9 * million - 1);
+  expect(await billing.account(id)).toMatchObject({ balanceMicros: most - 1, accounts: { credits: 1 - most } });
+  await expect(credit(id, 2)).rejects.toMatchObject({ code: "sum_too_large" });
+  expect(await credit(id, 1)).toMatchObject({ done: true, account: { balanceMicros: most, accounts: { credits: -most } } });
+  await expect(credit(id, 1)).rejects.toMatchObject({ code: "sum_too_large" });
+  expect(await billing.check(id)).toMatchObject({ ok: true, sumMicros: 0 });
+  const owes = await organization();
+  for (let times = 0; times < 9; times += 1) await credit(owes, -million);
+  await expect(credit(owes, -million)).rejects.toMatchObject({ code: "sum_too_large" });
+  expect(await billing.account(owes)).toMatchObject({ balanceMicros: -9 * million });
+});
+
 test("a hundred purchases at once on money for twenty: twenty are made, and nothing is left", async () => {
   const id = await organization();
   await credit(id, 1_000_000);

@@ -119,6 +119,12 @@ export const ERRORS = {
     text: "It is not known yet what has become of this payment: show the same again, and do not pay anew.",
     isRefusal: true,
   },
+  sum_too_large: {
+    http: 409,
+    trpc: "CONFLICT",
+    retry: false,
+    text: "No account of the ledger goes beyond 9007199254740991 micro-units, either way.",
+  },
   payment_not_owed: {
     http: 409,
     trpc: "CONFLICT",

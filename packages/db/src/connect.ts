@@ -44,6 +44,9 @@ export function connect({ url, pool, prepare, applicationName }: ConnectOptions)
 
 /** What the engine's functions raise: the message is an error code of ours. */
 const REFUSED = "PY001";
+/** A row is not what its table takes; of the ledger's accounts: more than a number tells exactly. */
+const CHECKED = "23514";
+const EXACT_SUMS = "ledger_balances_exact";
 /** Connection refused, broken or closed; the server starts, stops or has no slot; a lock could not be had. */
 const AWAY = /^(08|57P|53|55P03|40001|40P01|57014|CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
 
@@ -63,16 +66,26 @@ function translated(error: unknown): GatewayError {
     // Budgets refuse in what a function returns: one that has to undo its work has come to the end of the balance.
     return error.message === "budget_exhausted" ? budgetExhausted({ kind: "balance" }) : new GatewayError(error.message);
   }
+  if (code === CHECKED && constraintOf(error) === EXACT_SUMS) return new GatewayError("sum_too_large", { cause: error });
   if (AWAY.test(code)) return new GatewayError("storage_unavailable", { cause: error, detail: `Postgres: ${code}`, retryAfterSeconds: 1 });
   return new GatewayError("internal", { cause: error, detail: `Postgres: ${code}` });
 }
 
+/** The driver's own error; drizzle wraps it. */
+function driversOwn(error: unknown): object {
+  if (typeof error !== "object" || error === null) return {};
+  if ("code" in error) return error;
+  return "cause" in error && typeof error.cause === "object" && error.cause !== null ? error.cause : error;
+}
+
 function codeOf(error: unknown): string {
-  if (typeof error !== "object" || error === null) return "";
-  // drizzle wraps the driver's error.
-  const holder =
-    "code" in error ? error : "cause" in error && typeof error.cause === "object" && error.cause !== null ? error.cause : error;
-  return "code" in holder && typeof holder.code === "string" ? holder.code : "";
+  const own = driversOwn(error);
+  return "code" in own && typeof own.code === "string" ? own.code : "";
+}
+
+function constraintOf(error: unknown): string | null {
+  const own = driversOwn(error);
+  return "constraint_name" in own && typeof own.constraint_name === "string" ? own.constraint_name : null;
 }
 
 const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text);
