@@ -221,3 +221,30 @@ async function rpcTold({ rest }: Visitor, method: string, params: object): Promi
   expect(body).toMatchObject({ result: { status: "failed", reason: "budget", error: WORDS, refusedBy: BY } });
   return body;
 }
+
+test("a call that was sold is one with what its models have used: a statement has both, by its payment, and so has the export", async () => {
+  const buyer = await system.newTenant("sale");
+  const rest = system.rest(0, buyer.apiKey);
+  for (const [plugin, body] of [
+    ["generate-text", { prompt: "Hi" }],
+    ["tts", { text: "Hi" }],
+    ["stt", { audio: Buffer.alloc(32_000).toString("base64") }],
+  ] as const) {
+    const sold = await rest.call("/api/v1/gateway", { body, headers: { "x-plugin-id": plugin } });
+    expect(sold).toMatchObject({ status: 200 });
+    const id = String(at(sold.body, "payment", "id"));
+    // Another of the same is not among it.
+    await rest.call("/api/v1/gateway", { body, headers: { "x-plugin-id": plugin } });
+    const linesOf = async () => (await rest.call(`/api/billing/charges?sale=${id}`)).body;
+    await expect.poll(async () => at(await linesOf(), "items", "length"), { timeout: 20_000 }).toBe(2);
+    const charged = await linesOf();
+    const both = [at(charged, "items", 0), at(charged, "items", 1)];
+    expect(both.map((one) => [at(one, "source_type"), at(one, "sale_id")]).sort()).toEqual([
+      ["direct", id],
+      ["plugin", id],
+    ]);
+    const sum = both.reduce((micros: number, one) => micros + Number(at(one, "amount_micros")), 0);
+    expect((await rest.call(`/api/billing/statement?sale=${id}`)).body).toMatchObject({ total: { calls: 2, amount_micros: sum } });
+    expect((await rest.call(`/api/billing/charges.csv?sale=${id}`)).text.trim().split("\r\n")).toHaveLength(3);
+  }
+});

@@ -4,8 +4,11 @@
 create type uses as (
   kind text, called text, ref text, fixed_micros bigint, source_type text, source_id text, payer text, principal_id text, agent_id uuid, user_id text,
   conversation_id uuid, turn_id uuid, model text, input_tokens bigint, output_tokens bigint, cached_tokens bigint, reasoning_tokens bigint,
-  audio_ms bigint, images int, estimated boolean, at timestamptz
+  audio_ms bigint, images int, estimated boolean, at timestamptz, sale_id text
 );
+-- What was sold, and what models have used of themselves for a call that was: the id of its payment. What the turn of a sold call has used is known by the turn.
+alter table charges add column sale_id text;
+create index charges_of_sale on charges (sale_id) where sale_id is not null;
 
 -- Charges what was used and is not charged yet, of one organization: usage of turns that have ended or wait for people, calls of peers made in them, and
 -- direct calls, where they are for a background response of one that has ended. What lost processes have noted is recorded first. A peer's call is due when it is
@@ -58,14 +61,14 @@ begin
           and later.attempt > u.attempt and later.month = u.month) then 'house' else 'customer' end,
         coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(u.conversation_id, coalesce(t.number, 2147483647))),
         coalesce(x.agent_id, c.agent_id), user_of(coalesce(t.end_user, c.end_user)), u.conversation_id, t.id,
-        u.model, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, 0, u.images, u.estimated, u.created_at)::uses as line
+        u.model, u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, 0, u.images, u.estimated, u.created_at, null)::uses as line
       from of_turns u left join turns t on t.id = u.turn_id left join messages m on m.id = t.message_id
         left join conversations c on c.id = u.conversation_id left join executions x on x.id = u.execution_id
       union all
       -- Runs that have completed: of the turn's own agent, and of those below it. Asked for only where any agent has a price.
       select row('agent', r.agent_id, null, null, 'agent', concat_ws('/', r.turn_id, r.execution_id), 'customer',
         coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(t.conversation_id, t.number)),
-        r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, 0, 0, false, t.finished_at)::uses
+        r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, 0, 0, false, t.finished_at, null)::uses
       from (
         select u.turn_id, u.execution_id, coalesce(e.agent_id, c.agent_id) as agent_id
         from of_turns u join turns t on t.id = u.turn_id join conversations c on c.id = u.conversation_id left join executions e on e.id = u.execution_id
@@ -85,7 +88,7 @@ begin
       returning *
     )
     select used || array_agg(row('model', d.model, null, null, 'direct', d.id, case when d.superseded then 'house' else 'customer' end, d.principal_id, null, d.user_id, null, null,
-      d.model, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.audio_ms, d.images, d.estimated, d.at)::uses) into used
+      d.model, d.input_tokens, d.output_tokens, d.cached_tokens, d.reasoning_tokens, d.audio_ms, d.images, d.estimated, d.at, d.sale_id)::uses) into used
     from of_calls d where d.model_calls > 0;
   end if;
 
@@ -101,7 +104,7 @@ begin
     select used || array_agg(row('peer', x.name, x.peer_ref, x.price_micros, 'peer', x.execution_id, 'customer',
       coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(x.conversation_id, coalesce(t.number, 2147483647))),
       coalesce(e.agent_id, c.agent_id), user_of(coalesce(t.end_user, c.end_user)), x.conversation_id, t.id,
-      'peer/' || x.name, 0, 0, 0, 0, 0, 0, false, x.at)::uses) into used
+      'peer/' || x.name, 0, 0, 0, 0, 0, 0, false, x.at, null)::uses) into used
     from of_peers x left join turns t on t.id = x.turn_id left join messages m on m.id = t.message_id
       left join conversations c on c.id = x.conversation_id left join executions e on e.id = x.execution_id left join peer_calls k on k.id = x.execution_id
     -- What no peer has taken up has cost nothing.
@@ -123,9 +126,9 @@ begin
       where u.kind <> 'agent' or (r.price).id is not null
     ), made as (
       insert into charges (organization_id, source_type, source_id, transaction_id, payer, amount_micros, price_id, assumed, principal_id, agent_id, user_id,
-        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, registered)
+        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, registered, sale_id)
       select organization, source_type, source_id, case when micros > 0 then batch end, payer, micros, price_id, assumed, principal_id, agent_id, user_id,
-        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed_micros is not null
+        conversation_id, turn_id, model, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, at, audio_ms, images, fixed_micros is not null, sale_id
       from priced
       -- A report may come so late that its conversation is gone, and be kept in another month than its note: it is the same use. So is a run of an agent of
       -- which some use was told before.

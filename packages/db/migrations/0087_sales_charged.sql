@@ -36,18 +36,20 @@ alter table payment_challenges force row level security;
 alter table ledger_entries force row level security;
 alter table charges force row level security;
 
--- The charge of one call that was sold, or of what was given back of one; its ledger entry, where it has cost anything, is there already.
-create function charge_sale(organization uuid, entry text, source text, plugin text, principal text, moment timestamptz, micros bigint) returns void language plpgsql as $$
+-- The charge of one call that was sold, or of what was given back of one; its ledger entry, where it has cost anything, is there already. `sale` is the call's payment, where
+-- the source is another's: what was told of it.
+create function charge_sale(organization uuid, entry text, source text, plugin text, principal text, moment timestamptz, micros bigint, sale text default null)
+returns void language plpgsql as $$
 declare
   made uuid;
 begin
   select transaction_id into made from ledger_entries
   where organization_id = organization and source_type = entry and source_id = source and account = 'revenue';
   insert into charges (organization_id, source_type, source_id, transaction_id, payer, amount_micros, price_id, assumed, principal_id, model, input_tokens,
-    output_tokens, cached_tokens, reasoning_tokens, estimated, at)
+    output_tokens, cached_tokens, reasoning_tokens, estimated, at, sale_id)
   values (organization, case entry when 'refund' then 'refund' else 'plugin' end, source, made,
     case when made is null or exists (select from ledger_entries where transaction_id = made and account in ('customer', 'sessions')) then 'customer' else 'outside' end,
-    micros, (price_of(organization, 'plugin', plugin, moment)).id, false, principal, 'plugin/' || plugin, 0, 0, 0, 0, false, clock_timestamp())
+    micros, (price_of(organization, 'plugin', plugin, moment)).id, false, principal, 'plugin/' || plugin, 0, 0, 0, 0, false, clock_timestamp(), coalesce(sale, source))
   on conflict do nothing;
 end $$;
 
@@ -248,7 +250,8 @@ begin
   if pay.purpose = 'call' then
     perform shift_money(pay.organization_id, 'refund', source, 'clearing', 'revenue', change, pay.payment_id);
     if change <> 0 then
-      perform charge_sale(pay.organization_id, 'refund', source, coalesce((select plugin from payment_challenges where reference = payment), '?'), null, clock_timestamp(), change);
+      perform charge_sale(pay.organization_id, 'refund', source, coalesce((select plugin from payment_challenges where reference = payment), '?'), null, clock_timestamp(), change,
+        (select id from payment_challenges where reference = payment));
     end if;
   else perform shift_money(pay.organization_id, 'card', source, 'clearing', 'customer', change, pay.payment_id);
   end if;

@@ -5,6 +5,8 @@
 -- own, its note has the call's: only here do they meet.
 alter table direct_calls add column call_id uuid;
 alter table direct_calls add column part int not null default 0;
+-- The payment of the call that was sold, where it was made for one.
+alter table direct_calls add column sale_id text;
 create unique index direct_calls_of_part on direct_calls (call_id, part) where outcome in ('cut', 'lost');
 
 -- Whether it lies with the moment and not with what is written: no connection, no room, a lock, a server that ends or only reads.
@@ -20,7 +22,7 @@ begin
     select (call->>'responseId')::uuid from jsonb_array_elements(calls) call where call->>'responseId' is not null)) order by id for share;
   insert into direct_calls (id, organization_id, principal_id, user_id, route, model, outcome, tries, input_tokens, output_tokens, cached_tokens,
     reasoning_tokens, model_calls, estimated, latency_ms, request_id, at, response_id, epoch, superseded,
-    audio_ms, images, call_id, part)
+    audio_ms, images, call_id, part, sale_id)
   select
     -- The call's own id is taken where its process was thought lost in an earlier part and went on.
     case when (call->>'part')::int > 0 and exists (select from direct_calls d where d.id = (call->>'id')::uuid and d.part <> (call->>'part')::int)
@@ -30,7 +32,7 @@ begin
     (call->>'reasoningTokens')::bigint, (call->>'modelCalls')::int, (call->>'estimated')::boolean, (call->>'latencyMs')::bigint,
     call->>'requestId', (call->>'at')::timestamptz, (call->>'responseId')::uuid, (call->>'epoch')::int,
     coalesce((select r.attempt_epoch > (call->>'epoch')::int from responses r where r.id = (call->>'responseId')::uuid), false),
-    coalesce((call->>'audioMs')::bigint, 0), coalesce((call->>'images')::int, 0), (call->>'callId')::uuid, coalesce((call->>'part')::int, 0)
+    coalesce((call->>'audioMs')::bigint, 0), coalesce((call->>'images')::int, 0), (call->>'callId')::uuid, coalesce((call->>'part')::int, 0), call->>'saleId'
   from jsonb_array_elements(calls) call
   on conflict do nothing;
 end $$;

@@ -9,7 +9,7 @@ create function first_id_at(moment timestamptz) returns uuid language sql immuta
   select (lpad(to_hex(greatest(floor(extract(epoch from moment) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
--- The charges that are chosen: Takes {organizationId, agentIds (null: all), from, to, key, agent, model, user, payer, transactionId, turn}; what is null is left open. All is
+-- The charges that are chosen: Takes {organizationId, agentIds (null: all), from, to, key, agent, model, user, payer, transactionId, turn, sale}; what is null is left open. All is
 -- folded into the plan of whoever calls it.
 create function chosen_charges(p jsonb) returns setof charges language sql stable as $$
   select * from charges
@@ -18,7 +18,7 @@ create function chosen_charges(p jsonb) returns setof charges language sql stabl
     and (p->>'key' is null or principal_id = p->>'key') and (p->>'agent' is null or agent_id = (p->>'agent')::uuid)
     and (p->>'model' is null or model = p->>'model') and (p->>'user' is null or user_id = p->>'user')
     and (p->>'payer' is null or payer = p->>'payer') and (p->>'transactionId' is null or transaction_id = (p->>'transactionId')::uuid)
-    and (p->>'turn' is null or turn_id = (p->>'turn')::uuid)
+    and (p->>'turn' is null or turn_id = (p->>'turn')::uuid) and (p->>'sale' is null or sale_id = p->>'sale')
 $$;
 
 -- What was charged, in groups: {items: [{name, calls, tokens…, amountMicros, …}], total: the same of all, leftOut: how many groups more there are}. Takes what
@@ -65,7 +65,7 @@ begin
       'items', (select coalesce(jsonb_agg(jsonb_build_object('at', iso(at), 'sourceType', source_type, 'sourceId', source_id, 'transactionId', transaction_id,
         'payer', payer, 'amountMicros', amount_micros, 'priceId', price_id, 'assumed', assumed, 'principalId', principal_id, 'agentId', agent_id, 'userId', user_id,
         'conversationId', conversation_id, 'turnId', turn_id, 'model', model, 'inputTokens', input_tokens, 'outputTokens', output_tokens, 'cachedTokens', cached_tokens,
-        'reasoningTokens', reasoning_tokens, 'estimated', estimated, 'audioMs', audio_ms, 'images', images, 'registered', registered) order by place), '[]')
+        'reasoningTokens', reasoning_tokens, 'estimated', estimated, 'audioMs', audio_ms, 'images', images, 'registered', registered, 'saleId', sale_id) order by place), '[]')
         from part where place <= (p->>'limit')::int),
       'next', (select jsonb_build_object('at', at, 'sourceId', source_id) from part
         where place = (p->>'limit')::int and exists (select from part where place > (p->>'limit')::int))));

@@ -14,6 +14,7 @@ const CHARGE: Charge = {
   ...{ priceId: null, assumed: false, principalId: "key_one", agentId: null, userId: null, conversationId: null, turnId: null },
   ...{ model: "local/echo", inputTokens: 1, outputTokens: 2, cachedTokens: 0, reasoningTokens: 0, estimated: false, audioMs: 0, images: 0 },
   registered: false,
+  saleId: null,
 };
 
 async function rowsOf(...charges: Partial<Charge>[]): Promise<{ text: string; rows: Record<string, string>[] }> {

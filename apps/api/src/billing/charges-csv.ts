@@ -27,6 +27,7 @@ const COLUMNS = [
   "audioMs",
   "images",
   "registered",
+  "saleId",
 ] as const satisfies (keyof Charge | typeof UNITS | "currency")[];
 
 /** Without it a spreadsheet takes names beyond ASCII for something else. */

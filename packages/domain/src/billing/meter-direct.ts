@@ -16,6 +16,7 @@ interface Metered {
   route: string;
   requestId: string;
   attempt?: ResponseAttempt | undefined;
+  saleId?: string | undefined;
   /** What a provider is assumed to have counted that was asked and has not begun to answer. */
   assumed: () => DirectUsage;
 }
@@ -47,9 +48,9 @@ export function meterDirect(book: DirectUsageBook, clock: Clock, call: Metered):
   let note: OpenNote | null = null;
 
   function recordOf(id: string, outcome: DirectOutcome, used: DirectUsage): DirectCallRecord {
-    const { organizationId, principalId, userId, route, requestId, attempt } = call;
+    const { organizationId, principalId, userId, route, requestId, attempt, saleId } = call;
     return {
-      ...{ id, callId: call.id, part, organizationId, principalId, userId, route, requestId, attempt, model, tries, outcome },
+      ...{ id, callId: call.id, part, organizationId, principalId, userId, route, requestId, attempt, saleId, model, tries, outcome },
       latencyMs: Math.round(clock.monotonicMs() - startedMs),
       at: new Date(clock.now()).toISOString(),
       ...used,

@@ -19,6 +19,8 @@ export interface DirectCall extends Omit<DirectRequest, "model" | "route"> {
   user?: string | null | undefined;
   /** Where it is made for a background response. */
   attempt?: ResponseAttempt | undefined;
+  /** The payment of the call that is sold, where it is made for one. */
+  saleId?: string | undefined;
 }
 
 export type DirectPorts = Pick<GatewayContext, "direct" | "directUsage" | "purses" | "clock" | "limits">;
@@ -35,7 +37,7 @@ export async function callDirect(
   caller: Pick<Caller, "organizationId" | "principalId">,
   call: DirectCall,
 ): Promise<DirectResult> {
-  const { route, kind, models, body, outputTokensMax, requestId, attempt, signal } = call;
+  const { route, kind, models, body, outputTokensMax, requestId, attempt, saleId, signal } = call;
   const userId = userName(call.user);
   const { organizationId, principalId } = caller;
   signal.throwIfAborted();
@@ -50,6 +52,7 @@ export async function callDirect(
     route,
     requestId,
     attempt,
+    saleId,
     assumed: () => context.direct.promptUsage({ route: kind, body }),
   });
   const bound = boundCall(context, signal);

@@ -35,6 +35,8 @@ export interface DirectCallRecord extends DirectUsage {
   requestId: string;
   /** The background response that it was made for. Where another attempt takes that over, the call is the house's to pay. */
   attempt?: ResponseAttempt | undefined;
+  /** The payment of the call that was sold, where it was made for one. */
+  saleId?: string | undefined;
   /** ISO 8601. */
   at: string;
 }

@@ -21,7 +21,7 @@ function modelsFor({ gateway }: ModelFacts, { isGuest, body }: PluginCall, stand
   return resolved.models;
 }
 
-type Order = Pick<DirectCall, "kind" | "models" | "body" | "outputTokensMax">;
+type Order = Pick<DirectCall, "kind" | "models" | "body" | "outputTokensMax" | "saleId">;
 const asked = ({ gateway }: ModelFacts, call: PluginCall, order: Order): Promise<DirectResult> =>
   gateway.callModel(call.caller, { ...order, route: "payment.gateway", requestId: call.requestId, signal: call.signal });
 
@@ -102,12 +102,12 @@ export const textPlugin = (facts: ModelFacts): Plugin => ({
     const models = modelsFor(facts, call, facts.models.text);
     const bound = call.isGuest ? { outputTokensMax: facts.limits.guestOutputTokensMax } : {};
     const said = { model: models[0] ?? "", messages: messages ?? [{ role: "user", content: prompt }] };
-    return async (tell) => {
-      if (tell === null) return wholeAnswer(await asked(facts, call, { kind: "chat", models, body: { ...said, stream: false }, ...bound }));
+    return async (tell, saleId) => {
+      const ask = (body: Json) => asked(facts, call, { kind: "chat", models, body, saleId, ...bound });
+      if (tell === null) return wholeAnswer(await ask({ ...said, stream: false }));
       const close = facts.openStream(call.caller);
       try {
-        const order = { ...said, stream: true, stream_options: { include_usage: true } };
-        return await toldAnswer(await asked(facts, call, { kind: "chat", models, body: order, ...bound }), tell);
+        return await toldAnswer(await ask({ ...said, stream: true, stream_options: { include_usage: true } }), tell);
       } finally {
         close();
       }
@@ -130,8 +130,8 @@ export const speechPlugin = (facts: ModelFacts): Plugin => ({
     if (input.length > TEXT_CHARS_MAX) throw bad(`At most ${TEXT_CHARS_MAX} characters.`);
     const models = modelsFor(facts, call, facts.models.speech);
     const voice = textIn(body, "voice") ?? "alloy";
-    return async () => {
-      const order = { kind: "speech", models, body: { model: models[0] ?? "", input, voice, response_format: "wav" } } as const;
+    return async (_tell, saleId) => {
+      const order = { kind: "speech", models, saleId, body: { model: models[0] ?? "", input, voice, response_format: "wav" } } as const;
       const { contentType, bytes } = await bytesOf(await asked(facts, call, order), facts.limits.audioBytesMax);
       return { contentType, audio: bytes.toString("base64") };
     };
@@ -150,11 +150,11 @@ export const transcriptionPlugin = (facts: ModelFacts): Plugin => ({
     const audio = soundIn(call.body);
     if (audio === undefined || !BASE64.test(audio)) throw bad("A sound is needed, in base64.");
     const models = modelsFor(facts, call, facts.models.transcription);
-    return async () => {
+    return async (_tell, saleId) => {
       const form = new FormData();
       form.append("model", models[0] ?? "");
       form.append("file", new File([Buffer.from(audio, "base64")], "sound.wav"));
-      return { text: jsonOf(await asked(facts, call, { kind: "transcriptions", models, body: form }))["text"] };
+      return { text: jsonOf(await asked(facts, call, { kind: "transcriptions", models, saleId, body: form }))["text"] };
     };
   },
 });

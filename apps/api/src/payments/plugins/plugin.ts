@@ -20,8 +20,8 @@ export type Tell = (event: string, data: unknown) => Promise<void>;
 export interface Plugin {
   /** Needs somebody who is known, or has paid. */
   auth: boolean;
-  /** Looks at what is asked for, before any money is touched; gives what does the work. Throws `bad_request`. */
-  prepare(call: PluginCall): Promise<(tell: Tell | null) => Promise<unknown>>;
+  /** Looks at what is asked for, before any money is touched; gives what does the work, for the payment of that id. Throws `bad_request`. */
+  prepare(call: PluginCall): Promise<(tell: Tell | null, saleId: string) => Promise<unknown>>;
   streams: boolean;
   /** Its work is of models, which are paid by who sells it. */
   usesModels: boolean;
