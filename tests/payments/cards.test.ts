@@ -345,12 +345,17 @@ describe("what Stripe tells", () => {
   });
 
   test("however much it is, is counted by no limit of who has no key; what is not signed is", async () => {
-    const door = await startReplica("api", { ...system.environment, LIMIT_ANONYMOUS_CALLS_MAX: "2", LIMIT_BAD_CREDENTIALS_MAX: "100" });
+    const door = await startReplica("api", {
+      ...system.environment,
+      LIMIT_ANONYMOUS_CALLS_MAX: "2",
+      LIMIT_BAD_CREDENTIALS_MAX: "100",
+      LIMIT_HOOK_BODY_BYTES_MAX: "65536",
+    });
     try {
       const nothing = stripe.event("customer.created", {});
-      const post = (signature: string) =>
+      const post = (signature: string, body = nothing.body) =>
         createRestClient(door.url, null).call(`${BASE}/webhook`, {
-          body: nothing.body,
+          body,
           headers: { "stripe-signature": signature, "content-type": "application/json" },
         });
       const statuses: number[] = [];
@@ -358,6 +363,8 @@ describe("what Stripe tells", () => {
       for (let times = 0; times < 3; times++) statuses.push((await post("")).status);
       // Others of this file have sent unsigned ones from the same address before.
       expect([statuses.slice(0, 4), statuses.at(-1)]).toEqual([[200, 200, 200, 200], 429]);
+      // Nor is one that is too long to be looked at.
+      expect((await post(nothing.signature, " ".repeat(65_537))).status).toBe(429);
     } finally {
       await door.close();
     }
@@ -367,6 +374,11 @@ describe("what Stripe tells", () => {
     const checkout = await buy();
     const dispute = stripe.dispute(checkout, "open");
     expect((await tell(dispute)).status).toBe(503);
+    // Each outcome is counted, in the time of its answers.
+    const { text } = await system.rest(0, null).call("/metrics");
+    expect(text).toMatch(
+      /^parley_http_request_seconds_count\{method="POST",route="\/api\/v1\/payments\/stripe\/webhook",status="503"\} 1$/m,
+    );
     for (const event of stripe.pay(checkout)) await tell(event);
     expect(await changeOf(() => tell(dispute))).toBe(-1000 * CENT);
   });

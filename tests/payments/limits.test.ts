@@ -1,5 +1,6 @@
 import { at, createRestClient, type RestAnswer, type System, startReplica, startSystem } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callTrpc } from "../system/support/call-trpc.ts";
 
 let system: System;
 beforeAll(async () => {
@@ -12,6 +13,14 @@ const sold = (url: string, apiKey: string): Promise<RestAnswer> =>
   createRestClient(url, apiKey).call("/api/v1/gateway", { body: {}, headers: { "x-plugin-id": "nothing" } });
 const looked = (url: string, apiKey: string): Promise<RestAnswer> =>
   createRestClient(url, apiKey).call(`/api/wallet/sessions?address=0x${"a".repeat(40)}`);
+
+test("calls about wallets of a typed client are among them", async () => {
+  const { apiKey } = await system.newTenant("typed");
+  const rest = createRestClient(system.apis[0]?.url ?? "", apiKey);
+  const typed = () => callTrpc(rest, "query", "wallet.list", { address: `0x${"a".repeat(40)}` });
+  const answers = await Promise.all(Array.from({ length: 125 }, typed));
+  expect(answers.filter(({ ok }) => !ok).map((answer) => ("status" in answer ? answer.status : null))).toEqual(Array(5).fill(429));
+});
 
 describe.each([
   ["calls that are sold", sold, 100, 502],

@@ -115,8 +115,23 @@ describe("a plan", () => {
         credit_micros: cents * 10_000,
       })),
       subscription: null,
+      subscriptions: [],
       invoices: [],
     });
+  });
+
+  test("of which there are two is shown beside the other, the newer one first", async () => {
+    const tenant = await newTenant();
+    const [first, second] = [await subscribe(tenant), await subscribe(tenant, "label")];
+    await told(stripe.subscription(first, "created", "active", 2));
+    await told(stripe.subscription(second, "created", "past_due", 1));
+    const [newer, older] = [
+      { plan: "label", status: "past_due", cancels_at_end: false },
+      { plan: "solo", status: "active", cancels_at_end: false },
+    ];
+    expect((await plansOf(tenant)).body).toMatchObject({ subscription: newer, subscriptions: [newer, older] });
+    await told(stripe.subscription(second, "deleted", "canceled"));
+    expect((await plansOf(tenant)).body).toMatchObject({ subscription: older, subscriptions: [older] });
   });
 
   test("that is not sold is refused, and none is sold to one that has one", async () => {

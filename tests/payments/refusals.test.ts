@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { voucherTypedData } from "@parley/payments";
@@ -6,6 +6,7 @@ import { at, type RestAnswer, type System, startSystem } from "@parley/testkit";
 import postgres from "postgres";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callTrpc } from "../system/support/call-trpc.ts";
 
 const PATH = "/api/v1/gateway";
 const WALLETS = "/api/wallet/sessions";
@@ -257,4 +258,34 @@ describe("a session", () => {
     expect(await call({ ...headers, "x-plugin-id": "fine" }, apiKey)).toMatchObject({ status: 402, body: { error: "session_invalid" } });
     expect(await sql`select count(*)::int as count from wallet_sessions where organization_id = ${organizationId}`).toEqual([{ count: 1 }]);
   });
+});
+
+test("a typed client opens, looks at, tops up and closes sessions as REST does, under the same keys and within the same window", async () => {
+  const rest = system.rest(0, (await newPayer("typed", 5_000_000)).apiKey);
+  const address = newWallet();
+  const idempotencyKey = randomUUID();
+  const asked = { address, deposit: "1.00", idempotencyKey };
+  const opened = await callTrpc(rest, "mutation", "wallet.open", asked);
+  const id = String(at(opened, "data", "session", "id"));
+  expect(opened).toMatchObject({
+    ok: true,
+    data: { created: true, session: { wallet: address, depositMicros: 1_000_000, status: "active" } },
+  });
+  const again = await rest.call("/api/wallet/sessions", {
+    body: { address, deposit: "1.00" },
+    headers: { "idempotency-key": idempotencyKey },
+  });
+  expect([again.status, at(again.body, "session", "id")]).toEqual([201, id]);
+  expect(await callTrpc(rest, "mutation", "wallet.topUp", { sessionId: id, deposit: "0.5" })).toMatchObject({ ok: false, status: 422 });
+  expect(await callTrpc(rest, "mutation", "wallet.topUp", { sessionId: id, deposit: "2.50" })).toMatchObject({
+    data: { depositMicros: 3_500_000 },
+  });
+  expect(await callTrpc(rest, "query", "wallet.get", { sessionId: id })).toMatchObject({ data: { id, depositMicros: 3_500_000 } });
+  expect(await callTrpc(rest, "query", "wallet.list", { address: address.toUpperCase().replace("X", "x") })).toMatchObject({
+    data: { items: [{ id }] },
+  });
+  expect(await callTrpc(rest, "mutation", "wallet.close", { sessionId: id })).toMatchObject({
+    data: { status: "closed", returnedMicros: 3_500_000 },
+  });
+  expect(at((await rest.call(`/api/wallet/sessions?sessionId=${id}`)).body, "session", "status")).toBe("closed");
 });

@@ -22,6 +22,7 @@ interface Ids {
   deliveryId: string;
   peerId: string;
   budgetId: string;
+  sessionId: string;
 }
 
 const names = Object.keys(ROUTES) as RouteName[];
@@ -58,6 +59,11 @@ const OWN_ONLY: ReadonlySet<RouteName> = new Set<RouteName>([
   "billing.portal",
   "billing.setBudget",
   "memory.list",
+  "wallet.list",
+  "wallet.open",
+  "payment.checkout",
+  // A checkout is Stripe's, and there is none here: `tests/payments/cards` asks for another's.
+  "payment.verify",
 ]);
 const naming = procedures.filter(({ name, row }) => row.tenant !== "none" && !OWN_ONLY.has(name));
 
@@ -83,6 +89,11 @@ beforeAll(async () => {
     limitMicros: 1,
     hard: false,
   });
+  await system.rest(0, null).call("/admin/billing/credits", {
+    body: { organization_id: system.ours.organizationId, amount_micros: 1_000_000, reference: "wallet" },
+    headers: { "x-admin-secret": system.adminSecret },
+  });
+  const wallet = await callTrpc(system.rest(), "mutation", "wallet.open", { address: `0x${"a".repeat(40)}`, deposit: "1.00" });
   const idOf = (made: unknown): string => String(at(made, "data", "id"));
   const questions = { questions: [{ id: "q", text: "Which one?" }] };
   system.model.script(
@@ -110,6 +121,7 @@ beforeAll(async () => {
     deliveryId: String(at(deliveries, "data", "items", 0, "id")),
     peerId: idOf(peer),
     budgetId: idOf(budget),
+    sessionId: String(at(wallet, "data", "session", "id")),
   };
   expect(Object.values(ours)).not.toContain("undefined");
   bareKey = await system.ours.newKey({ scopes: [] });
@@ -136,10 +148,11 @@ const missing = (): Ids => ({
   deliveryId: randomUUID(),
   peerId: `peer_${"0".repeat(24)}`,
   budgetId: randomUUID(),
+  sessionId: `ses_${"0".repeat(24)}`,
 });
 const inputOf = (ids: Ids) => ({
   ...{ ...ids, text: "mine now", name: "mine", idempotencyKey: "one", scopes: [], waitMs: 0 },
-  ...{ answers: [{ questionId: "q", answer: "mine" }], decision: "approve" },
+  ...{ answers: [{ questionId: "q", answer: "mine" }], decision: "approve", deposit: "1.00" },
 });
 /** All that any route asks for; each takes its own and leaves the rest. */
 const bodyOf = (ids: Ids) => ({
@@ -218,7 +231,8 @@ describe("another organization's key finds nothing of ours: the answer is the on
           : overSocket(sockets.foreign, kind, name, inputOf(ids));
       for (const { name, kind } of naming) {
         const [foreign, none] = [await call(name, kind, ours), await call(name, kind, missing())];
-        expect([name, foreign]).toEqual([name, { ok: false, code: "not_found", status: 404, message: "Not found." }]);
+        const message = name.startsWith("wallet.") ? "Session not found" : "Not found.";
+        expect([name, foreign]).toEqual([name, { ok: false, code: "not_found", status: 404, message }]);
         expect([name, none]).toEqual([name, foreign]);
       }
       for (const name of ["agent.list", "key.list", "execution.list", "memory.list", "peer.list"]) {

@@ -21,8 +21,6 @@ export interface FrontVisitor extends Visitor {
   checkLock(): void;
   /** Counts one call of the caller's in a window of its own, of so many calls. Answers 0, or in how many ms that window ends. */
   countWithin(window: { name: string; max: number }, caller: Caller): Promise<number>;
-  /** The same for a request, whose answer says what of it is left. `what` names the calls. Throws `too_many_requests`. */
-  boundWithin(window: { name: string; max: number; what: string }, caller: Caller): Promise<void>;
   /** Notes that the address came with a bad credential. */
   noteBadCredential(): Promise<void>;
 }
@@ -150,10 +148,10 @@ export function createVisitors(dependencies: VisitorDependencies): VisitorOf {
         const { allowed, lastsMs } = await takeWithin(window, caller);
         return allowed ? 0 : Math.max(1, lastsMs);
       },
-      async boundWithin({ what, ...window }, caller) {
-        const { max } = window;
+      async countIn({ name, limit, what }, caller) {
+        const max = limits[limit];
         settle(
-          await takeWithin(window, caller),
+          await takeWithin({ name, max }, caller),
           response,
           `At most ${max} ${what} with this key within ${seconds(limits.rateWindowMs)} s.`,
         );

@@ -112,7 +112,7 @@ export function createClient(options: ClientOptions): Client {
     for await (const { data } of api.turn.stream.subscribe(input, options)) yield data;
   }
 
-  const { activity, agent, billing, card, conversation, execution, hook, key, memory, peer, system, turn, webhook } = api;
+  const { activity, agent, billing, card, conversation, execution, hook, key, memory, payment, peer, system, turn, wallet, webhook } = api;
   return {
     activity,
     agent,
@@ -123,9 +123,11 @@ export function createClient(options: ClientOptions): Client {
     hook,
     key,
     memory,
+    payment,
     peer,
     system,
     turn,
+    wallet,
     webhook,
     follow,
     ask,

@@ -154,7 +154,7 @@ export type Card =
       id: string;
       turnId: string;
       executionId: string;
-      status: CardOutcome | "open";
+      status: "open" | CardOutcome;
       answeredBy: string | null;
       createdAt: string;
       expiresAt: string | null;
@@ -175,7 +175,7 @@ export type Card =
       id: string;
       turnId: string;
       executionId: string;
-      status: CardOutcome | "open";
+      status: "open" | CardOutcome;
       answeredBy: string | null;
       createdAt: string;
       expiresAt: string | null;
@@ -223,11 +223,16 @@ export type Charge = {
   audioMs: number;
   images: number;
   registered: boolean;
+  saleId: string | null;
 };
 
 export type CheckedAnswer = { questionId: string; selectedOptionIds: string[]; freeText: string | null };
 
 export type Checkout = { url: string; sessionId: string; expiresAt: string };
+
+export type CheckoutName = { sessionId: string };
+
+export type CheckoutState = "open" | "failed" | "expired" | "paid";
 
 export type ConversationState = "running" | "idle" | "ready" | "paused";
 
@@ -335,6 +340,7 @@ export type ErrorCode =
   | "unknown_plugin"
   | "no_plugin"
   | "payment_pending"
+  | "sum_too_large"
   | "payment_not_owed"
   | "plugin_failed"
   | "chat_failed"
@@ -959,6 +965,7 @@ export type Plans = {
   plans: Plan[];
   packs: { pack: string; priceMicros: number; creditMicros: number }[];
   subscription: Subscription | null;
+  subscriptions: Subscription[];
   invoices: PlanInvoice[];
 };
 
@@ -1227,13 +1234,14 @@ export type Routes = {
             model?: string | undefined;
             user?: string | undefined;
             turn?: string | undefined;
+            sale?: string | undefined;
             from?: string | undefined;
             to?: string | undefined;
             after?: string | undefined;
             limit?: string | number | undefined;
           }
         | undefined;
-      output: { items: Charge[]; next: string | null };
+      output: { currency: "usd"; items: Charge[]; next: string | null };
     };
     payments: {
       kind: "query";
@@ -1246,7 +1254,7 @@ export type Routes = {
             limit?: string | number | undefined;
           }
         | undefined;
-      output: { items: Payment[]; next: string | null };
+      output: { currency: "usd"; items: Payment[]; next: string | null };
     };
     entries: {
       kind: "query";
@@ -1511,6 +1519,14 @@ export type Routes = {
       output: { id: string };
     };
     delete: { kind: "mutation"; input: { idempotencyKey?: string | undefined; memoryId: string }; output: { deleted: true } };
+  };
+  payment: {
+    checkout: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; plugin?: string | undefined; pack?: string | undefined };
+      output: Checkout;
+    };
+    verify: { kind: "query"; input: CheckoutName; output: { sessionId: string; status: CheckoutState } };
   };
   peer: {
     create: {
@@ -1779,6 +1795,17 @@ export type Routes = {
     };
     await: { kind: "query"; input: { conversationId: string; turnId: string; waitMs?: number | undefined }; output: Execution };
   };
+  wallet: {
+    list: { kind: "query"; input: { address: string }; output: { items: WalletSession[] } };
+    get: { kind: "query"; input: CheckoutName; output: WalletSession };
+    open: {
+      kind: "mutation";
+      input: { idempotencyKey?: string | undefined; address: string; deposit: string };
+      output: { created: boolean; session: WalletSession };
+    };
+    topUp: { kind: "mutation"; input: { idempotencyKey?: string | undefined; sessionId: string; deposit: string }; output: WalletSession };
+    close: { kind: "mutation"; input: { idempotencyKey?: string | undefined; sessionId: string }; output: WalletSession };
+  };
   webhook: {
     create: {
       kind: "mutation";
@@ -1890,6 +1917,7 @@ export type StatementQuery = {
   model?: string | undefined;
   user?: string | undefined;
   turn?: string | undefined;
+  sale?: string | undefined;
   from?: string | undefined;
   to?: string | undefined;
 };
@@ -2051,6 +2079,20 @@ export type Usage = {
   reasoningTokens: number;
   modelCalls: number;
   estimated: boolean;
+};
+
+export type WalletSession = {
+  id: string;
+  organizationId: string;
+  wallet: string;
+  depositMicros: number;
+  reservedMicros: number;
+  spentMicros: number;
+  returnedMicros: number;
+  status: "active" | "expired" | "closing" | "closed";
+  createdAt: string;
+  closedAt: string | null;
+  vouchers: { id: string; nonce: string | null; plugin: string; amountMicros: number; state: string; createdAt: string }[];
 };
 
 export type WebhookDelivery = {

@@ -13,6 +13,8 @@ const chosen = {
     .optional(),
   /** What one turn has used, also one that was sold. */
   turn: z.guid().toLowerCase().optional(),
+  /** One call that was sold, by its payment's id: its price, what was given back of it, and what its plugin's models have used. */
+  sale: keptText(320).optional(),
 };
 export const statementInput = z.object({ ...span, ...chosen, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
 export type StatementQuery = z.infer<typeof statementInput>;
@@ -68,8 +70,9 @@ export interface Payment {
   changedAt: string;
 }
 
-/** Some of a list, and where it goes on; null: that was all. */
+/** Some of a list of money, and where it goes on; null: that was all. */
 export interface Part<Item> {
+  currency: typeof CURRENCY;
   items: Item[];
   next: string | null;
 }
@@ -132,4 +135,6 @@ export interface Charge {
   images: number;
   /** By what the peer's own row in the registry said. */
   registered: boolean;
+  /** The payment of the call that was sold: of its price, and of what models were asked for it outside of turns. */
+  saleId: string | null;
 }

@@ -80,8 +80,10 @@ export interface Plans {
   plans: Plan[];
   /** What credits are sold in at once; a pack's name is its cents. */
   packs: { pack: string; priceMicros: number; creditMicros: number }[];
-  /** Null: there is none, or it has ended. */
+  /** The newest that has not ended; null: there is none. */
   subscription: Subscription | null;
+  /** All that have not ended, newest first: each is paid by the month, and gives its credits. More than one there is only where two were begun in another way. */
+  subscriptions: Subscription[];
   /** Paid ones, the newest dozen. */
   invoices: PlanInvoice[];
 }
@@ -119,6 +121,8 @@ export const walletAddress = z
   .toLowerCase();
 export const walletSessionId = z.string().regex(/^ses_[0-9a-f]{24}$/, "must be a session's id");
 
+export const walletsInput = z.object({ address: walletAddress });
+export const walletInput = z.object({ sessionId: walletSessionId });
 export const openWalletInput = z.object({ address: walletAddress, deposit });
 export type OpenWallet = z.infer<typeof openWalletInput>;
 export const topUpWalletInput = z.object({ sessionId: walletSessionId, deposit });

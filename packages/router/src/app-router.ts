@@ -7,10 +7,12 @@ import { execution } from "./execution.ts";
 import { hook } from "./hook.ts";
 import { key } from "./key.ts";
 import { memory } from "./memory.ts";
+import { payment } from "./payment.ts";
 import { peer } from "./peer.ts";
 import { router } from "./procedure.ts";
 import { system } from "./system.ts";
 import { turn } from "./turn.ts";
+import { wallet } from "./wallet.ts";
 import { webhook } from "./webhook.ts";
 
 export const appRouter = router({
@@ -23,9 +25,11 @@ export const appRouter = router({
   hook,
   key,
   memory,
+  payment,
   peer,
   system,
   turn,
+  wallet,
   webhook,
 });
 

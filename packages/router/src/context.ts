@@ -1,6 +1,6 @@
 import type { RateBucket } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
-import type { RouteRow } from "./routes/route-row.ts";
+import type { CallWindow, RouteRow } from "./routes/route-row.ts";
 
 /** Counts one more stream of the caller's; returns what counts it out again, which may be called twice. Throws `too_many_streams`. */
 export type OpenStream = (caller: Caller) => () => void;
@@ -19,6 +19,8 @@ export interface Visitor {
   authenticate(row: Pick<RouteRow, EntryFact>): Promise<Caller>;
   /** Counts one call against a bucket: of the caller, or of the visitor's address. Throws `too_many_requests`. */
   count(bucket: RateBucket, caller: Caller | null): Promise<void> | void;
+  /** Counts one call of the caller's in a window. Throws `too_many_requests`. */
+  countIn(window: CallWindow, caller: Caller): Promise<void>;
 }
 
 /** What a procedure gets from its door. The caller is found by `authorize`, because public procedures need none. */

@@ -40,6 +40,7 @@ export async function admit(visitor: Visitor, row: Pick<RouteRow, "rateLimit" | 
 export async function authorize(visitor: Visitor, row: RouteRow): Promise<Caller> {
   const caller = await admit(visitor, row);
   if (!hasScope(caller, row)) throw new GatewayError("missing_scope");
+  if (row.window !== undefined) await visitor.countIn(row.window, caller);
   return caller;
 }
 

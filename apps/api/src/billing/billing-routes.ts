@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { budgetInput, CURRENCY, GatewayError, type Limits, type Page, setBudgetInput, subscribeInput } from "@parley/contracts";
+import { budgetInput, GatewayError, type Limits, type Page, setBudgetInput, subscribeInput } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import { type Request, type RequestHandler, type Response, Router } from "express";
@@ -61,8 +61,8 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   const charges: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.charges");
     const { transaction_id: transactionId, ...query } = parseInput(chargesQuery, request.query);
-    const { items, next } = await gateway.listCharges(caller, { ...query, transactionId });
-    sendJson(response, 200, { currency: CURRENCY, items: items.map(onWire), next });
+    const { items, ...part } = await gateway.listCharges(caller, { ...query, transactionId });
+    sendJson(response, 200, { ...part, items: items.map(onWire) });
   };
   const exportCharges: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.exportCharges");
@@ -73,8 +73,8 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   };
   const payments: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.payments");
-    const { items, next } = await gateway.listPayments(caller, parseInput(paymentsQuery, request.query));
-    sendJson(response, 200, { currency: CURRENCY, items: items.map(onWire), next });
+    const { items, ...part } = await gateway.listPayments(caller, parseInput(paymentsQuery, request.query));
+    sendJson(response, 200, { ...part, items: items.map(onWire) });
   };
   const entries: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.entries");
@@ -112,9 +112,11 @@ export function billingRoutes({ gateway, log, visitorOf, limits }: BillingDepend
   };
   const plans: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.plans");
-    const { plans: sold, packs, subscription, invoices } = await gateway.listPlans(caller);
-    const shown = subscription === null ? null : onWire(subscription);
-    sendJson(response, 200, { plans: sold.map(onWire), packs: packs.map(onWire), subscription: shown, invoices: invoices.map(onWire) });
+    const { plans: sold, packs, subscription, subscriptions, invoices } = await gateway.listPlans(caller);
+    sendJson(response, 200, {
+      ...{ plans: sold.map(onWire), packs: packs.map(onWire), invoices: invoices.map(onWire) },
+      ...{ subscription: subscription && onWire(subscription), subscriptions: subscriptions.map(onWire) },
+    });
   };
   const subscribe: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "billing.subscribe");

@@ -49,7 +49,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       return null;
     }
     const caller = await visitor.authenticate({ mutating: true });
-    await visitor.boundWithin({ name: "sold", max: limits.soldCallsMax, what: "calls of plugins" }, caller);
+    await visitor.countIn({ name: "sold", limit: "soldCallsMax", what: "calls of plugins" }, caller);
     if (!hasScope(caller, { scope: SCOPES })) throw new GatewayError("missing_scope");
     return caller;
   }
@@ -153,7 +153,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
               progress.isTold = true;
               return open.send(namedFrame(event, data));
             };
-      const data = storable(await work(tell));
+      const data = storable(await work(tell, purchase.id));
       signal.throwIfAborted();
       const headers = headersOf(sale, purchase);
       const envelope = envelopeOf(sale, purchase, data);

@@ -1,4 +1,4 @@
-import { checkoutInput, checkoutName, isGatewayError, type Limits } from "@parley/contracts";
+import { checkoutInput, checkoutName, type ErrorCode, isGatewayError, type Limits } from "@parley/contracts";
 import type { Caller, Gateway, Log } from "@parley/domain";
 import { authorize, type RouteName, routeRow } from "@parley/router";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
@@ -17,6 +17,8 @@ export interface StripeRouteDependencies {
 }
 
 const BASE = "/api/v1/payments/stripe";
+/** What is thrown before a signature is found to be right. */
+const UNSIGNED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["payment_refused", "payments_not_configured"]);
 
 /** Credits by card: where to pay, where to look after cards, and what Stripe tells. Errors are `{error}`. */
 export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDependencies): Router {
@@ -44,22 +46,20 @@ export function stripeRoutes({ gateway, log, visitorOf, limits }: StripeRouteDep
   const receive: RequestHandler = async (request, response) => {
     const visitor = visitorOf(request, response);
     visitor.checkLock();
-    await new Promise<void>((resolve, reject) => {
-      raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
-    });
-    const body: unknown = request.body;
-    const signature = request.headers["stripe-signature"];
     try {
+      await new Promise<void>((resolve, reject) => {
+        raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
+      });
+      const body: unknown = request.body;
+      const signature = request.headers["stripe-signature"];
       await gateway.receiveCardEvent({
         body: body instanceof Uint8Array ? body : new Uint8Array(0),
         signature: typeof signature === "string" ? signature : "",
       });
     } catch (error) {
-      // What Stripe has signed is not counted: at the first of a month it tells of many at once, from few addresses.
-      if (isGatewayError(error, "payment_refused")) {
-        await visitor.noteBadCredential();
-        await visitor.count("anonymous", null);
-      }
+      // What Stripe has signed is not counted: at the first of a month it tells of many at once, from few addresses. All else is: what could not be read, or not checked, too.
+      if (isGatewayError(error, "payment_refused")) await visitor.noteBadCredential();
+      if (!isGatewayError(error) || UNSIGNED.has(error.code)) await visitor.count("anonymous", null);
       throw error;
     }
     sendJson(response, 200, { received: true });

@@ -48,12 +48,8 @@ function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.out
 export function walletRoutes({ gateway, log, visitorOf, limits }: WalletRouteDependencies): Router {
   const readJsonBody = jsonBodyReader(limits);
 
-  async function callerOf(request: Request, response: Response, route: RouteName): Promise<Caller> {
-    const visitor = visitorOf(request, response);
-    const caller = await authorize(visitor, routeRow(route));
-    await visitor.boundWithin({ name: "wallets", max: limits.walletCallsMax, what: "calls about wallets" }, caller);
-    return caller;
-  }
+  const callerOf = (request: Request, response: Response, route: RouteName): Promise<Caller> =>
+    authorize(visitorOf(request, response), routeRow(route));
 
   const list: RequestHandler = async (request, response) => {
     const caller = await callerOf(request, response, "wallet.list");

@@ -101,11 +101,11 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
     },
     async listCharges(caller, { after, ...query }) {
       const { items, next } = await billing.charges(onlookerOf(caller), { ...query, after: after === undefined ? null : readPlace(after) });
-      return { items, next: next && writePlace(next) };
+      return { currency: CURRENCY, items, next: next && writePlace(next) };
     },
     async listPayments(caller, { after, ...query }) {
       const { items, next } = await billing.payments(wholeOf(caller), { ...query, after: after === undefined ? null : readPlace(after) });
-      return { items, next: next && writePlace(next) };
+      return { currency: CURRENCY, items, next: next && writePlace(next) };
     },
     async *readCharges(caller, query) {
       let after: ChargePlace | null = null;

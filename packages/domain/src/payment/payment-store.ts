@@ -89,7 +89,7 @@ export interface PaymentStore extends CardLookStore {
   takePlanEvent(event: Omit<PlanEvent, "planFact"> & PlanFact): Promise<boolean>;
   /** Notes where an organization was led to a plan. Gives the checkout that is in the way, and notes nothing, until that is closed: `closedId`. */
   notePlanCheckout(checkout: { organizationId: string; checkoutId: string; closedId: string | null }): Promise<string | null>;
-  readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscription" | "invoices">>;
+  readPlan(organizationId: string, invoicesMax: number): Promise<Pick<Plans, "subscriptions" | "invoices">>;
 
   /** Whose session that is; null where that wallet has none of that id. */
   sessionOwner(session: { sessionId: string; wallet: string }): Promise<string | null>;

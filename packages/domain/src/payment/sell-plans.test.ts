@@ -11,7 +11,10 @@ const plan = { name: "solo", priceMicros: 29_000_000, creditMicros: 30_000_000 }
 const contextWith = (more: object): GatewayContext =>
   ({
     ...{ limits: LIMITS, plans: [plan], packCents: [1_000], publicUrl: "https://gateway.test", cards: {} },
-    payments: { readPlan: async () => ({ subscription: { plan: "solo", status: "active" }, invoices: [] }), customerOf: async () => null },
+    payments: {
+      readPlan: async () => ({ subscriptions: [{ plan: "solo", status: "active" }], invoices: [] }),
+      customerOf: async () => null,
+    },
     ...more,
   }) as unknown as GatewayContext;
 
@@ -39,7 +42,7 @@ it("a repeated order has the key that it had, and another one where the payer ha
     repeats: { claim: async () => ({ state: "claimed" }), settleClaim: async () => undefined },
     clock: { monotonicMs: () => 0, sleep: () => new Promise(() => {}) },
     payments: {
-      readPlan: async () => ({ subscription: null, invoices: [] }),
+      readPlan: async () => ({ subscriptions: [], invoices: [] }),
       customerOf: async () => customer,
       notePlanCheckout: async () => null,
     },

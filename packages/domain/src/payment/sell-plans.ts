@@ -21,8 +21,8 @@ async function subscribe(context: GatewayContext, caller: Caller, { plan: name }
   if (plan === undefined) {
     throw new GatewayError("invalid_input", { issues: [{ path: ["plan"], code: "not_sold", message: "There is no such plan." }] });
   }
-  const { subscription } = await context.payments.readPlan(organizationId, 0);
-  if (subscription !== null) throw new GatewayError("plan_active");
+  const { subscriptions } = await context.payments.readPlan(organizationId, 0);
+  if (subscriptions.length > 0) throw new GatewayError("plan_active");
   const order = {
     ...{ organizationId, principalId, returnUrl, plan: name },
     ...{ priceCents: plan.priceMicros / MICROS_PER_CENT, creditMicros: plan.creditMicros },
@@ -49,7 +49,8 @@ export function sellPlans(context: GatewayContext): PlanUseCases {
       const packs = context.packCents.map((cents) => ({
         ...{ pack: String(cents), priceMicros: cents * MICROS_PER_CENT, creditMicros: cents * MICROS_PER_CENT },
       }));
-      return { plans: [...context.plans], packs, ...(await context.payments.readPlan(organizationId, INVOICES_MAX)) };
+      const { subscriptions, invoices } = await context.payments.readPlan(organizationId, INVOICES_MAX);
+      return { plans: [...context.plans], packs, subscription: subscriptions[0] ?? null, subscriptions, invoices };
     },
 
     subscribe: (caller, input, once) =>

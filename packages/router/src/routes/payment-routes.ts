@@ -1,9 +1,15 @@
 import type { RouteRow } from "./route-row.ts";
 import { read, rest, turn, write } from "./row-parts.ts";
 
+const ofWallets = {
+  scope: ["admin", "rpc"],
+  tenant: "organization",
+  window: { name: "wallets", limit: "walletCallsMax", what: "calls about wallets" },
+} as const;
+
 export const PAYMENT_ROUTES = {
   "payment.checkout": {
-    kind: null,
+    kind: "mutation",
     scope: ["admin", "rpc"],
     tenant: "organization",
     ...write,
@@ -11,7 +17,7 @@ export const PAYMENT_ROUTES = {
   },
   /** Books what was paid, as its event would; asked again it changes nothing. */
   "payment.verify": {
-    kind: null,
+    kind: "query",
     scope: ["admin", "rpc"],
     tenant: "organization",
     ...read,
@@ -28,16 +34,12 @@ export const PAYMENT_ROUTES = {
     rateLimit: "anonymous",
     rest: rest("POST", "/api/v1/payments/stripe/webhook"),
   },
-  "wallet.list": { kind: null, scope: ["admin", "rpc"], tenant: "organization", ...read, rest: rest("GET", "/api/wallet/sessions") },
-  "wallet.open": { kind: null, scope: ["admin", "rpc"], tenant: "organization", ...write, rest: rest("POST", "/api/wallet/sessions") },
-  "wallet.topUp": {
-    kind: null,
-    scope: ["admin", "rpc"],
-    tenant: "organization",
-    ...write,
-    rest: rest("POST", "/api/wallet/sessions/top-up"),
-  },
-  "wallet.close": { kind: null, scope: ["admin", "rpc"], tenant: "organization", ...write, rest: rest("DELETE", "/api/wallet/sessions") },
+  "wallet.list": { kind: "query", ...ofWallets, ...read, rest: rest("GET", "/api/wallet/sessions") },
+  /** Over REST the same route lists them, or shows one. */
+  "wallet.get": { kind: "query", ...ofWallets, ...read },
+  "wallet.open": { kind: "mutation", ...ofWallets, ...write, rest: rest("POST", "/api/wallet/sessions") },
+  "wallet.topUp": { kind: "mutation", ...ofWallets, ...write, rest: rest("POST", "/api/wallet/sessions/top-up") },
+  "wallet.close": { kind: "mutation", ...ofWallets, ...write, rest: rest("DELETE", "/api/wallet/sessions") },
   /** Let in by the wallet's signature. */
   "wallet.voucher": {
     kind: null,

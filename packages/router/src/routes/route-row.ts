@@ -1,4 +1,4 @@
-import type { RateBucket, Scope } from "@parley/contracts";
+import type { LimitName, RateBucket, Scope } from "@parley/contracts";
 
 /** Of a tRPC procedure. */
 export type Kind = "query" | "mutation" | "subscription";
@@ -8,6 +8,14 @@ type Method = "GET" | "POST" | "PATCH" | "DELETE";
 export interface RestRoute {
   method: Method;
   path: string;
+}
+
+/** A window of its own, besides the bucket's: so many calls as that limit says. */
+export interface CallWindow {
+  name: string;
+  limit: LimitName;
+  /** The calls, in words. */
+  what: string;
 }
 
 interface RouteFacts {
@@ -21,6 +29,8 @@ interface RouteFacts {
   metering: "turn" | "direct" | "none";
   /** The bucket that the route's calls count against. */
   rateLimit: RateBucket | "none";
+  /** What its calls count against besides. */
+  window?: CallWindow;
   /** It follows a conversation for as long as it is open; one connection may hold many such, so they are counted by caller. */
   attaches?: true;
   /** A `GET` that may be let in by `?ticket=`, because who asks for it can set no header; what attaches may in any case. */

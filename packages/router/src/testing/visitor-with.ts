@@ -10,4 +10,5 @@ export const visitorWith = (gateway: Gateway, credential: string | null, counted
     return gateway.authenticate(credential);
   },
   count: (bucket) => void counted.push(bucket),
+  countIn: async () => undefined,
 });

@@ -74,6 +74,7 @@ const charge = z.object({
   },
   ...{ conversation_id: uuid.nullable(), turn_id: uuid.nullable(), model: text, input_tokens: count, output_tokens: count },
   ...{ cached_tokens: count, reasoning_tokens: count, estimated: z.boolean(), audio_ms: count, images: count, registered: z.boolean() },
+  sale_id: text.nullable(),
 });
 const payment = z.object({
   ...{ kind: paymentKind, id: text, method: text, plugin: text.nullable(), state: text, amount_micros: micros, payer: text.nullable() },
@@ -83,6 +84,7 @@ const line = z.object({
   ...{ name: text.nullable(), calls: count, input_tokens: count, output_tokens: count, cached_tokens: count, reasoning_tokens: count },
   ...{ audio_ms: count, images: count, amount_micros: micros, estimated_calls: count, assumed_calls: count, unpriced_calls: count },
 });
+const subscription = z.object({ plan: text, status: text, ends_at: time.nullable(), cancels_at_end: z.boolean() });
 const pageOf = (item: z.ZodType) => z.object({ items: z.array(item), total: count, page: count, per_page: count });
 const booked = z.object({ done: z.boolean(), account });
 const check = z.object({ ok: z.boolean(), sum_micros: micros, held_micros: micros, entries: count, problems: z.array(text) });
@@ -129,7 +131,8 @@ export const billingOperations = {
       z.object({
         plans: z.array(z.object({ name: text, price_micros: micros, credit_micros: micros })),
         packs: z.array(z.object({ pack: text, price_micros: micros, credit_micros: micros })),
-        subscription: z.object({ plan: text, status: text, ends_at: time.nullable(), cancels_at_end: z.boolean() }).nullable(),
+        subscription: subscription.nullable(),
+        subscriptions: z.array(subscription),
         invoices: z.array(z.object({ id: text, plan: text, paid_micros: micros, credit_micros: micros, paid_at: time })),
       }),
     ),
@@ -168,7 +171,7 @@ export const billingOperations = {
     description: "Once for each reference.",
     body: body(creditBody, { organization_id: EXAMPLE_ORGANIZATION, amount_micros: 1_000_000, reference: "example" }),
     successes: ok(booked),
-    refusals: ["not_found"],
+    refusals: ["not_found", "sum_too_large"],
   },
   "admin.payBack": {
     ...coded,
@@ -185,7 +188,7 @@ export const billingOperations = {
     description: "Once for each reference. Above zero it is given, below zero taken back, also where that leaves a debt.",
     body: body(correctionBody, { organization_id: EXAMPLE_ORGANIZATION, amount_micros: -1, reference: "example" }),
     successes: ok(booked),
-    refusals: ["not_found"],
+    refusals: ["not_found", "sum_too_large"],
   },
   "admin.setBillingMode": {
     ...coded,
