@@ -43,6 +43,23 @@ test("who waits for a message that steers is told when the turn that took it end
   expect(await waiting).toMatchObject({ turnId: into, status: "completed", result: "answer to mine" });
 });
 
+test("who waits for a message that is taken while it is looked for is told of the turn's end, and not of its middle", async () => {
+  const answering = Promise.withResolvers<void>();
+  still.model.when(({ lastUserText }) => lastUserText === "mine", { text: ["answer to mine"], after: answering.promise });
+  const { conversations } = still.database;
+  const isWaiting = conversations.isWaiting.bind(conversations);
+  const looked = vi.spyOn(conversations, "isWaiting").mockImplementationOnce(async (key, turnId) => {
+    void engine().runTurn(key);
+    await expect.poll(() => isWaiting(key, turnId)).toBe(false);
+    return false;
+  });
+  const { into, waiting } = await waitFor("steer");
+  await expect.poll(() => looked.mock.settledResults[0]?.type).toBe("fulfilled");
+  looked.mockRestore();
+  answering.resolve();
+  expect(await waiting).toMatchObject({ turnId: into, status: "completed", result: "answer to mine" });
+});
+
 test("who waits for a message that came too late to steer is told of its own turn's end", async () => {
   const { conversationId, turnId, waiting } = await waitFor("steer");
   await still.gateway.stopConversation(still.caller, { conversationId, clearQueue: false });

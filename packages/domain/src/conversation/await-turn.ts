@@ -24,12 +24,13 @@ export async function awaitTurn(
   const follower = await context.followers.open({ organizationId, conversationId }, START, bound);
   try {
     for (;;) {
-      const execution = await findTurn(context, caller, conversationId, turnId);
-      if (execution !== null && isSettled(execution)) return execution;
+      let execution = await findTurn(context, caller, conversationId, turnId);
       if (execution === null && !(await context.conversations.isWaiting({ organizationId, conversationId }, turnId))) {
-        // It may have begun and ended between the two reads.
-        return (await findTurn(context, caller, conversationId, turnId)) ?? (await pending(context, caller, conversationId, turnId));
+        // It may have begun between the two reads, which is not its end.
+        execution = await findTurn(context, caller, conversationId, turnId);
+        if (execution === null) return await pending(context, caller, conversationId, turnId);
       }
+      if (execution !== null && isSettled(execution)) return execution;
       // A message that was merged or taken goes with another turn than the one it would have become.
       const tellsMore = execution === null ? tellsOfFate(turnId) : endsOrPauses(execution.turnId ?? turnId);
       for (let told = false; !told; ) {
