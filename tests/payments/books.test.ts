@@ -283,6 +283,20 @@ test("a channel that is closed goes after its time, when none of its calls is ke
   expect(await payments.writeChannel({ ...anew, id: "a new one" })).toBe(true);
 });
 
+test("an offer for which nothing was shown goes shortly after it was good; what was shown stays", async () => {
+  const organizationId = await organization();
+  const offer = (id: string, minutes: number, credential: string | null = null) => owner`
+    insert into payment_challenges (id, organization_id, plugin, amount_micros, body_digest, challenge, expires_at, credential)
+    values (${id}, ${organizationId}, 'agent', 1, 'd', '{}', now() - ${minutes} * interval '1 minute', ${credential})`;
+  await offer("never shown", 6);
+  await offer("shown", 6, "c");
+  await offer("just over", 1);
+  await offer("good", -60);
+  await owner`select forget_offers(100)`;
+  const left = await owner<{ id: string }[]>`select id from payment_challenges where organization_id = ${organizationId} order by id`;
+  expect(left.map(({ id }) => id)).toEqual(["good", "just over", "shown"]);
+});
+
 describe("a session", () => {
   async function opened(depositMicros: number) {
     const organizationId = await organization();

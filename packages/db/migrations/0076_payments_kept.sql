@@ -30,14 +30,14 @@ begin
   return 'true';
 end $$;
 
--- Offers for which nothing was shown go an hour after they were good. Returns how many rows it removed.
+-- Offers for which nothing was shown go shortly after they were good: nothing is bought with them any more. Returns how many rows it removed.
 create function forget_offers(rows_max int) returns int language plpgsql as $$
 declare
   gone int;
 begin
   perform set_config('lock_timeout', '500ms', true);
   delete from payment_challenges where id = any (array(
-    select id from payment_challenges where state = 'open' and credential is null and expires_at < clock_timestamp() - interval '1 hour'
+    select id from payment_challenges where state = 'open' and credential is null and expires_at < clock_timestamp() - interval '5 minutes'
     order by expires_at limit rows_max));
   get diagnostics gone = row_count;
   return gone;
