@@ -94,6 +94,47 @@ describe("offers", () => {
     ]);
     expect(at(answer.body, "mpp")).toBeUndefined();
   });
+
+  test("stand beside whatever a call without a good session is refused with, as the standard's problems; of one that cannot be made there are none", async () => {
+    const { organizationId } = system.ours;
+    const headers = { "x-admin-secret": system.adminSecret };
+    const credits = { organization_id: organizationId, amount_micros: 2_000_000, reference: "sessions" };
+    expect((await system.rest(0, null).call("/admin/billing/credits", { body: credits, headers })).status).toBe(200);
+    const address = `0x${randomBytes(20).toString("hex")}`;
+    const opened = await system.rest().call("/api/wallet/sessions", { body: { address, deposit: "1.00" } });
+    const session = { "x-session-id": String(at(opened.body, "session", "id")), "x-wallet-address": address };
+    const insession = (more: object, body: object = BODY) => call({ "x-payment-method": "session", ...more }, body);
+    expect((await insession(session)).status).toBe(200);
+    const refusals: [code: string, type: string, answer: RestAnswer, body: object][] = [
+      ["payment_required", "payment-required", await call(), { mpp: { amount: "0.75" } }],
+      ["session_required", "payment-required", await insession({}), { mpp: { amount: "0.75" } }],
+      ["session_invalid", "payment-required", await insession({ ...session, "x-session-id": `ses_${"0".repeat(24)}` }), {}],
+      ["insufficient_balance", "session/insufficient-balance", await insession(session), { session: { remaining: "0.25", cost: "0.75" } }],
+      ["voucher_failed", "verification-failed", await insession({ ...session, "x-session-voucher": "e30" }), {}],
+    ];
+    for (const [error, type, answer, more] of refusals) {
+      const kind = answer.headers.get("content-type");
+      expect([error, answer.status, kind, namesIn(answer)]).toEqual([
+        error,
+        402,
+        "application/problem+json",
+        ["tempo/charge", "stripe/charge"],
+      ]);
+      const { message } = answer.body as { message: string };
+      expect(answer.body).toMatchObject({ error, code: error, type: `${PROBLEMS}${type}`, status: 402, detail: message, ...more });
+    }
+    for (const headers of [session, {}]) {
+      const answer = await insession(headers, {});
+      expect([answer.status < 500, answer.headers.get("www-authenticate")]).toEqual([true, null]);
+    }
+    // Nothing that is paid here would be work for who may use no more of their own.
+    const budget = { scope: "organization", period: "day", limit_micros: 0 };
+    const set = await system.rest().call("/api/billing/budgets", { body: budget });
+    const none = await insession({});
+    await system.rest().call(`/api/billing/budgets/${String(at(set.body, "id"))}`, { method: "DELETE" });
+    expect(none).toMatchObject({ status: 402, body: { error: "session_required" } });
+    expect([none.headers.get("content-type"), offersIn(none)]).toEqual(["application/json; charset=utf-8", []]);
+  });
 });
 
 describe("a card's token", () => {

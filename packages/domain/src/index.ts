@@ -48,6 +48,7 @@ export * from "./model/model.ts";
 export * from "./payment/card-payments.ts";
 export * from "./payment/chain-payments.ts";
 export * from "./payment/channel-payments.ts";
+export { unpaidProblem } from "./payment/payment-problems.ts";
 export * from "./payment/payment-store.ts";
 export * from "./payment/payment-use-cases.ts";
 export type {

@@ -1,20 +1,10 @@
-import { createHash } from "node:crypto";
-import { type ErrorCode, GatewayError, microsToDollars } from "@parley/contracts";
-import type { Gateway, RefusedCredential } from "@parley/domain";
-import { hasScope, routeRow } from "@parley/router";
-import { readAcceptPayment } from "./accept-payment.ts";
-import { describePlugin } from "./describe-plugin.ts";
-import { guestOf } from "./guest.ts";
-import type { Json } from "./plugins/plugin.ts";
+import { type ErrorCode, GatewayError } from "@parley/contracts";
+import { type Gateway, type RefusedCredential, unpaidProblem } from "@parley/domain";
 import { PaidRefusal, type Sale } from "./sale.ts";
+import { canSell, waysToPay } from "./ways-to-pay.ts";
 
 /** What the standard's problems are here, beside the one that most of them are. */
 const CODES: Record<number, ErrorCode> = { 400: "bad_request", 410: "channel_gone" };
-
-export const digestOf = (name: string, body: Json): string =>
-  createHash("sha256")
-    .update(JSON.stringify([name, body]))
-    .digest("base64url");
 
 interface Unpaid {
   organizationId: string | null;
@@ -24,50 +14,55 @@ interface Unpaid {
   unpaid?: GatewayError;
 }
 
-/** Where credits are bought by card, and for how much, by those who may. */
-function checkoutFor(gateway: Gateway, { name, known }: Sale, priceMicros: number) {
-  const offered = known !== null && hasScope(known, routeRow("payment.checkout")) ? gateway.offerCheckout(priceMicros) : null;
-  if (offered === null) return undefined;
-  const amount = microsToDollars(offered.amountMicros);
-  return { checkoutUrl: `/api/v1/payments/stripe/create?plugin=${name}`, amount, currency: "usd", credits: amount };
-}
-
 /**
  * How to pay: in each way that the caller accepts, by what stands in the header too, or by card. Only ways that are open to it are named. Throws what refuses a call whose
- * seller has nothing left for its models: what is paid outside fills no purse that they are paid from.
+ * seller has nothing left for its models.
  */
 export async function askForPayment(gateway: Gateway, sale: Sale, { organizationId, refused, unpaid }: Unpaid): Promise<PaidRefusal> {
-  const { name, request, response, visitor, body } = sale;
+  const { name } = sale;
   const amountMicros = organizationId === null ? null : await gateway.priceOf(organizationId, name);
   if (organizationId !== null && amountMicros === null) throw new GatewayError("unknown_plugin");
-  const description = describePlugin(name);
-  const besideKey = visitor.credential !== null;
-  const order = { plugin: name, amountMicros: amountMicros ?? 0, description, digest: digestOf(name, body), besideKey };
-  const accepted = readAcceptPayment(request.get("accept-payment"));
-  const buyer = sale.known ?? guestOf(organizationId ?? "", "guest");
-  const canWork = organizationId === null || !sale.plugin.usesModels || (await gateway.hasRoom(buyer));
+  const canWork = organizationId === null || (await canSell(gateway, sale, organizationId));
   // Of the seller's own money a guest is told nothing.
   if (!canWork && refused === undefined && unpaid === undefined)
     throw new GatewayError(sale.known === null ? "model_unavailable" : "budget_exhausted");
-  const offers = organizationId === null || !canWork ? [] : await gateway.offerCall(organizationId, order, accepted);
-  if (offers.length > 0)
-    response.setHeader(
-      "www-authenticate",
-      offers.map(({ header }) => header),
-    );
-  const plain = offers.find((offer) => offer.plain !== undefined)?.plain;
-  const stripe = checkoutFor(gateway, sale, amountMicros ?? 0);
-  const takesCards = stripe !== undefined || offers.some(({ method }) => method.startsWith("stripe/"));
-  const ways = [...(takesCards ? ["Stripe"] : []), ...(plain === undefined ? [] : ["Tempo MPP"])];
-  const choice = ways.length === 0 ? "" : ` Choose payment method: ${ways.join(" or ")}.`;
+  const priced = { seller: canWork ? organizationId : null, amountMicros: amountMicros ?? 0 };
+  const { names, body, isOffered } = await waysToPay(gateway, sale, priced);
+  const choice = names.length === 0 ? "" : ` Choose payment method: ${names.join(" or ")}.`;
   const text = `${unpaid?.message ?? `Payment required for ${name}.`}${choice}`;
-  const isProblem = refused?.dialect === "mpp";
-  const problem = isProblem ? { ...refused?.problem, challengeId: refused?.challengeId } : {};
   const code = CODES[refused?.problem.status ?? 402] ?? "payment_required";
   const reason = new GatewayError(code, { text: refused?.problem.detail ?? text, refusedBy: unpaid?.refusedBy });
-  return new PaidRefusal(
-    reason,
-    { ...(plain !== undefined && { mpp: plain }), ...(stripe !== undefined && { stripe }), ...problem },
-    isProblem,
+  if (refused?.dialect === "mpp") return new PaidRefusal(reason, { ...body, ...refused.problem, challengeId: refused.challengeId }, true);
+  // Clients of the older dialect, which have shown something of theirs, know no problems.
+  const isProblem = isOffered && refused === undefined;
+  return new PaidRefusal(reason, { ...body, ...(isProblem && unpaidProblem(reason)) }, isProblem);
+}
+
+/** Of sessions: whatever is wrong with one, the same call may be paid otherwise. */
+const SESSIONS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "session_required",
+  "session_invalid",
+  "insufficient_balance",
+  "voucher_failed",
+]);
+
+/**
+ * What a session is refused with, beside fresh offers where there are any: every 402 is a challenge, so that who can pay otherwise does. Anything else stays what it is, and
+ * so does the refusal of a call that nobody would be paid for: `check` throws where it cannot be done.
+ */
+export async function offerBeside(
+  gateway: Gateway,
+  sale: Sale,
+  { thrown, organizationId, check }: { thrown: unknown; organizationId: string | null; check(): Promise<void> },
+): Promise<unknown> {
+  const refusal = thrown instanceof PaidRefusal ? thrown : thrown instanceof GatewayError ? new PaidRefusal(thrown, {}) : null;
+  if (refusal === null || refusal.isProblem || !SESSIONS.has(refusal.reason.code) || organizationId === null) return thrown;
+  const amountMicros = await check().then(
+    () => gateway.priceOf(organizationId, sale.name),
+    () => null,
   );
+  if (amountMicros === null || !(await canSell(gateway, sale, organizationId))) return thrown;
+  const { body, isOffered } = await waysToPay(gateway, sale, { seller: organizationId, amountMicros });
+  const { reason, more } = refusal;
+  return new PaidRefusal(reason, { ...more, ...body, ...(isOffered && unpaidProblem(reason)) }, isOffered);
 }

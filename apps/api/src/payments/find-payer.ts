@@ -1,6 +1,7 @@
 import { GatewayError, isGatewayError, microsToDollars } from "@parley/contracts";
 import type { Caller, Gateway, ReadCredential } from "@parley/domain";
-import { askForPayment, digestOf } from "./ask-for-payment.ts";
+import { askForPayment } from "./ask-for-payment.ts";
+import { digestOf } from "./digest-of.ts";
 import { guestOf } from "./guest.ts";
 import { credentialIn, sessionOf } from "./read-call.ts";
 import { type PaidAnswer, PaidRefusal, type Payer, type Sale } from "./sale.ts";

@@ -12,7 +12,7 @@ import { refuseMethod } from "../refuse-method.ts";
 import { sendJson } from "../send-json.ts";
 import { toGatewayError } from "../to-gateway-error.ts";
 import type { FrontVisitor, VisitorOf } from "../visitors.ts";
-import { askForPayment } from "./ask-for-payment.ts";
+import { askForPayment, offerBeside } from "./ask-for-payment.ts";
 import { checkGuest } from "./check-guest.ts";
 import { findPayer } from "./find-payer.ts";
 import { guestOf } from "./guest.ts";
@@ -64,6 +64,17 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     const sale: Sale = { request, response, visitor, known, body, trouble, name, plugin, method };
     // Before anybody is asked to pay for what is refused afterwards.
     if (known === null) checkGuest(sale, limits);
+    try {
+      await sellTo(sale);
+    } catch (thrown) {
+      const organizationId = known?.organizationId ?? soldBy;
+      const check = async () => checkCall(sale, known ?? guestOf(organizationId ?? "", "guest"));
+      throw await offerBeside(gateway, sale, { thrown, organizationId, check });
+    }
+  }
+
+  async function sellTo(sale: Sale): Promise<void> {
+    const { known, name, response } = sale;
     const payer = await findPayer({ gateway, soldBy }, sale, known);
     if (payer === null) {
       const organizationId = known?.organizationId ?? soldBy;

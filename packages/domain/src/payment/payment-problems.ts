@@ -1,3 +1,4 @@
+import type { ErrorCode, GatewayError } from "@parley/contracts";
 import type { PaymentProblem } from "./chain-payments.ts";
 
 const BASE = "https://paymentauth.org/problems/";
@@ -8,6 +9,7 @@ const problem = (type: string, title: string, detail: string, status = 402): Pay
 
 /** What is refused before anybody is asked about the payment. */
 export const PROBLEMS = {
+  required: problem("payment-required", "Payment Required", "The call has to be paid for."),
   malformed: problem("malformed-credential", "Malformed Credential", "The credential cannot be read."),
   unsupported: problem("method-unsupported", "Method Unsupported", "Nobody is paid here in that way.", 400),
   mismatch: problem("invalid-challenge", "Invalid Challenge", "The challenge is not ours, or is for another call."),
@@ -18,3 +20,11 @@ export const PROBLEMS = {
   endedChannel: problem("session/channel-finalized", "Channel Closed", "The channel is closed, or is being closed.", 410),
   shortChannel: problem("session/insufficient-balance", "Insufficient Balance", "The vouchers of this channel do not cover the call."),
 } satisfies Record<string, PaymentProblem>;
+
+const UNPAID: Partial<Record<ErrorCode, PaymentProblem>> = { insufficient_balance: PROBLEMS.shortChannel, voucher_failed: PROBLEMS.used };
+
+/** What the standard calls the refusal of a call that nobody has paid for, or that its session does not pay for. */
+export const unpaidProblem = ({ code, message }: GatewayError): PaymentProblem => ({
+  ...(UNPAID[code] ?? PROBLEMS.required),
+  detail: message,
+});
