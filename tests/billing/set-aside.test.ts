@@ -69,7 +69,7 @@ async function lose(notes: KeptNote[]): Promise<void> {
   await owner`update usage_keepers set lost = true where id = ${id}`;
 }
 
-const post = () => database.billing.post(organizationId, BOUNDS);
+const post = () => database.billing.post([organizationId], BOUNDS);
 const charged = async () =>
   (
     await owner<{ tokens: number }[]>`select output_tokens::int as tokens from charges where organization_id = ${organizationId} order by 1`

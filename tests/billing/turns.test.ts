@@ -56,7 +56,7 @@ describe("what turns use is charged", () => {
     const days = [begun, today()];
     const account = await atRest(world, organizationId);
     expect(account).toMatchObject({ mode: "postpaid", balanceMicros: -used({ prompt_tokens: 11, completion_tokens: 5 }) });
-    await world.database.billing.post(organizationId, { rowsMax: 10, callKeptMs: 1_000 });
+    await world.database.billing.post([organizationId], { rowsMax: 10, callKeptMs: 1_000 });
     for (const [by, name] of [
       ["key", "key_payer"],
       ["agent", agent.id],

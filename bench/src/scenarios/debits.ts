@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { POSTED_TOGETHER_MAX } from "@parley/contracts";
 import { type Database, openDatabase } from "@parley/db";
 import postgres from "postgres";
 import type { Scenario } from "../harness/bench.ts";
@@ -76,11 +77,12 @@ const usage = ({ billing, directCalls }: Stores, organizations: string[]): Subje
       await directCalls.append(records);
     }
     let charged = 0;
-    await runConcurrently(organizations.length, AT_ONCE, async (index) => {
-      for (let more = true; more; ) {
-        const posted = await billing.post(organizations[index] ?? "", POSTED);
-        charged += posted.posted;
-        more = posted.more;
+    await runConcurrently(Math.ceil(organizations.length / POSTED_TOGETHER_MAX), AT_ONCE, async (index) => {
+      let left = organizations.slice(index * POSTED_TOGETHER_MAX, (index + 1) * POSTED_TOGETHER_MAX);
+      while (left.length > 0) {
+        const { posted, more } = await billing.post(left, POSTED);
+        charged += posted;
+        left = more ?? [];
       }
     });
     if (charged !== count) throw new Error(`${charged} of ${count} calls were charged.`);

@@ -1,8 +1,12 @@
 import { z } from "zod";
 import { conversationId, organizationId, responseId } from "./ids.ts";
 
+/** Organizations that are charged in one transaction: each one more costs less than the one before, and all of them wait for its end. */
+export const POSTED_TOGETHER_MAX = 8;
+
 const conversation = z.object({ organizationId, conversationId });
 const response = z.object({ organizationId, responseId });
+const posting = z.object({ organizationIds: z.array(organizationId).min(1).max(POSTED_TOGETHER_MAX) });
 const payment = z.object({
   organizationId,
   kind: z.enum(["purchase", "challenge", "refund", "channel", "session"]),
@@ -19,7 +23,7 @@ export const JOBS = {
   "conversation.drain": { queue: "drains", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "conversation.compact": { queue: "compaction", payload: conversation, attempts: 3, backoffMs: 250, shared: false },
   "response.run": { queue: "responses", payload: response, attempts: 3, backoffMs: 250, shared: false },
-  "billing.post": { queue: "billing", payload: z.object({ organizationId }), attempts: 3, backoffMs: 250, shared: false },
+  "billing.post": { queue: "billing", payload: posting, attempts: 3, backoffMs: 250, shared: false },
   "payment.settle": { queue: "billing", payload: payment, attempts: 3, backoffMs: 250, shared: false },
   "card.recover": { queue: "billing", payload: z.object({}), attempts: 3, backoffMs: 250, shared: false },
   "turn.reap": { queue: "reaper", payload: conversation, attempts: 3, backoffMs: 250, shared: false },

@@ -122,7 +122,7 @@ begin
   loop
     complaint := record_note(note.id, organization, note.kind, note.said);
     if complaint is null then delete from usage_set_aside where id = note.id;
-    else troubles := troubles || jsonb_build_object('id', note.id, 'kind', note.kind, 'trouble', complaint);
+    else troubles := troubles || jsonb_build_object('organizationId', organization, 'id', note.id, 'kind', note.kind, 'trouble', complaint);
     end if;
   end loop;
   if not exists (select from usage_keepers where lost) then return troubles; end if;

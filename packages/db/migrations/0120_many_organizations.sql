@@ -3,3 +3,7 @@
 alter policy tenant on direct_calls
   using (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]))
   with check (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]));
+-- So are charges.
+alter policy tenant on charges
+  using (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]))
+  with check (organization_id = any ((select nullif(current_setting('parley.organizations', true), '')::uuid[])::uuid[]));

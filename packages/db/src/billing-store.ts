@@ -39,7 +39,7 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   release: (key) => call<boolean>(sql, "release_hold", key),
 
-  post: (organizationId, bounds) => call<PostedUsage>(sql, "post_usage", { organizationId, ...bounds }),
+  post: (organizationIds, bounds) => call<PostedUsage>(sql, "post_usage", { organizationIds, ...bounds }),
 
   setPrice: ({ organizationId = null, effectiveFrom = null, ...price }, max) =>
     call<Price>(sql, "set_price", { ...price, organizationId, effectiveFrom, max }),

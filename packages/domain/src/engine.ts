@@ -129,8 +129,8 @@ export interface Engine {
   runHook(key: HookDeliveryKey): Promise<void>;
   /** Makes a response that nobody waits for; gives it back when the signal aborts. */
   runResponse(key: ResponseKey, signal: AbortSignal): Promise<void>;
-  /** Charges what an organization has used; ends early when the signal aborts. */
-  postUsage(organizationId: string, signal: AbortSignal): Promise<void>;
+  /** Charges what organizations have used; ends early when the signal aborts. */
+  postUsage(organizationIds: readonly string[], signal: AbortSignal): Promise<void>;
   settlePayment(payment: JobPayload<"payment.settle">): Promise<void>;
   /** Books what the card service has told and nobody has heard; ends early when the signal aborts. */
   recoverCardEvents(signal: AbortSignal): Promise<void>;
@@ -209,7 +209,7 @@ export function createEngine(ports: EnginePorts, { workerId, leaseMs, heartbeatM
     compact,
     settlePayment: (payment) => settlePayment(ports, payment),
     recoverCardEvents: (signal) => recoverCardEvents(ports, signal),
-    postUsage: (organizationId, signal) => postUsage(ports, organizationId, signal),
+    postUsage: (organizationIds, signal) => postUsage(ports, organizationIds, signal),
     runHook: (key) =>
       runHook(
         { hooks: ports.hooks, submit: { ...ports.admission, catalog, media: ports.media, vault: ports.vault, limits, queue, tail, log } },

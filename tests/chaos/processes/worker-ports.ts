@@ -52,7 +52,9 @@ export function failingQueue(control: Control, queue: JobQueue): JobQueue {
   return {
     ...queue,
     async enqueue(...given) {
-      const order = await control.ask({ points: ["outbox"], organizationIds: [given[1].organizationId] });
+      const [, payload] = given;
+      const organizationIds = "organizationIds" in payload ? payload.organizationIds : [payload.organizationId];
+      const order = await control.ask({ points: ["outbox"], organizationIds });
       if (order?.kind === "lose") return control.obey(order);
       return obeying(control, order, () => queue.enqueue(...given));
     },

@@ -3,5 +3,5 @@ import type { JobHandlers } from "@parley/queue";
 
 export const postUsage =
   (engine: Engine): Required<JobHandlers>["billing.post"] =>
-  ({ organizationId }, { signal }) =>
-    engine.postUsage(organizationId, signal);
+  ({ organizationIds }, { signal }) =>
+    engine.postUsage(organizationIds, signal);

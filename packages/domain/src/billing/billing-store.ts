@@ -21,10 +21,10 @@ import type {
 
 export interface PostedUsage {
   posted: number;
-  /** There may be more that is due. */
-  more: boolean;
+  /** Organizations that may have more that is due; null where there are none. */
+  more: string[] | null;
   /** Usage that was looked at again and cannot be recorded. */
-  setAside: { id: string; kind: string; trouble: string }[];
+  setAside: { organizationId: string; id: string; kind: string; trouble: string }[];
 }
 
 export interface Credit {
@@ -100,8 +100,8 @@ export interface BillingStore {
   pending(key: { organizationId: string; turnId: string }): Promise<{ heldMicros: number; usedMicros: number }>;
   /** Whether there was such a hold. */
   release(key: { organizationId: string; id: string }): Promise<boolean>;
-  /** Charges at most so many lines of what was used; safe to call twice and at the same time. */
-  post(organizationId: string, bounds: { rowsMax: number; callKeptMs: number }): Promise<PostedUsage>;
+  /** Charges at most so many lines of what these have used, all of it or nothing; safe to call twice and at the same time. */
+  post(organizationIds: readonly string[], bounds: { rowsMax: number; callKeptMs: number }): Promise<PostedUsage>;
 
   setPrice(price: SetPrice, max: number): Promise<Price>;
   listPrices(organizationId: string, filter: { kind?: string | undefined; name?: string | undefined } & Part): Promise<Listed<Price>>;

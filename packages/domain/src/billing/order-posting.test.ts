@@ -7,12 +7,12 @@ test("one order at a time is enough for an organization, but the order of a work
   const clock = movedClock();
   const given: string[] = [];
   const queue: JobQueue = { enqueue: async (_name, _payload, { once = "" } = {}) => void given.push(once) };
-  await orderPosting({ queue, clock }, "a");
-  await orderPosting({ queue, clock }, "a");
-  await orderPosting({ queue, clock }, "b");
+  await orderPosting({ queue, clock }, ["a"]);
+  await orderPosting({ queue, clock }, ["a"]);
+  await orderPosting({ queue, clock }, ["b"]);
   expect(given[1]).toBe(given[0]);
   expect(given[2]).not.toBe(given[0]);
   await clock.move(5_000);
-  await orderPosting({ queue, clock }, "a");
+  await orderPosting({ queue, clock }, ["a"]);
   expect(given.slice(0, 3)).not.toContain(given[3]);
 });

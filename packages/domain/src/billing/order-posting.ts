@@ -13,8 +13,8 @@ interface OrderPorts {
   clock: Pick<Clock, "now">;
 }
 
-/** Has what an organization used charged. What is not delivered is found by the sweep: the rows are the truth. */
-export async function orderPosting({ queue, clock }: OrderPorts, organizationId: string): Promise<void> {
-  const once = `${organizationId} ${Math.floor(clock.now() / SAME_MS)}`;
-  await queue.enqueue("billing.post", { organizationId } as JobPayload<"billing.post">, { once }).catch(() => undefined);
+/** Has what organizations used charged. What is not delivered is found by the sweep: the rows are the truth. */
+export async function orderPosting({ queue, clock }: OrderPorts, organizationIds: readonly string[]): Promise<void> {
+  const once = `${organizationIds.join(" ")} ${Math.floor(clock.now() / SAME_MS)}`;
+  await queue.enqueue("billing.post", { organizationIds } as JobPayload<"billing.post">, { once }).catch(() => undefined);
 }

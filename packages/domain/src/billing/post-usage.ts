@@ -3,7 +3,7 @@ import type { EngineMetrics } from "../engine-metrics.ts";
 import type { Log } from "../logger.ts";
 import type { BillingStore } from "./billing-store.ts";
 
-/** Lines of one transaction: the balances of an organization are locked for no longer than these take. */
+/** Lines of one transaction: the balances of its organizations are locked for no longer than these take. */
 const ROWS_MAX = 1_000;
 
 interface PostPorts {
@@ -13,16 +13,40 @@ interface PostPorts {
   metrics: Pick<EngineMetrics, "usageSetAside">;
 }
 
-/** Charges all that an organization has used and is due. Safe to run twice and at the same time. What cannot be recorded is in nobody's way, and told each time. */
-export async function postUsage({ billing, limits, log, metrics }: PostPorts, organizationId: string, signal: AbortSignal): Promise<void> {
+/**
+ * Charges all that organizations have used and is due. Safe to run twice and at the same time. They are charged together; where that fails, each by itself, so that
+ * what is wrong with one is in no other's way, and the first failure is thrown at the end.
+ */
+export async function postUsage(ports: PostPorts, organizationIds: readonly string[], signal: AbortSignal): Promise<void> {
+  try {
+    return await postTogether(ports, organizationIds, signal);
+  } catch (error) {
+    if (organizationIds.length === 1) throw error;
+    ports.log.warn({ err: error, organizationIds }, "organizations cannot be charged together");
+  }
+  const failures: unknown[] = [];
+  for (const organizationId of organizationIds) {
+    await postTogether(ports, [organizationId], signal).catch((error: unknown) => {
+      ports.log.error({ err: error, organizationId }, "an organization cannot be charged");
+      failures.push(error);
+    });
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** What cannot be recorded is in nobody's way, and told each time. */
+async function postTogether(
+  { billing, limits, log, metrics }: PostPorts,
+  organizationIds: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const bounds = { rowsMax: ROWS_MAX, callKeptMs: limits.holdKeptMs };
-  for (let more = true; more && !signal.aborted; ) {
-    const posted = await billing.post(organizationId, bounds);
-    const { setAside } = posted;
+  for (let left = organizationIds; left.length > 0 && !signal.aborted; ) {
+    const { setAside, more } = await billing.post(left, bounds);
     if (setAside.length > 0) {
-      log.error({ organizationId, setAside }, "usage cannot be recorded; it is set aside");
+      log.error({ setAside }, "usage cannot be recorded; it is set aside");
       metrics.usageSetAside({ count: setAside.length });
     }
-    more = posted.more;
+    left = more ?? [];
   }
 }

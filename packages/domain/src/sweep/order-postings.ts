@@ -1,3 +1,4 @@
+import { POSTED_TOGETHER_MAX } from "@parley/contracts";
 import { orderPosting } from "../billing/order-posting.ts";
 import type { Clock } from "../clock.ts";
 import type { JobQueue } from "../job-queue.ts";
@@ -13,6 +14,10 @@ interface PostingPorts {
 
 /** Has what was used charged, wherever that is due. */
 export async function orderPostings({ store, queue, clock }: PostingPorts): Promise<void> {
-  const found = await store.findUnposted(ORGANIZATIONS_MAX);
-  await Promise.all(found.map((organizationId) => orderPosting({ queue, clock }, organizationId)));
+  // In their order, so that the next look orders the same groups, and not the same organizations in others.
+  const found = (await store.findUnposted(ORGANIZATIONS_MAX)).toSorted();
+  const groups = Array.from({ length: Math.ceil(found.length / POSTED_TOGETHER_MAX) }, (_, index) =>
+    found.slice(index * POSTED_TOGETHER_MAX, (index + 1) * POSTED_TOGETHER_MAX),
+  );
+  await Promise.all(groups.map((organizationIds) => orderPosting({ queue, clock }, organizationIds)));
 }

@@ -49,7 +49,7 @@ export async function runTurn(ports: RunTurnPorts, key: ConversationKey): Promis
     holder.letGo(active);
   }
   // What it holds beyond what it has used is wanted by others.
-  if (claim.spending !== null) await orderPosting(ports, claim.organizationId);
+  if (claim.spending !== null) await orderPosting(ports, [claim.organizationId]);
   await askForCompaction(ports, claim);
 }
 
