@@ -72,6 +72,7 @@ async function finish(telling: Telling, answer: TurnAnswer, sessionKey: string):
     await telling.send("error", {
       ...failureData(turnFailure(answer) ?? new GatewayError("internal")),
       reason: answer.reason,
+      // Coming back is told the same end again.
       retry: false,
     });
   } else await telling.send("done", chatAnswer(answer, sessionKey));

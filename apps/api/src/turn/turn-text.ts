@@ -19,11 +19,10 @@ const BETWEEN_STEPS = "\n\n";
 /** A failed turn, in the words of the error table. */
 const failureOf = (failed: EventOf<"turn.failed">["data"]): GatewayError => {
   const { reason, text } = failed;
-  if (reason !== "budget") {
-    const code = reason === "model_rejected" || reason === "model_unavailable" ? reason : "internal";
-    return new GatewayError(code, { text, detail: `the turn failed: ${reason}` });
-  }
-  return turnFailure(failed) ?? new GatewayError("internal");
+  const refused = reason === "budget" ? turnFailure(failed) : null;
+  if (refused !== null) return refused;
+  const code = reason === "model_rejected" || reason === "model_unavailable" ? reason : "internal";
+  return new GatewayError(code, { text, detail: `the turn failed: ${reason}` });
 };
 
 /** Folds the log of a conversation into the text of one turn's answer: what all its steps say, and what it asks. */
