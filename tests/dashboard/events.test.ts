@@ -34,9 +34,9 @@ async function listen(apiKey: string | null = system.ours.apiKey, { api = 1, aft
 const told = (words: string) => (request: ModelServerRequest) => request.lastUserText === words;
 
 /** Says something to the agent through the first replica, and gives the answer's body. */
-async function say(agentId: string, message: string, sessionKey: string = randomUUID()) {
-  const { status, body, text } = await system.rest(0).call("/api/chat", { body: { message, agentId, sessionKey } });
-  expect([status, text]).toEqual([200, expect.anything()]);
+async function say(agentId: string, message: string, answered = 200) {
+  const { status, body, text } = await system.rest(0).call("/api/chat", { body: { message, agentId, sessionKey: randomUUID() } });
+  expect([status, text]).toEqual([answered, expect.anything()]);
   return body as { conversationId: string; turnId: string; messageId: string; response: string; finishReason: string };
 }
 
@@ -125,12 +125,12 @@ const ACTS: Partial<Record<ActivityType, () => Promise<Record<string, unknown>>>
   "model:fallback_exhausted": async () => {
     const agentId = await system.ours.newAgent({ model: "custom/away" });
     system.model.when(({ body }) => body.model === "away", { status: 503 });
-    await say(agentId, "nobody");
+    await say(agentId, "nobody", 503);
     return { provider: "custom", model: "custom/away", modelCount: 1 };
   },
   "system:error": async () => {
     system.model.when(({ body }) => body.model === "down", { status: 503 });
-    const { conversationId } = await say(await system.ours.newAgent({ model: "custom/down" }), "anybody");
+    const { conversationId } = await say(await system.ours.newAgent({ model: "custom/down" }), "anybody", 503);
     return { source: "turn", errorName: "model_unavailable", sessionKey: conversationId };
   },
   "agent:hot_removed": async () => {
