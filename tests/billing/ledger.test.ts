@@ -100,6 +100,9 @@ test("an entry is never changed or taken away, a transaction that does not add u
   await expect(within(id, (sql) => sql`update charges set amount_micros = 1`)).rejects.toThrow("permission denied");
   await expect(within(id, (sql) => sql`delete from charges`)).rejects.toThrow("permission denied");
   await expect(within(id, (sql) => sql`update ledger_balances set balance_micros = 1`)).rejects.toThrow("permission denied");
+  await expect(
+    within(id, (sql) => sql`insert into ledger_balances (organization_id, account, balance_micros) values (${id}, 'house', 1)`),
+  ).rejects.toThrow("permission denied");
   for (const micros of [7, -7]) await expect(within(id, (sql) => entry(sql, micros))).rejects.toThrow("does not add up");
   await expect(within(randomUUID(), (sql) => entry(sql, 7))).rejects.toThrow("row-level security");
   expect(await within(randomUUID(), (sql) => sql`select 1 from ledger_entries`)).toHaveLength(0);

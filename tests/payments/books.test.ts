@@ -283,6 +283,24 @@ test("a channel that is closed goes after its time, when none of its calls is ke
   expect(await payments.writeChannel({ ...anew, id: "a new one" })).toBe(true);
 });
 
+test("a channel that goes just now is not opened again by who has waited for that", async () => {
+  const organizationId = await organization();
+  const id = `0x${randomUUID()}`;
+  await owner`
+    insert into payment_channels (id, organization_id, payer, state, voucher_micros, deposit_micros, spent_micros, status, used_at)
+    values (${id}, ${organizationId}, 'w', '{}', 1, 1, 1, 'closed', now() - interval '100 days')`;
+  const anew = { organizationId, id, state: "{}", payer: "w", voucherMicros: 1, depositMicros: 1, status: "open" as const, version: null };
+  let opening: Promise<unknown> | undefined;
+  await owner.begin(async (tx) => {
+    await tx`select forget_channels(interval '90 days', 10)`;
+    opening = payments.writeChannel(anew).catch((error: unknown) => error);
+    const waiting = () => owner`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(async () => (await waiting()).length).toBeGreaterThan(0);
+  });
+  expect(await opening).toMatchObject({ code: "channel_gone" });
+  expect(await owner`select from payment_channels where id = ${id}`).toHaveLength(0);
+});
+
 test("an offer for which nothing was shown goes shortly after it was good; what was shown stays", async () => {
   const organizationId = await organization();
   const offer = (id: string, minutes: number, credential: string | null = null) => owner`

@@ -26,6 +26,8 @@ begin
     delete from payment_channels where id = any (array(
       select id from payment_channels c where status = 'closed' and used_at < clock_timestamp() - older_than and reserved_micros = 0
         and not exists (select from purchases u where u.session_id = c.id) order by used_at limit rows_max))
+      -- Again, as of now: it may have been written while this waited for it.
+      and status = 'closed' and used_at < clock_timestamp() - older_than and reserved_micros = 0
     returning id, organization_id
   )
   insert into past_channels (id, organization_id) select id, organization_id from past on conflict do nothing;
@@ -34,7 +36,7 @@ begin
 end $$;
 
 -- Takes {organizationId, id, version (null: it is new), state, payer, voucherMicros, depositMicros, status}. False where it has changed since that version, or where one
--- that is new was closed before: then nothing is written. What was signed for only grows.
+-- that is new was closed before: then nothing is written. One that goes just now is refused with `channel_gone`. What was signed for only grows.
 create or replace function write_payment_channel(p jsonb) returns jsonb language plpgsql as $$
 begin
   perform set_config('parley.organizations', '{' || (p->>'organizationId') || '}', true);
@@ -42,7 +44,10 @@ begin
     insert into payment_channels (id, organization_id, payer, state, voucher_micros, deposit_micros, status)
     select p->>'id', (p->>'organizationId')::uuid, p->>'payer', p->>'state', (p->>'voucherMicros')::bigint, (p->>'depositMicros')::bigint, p->>'status'
     where not exists (select from past_channels where id = p->>'id') on conflict do nothing;
-    return to_jsonb(found);
+    if not found then return 'false'; end if;
+    -- It may have waited for the row that `forget_channels` was removing.
+    if exists (select from past_channels where id = p->>'id') then perform refuse('channel_gone'); end if;
+    return 'true';
   end if;
   update payment_channels set state = p->>'state', voucher_micros = greatest(voucher_micros, (p->>'voucherMicros')::bigint),
     deposit_micros = (p->>'depositMicros')::bigint, status = p->>'status', version = version + 1, used_at = clock_timestamp()
