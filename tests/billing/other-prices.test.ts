@@ -1,7 +1,7 @@
 import { agentConfig, type ChargesQuery, setPriceInput } from "@parley/contracts";
-import { openWorld, type Reply, untilRest, type World } from "@parley/testkit";
+import { collectUntil, openWorld, type Reply, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { routerOver, start } from "../engine/testing/start.ts";
+import { isEnd, logUntil, routerOver, start, stateOf } from "../engine/testing/start.ts";
 import { type ScriptedPeer, startScriptedPeer, taskAt } from "../peers/support/scripted-peer.ts";
 import { atRest, grant, MODEL, setPrices } from "./money.ts";
 
@@ -50,6 +50,21 @@ async function agentOn(where: World, by: World["caller"], facts: { endpoint?: st
 
 const callOf = { toolCalls: [{ name: "call_jester_joke", arguments: { input: "one" } }], usage: USAGE };
 const TELL: Reply = { text: "told", usage: USAGE };
+/** An agent whose runs have a price, and one that calls it. */
+async function pricedHelper() {
+  const config = agentConfig.parse({ model: MODEL });
+  const helper = await world.gateway.createAgent(caller, { name: "Helper", description: "", config });
+  await world.gateway.setPrice(setPriceInput.parse({ organizationId, kind: "agent", name: helper.id, unitPico: RUN_MICROS * 1e6 }));
+  const ours = {
+    ...world,
+    caller,
+    agent: ({ name = "Router", description = "", ...more } = {}) =>
+      world.gateway.createAgent(caller, { name, description, config: agentConfig.parse(more) }),
+  } as World;
+  return { helper, ours, router: await routerOver(ours, [helper as never], "sync", { model: MODEL }) };
+}
+
+const callOfHelper = { toolCalls: [{ name: "helper", arguments: { query: "help" } }], usage: USAGE };
 /** A turn that calls the peer. */
 async function told(agent: { id: string }, ...then: Reply[]) {
   world.model.script(callOf, ...then);
@@ -135,21 +150,8 @@ test("who has to have money first and has not enough for the peer does not have 
 });
 
 test("an agent with a price costs it for each run that completes, beside its models: in a turn of its own and below another's", async () => {
-  const config = agentConfig.parse({ model: MODEL });
-  const helper = await world.gateway.createAgent(caller, { name: "Helper", description: "", config });
-  await world.gateway.setPrice(setPriceInput.parse({ organizationId, kind: "agent", name: helper.id, unitPico: RUN_MICROS * 1e6 }));
-  const ours = {
-    ...world,
-    caller,
-    agent: ({ name = "Router", description = "", ...more } = {}) =>
-      world.gateway.createAgent(caller, { name, description, config: agentConfig.parse(more) }),
-  } as World;
-  const router = await routerOver(ours, [helper as never], "sync", { model: MODEL });
-  world.model.script(
-    { toolCalls: [{ name: "helper", arguments: { query: "help" } }], usage: USAGE },
-    { text: "helped", usage: USAGE },
-    { text: "done", usage: USAGE },
-  );
+  const { helper, ours, router } = await pricedHelper();
+  world.model.script(callOfHelper, { text: "helped", usage: USAGE }, { text: "done", usage: USAGE });
   const { events } = await start(ours, router, "Hi");
   expect((await untilRest(events)).at(-1)).toMatchObject({ type: "turn.completed" });
   expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -RUN_MICROS - 3 * STEP_MICROS });
@@ -166,6 +168,26 @@ test("an agent with a price costs it for each run that completes, beside its mod
   const calls = world.model.journal.length;
   expect((await untilRest((await start(ours, helper as never, "Hi")).events)).at(-1)).toMatchObject({ data: { reason: "budget" } });
   expect(world.model.journal.length).toBe(calls);
+});
+
+test("a run whose turn waits for people afterwards costs what it does, once, while it waits and when it has ended", async () => {
+  const { helper, ours, router } = await pricedHelper();
+  const question = { id: "colour", text: "Which?", options: [{ id: "red", label: "Red" }], allowFreeText: false };
+  const asks = { toolCalls: [{ name: "ask_user_questions", arguments: { questions: [question] } }], usage: USAGE };
+  world.model.script(callOfHelper, { text: "helped", usage: USAGE }, asks);
+  const { events, submitted } = await start(ours, router, "Hi");
+  await collectUntil(events, ({ type }) => type === "turn.paused");
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -RUN_MICROS - 3 * STEP_MICROS });
+  const charged = await chargesOf("agent");
+  expect(charged).toMatchObject([{ agentId: helper.id, amountMicros: RUN_MICROS }]);
+  world.model.script({ text: "done", usage: USAGE });
+  const { conversationId } = submitted;
+  const [card] = (await stateOf(ours, conversationId)).cards;
+  const answers = [{ questionId: "colour", selectedOptionIds: ["red"] }];
+  await world.gateway.answerCard(caller, { conversationId: conversationId as never, cardId: card?.id as never, answers });
+  expect((await logUntil(ours, conversationId, isEnd)).at(-1)).toMatchObject({ type: "turn.completed" });
+  expect(await atRest(world, organizationId)).toMatchObject({ balanceMicros: -RUN_MICROS - 4 * STEP_MICROS });
+  expect(await chargesOf("agent")).toEqual(charged);
 });
 
 test("a run that breaks off costs its models alone, and a run whose use is told in two parts costs it once", async () => {

@@ -78,12 +78,14 @@ begin
       -- Runs that have completed: of the turn's own agent, and of those below it. Asked for only where any agent has a price.
       select row(r.organization_id, 'agent', r.agent_id, null, null, 'agent', concat_ws('/', r.turn_id, r.execution_id), 'customer',
         coalesce(case when m.principal_id not like 'execution:%' then m.principal_id end, principal_of(t.conversation_id, t.number)),
-        r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, 0, 0, false, t.finished_at, null)::uses
+        r.agent_id, user_of(coalesce(t.end_user, c.end_user)), t.conversation_id, t.id, 'agent/' || r.agent_id, 0, 0, 0, 0, 0, 0, false, r.finished_at, null)::uses
       from (
-        select u.organization_id, u.turn_id, u.execution_id, coalesce(e.agent_id, c.agent_id) as agent_id
+        -- A run below the turn's own has its own end: the turn may wait for people since then.
+        select u.organization_id, u.turn_id, u.execution_id, coalesce(e.agent_id, c.agent_id) as agent_id,
+          case when u.execution_id = u.conversation_id then t.finished_at else e.finished_at end as finished_at
         from of_turns u join turns t on t.id = u.turn_id join conversations c on c.id = u.conversation_id left join executions e on e.id = u.execution_id
         where case when u.execution_id = u.conversation_id then t.status = 'completed' else e.status = 'completed' end
-        group by 1, 2, 3, 4) r
+        group by 1, 2, 3, 4, 5) r
         join turns t on t.id = r.turn_id left join messages m on m.id = t.message_id join conversations c on c.id = t.conversation_id
       where exists (select from prices a where a.kind = 'agent' and (a.organization_id is null or a.organization_id = r.organization_id))
     ) lines;
