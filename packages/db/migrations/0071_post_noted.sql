@@ -24,8 +24,7 @@ create or replace function post_usage(p jsonb) returns jsonb language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
 declare
   organizations uuid[] := array(
-    -- A process of the version before names one by itself.
-    select distinct id::uuid from jsonb_array_elements_text(coalesce(p->'organizationIds', jsonb_build_array(p->'organizationId'))) id
+    select distinct id::uuid from jsonb_array_elements_text(p->'organizationIds') id
     where pg_try_advisory_xact_lock(4766, hashtext((id::uuid)::text)) order by 1);
   organization uuid;
   -- Of each of them.
@@ -39,6 +38,8 @@ begin
   if cardinality(organizations) = 0 then return '{"posted": 0, "more": null, "setAside": []}'; end if;
   rows_max := greatest((p->>'rowsMax')::int / cardinality(organizations), 1);
   perform set_config('parley.organizations', organizations::text, true);
+  -- Where one of several is locked by somebody, the others' holds and balances are let go of soon; each is charged by itself then.
+  if cardinality(organizations) > 1 then perform set_config('lock_timeout', '500ms', true); end if;
   select exists (select from usage_set_aside where organization_id = any (organizations) and due_at < clock_timestamp())
       or exists (select from usage_keepers where lost) as notes,
     exists (select from usage_records where organization_id = any (organizations) and unposted) as turns,
