@@ -11,7 +11,8 @@ async function posted(
 ) {
   const asked: string[] = [];
   let setAside = 0;
-  const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+  const logged: string[] = [];
+  const log = { debug() {}, info() {}, warn: () => void logged.push("warn"), error: () => void logged.push("error"), child: () => log };
   const billing = {
     async post(ids: readonly string[]) {
       asked.push(ids.join());
@@ -23,7 +24,7 @@ async function posted(
     () => null,
     (error: unknown) => error,
   );
-  return { asked, failure, setAside };
+  return { asked, failure, setAside, logged };
 }
 
 test("organizations are charged together, and who has more goes on", async () => {
@@ -40,6 +41,14 @@ test("where they cannot be charged together each is by itself, and the failure o
   };
   expect(await posted(["a", "b", "c"], wrong)).toMatchObject({ asked: ["a,b,c", "a", "b", "c"], failure });
   expect(await posted(["b"], wrong)).toMatchObject({ asked: ["b"], failure });
+});
+
+test("who cannot be charged is an error in the log, and a warning where only a lock or Postgres itself could not be had", async () => {
+  const failing = (code: "internal" | "storage_unavailable") => () => {
+    throw new GatewayError(code);
+  };
+  expect((await posted(["a", "b"], failing("internal"))).logged).toEqual(["warn", "error", "error"]);
+  expect((await posted(["a", "b"], failing("storage_unavailable"))).logged).toEqual(["warn", "warn", "warn"]);
 });
 
 test("a failure of all together that is none of each is over", async () => {
