@@ -19,7 +19,7 @@ const POSTED = { rowsMax: 1_000, callKeptMs: 3_600_000 };
 
 interface Subject {
   name: string;
-  /** Debits so many, one organization after the other; gives how many a second. */
+  /** Debits so many, spread evenly over the organizations; gives how many a second. */
   debit(count: number): Promise<number>;
 }
 
@@ -27,8 +27,8 @@ type Stores = Pick<Database, "billing" | "directCalls" | "payments">;
 
 /**
  * S10: debits, beside a loop that does nothing but change a row, as many at once, over as many connections, in the same database. Ours is what customers' money
- * takes: what calls have used is written down, and each organization's is priced, charged line by line and put into the ledger by its order of the queue
- * `billing`, in one transaction for all that is due. `sold calls` have their money set aside before they run and taken afterwards, two commits each, which
+ * takes: what calls have used is written down, and orders of the queue `billing` price it, charge it line by line and put it into the ledger, in one transaction
+ * of Postgres for each group of up to eight organizations. `sold calls` have their money set aside before they run and taken afterwards, two commits each, which
  * nothing can put together: they have lines of their own, and are not held to the goal.
  */
 export const debits: Scenario = async ({ ours, rounds, thinning }) => {

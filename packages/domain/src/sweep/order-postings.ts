@@ -14,7 +14,7 @@ interface PostingPorts {
 
 /** Has what was used charged, wherever that is due. */
 export async function orderPostings({ store, queue, clock }: PostingPorts): Promise<void> {
-  // In their order, so that the next look orders the same groups, and not the same organizations in others.
+  // In their order: a look that finds the same ones orders the same groups. Where there are more than it may find, they are other ones each time.
   const found = (await store.findUnposted(ORGANIZATIONS_MAX)).toSorted();
   const groups = Array.from({ length: Math.ceil(found.length / POSTED_TOGETHER_MAX) }, (_, index) =>
     found.slice(index * POSTED_TOGETHER_MAX, (index + 1) * POSTED_TOGETHER_MAX),
