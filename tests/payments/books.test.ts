@@ -372,6 +372,20 @@ describe("a session", () => {
     expect(await reserve(100, 100)).toMatchObject({ outcome: "reserved", remainingMicros: 0 });
   });
 
+  test("says whether it pays once others let go of what they hold, and whether what was signed has paid already", async () => {
+    const { reserve, end } = await opened(100);
+    const first = randomUUID();
+    await reserve(60, 60, first);
+    // The same call again, while it is under way, and another: for both there is enough if the first is let go.
+    expect(await reserve(60, 60)).toMatchObject({ outcome: "insufficient", mayWait: true, isSpent: false });
+    expect(await reserve(40, 60)).toMatchObject({ outcome: "unsigned", mayWait: true, isSpent: false });
+    expect(await reserve(101, null)).toMatchObject({ outcome: "insufficient", mayWait: false, isSpent: false });
+    expect(await reserve(100, 90)).toMatchObject({ outcome: "insufficient", mayWait: false, isSpent: false });
+    await end(first, true);
+    for (const amount of [60, 40]) expect(await reserve(amount, 60)).toMatchObject({ mayWait: false, isSpent: true });
+    expect(await reserve(40, 99)).toMatchObject({ outcome: "unsigned", mayWait: false, isSpent: false });
+  });
+
   test("holds so much and no more, of what is not spent", async () => {
     const { key, reserve } = await opened(60);
     const topUp = (depositMicros: number) =>

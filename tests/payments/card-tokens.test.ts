@@ -1,14 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { at, type RestAnswer, type SignedEvent, type StripeServer, type System, startStripeServer, startSystem } from "@parley/testkit";
-import { Challenge, Credential, Receipt } from "mppx";
+import {
+  at,
+  createRestClient,
+  type Replica,
+  type RestAnswer,
+  type SignedEvent,
+  type StripeServer,
+  type System,
+  startReplica,
+  startStripeServer,
+  startSystem,
+} from "@parley/testkit";
+import { type Challenge, Receipt } from "mppx";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { giveCredits, namesIn, offersBeside, offersIn, openSession, paidWith, setPrice } from "./offers-beside.ts";
 
 const PATH = "/api/v1/gateway";
 const PROBLEMS = "https://paymentauth.org/problems/";
 
 let stripe: StripeServer;
 let system: System;
+/** The second process sells to guests in our name. */
+let second: Replica;
 let sql: postgres.Sql;
 beforeAll(async () => {
   stripe = await startStripeServer();
@@ -23,36 +37,31 @@ beforeAll(async () => {
     MPP_RPC_URL: "http://127.0.0.1:9",
     LIMIT_SOLD_CALLS_MAX: "100000",
   };
-  system = await startSystem({ apis: 2, allow: [stripe.host], env });
+  system = await startSystem({ allow: [stripe.host], env });
+  second = await startReplica("api", { ...system.environment, PAYMENTS_ORGANIZATION_ID: system.ours.organizationId });
   sql = postgres(system.ownerUrl, { max: 1, onnotice: () => undefined });
   await system.ours.newAgent();
   system.model.otherwise({ text: ["Hello"] });
-  await sql`insert into prices (organization_id, kind, name, input_pico, output_pico, unit_pico)
-    values (${system.ours.organizationId}, 'plugin', 'agent', 0, 0, 750000000000)`;
+  await setPrice(sql, system.ours);
 });
 afterAll(async () => {
   await sql?.end();
+  await second?.close();
   await system?.close();
   await stripe?.close();
 });
 
 const BODY = { message: "Hi" };
 const call = (headers: Record<string, string> = {}, body: object = BODY, api = 0): Promise<RestAnswer> =>
-  system.rest(api).call(PATH, { body, headers: { "x-payment-method": "mpp", ...headers } });
-
-const offersIn = ({ headers }: RestAnswer): Challenge.Challenge[] =>
-  headers.get("www-authenticate") === null ? [] : Challenge.fromResponseList(new Response(null, { status: 402, headers }));
-const namesIn = (answer: RestAnswer): string[] => offersIn(answer).map(({ method, intent }) => `${method}/${intent}`);
-
+  createRestClient((api === 0 ? system.apis[0] : second)?.url ?? "", system.ours.apiKey).call(PATH, {
+    ...{ body, headers: { "x-payment-method": "mpp", ...headers } },
+  });
 async function offered(): Promise<Challenge.Challenge> {
   const [challenge] = offersIn(await call({ "accept-payment": "stripe/charge" }));
   if (challenge === undefined) throw new Error("Nothing was offered.");
   return challenge;
 }
 
-const paidWith = (challenge: Challenge.Challenge, spt: string) => ({
-  "payment-authorization": Credential.serialize(Credential.from({ challenge, payload: { spt } })),
-});
 const chargedWith = (spt: string) => [...stripe.charges.values()].filter(({ token }) => token === spt);
 
 /** What the ledger has of it: as revenue, all together. */
@@ -96,13 +105,8 @@ describe("offers", () => {
   });
 
   test("stand beside whatever a call without a good session is refused with, as the standard's problems; of one that cannot be made there are none", async () => {
-    const { organizationId } = system.ours;
-    const headers = { "x-admin-secret": system.adminSecret };
-    const credits = { organization_id: organizationId, amount_micros: 2_000_000, reference: "sessions" };
-    expect((await system.rest(0, null).call("/admin/billing/credits", { body: credits, headers })).status).toBe(200);
-    const address = `0x${randomBytes(20).toString("hex")}`;
-    const opened = await system.rest().call("/api/wallet/sessions", { body: { address, deposit: "1.00" } });
-    const session = { "x-session-id": String(at(opened.body, "session", "id")), "x-wallet-address": address };
+    await giveCredits(system, system.ours, 2_000_000);
+    const session = await openSession(system, system.ours);
     const insession = (more: object, body: object = BODY) => call({ "x-payment-method": "session", ...more }, body);
     expect((await insession(session)).status).toBe(200);
     const refusals: [code: string, type: string, answer: RestAnswer, body: object][] = [
@@ -123,9 +127,10 @@ describe("offers", () => {
       const { message } = answer.body as { message: string };
       expect(answer.body).toMatchObject({ error, code: error, type: `${PROBLEMS}${type}`, status: 402, detail: message, ...more });
     }
-    for (const headers of [session, {}]) {
+    for (const [headers, status, error] of [[session, 400, "bad_request"] as const, [{}, 402, "session_required"] as const]) {
       const answer = await insession(headers, {});
-      expect([answer.status < 500, answer.headers.get("www-authenticate")]).toEqual([true, null]);
+      expect(answer).toMatchObject({ status, body: { error } });
+      expect(answer.headers.get("www-authenticate")).toBeNull();
     }
     // Nothing that is paid here would be work for who may use no more of their own.
     const budget = { scope: "organization", period: "day", limit_micros: 0 };
@@ -135,6 +140,8 @@ describe("offers", () => {
     expect(none).toMatchObject({ status: 402, body: { error: "session_required" } });
     expect([none.headers.get("content-type"), offersIn(none)]).toEqual(["application/json; charset=utf-8", []]);
   });
+
+  offersBeside(() => ({ system, second, sql, chargedWith }));
 });
 
 describe("a card's token", () => {

@@ -145,6 +145,9 @@ begin
   return '{"outcome": "reserved"}';
 end $$;
 
+-- Sets the price of a call aside in a session. Takes {organizationId, id, sessionId, wallet, plugin, amountMicros, nonce, signature?, signedMicros?, callKey, quietMs}. Returns
+-- {outcome: reserved, remainingMicros} | {outcome: invalid} | {outcome: used, underWay?} | {outcome: insufficient or unsigned, remainingMicros, mayWait: it would be enough if
+-- others let go of what they hold, isSpent: all that was signed for has paid for calls already}.
 create or replace function reserve_in_session(p jsonb) returns jsonb language plpgsql as $$
 declare
   organization uuid := (p->>'organizationId')::uuid;
@@ -170,7 +173,9 @@ begin
   if s.id is null then
     select * into s from wallet_sessions where id = p->>'sessionId';
     return jsonb_build_object('outcome', case when s.deposit_micros - s.spent_micros - s.reserved_micros >= micros then 'unsigned' else 'insufficient' end,
-      'remainingMicros', s.deposit_micros - s.spent_micros - s.reserved_micros);
+      'remainingMicros', s.deposit_micros - s.spent_micros - s.reserved_micros,
+      'mayWait', s.deposit_micros - s.spent_micros >= micros and (signed is null or greatest(s.signed_micros, signed) >= s.spent_micros + micros),
+      'isSpent', coalesce(signed <= s.spent_micros, false));
   end if;
   insert into purchases (id, organization_id, method, plugin, amount_micros, session_id, principal_id, nonce, signature, state, call_key)
   values ((p->>'id')::uuid, organization, 'session', p->>'plugin', micros, s.id, s.principal_id, p->>'nonce', p->>'signature', 'reserved', p->>'callKey');

@@ -2,7 +2,7 @@ import { openWalletInput, topUpWalletInput, walletInput, walletsInput } from "@p
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
 
-/** Sessions of wallets; amounts are micro-units. */
+/** Sessions of wallets. What goes in (`deposit`) is dollars as text, as over REST; what comes back is micro-units. */
 export const wallet = {
   list: procedure("wallet.list")
     .input(walletsInput)

@@ -54,6 +54,16 @@ test("what a call is paid with, and its receipt, stand in the heads that the doc
   for (const name of ["Payment-Receipt", "X-Session-Remaining", "Idempotent-Replay"]) expect(sold).toContain(`"${name}":{"description"`);
 });
 
+test("a call for money is a problem of the payment standard, too, and nothing else is one", () => {
+  const problems = Object.entries(document.components["responses"] ?? {}).filter(([, response]) =>
+    JSON.stringify(response).includes("application/problem+json"),
+  );
+  const refused = operations.filter(({ responses }) =>
+    problems.some(([name]) => JSON.stringify(responses["402"] ?? {}).includes(`/${name}"`)),
+  );
+  expect([problems.length, refused.map(({ where }) => where)]).toEqual([1, ["POST /api/v1/gateway"]]);
+});
+
 test("every reference leads somewhere", () => {
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(\w+)\/([^"]+)"/g)];
   expect(refs.length).toBeGreaterThan(100);

@@ -4,7 +4,7 @@ import { type Json, schemaWriter } from "./json-schema.ts";
 import type { Content, Envelope, Operation } from "./operation.ts";
 import { operationOf, type RestName } from "./operations.ts";
 import { MODEL_NAME, PARAMETERS } from "./parameters.ts";
-import { byStatus, ENVELOPES, refusalsOf } from "./refusals.ts";
+import { byStatus, ENVELOPES, PAID_PROBLEM, refusalsOf } from "./refusals.ts";
 import { SECURITY_SCHEMES, securityOf } from "./security.ts";
 
 type Writer = ReturnType<typeof schemaWriter>;
@@ -150,7 +150,10 @@ function refusal(envelope: Envelope, { status, codes }: { status: number; codes:
   writer.responses[name] = {
     description: codes.map((code) => ERRORS[code].text).join(" "),
     ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
-    content: { "application/json": { schema: writer.write(ENVELOPES[envelope], "output") } },
+    content: {
+      "application/json": { schema: writer.write(ENVELOPES[envelope], "output") },
+      ...(envelope === "paid" && status === 402 && { "application/problem+json": { schema: writer.write(PAID_PROBLEM, "output") } }),
+    },
   };
   return { $ref: `#/components/responses/${name}` };
 }

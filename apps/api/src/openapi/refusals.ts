@@ -59,6 +59,14 @@ export const ENVELOPES: Record<Envelope, z.ZodType> = {
     .meta({ id: "A2aRefusal", description: "As version 1.0 has it, or as 0.3." }),
 };
 
+/** What comes with offers, or refuses a credential, is the payment standard's problem besides. */
+export const PAID_PROBLEM = z
+  .looseObject({
+    ...{ error: text, code: text, message: text, refusedBy: refusedBy.optional() },
+    ...{ type: text, title: text, status: z.int(), detail: text, challengeId: text.nullable().optional() },
+  })
+  .meta({ id: "PaidProblem", description: "Offers stand in `WWW-Authenticate`." });
+
 const ANY: ErrorCode[] = ["bad_request", "internal", "storage_unavailable"];
 const WITH_BODY: ErrorCode[] = ["body_too_large", "unsupported_media_type", "invalid_input"];
 const REPEATABLE: ErrorCode[] = ["idempotency_mismatch", "call_under_way", "invalid_input"];

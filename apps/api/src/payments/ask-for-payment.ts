@@ -26,16 +26,17 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
   // Of the seller's own money a guest is told nothing.
   if (!canWork && refused === undefined && unpaid === undefined)
     throw new GatewayError(sale.known === null ? "model_unavailable" : "budget_exhausted");
-  const priced = { seller: canWork ? organizationId : null, amountMicros: amountMicros ?? 0 };
+  const priced = { seller: canWork ? organizationId : null, amountMicros };
   const { names, body, isOffered } = await waysToPay(gateway, sale, priced);
   const choice = names.length === 0 ? "" : ` Choose payment method: ${names.join(" or ")}.`;
   const text = `${unpaid?.message ?? `Payment required for ${name}.`}${choice}`;
   const code = CODES[refused?.problem.status ?? 402] ?? "payment_required";
   const reason = new GatewayError(code, { text: refused?.problem.detail ?? text, refusedBy: unpaid?.refusedBy });
-  if (refused?.dialect === "mpp") return new PaidRefusal(reason, { ...body, ...refused.problem, challengeId: refused.challengeId }, true);
+  if (refused?.dialect === "mpp")
+    return new PaidRefusal(reason, { ...body, ...refused.problem, challengeId: refused.challengeId }, { isProblem: true });
   // Clients of the older dialect, which have shown something of theirs, know no problems.
   const isProblem = isOffered && refused === undefined;
-  return new PaidRefusal(reason, { ...body, ...(isProblem && unpaidProblem(reason)) }, isProblem);
+  return new PaidRefusal(reason, { ...body, ...(isProblem && unpaidProblem(reason)) }, { isProblem });
 }
 
 /** Of sessions: whatever is wrong with one, the same call may be paid otherwise. */
@@ -47,8 +48,9 @@ const SESSIONS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * What a session is refused with, beside fresh offers where there are any: every 402 is a challenge, so that who can pay otherwise does. Anything else stays what it is, and
- * so does the refusal of a call that nobody would be paid for: `check` throws where it cannot be done.
+ * What a session is refused with, beside fresh offers where there are any: a 402 is a challenge, so that who can pay otherwise does. Anything else stays what it is, and
+ * so does the refusal of a call that nobody would be paid for (`check` throws where it cannot be done), of one that its session has paid for or can pay for soon, and of a
+ * session whose seller is another: an offer would be for another thing, at another price.
  */
 export async function offerBeside(
   gateway: Gateway,
@@ -56,7 +58,8 @@ export async function offerBeside(
   { thrown, organizationId, check }: { thrown: unknown; organizationId: string | null; check(): Promise<void> },
 ): Promise<unknown> {
   const refusal = thrown instanceof PaidRefusal ? thrown : thrown instanceof GatewayError ? new PaidRefusal(thrown, {}) : null;
-  if (refusal === null || refusal.isProblem || !SESSIONS.has(refusal.reason.code) || organizationId === null) return thrown;
+  if (refusal === null || refusal.isProblem || refusal.isFinal || !SESSIONS.has(refusal.reason.code)) return thrown;
+  if (organizationId === null || (refusal.seller ?? organizationId) !== organizationId) return thrown;
   const amountMicros = await check().then(
     () => gateway.priceOf(organizationId, sale.name),
     () => null,
@@ -64,5 +67,5 @@ export async function offerBeside(
   if (amountMicros === null || !(await canSell(gateway, sale, organizationId))) return thrown;
   const { body, isOffered } = await waysToPay(gateway, sale, { seller: organizationId, amountMicros });
   const { reason, more } = refusal;
-  return new PaidRefusal(reason, { ...more, ...body, ...(isOffered && unpaidProblem(reason)) }, isOffered);
+  return new PaidRefusal(reason, { ...more, ...body, ...(isOffered && unpaidProblem(reason)) }, { isProblem: isOffered });
 }

@@ -74,6 +74,7 @@ async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, 
   // Proved before anything is done in its name: its answers are given again to nobody else.
   const session = await gateway.proveSession(caller, sessionOf(request), name);
   const { organizationId } = session;
+  if ("refused" in session) throw new PaidRefusal(session.refused, {}, { seller: organizationId });
   const isGuest = caller?.organizationId !== organizationId;
   return {
     caller: isGuest || caller === null ? guestOf(organizationId, `wallet:${session.wallet}`) : caller,
@@ -82,9 +83,12 @@ async function payerBySession({ gateway }: PayerFacts, { request, name }: Sale, 
     async buy(amountMicros, under) {
       const sold = await gateway.buyInSession(session, { plugin: name, amountMicros, under });
       if (sold.outcome === "bought") return sold.purchase;
-      const [cost, remaining] = [microsToDollars(amountMicros), microsToDollars(sold.remainingMicros)];
-      const reason = new GatewayError("insufficient_balance", { text: `Need $${cost}, have $${remaining}` });
-      throw new PaidRefusal(reason, { session: { remaining, cost } });
+      const { reason, remainingMicros, isFinal } = sold;
+      const more =
+        remainingMicros === undefined
+          ? {}
+          : { session: { remaining: microsToDollars(remainingMicros), cost: microsToDollars(amountMicros) } };
+      throw new PaidRefusal(reason, more, { isFinal, seller: organizationId });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { ERRORS, GatewayError, isGatewayError, type Limits, microsToDollars, type Scope } from "@parley/contracts";
 import { type Caller, type ClaimedCall, type Gateway, type Log, type Purchase, storable } from "@parley/domain";
-import { hasScope, type OpenStream } from "@parley/router";
+import { hasScope, type OpenStream, ROUTES } from "@parley/router";
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { Attachments } from "../attachments.ts";
 import { CLIENT_LEFT } from "../client-left.ts";
@@ -49,7 +49,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       return null;
     }
     const caller = await visitor.authenticate({ mutating: true });
-    await visitor.countIn({ name: "sold", limit: "soldCallsMax", what: "calls of plugins" }, caller);
+    await visitor.countIn(ROUTES[ROUTE].window, caller);
     if (!hasScope(caller, { scope: SCOPES })) throw new GatewayError("missing_scope");
     return caller;
   }

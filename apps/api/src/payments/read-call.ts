@@ -46,11 +46,14 @@ export function pluginOf(request: Request, body: Json): string | null {
   return pluginName.safeParse(named).data ?? null;
 }
 
-/** The first that applies: named, shown by a credential, shown by a session; else the caller's own credits. */
+/**
+ * The first that applies: shown by a credential, as who has paid is never asked again for the way that the call was first sent in; named; shown by a session; else the caller's
+ * own credits.
+ */
 export function methodOf(request: Request): PaymentMethod {
+  if (credentialIn(request) !== null) return "mpp";
   const named = headerOf(request, "x-payment-method");
   if (named !== undefined && METHODS.has(named)) return named as PaymentMethod;
-  if (credentialIn(request) !== null) return "mpp";
   return headerOf(request, "x-session-id") === undefined ? "stripe" : "session";
 }
 

@@ -38,16 +38,28 @@ export interface Payer {
   buy(amountMicros: number, under: HeldKey | null, signal: AbortSignal): Promise<Purchase | { answered: PaidAnswer } | ShortChannel>;
 }
 
+interface RefusalFacts {
+  /** It is told as a problem of the payment standard. */
+  isProblem?: boolean;
+  /** Nobody is to pay for the call in another way. */
+  isFinal?: boolean;
+  /** Whose session does not pay, where that is known. */
+  seller?: string;
+}
+
 /** A refusal, with what its answer says besides. */
 export class PaidRefusal extends Error {
   readonly reason: GatewayError;
   readonly more: object;
-  /** It is told as a problem of the payment standard. */
   readonly isProblem: boolean;
-  constructor(reason: GatewayError, more: object, isProblem = false) {
+  readonly isFinal: boolean;
+  readonly seller: string | null;
+  constructor(reason: GatewayError, more: object, { isProblem = false, isFinal = false, seller }: RefusalFacts = {}) {
     super(reason.message);
     this.reason = reason;
     this.more = more;
     this.isProblem = isProblem;
+    this.isFinal = isFinal;
+    this.seller = seller ?? null;
   }
 }

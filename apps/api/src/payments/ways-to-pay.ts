@@ -10,7 +10,8 @@ import type { Sale } from "./sale.ts";
 interface Priced {
   /** Whom the money goes to; null: nobody, and nothing is offered. */
   seller: string | null;
-  amountMicros: number;
+  /** 0: it costs nothing, null: nobody sells it; there is nothing to pay then. */
+  amountMicros: number | null;
 }
 
 interface WaysToPay {
@@ -36,6 +37,7 @@ export const canSell = async (gateway: Gateway, { known, plugin }: Sale, organiz
 
 /** The ways to pay that are open to a call and accepted by its caller: fresh offers, which stand in the answer's head too, and cards. */
 export async function waysToPay(gateway: Gateway, sale: Sale, { seller, amountMicros }: Priced): Promise<WaysToPay> {
+  if (amountMicros === null || amountMicros === 0) return { names: [], body: {}, isOffered: false };
   const { name, request, response, visitor, body } = sale;
   const besideKey = visitor.credential !== null;
   const order = { plugin: name, amountMicros, description: describePlugin(name), digest: digestOf(name, body), besideKey };

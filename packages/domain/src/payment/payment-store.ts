@@ -31,9 +31,11 @@ export interface KeptAnswer extends HeldKey {
 
 export type Reserved =
   | { outcome: "reserved"; remainingMicros: number }
-  | { outcome: "insufficient"; remainingMicros: number }
-  /** The wallet has signed for less in all. */
-  | { outcome: "unsigned" }
+  /**
+   * There is too little, or the wallet has signed for less in all. `mayWait`: it would be enough if others let go of what they hold; `isSpent`: all that the wallet has signed
+   * for has paid for calls already.
+   */
+  | { outcome: "insufficient" | "unsigned"; remainingMicros: number; mayWait: boolean; isSpent: boolean }
   /** No open session of that wallet; or the nonce was used before. */
   | { outcome: "invalid" }
   /** `underWay`: its call is not over yet. */

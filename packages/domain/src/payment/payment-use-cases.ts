@@ -21,6 +21,7 @@ import type {
   CredentialPurchase,
   NamedSession,
   PayingSession,
+  ProvedSession,
   Purchase,
   SessionPurchase,
   ShownCredential,
@@ -82,10 +83,10 @@ export interface PaymentUseCases {
   buyInChannel(organizationId: string, call: ChannelCall, order: CallOrder): Promise<ChannelPurchase>;
   /** Micro-units of one call; null where it has no price. */
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
-  /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `voucher_failed`, `unknown_plugin`. */
-  proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<PayingSession>;
+  /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `unknown_plugin`. */
+  proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<ProvedSession>;
   /** Sets the price aside in the caller's credits; waits for what others hold until the signal aborts. Throws `budget_exhausted`, `payment_pending`. */
   buyWithCredits(caller: Caller, order: CallOrder, signal: AbortSignal): Promise<Purchase>;
-  /** The same in a session. Throws `session_invalid`, `voucher_failed`. */
+  /** The same in a session, without waiting. Throws `payment_pending`. */
   buyInSession(session: PayingSession, order: CallOrder): Promise<SessionPurchase>;
 }

@@ -1,4 +1,4 @@
-import type { Voucher } from "@parley/contracts";
+import type { GatewayError, Voucher } from "@parley/contracts";
 import type { HeldKey } from "../idempotency/held-key.ts";
 import type { PaymentProblem } from "./chain-payments.ts";
 import type { ChannelAction } from "./channel-payments.ts";
@@ -56,8 +56,20 @@ export interface Purchase {
   settle(outcome: "done" | "failed", answer?: object): Promise<ChannelReceipt | null>;
 }
 
-/** What a session pays for a call, or how far its money goes. */
-export type SessionPurchase = { outcome: "bought"; purchase: Purchase } | { outcome: "short"; remainingMicros: number };
+/** Why a session does not pay for a call. */
+export interface RefusedBySession {
+  outcome: "refused";
+  reason: GatewayError;
+  /** How far its money goes, where that is the reason. */
+  remainingMicros?: number;
+  /** The call may be paid already, or the session pays for it once others let go of what they hold: who pays in another way pays twice. */
+  isFinal: boolean;
+}
+
+export type SessionPurchase = { outcome: "bought"; purchase: Purchase } | RefusedBySession;
+
+/** A session that pays, or whose voucher is not good. */
+export type ProvedSession = PayingSession | { organizationId: string; refused: GatewayError };
 
 /** What is shown for one call, and what the call is. */
 export interface ShownCredential {

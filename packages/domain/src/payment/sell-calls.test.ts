@@ -2,7 +2,7 @@ import { LIMITS } from "@parley/contracts";
 import { expect, it } from "vitest";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { movedClock, settle } from "../testing/moved-clock.ts";
-import type { CreditsReserved } from "./payment-store.ts";
+import type { CreditsReserved, Reserved } from "./payment-store.ts";
 import { sellCalls } from "./sell-calls.ts";
 
 const caller = { organizationId: "o", principalId: "key_one", scopes: new Set<never>(), agentIds: null };
@@ -49,4 +49,28 @@ it("waits for them as long as any call does where its caller stays, under one na
   await later.clock.move(500);
   const purchase = await later.bought;
   await purchase.settle("done");
+});
+
+it("says of a session that does not pay whether the call is to be paid otherwise: not where it is paid, or pays soon", async () => {
+  const session = { organizationId: "o", sessionId: "s", wallet: "w", proof: { signature: "0x", nonce: null, signedMicros: 50_000 } };
+  const refusedFor = (says: Reserved) => {
+    const payments = { reserveInSession: async () => says };
+    return sellCalls({ payments } as unknown as GatewayContext).buyInSession(session, order);
+  };
+  const short = { remainingMicros: 10_000, mayWait: false, isSpent: false };
+  const voucher = { code: "voucher_failed", retryAfterSeconds: undefined };
+  const money = { code: "insufficient_balance", retryAfterSeconds: undefined, message: "Need $0.05, have $0.01" };
+  const cases: [Reserved, object, isFinal: boolean][] = [
+    [{ outcome: "invalid" }, { code: "session_invalid" }, false],
+    [{ outcome: "used" }, voucher, true],
+    [{ outcome: "unsigned", ...short }, voucher, false],
+    [{ outcome: "unsigned", ...short, isSpent: true }, voucher, true],
+    [{ outcome: "unsigned", ...short, mayWait: true }, { ...voucher, retryAfterSeconds: 2 }, true],
+    [{ outcome: "insufficient", ...short }, money, false],
+    [{ outcome: "insufficient", ...short, isSpent: true }, money, true],
+    [{ outcome: "insufficient", ...short, mayWait: true }, { ...money, retryAfterSeconds: 2 }, true],
+  ];
+  for (const [says, reason, isFinal] of cases) expect(await refusedFor(says)).toMatchObject({ outcome: "refused", reason, isFinal });
+  expect(await refusedFor({ outcome: "insufficient", ...short })).toMatchObject({ remainingMicros: 10_000 });
+  await expect(refusedFor({ outcome: "used", underWay: true })).rejects.toMatchObject({ code: "payment_pending" });
 });

@@ -1,13 +1,27 @@
-import { budgetExhausted, GatewayError, newId } from "@parley/contracts";
+import { budgetExhausted, type ErrorCode, GatewayError, isGatewayError, microsToDollars, newId } from "@parley/contracts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { checkVoucher } from "./check-voucher.ts";
 import { callKeyOf, holdPurchase, QUIET_MS } from "./hold-purchase.ts";
-import type { CreditsReservation } from "./payment-store.ts";
+import type { CreditsReservation, Reserved } from "./payment-store.ts";
 import type { PaymentUseCases } from "./payment-use-cases.ts";
 import { priceOfPlugin } from "./plugin-price.ts";
-import type { CallOrder, PayingSession, Purchase, SessionPurchase } from "./purchase.ts";
+import type { CallOrder, PayingSession, Purchase, RefusedBySession, SessionPurchase } from "./purchase.ts";
 
+type ShortSession = Extract<Reserved, { mayWait: boolean }>;
 type SaleUseCases = Pick<PaymentUseCases, "priceOf" | "proveSession" | "buyWithCredits" | "buyInSession">;
+
+const refused = (code: ErrorCode, facts: { text?: string; retryAfterSeconds?: number } = {}, isFinal = false): RefusedBySession => ({
+  ...{ outcome: "refused", reason: new GatewayError(code, facts), isFinal },
+});
+
+/** There is too little in the session, or signed for. Nobody is asked to pay for what is there and is not free yet, nor for what a total has paid for, most likely this very call. */
+function refusedFor({ outcome, remainingMicros, mayWait, isSpent }: ShortSession, amountMicros: number): RefusedBySession {
+  const later = mayWait ? { retryAfterSeconds: 2 } : {};
+  const isFinal = mayWait || isSpent;
+  if (outcome === "unsigned") return refused("voucher_failed", { text: "The wallet has signed for less in all.", ...later }, isFinal);
+  const text = `Need $${microsToDollars(amountMicros)}, have $${microsToDollars(remainingMicros)}`;
+  return { ...refused("insufficient_balance", { text, ...later }, isFinal), remainingMicros };
+}
 
 async function buyInSession(
   context: GatewayContext,
@@ -16,7 +30,7 @@ async function buyInSession(
 ): Promise<SessionPurchase> {
   const { plugin, amountMicros, under } = order;
   const isOneCall = proof !== null && proof.nonce !== null;
-  if (isOneCall && proof.signedMicros !== amountMicros) throw new GatewayError("voucher_failed", { text: "The price has changed." });
+  if (isOneCall && proof.signedMicros !== amountMicros) return refused("voucher_failed", { text: "The price has changed." });
   const id = newId<string>();
   const nonce = proof?.nonce ?? id;
   const reserved = await context.payments.reserveInSession({
@@ -24,12 +38,12 @@ async function buyInSession(
     ...{ signature: proof?.signature ?? null, signedMicros: isOneCall ? null : (proof?.signedMicros ?? null) },
     ...{ callKey: callKeyOf(under), quietMs: QUIET_MS },
   });
-  if (reserved.outcome === "invalid") throw new GatewayError("session_invalid");
+  if (reserved.outcome === "invalid") return refused("session_invalid");
   // A race that is lost, or a call whose end nobody knows yet, is not to be paid again.
   if (reserved.outcome === "used" && reserved.underWay) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
-  if (reserved.outcome === "used") throw new GatewayError("voucher_failed", { text: "The voucher was used before." });
-  if (reserved.outcome === "unsigned") throw new GatewayError("voucher_failed", { text: "The wallet has signed for less in all." });
-  if (reserved.outcome === "insufficient") return { outcome: "short", remainingMicros: reserved.remainingMicros };
+  // It has paid for a call: most likely for this one, whose answer was lost.
+  if (reserved.outcome === "used") return refused("voucher_failed", { text: "The voucher was used before." }, true);
+  if (reserved.outcome !== "reserved") return refusedFor(reserved, amountMicros);
   const kept = holdPurchase(context, { organizationId, id, under });
   const purchase: Purchase = {
     id,
@@ -83,8 +97,13 @@ export function sellCalls(context: GatewayContext): SaleUseCases {
       if (voucher === null) return { organizationId, sessionId, wallet, proof: null };
       const amountMicros = await priceOfPlugin(context, organizationId, plugin);
       if (amountMicros === null) throw new GatewayError("unknown_plugin");
-      const proof = await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
-      return { organizationId, sessionId, wallet, proof };
+      try {
+        const proof = await checkVoucher(context, voucher, { sessionId, wallet, plugin, amountMicros });
+        return { organizationId, sessionId, wallet, proof };
+      } catch (error) {
+        if (!isGatewayError(error, "voucher_failed")) throw error;
+        return { organizationId, refused: error };
+      }
     },
 
     async buyWithCredits({ organizationId, principalId }, { plugin, amountMicros, under }, signal) {

@@ -56,6 +56,7 @@ export const PAYMENT_ROUTES = {
     kind: null,
     scope: "payment",
     tenant: "none",
+    window: { name: "sold", limit: "soldCallsMax", what: "calls of plugins" },
     rest: rest("POST", "/api/v1/gateway"),
   },
 } as const satisfies Record<string, RouteRow>;

@@ -147,7 +147,7 @@ export const paymentOperations = {
     heads: {
       asked: {
         "X-Plugin-Id": "The plugin; goes before `plugin` in the body.",
-        "X-Payment-Method": "`session`, `mpp` or `stripe`.",
+        "X-Payment-Method": "`session`, `mpp` or `stripe`; a payment credential goes before it.",
         "Payment-Authorization": "`Payment` and a credential: what was paid for an offer of `WWW-Authenticate`.",
         "Accept-Payment": "Ways to pay that are to be offered, such as `tempo/charge, stripe/charge;q=0.5`.",
         "X-Session-Id": "The session that pays.",

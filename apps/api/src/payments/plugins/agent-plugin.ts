@@ -26,7 +26,8 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
     if (wanted !== null) return (await gateway.getAgent(caller, wanted)).id;
     const { items } = await gateway.listAgents(caller, { page: 1, perPage: 1 });
     const [oldest] = items;
-    if (oldest === undefined) throw new GatewayError("no_plugin", { text: "There is no agent here." });
+    // Nobody who calls can do anything about it: the operator finds it in the log.
+    if (oldest === undefined) throw pluginFailed("the organization has no agent");
     return oldest.id;
   }
 
