@@ -137,6 +137,8 @@ describe("a session", () => {
   test("is topped up and listed, with what it has paid and without signatures", async () => {
     const session = await open();
     await call({ ...headersOf(session), "x-plugin-id": "tts" }, { text: "Hi" });
+    const tooMuch = await system.rest().call(`${WALLETS}/top-up`, { body: { sessionId: session.sessionId, deposit: "99.99" } });
+    expect([tooMuch.status, tooMuch.text]).toEqual([409, expect.stringContaining("A session has at most $100.00 left at any time.")]);
     const topped = await system.rest().call(`${WALLETS}/top-up`, { body: { sessionId: session.sessionId, deposit: "2.50" } });
     expect(topped.body).toMatchObject({ session: { deposit: "3.50", spent: "0.03", remaining: "3.47" } });
     const listed = await system.rest().call(`${WALLETS}?address=${session.address.toUpperCase().replace("0X", "0x")}`);

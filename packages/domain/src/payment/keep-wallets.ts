@@ -1,6 +1,8 @@
 import {
   DEPOSIT_MAX_MICROS,
   GatewayError,
+  isGatewayError,
+  microsToDollars,
   newId,
   newSessionId,
   type OpenWallet,
@@ -28,6 +30,11 @@ type WalletUseCases = Pick<PaymentUseCases, "openWallet" | "topUpWallet" | "list
 const fundsOf = ({ devFunding }: GatewayContext): SessionFunds => (devFunding ? "credits" : "customer");
 
 const ownOf = (caller: Caller, id: string) => ({ organizationId: wholeOf(caller), id });
+
+const refuseMore = (error: unknown): never => {
+  if (!isGatewayError(error, "limit_reached")) throw error;
+  throw new GatewayError("limit_reached", { text: `A session has at most $${microsToDollars(DEPOSIT_MAX_MICROS)} left at any time.` });
+};
 
 const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
 
@@ -85,13 +92,13 @@ export function keepWallets(context: GatewayContext): WalletUseCases {
     topUpWallet: (caller, input: TopUpWallet, once) =>
       runOnce(context, caller, once, {
         input,
-        run: async ({ payments }) =>
-          known(
-            await payments.topUpSession({
-              ...ownOf(caller, input.sessionId),
-              ...{ step: newId<string>(), depositMicros: input.deposit, depositMaxMicros: DEPOSIT_MAX_MICROS, from: fundsOf(context) },
-            }),
-          ),
+        run: async ({ payments }) => {
+          const own = ownOf(caller, input.sessionId);
+          const amounts = { depositMicros: input.deposit, depositMaxMicros: DEPOSIT_MAX_MICROS };
+          return known(
+            await payments.topUpSession({ ...own, ...amounts, step: newId<string>(), from: fundsOf(context) }).catch(refuseMore),
+          );
+        },
       }),
 
     listWallets: async (caller, wallet) => context.payments.listSessions(wholeOf(caller), { wallet, limit: LISTED_MAX }),
