@@ -137,6 +137,40 @@ test("a budget that is set in the middle of its period has spent what was charge
   }
 });
 
+test("a soft budget that becomes hard has spent what was sold before, one that becomes soft has not, and what is held of it stays held", async () => {
+  const organizationId = await organization("postpaid");
+  const set = async (hard: boolean, limitMicros = 25) => {
+    const budget = { id: randomUUID(), scope: "key", subject: "key_one", period: "day", limitMicros, alertPercent: 80, hard } as const;
+    const { spentMicros, heldMicros } = await billing.setBudget(organizationId, budget, 10);
+    return [spentMicros, heldMicros];
+  };
+  const buy = async () => {
+    const id = randomUUID();
+    const { outcome } = await reserve(organizationId, "key_one", 10, id);
+    return { outcome, end: () => end(organizationId, id, true) };
+  };
+  expect(await set(false)).toEqual([0, 0]);
+  for (let times = 0; times < 2; times++) await (await buy()).end();
+  expect([await set(false), await set(true)]).toEqual([
+    [0, 0],
+    [20, 0],
+  ]);
+  expect((await buy()).outcome).toBe("insufficient");
+  expect(await set(true, 35)).toEqual([20, 0]);
+  const { end: sell } = await buy();
+  expect([await set(false, 35), await set(true, 35)]).toEqual([
+    [0, 10],
+    [20, 10],
+  ]);
+  await sell();
+  expect([await set(true, 35), await set(false, 35), await set(true, 35)]).toEqual([
+    [30, 0],
+    [0, 0],
+    [30, 0],
+  ]);
+  expect(await billing.check(organizationId)).toMatchObject({ ok: true });
+});
+
 test("a period begins in UTC with its first moment, and not before", async () => {
   const starts = async (period: string, moment: string) =>
     (await app<{ start: string }[]>`select period_start(${period}, ${moment}::timestamptz)::text as start`)[0]?.start;
