@@ -105,11 +105,13 @@ export interface Price {
   createdAt: string;
 }
 
-export const listPricesInput = pageInput.extend({ kind: priceKind.optional(), name: keptText(200).optional() });
+/** Lists of money take no filter that they do not know: without it they would give figures that look right. */
+export const listPricesInput = z.strictObject({ ...pageInput.shape, kind: priceKind.optional(), name: keptText(200).optional() });
 export type ListPrices = z.infer<typeof listPricesInput>;
 
 export const ledgerAccount = z.enum(["customer", "revenue", "house", "credits", "clearing", "sessions"]);
-export const listEntriesInput = pageInput.extend({
+export const listEntriesInput = z.strictObject({
+  ...pageInput.shape,
   ...span,
   account: ledgerAccount.optional(),
   /** What an entry is for: `usage`, `purchase`, `payment`, `card` and others. */

@@ -16,11 +16,11 @@ const chosen = {
   /** One call that was sold, by its payment's id: its price, what was given back of it, and what its plugin's models have used. */
   sale: keptText(320).optional(),
 };
-export const statementInput = z.object({ ...span, ...chosen, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
+export const statementInput = z.strictObject({ ...span, ...chosen, by: z.enum(["day", "key", "agent", "model", "user"]).optional() });
 export type StatementQuery = z.infer<typeof statementInput>;
 
 export const chargePayer = z.enum(["customer", "house", "outside"]);
-export const chargesInput = z.object({
+export const chargesInput = z.strictObject({
   ...span,
   ...chosen,
   payer: chargePayer.optional(),
@@ -41,7 +41,7 @@ export const listChargesInput = chargesInput.extend(part);
 export type ListCharges = z.infer<typeof listChargesInput>;
 
 export const paymentKind = z.enum(["call", "offer", "channel", "card"]);
-export const listPaymentsInput = z.object({
+export const listPaymentsInput = z.strictObject({
   ...part,
   kind: paymentKind.optional(),
   /** Of its kind, as the payment's own row has it. */

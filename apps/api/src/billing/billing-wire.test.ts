@@ -1,5 +1,16 @@
+import { listChargesInput } from "@parley/contracts";
 import { expect, it } from "vitest";
-import { creditBody, priceBody } from "./billing-wire.ts";
+import {
+  chargesQuery,
+  creditBody,
+  entriesQuery,
+  exportQuery,
+  pageQuery,
+  paymentsQuery,
+  priceBody,
+  pricesQuery,
+  statementQuery,
+} from "./billing-wire.ts";
 
 it("a price or a credit with a field that is not known is refused: a misspelled rate would be none", () => {
   const price = { kind: "model", name: "local/tts" };
@@ -7,4 +18,20 @@ it("a price or a credit with a field that is not known is refused: a misspelled 
   expect(priceBody.safeParse({ ...price, inputPico: 5 }).success).toBe(false);
   const credit = { organization_id: "0198a000-0000-7000-8000-000000000009", amount_micros: 1, reference: "r" };
   expect([creditBody.safeParse(credit).success, creditBody.safeParse({ ...credit, amount: 1 }).success]).toEqual([true, false]);
+});
+
+it.each([
+  ["statement", statementQuery, { bye: "model" }],
+  ["statement, of who has paid", statementQuery, { payer: "outside" }],
+  ["charges", chargesQuery, { by: "day" }],
+  ["charges by their tRPC name", chargesQuery, { transactionId: "00000000-0000-4000-8000-000000000000" }],
+  ["export, which has no parts", exportQuery, { limit: "1" }],
+  ["payments", paymentsQuery, { sate: "paid" }],
+  ["entries", entriesQuery, { acount: "customer" }],
+  ["prices", pricesQuery, { nmae: "a" }],
+  ["budgets", pageQuery, { scope: "key" }],
+  ["charges over tRPC, by their name on the wire", listChargesInput, { transaction_id: "00000000-0000-4000-8000-000000000000" }],
+])("a filter that the list does not know is refused, and not left out: %s", (_list, query, filter) => {
+  expect(query.safeParse({}).success).toBe(true);
+  expect(query.safeParse(filter).error?.issues).toMatchObject([{ code: "unrecognized_keys", keys: Object.keys(filter) }]);
 });

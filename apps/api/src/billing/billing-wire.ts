@@ -21,10 +21,10 @@ import { z } from "zod";
 
 const { page, perPage } = listPricesInput.shape;
 const paged = { page, per_page: perPage };
-export const pageQuery = z.object(paged);
-export const pricesQuery = z.object({ ...paged, kind: listPricesInput.shape.kind, name: listPricesInput.shape.name });
+export const pageQuery = z.strictObject(paged);
+export const pricesQuery = z.strictObject({ ...paged, kind: listPricesInput.shape.kind, name: listPricesInput.shape.name });
 const { page: _page, perPage: _perPage, sourceType, sourceId, transactionId, ...entries } = listEntriesInput.shape;
-export const entriesQuery = z.object({
+export const entriesQuery = z.strictObject({
   ...{ ...paged, ...entries },
   ...{ source_type: sourceType, source_id: sourceId, transaction_id: transactionId },
 });
@@ -33,8 +33,8 @@ export const statementQuery = statementInput;
 const { transactionId: transaction, ...chosen } = chargesInput.shape;
 const ofCharges = { ...chosen, transaction_id: transaction };
 /** Of the export, which has no parts. */
-export const exportQuery = z.object(ofCharges);
-export const chargesQuery = z.object({ ...ofCharges, after: listChargesInput.shape.after, limit: listChargesInput.shape.limit });
+export const exportQuery = z.strictObject(ofCharges);
+export const chargesQuery = z.strictObject({ ...ofCharges, after: listChargesInput.shape.after, limit: listChargesInput.shape.limit });
 
 const budget = setBudgetInput.shape;
 export const budgetBody = z.object({
