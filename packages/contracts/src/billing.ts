@@ -68,23 +68,31 @@ const priceFields = {
   kind: priceKind,
   /** A name, or the beginning of names and `*`; `*` alone is the fallback. */
   name: keptText(200).min(1),
-  /** Pico-units per token: millionths of a micro-unit. */
-  inputPico: rate.default(0),
-  outputPico: rate.default(0),
+  /** Pico-units per token: millionths of a micro-unit. Left out, they are 0 beside a rate that is given. */
+  inputPico: rate.optional(),
+  outputPico: rate.optional(),
   /** Null: as other tokens. */
-  cachedPico: rate.nullable().default(null),
-  reasoningPico: rate.nullable().default(null),
+  cachedPico: rate.nullish(),
+  reasoningPico: rate.nullish(),
   /** Per second of sound, per image, per call. */
-  audioPico: rate.default(0),
-  imagePico: rate.default(0),
-  unitPico: rate.default(0),
+  audioPico: rate.optional(),
+  imagePico: rate.optional(),
+  unitPico: rate.optional(),
   /** From then on there is no such price. */
   withdrawn: z.boolean().default(false),
   /** Absent: now. */
   effectiveFrom: moment.optional(),
 };
-/** Without an organization: everybody's. */
-export const setPriceInput = z.object({ organizationId: organizationId.optional(), ...priceFields });
+const OF_MODELS = ["inputPico", "outputPico", "cachedPico", "reasoningPico", "audioPico", "imagePico"] as const;
+/** Without an organization: everybody's. A price that no rate is given of would be one of 0, and so would one whose rates its kind does not use. */
+export const setPriceInput = z
+  .object({ organizationId: organizationId.optional(), ...priceFields })
+  .refine((price) => price.withdrawn || [...OF_MODELS, "unitPico" as const].some((name) => typeof price[name] === "number"), {
+    message: "A price has a rate: what costs nothing has one of 0.",
+  })
+  .refine((price) => price.kind === "model" || OF_MODELS.every((name) => typeof price[name] !== "number"), {
+    message: "A plugin, an agent or a peer has a price by the call: unit_pico, and no other rate.",
+  });
 export type SetPrice = z.infer<typeof setPriceInput>;
 
 export interface Price {

@@ -41,8 +41,11 @@ export const createBillingStore = (sql: Sql): BillingStore => ({
 
   post: (organizationIds, bounds) => call<PostedUsage>(sql, "post_usage", { organizationIds, ...bounds }),
 
-  setPrice: ({ organizationId = null, effectiveFrom = null, ...price }, max) =>
-    call<Price>(sql, "set_price", { ...price, organizationId, effectiveFrom, max }),
+  setPrice: (
+    { organizationId = null, effectiveFrom = null, inputPico = 0, outputPico = 0, audioPico = 0, imagePico = 0, unitPico = 0, ...price },
+    max,
+  ) =>
+    call<Price>(sql, "set_price", { ...price, organizationId, effectiveFrom, inputPico, outputPico, audioPico, imagePico, unitPico, max }),
 
   listPrices: (organizationId, { kind = null, name = null, offset, limit }) =>
     call<Listed<Price>>(sql, "list_prices", { organizationId, kind, name, offset, limit }),

@@ -339,7 +339,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
       return { input: wanted, other: { ...wanted, mode: "prepaid" } };
     },
     "admin.setPrice": async () => {
-      const wanted = { organizationId: system.ours.organizationId, kind: "model", name: `one/${randomUUID()}` };
+      const wanted = { organizationId: system.ours.organizationId, kind: "model", name: `one/${randomUUID()}`, inputPico: 1 };
       return { input: wanted, other: { ...wanted, name: "another/one" } };
     },
     "billing.subscribe": async () => ({ input: { plan: "solo" }, other: { plan: "label" } }),

@@ -1,4 +1,4 @@
-import { listChargesInput } from "@parley/contracts";
+import { listChargesInput, setPriceInput } from "@parley/contracts";
 import { expect, it } from "vitest";
 import {
   chargesQuery,
@@ -8,6 +8,7 @@ import {
   pageQuery,
   paymentsQuery,
   priceBody,
+  priceOf,
   pricesQuery,
   statementQuery,
 } from "./billing-wire.ts";
@@ -34,4 +35,24 @@ it.each([
 ])("a filter that the list does not know is refused, and not left out: %s", (_list, query, filter) => {
   expect(query.safeParse({}).success).toBe(true);
   expect(query.safeParse(filter).error?.issues).toMatchObject([{ code: "unrecognized_keys", keys: Object.keys(filter) }]);
+});
+
+it("a price has a rate that its kind uses, if only 0: any other would make calls free", () => {
+  const answer = (body: object) => {
+    const checked = setPriceInput.safeParse(priceOf(priceBody.parse({ name: "tts", ...body })));
+    return checked.success || checked.error.issues.map(({ message }) => message).join();
+  };
+  const none = expect.stringMatching(/has a rate/);
+  const other = expect.stringMatching(/unit_pico, and no other/);
+  for (const kind of ["plugin", "agent", "peer"]) {
+    expect([answer({ kind, input_pico: 100 }), answer({ kind, unit_pico: 1, audio_pico: 0 })]).toEqual([other, other]);
+    expect([answer({ kind }), answer({ kind, unit_pico: 0, cached_pico: null }), answer({ kind, withdrawn: true })]).toEqual([
+      none,
+      true,
+      true,
+    ]);
+  }
+  const kind = "model";
+  expect([answer({ kind }), answer({ kind, reasoning_pico: null })]).toEqual([none, none]);
+  expect([answer({ kind, output_pico: 0 }), answer({ kind, cached_pico: 5 }), answer({ kind, unit_pico: 5 })]).toEqual([true, true, true]);
 });

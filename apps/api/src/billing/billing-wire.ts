@@ -75,6 +75,19 @@ export const priceBody = z.strictObject({
   effective_from: price.effectiveFrom,
 });
 
+/** The body's fields by the names of `setPriceInput`, which says what goes together. */
+export const priceOf = (body: z.infer<typeof priceBody>) => ({
+  ...{
+    organizationId: body.organization_id,
+    kind: body.kind,
+    name: body.name,
+    withdrawn: body.withdrawn,
+    effectiveFrom: body.effective_from,
+  },
+  ...{ inputPico: body.input_pico, outputPico: body.output_pico, cachedPico: body.cached_pico, reasoningPico: body.reasoning_pico },
+  ...{ audioPico: body.audio_pico, imagePico: body.image_pico, unitPico: body.unit_pico },
+});
+
 /** A row with its members' names as they are on the wire: `amountMicros` is `amount_micros`. Values stay as they are. */
 export const onWire = (row: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));

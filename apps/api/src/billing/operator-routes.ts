@@ -1,9 +1,10 @@
+import { setPriceInput } from "@parley/contracts";
 import type { Gateway } from "@parley/domain";
 import { Router } from "express";
 import type { ReadJsonBody } from "../json-body.ts";
 import { onceOf } from "../once-of.ts";
 import { parseInput } from "../parse-input.ts";
-import { correctionBody, creditBody, modeBody, onWire, payBackBody, priceBody } from "./billing-wire.ts";
+import { correctionBody, creditBody, modeBody, onWire, payBackBody, priceBody, priceOf } from "./billing-wire.ts";
 import { ofOrganization } from "./of-organization.ts";
 
 /** The operator's part in money: credits, modes, prices, and a look at the books. Who may is checked before. */
@@ -41,17 +42,8 @@ export const operatorRoutes = (gateway: Gateway, readJsonBody: ReadJsonBody): Ro
     })
     .post("/admin/billing/prices", async (request, response) => {
       const body = parseInput(priceBody, await readJsonBody(request, response));
-      const price = await gateway.setPrice(
-        {
-          ...(body.organization_id && { organizationId: body.organization_id }),
-          ...(body.effective_from && { effectiveFrom: body.effective_from }),
-          ...{ kind: body.kind, name: body.name, withdrawn: body.withdrawn },
-          ...{ inputPico: body.input_pico, outputPico: body.output_pico, cachedPico: body.cached_pico, reasoningPico: body.reasoning_pico },
-          ...{ audioPico: body.audio_pico, imagePico: body.image_pico, unitPico: body.unit_pico },
-        },
-        onceOf(request, "admin.setPrice"),
-      );
-      response.json(onWire(price));
+      const input = parseInput(setPriceInput, priceOf(body));
+      response.json(onWire(await gateway.setPrice(input, onceOf(request, "admin.setPrice"))));
     })
     .get("/admin/billing/ledger", async (request, response) => {
       const { organization_id } = parseInput(ofOrganization, request.query);

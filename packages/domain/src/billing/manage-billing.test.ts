@@ -1,4 +1,4 @@
-import { type Charge, LIMITS } from "@parley/contracts";
+import { type Charge, LIMITS, type OrganizationId } from "@parley/contracts";
 import { expect, it } from "vitest";
 import type { GatewayContext } from "../gateway-ports.ts";
 import type { BillingStore } from "./billing-store.ts";
@@ -48,4 +48,23 @@ it("a key for some agents sees what these have used, and has no part in what is 
   const refused = { code: "missing_scope" };
   await expect(billing.listBudgets(limited, page)).rejects.toMatchObject(refused);
   await expect(billing.listEntries(limited, { ...page, account: undefined } as never)).rejects.toMatchObject(refused);
+});
+
+it("sets no price of an organization that is not there, and shows no books of it", async () => {
+  const asked: string[] = [];
+  const organizations = { exists: async (id: string) => id === "o" };
+  const billing = {
+    check: async (id: string) => asked.push(id),
+    setPrice: async ({ organizationId }: { organizationId?: string }) => asked.push(String(organizationId)),
+  };
+  const { checkLedger, setPrice } = manageBilling({ billing, organizations, limits: LIMITS } as unknown as GatewayContext);
+  const price = { kind: "model", name: "a/b", inputPico: 1, withdrawn: false } as const;
+  const priceOf = (organizationId: string) => ({ ...price, organizationId: organizationId as OrganizationId });
+  const missing = { code: "not_found" };
+  await expect(checkLedger("unknown")).rejects.toMatchObject(missing);
+  await expect(setPrice(priceOf("unknown"))).rejects.toMatchObject(missing);
+  await checkLedger("o");
+  await setPrice(priceOf("o"));
+  await setPrice(price);
+  expect(asked).toEqual(["o", "o", "undefined"]);
 });

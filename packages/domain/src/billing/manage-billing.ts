@@ -4,6 +4,7 @@ import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import type { Caller } from "../identity/caller.ts";
+import { checkOrganization } from "../identity/check-organization.ts";
 import { wholeOf } from "../identity/whole-of.ts";
 import type { ChargePlace } from "./billing-store.ts";
 import type { BillingUseCases } from "./billing-use-cases.ts";
@@ -63,12 +64,17 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
           return bound.credit({ organizationId, amountMicros, note, sourceType: "correction", sourceId: reference });
         },
       }),
-    checkLedger: (organizationId) => billing.check(organizationId),
-    setPrice: (input, once) =>
-      runOnce(context, operator(input.organizationId ?? NO_ORGANIZATION), once, {
+    async checkLedger(organizationId) {
+      await checkOrganization(context, organizationId);
+      return billing.check(organizationId);
+    },
+    async setPrice(input, once) {
+      if (input.organizationId !== undefined) await checkOrganization(context, input.organizationId);
+      return runOnce(context, operator(input.organizationId ?? NO_ORGANIZATION), once, {
         input,
         run: (bound) => bound.billing.setPrice(input, limits.pricesMax),
-      }),
+      });
+    },
 
     hasRoom: ({ organizationId, principalId }) => billing.hasRoom({ organizationId, principalId }),
 

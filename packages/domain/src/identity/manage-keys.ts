@@ -17,6 +17,7 @@ import type { Gateway } from "../gateway.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
 import { type Caller, mayUseAgent } from "./caller.ts";
+import { checkOrganization } from "./check-organization.ts";
 
 type ManageKeys = Pick<Gateway, "createKey" | "listKeys" | "rotateKey" | "revokeKey" | "createOrganization">;
 
@@ -53,10 +54,6 @@ export const manageKeys = (context: GatewayContext): ManageKeys => ({
     });
   },
 });
-
-async function checkOrganization({ organizations }: GatewayContext, organizationId: string): Promise<void> {
-  if (!(await organizations.exists(organizationId))) throw new GatewayError("not_found");
-}
 
 async function createOrganization({ organizations }: GatewayContext, { name }: { name: string }): Promise<{ id: string; name: string }> {
   const id = newId<OrganizationId>();

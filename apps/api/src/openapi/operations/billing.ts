@@ -200,7 +200,8 @@ export const billingOperations = {
   "admin.setPrice": {
     ...coded,
     summary: "Set a price",
-    description: "Of one organization; without one, of everybody.",
+    description:
+      "Of one organization; without one, of everybody. At least one rate is given, unless it is withdrawn: one of 0 is for nothing. A plugin, an agent or a peer has `unit_pico` alone.",
     body: body(priceBody, { organization_id: EXAMPLE_ORGANIZATION, kind: "model", name: "example/model", input_pico: 3_000_000 }),
     successes: ok(price),
     refusals: ["limit_reached", "version_mismatch", "not_found"],
@@ -210,5 +211,6 @@ export const billingOperations = {
     summary: "Whether an organization's books are in order",
     query: ofExampleOrganization,
     successes: ok(check),
+    refusals: ["not_found"],
   },
 } as const satisfies Record<string, Operation>;
