@@ -83,7 +83,7 @@ export interface PaymentUseCases {
   buyInChannel(organizationId: string, call: ChannelCall, order: CallOrder): Promise<ChannelPurchase>;
   /** Micro-units of one call; null where it has no price. */
   priceOf(organizationId: string, plugin: string): Promise<number | null>;
-  /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `unknown_plugin`. */
+  /** A session for calls of that plugin, where the caller is its owner or its wallet has signed for it. Throws `session_invalid`, `unknown_plugin`, and `missing_scope` where a key for some agents shows nothing that is signed. */
   proveSession(caller: Caller | null, session: NamedSession, plugin: string): Promise<ProvedSession>;
   /** Sets the price aside in the caller's credits; waits for what others hold until the signal aborts. Throws `budget_exhausted`, `payment_pending`. */
   buyWithCredits(caller: Caller, order: CallOrder, signal: AbortSignal): Promise<Purchase>;

@@ -51,6 +51,20 @@ it("waits for them as long as any call does where its caller stays, under one na
   await purchase.settle("done");
 });
 
+it("a key for some agents shows no session, neither one that is there nor one that is not, but what its wallet has signed", async () => {
+  const named = { sessionId: "s", wallet: "0xa", voucher: null };
+  const signed = { ...named, voucher: { signature: "0x", nonce: "one", expires: 60 } };
+  const proved = (owner: string | null, shown: typeof named | typeof signed, agentIds: ReadonlySet<string> | null) => {
+    const ports = { voucherSigner: async () => "0xa", clock: movedClock(), billing: { findPrice: async () => ({ unitPico: 1 }) } };
+    const context = { ...ports, payments: { sessionOwner: async () => owner } } as unknown as GatewayContext;
+    return sellCalls(context).proveSession({ ...caller, agentIds }, shown, "agent");
+  };
+  const some = new Set(["agent_one"]);
+  for (const owner of ["o", "other", null]) await expect(proved(owner, named, some)).rejects.toMatchObject({ code: "missing_scope" });
+  expect(await proved("o", signed, some)).toMatchObject({ organizationId: "o", proof: { nonce: "one" } });
+  expect(await proved("o", named, null)).toMatchObject({ organizationId: "o", proof: null });
+});
+
 it("says of a session that does not pay whether the call is to be paid otherwise: not where it is paid, or pays soon", async () => {
   const session = { organizationId: "o", sessionId: "s", wallet: "w", proof: { signature: "0x", nonce: null, signedMicros: 50_000 } };
   const refusedFor = (says: Reserved) => {
