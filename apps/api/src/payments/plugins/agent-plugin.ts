@@ -1,11 +1,12 @@
 import { agentId, type Cursor, conversationId, ERRORS, GatewayError, type Limits, type LogEvent, submitInput } from "@parley/contracts";
 import type { Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
+import { z } from "zod";
 import { questionsIn } from "../../turn/questions-in.ts";
 import { runTurn, type TurnAnswer, type TurnEars } from "../../turn/run-turn.ts";
 import { turnFailure } from "../../turn/turn-failure.ts";
 import { TurnText } from "../../turn/turn-text.ts";
-import { bad, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textIn } from "./plugin.ts";
+import { bad, checkFields, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textField, textIn } from "./plugin.ts";
 
 interface AgentFacts {
   gateway: Gateway;
@@ -15,13 +16,25 @@ interface AgentFacts {
   soldAgentId: string | null;
 }
 
+const FIELDS = z.object({
+  ...{ message: textField, prompt: textField, input: textField, text: textField },
+  ...{ agentId: textField, agent_id: textField, conversationId: textField, conversation_id: textField },
+});
+
 const promptIn = (body: Json): string | undefined => textIn(body, "message", "prompt", "input", "text");
 
 /** A turn of an agent. */
 export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentFacts): Plugin {
-  async function agentOf({ caller, isGuest, body }: PluginCall): Promise<string> {
-    const named = isGuest ? undefined : textIn(body, "agentId", "agent_id");
+  async function agentOf(call: PluginCall): Promise<string> {
+    const { caller, isGuest, body } = call;
+    const named = textIn(body, "agentId", "agent_id");
     if (named !== undefined && !agentId.safeParse(named).success) throw bad("Unknown agent.");
+    if (isGuest && named !== undefined) {
+      // Of what is not sold a guest learns nothing, not even whether it is there.
+      const sold = await agentOf({ ...call, body: {} });
+      if (named !== sold) throw bad("Only the holder of a key chooses an agent.");
+      return sold;
+    }
     const wanted = named ?? soldAgentId;
     if (wanted !== null) return (await gateway.getAgent(caller, wanted)).id;
     const { items } = await gateway.listAgents(caller, { page: 1, perPage: 1 });
@@ -38,6 +51,7 @@ export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentF
     charsToRead: (body) => promptIn(body)?.length ?? 0,
     async prepare(call) {
       const { caller, body, signal } = call;
+      checkFields(FIELDS, body);
       const text = promptIn(body);
       if (text === undefined) throw bad("A message is needed.");
       const conversation = textIn(body, "conversationId", "conversation_id");

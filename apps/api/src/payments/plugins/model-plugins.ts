@@ -1,7 +1,8 @@
 import { isObject, type Limits } from "@parley/contracts";
 import type { DirectCall, DirectResult, Gateway } from "@parley/domain";
 import type { OpenStream } from "@parley/router";
-import { bad, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textIn } from "./plugin.ts";
+import { z } from "zod";
+import { bad, checkFields, type Json, type Plugin, type PluginCall, pluginFailed, type Tell, textField, textIn } from "./plugin.ts";
 import { readBytes } from "./read-bytes.ts";
 
 interface ModelFacts {
@@ -81,6 +82,29 @@ const isText = (message: unknown): boolean => {
   return !Array.isArray(content) || content.every((part) => isObject(part) && part["type"] === "text");
 };
 
+const TEXT_FIELDS = z.object({
+  ...{ prompt: textField, message: textField, input: textField, text: textField, model: textField },
+  messages: z.array(z.unknown(), { error: "must be a list" }).nullish(),
+});
+
+const isContent = (value: unknown): boolean =>
+  typeof value === "string" || (Array.isArray(value) && value.every((part) => isObject(part) && typeof part["type"] === "string"));
+
+/** What must be right wherever it goes; the rest is the model's to judge. */
+const MESSAGE = z.object(
+  {
+    role: z.string({ error: "must be text" }),
+    content: z.custom<unknown>(isContent, { error: "must be text or a list of parts" }).nullish(),
+  },
+  { error: "must be an object" },
+);
+
+/** One message after the other: of a body full of wrong ones, only the first is noted. */
+function checkText(body: Json): void {
+  checkFields(TEXT_FIELDS, body);
+  for (const [index, message] of (messagesIn(body) ?? []).entries()) checkFields(MESSAGE, message, ["messages", index]);
+}
+
 const promptIn = (body: Json): string | undefined => textIn(body, "prompt", "message", "input", "text");
 const messagesIn = ({ messages }: Json): unknown[] | null => (Array.isArray(messages) && messages.length > 0 ? messages : null);
 
@@ -96,6 +120,7 @@ export const textPlugin = (facts: ModelFacts): Plugin => ({
   },
   async prepare(call) {
     const { body } = call;
+    checkText(body);
     const prompt = promptIn(body);
     const messages = messagesIn(body);
     if (prompt === undefined && messages === null) throw bad("A prompt is needed.");
@@ -115,6 +140,8 @@ export const textPlugin = (facts: ModelFacts): Plugin => ({
   },
 });
 
+const SPEECH_FIELDS = z.object({ text: textField, input: textField, message: textField, voice: textField, model: textField });
+
 const textToSpeak = (body: Json): string | undefined => textIn(body, "text", "input", "message");
 
 /** Speech of a text, in base64. */
@@ -125,6 +152,7 @@ export const speechPlugin = (facts: ModelFacts): Plugin => ({
   charsToRead: (body) => textToSpeak(body)?.length ?? 0,
   async prepare(call) {
     const { body } = call;
+    checkFields(SPEECH_FIELDS, body);
     const input = textToSpeak(body);
     if (input === undefined) throw bad("A text is needed.");
     if (input.length > TEXT_CHARS_MAX) throw bad(`At most ${TEXT_CHARS_MAX} characters.`);
@@ -138,6 +166,8 @@ export const speechPlugin = (facts: ModelFacts): Plugin => ({
   },
 });
 
+const SOUND_FIELDS = z.object({ audio: textField, input: textField, model: textField });
+
 const soundIn = (body: Json): string | undefined => textIn(body, "audio", "input");
 
 /** The text of what is said in a sound, which comes in base64. */
@@ -147,6 +177,7 @@ export const transcriptionPlugin = (facts: ModelFacts): Plugin => ({
   usesModels: true,
   bytesToHear: (body) => Buffer.byteLength(soundIn(body) ?? "", "base64"),
   async prepare(call) {
+    checkFields(SOUND_FIELDS, call.body);
     const audio = soundIn(call.body);
     if (audio === undefined || !BASE64.test(audio)) throw bad("A sound is needed, in base64.");
     const models = modelsFor(facts, call, facts.models.transcription);

@@ -1,5 +1,6 @@
 import { GatewayError } from "@parley/contracts";
 import type { Caller } from "@parley/domain";
+import { z } from "zod";
 
 export type Json = Record<string, unknown>;
 
@@ -35,6 +36,18 @@ export interface Plugin {
 export const pluginFailed = (detail: string, cause?: unknown): GatewayError => new GatewayError("plugin_failed", { detail, cause });
 
 export const bad = (text: string): GatewayError => new GatewayError("bad_request", { text });
+
+/** Text, where it is there at all. */
+export const textField = z.string({ error: "must be text" }).nullish();
+
+/**
+ * What is sold does what it is asked for, so nothing that a plugin knows is passed over because it is of another type; what it does not know is not looked at. Throws `bad_request`,
+ * which names the first field that is wrong, below `path`.
+ */
+export function checkFields(fields: z.ZodType, value: unknown, path: readonly PropertyKey[] = []): void {
+  const [issue] = fields.safeParse(value).error?.issues ?? [];
+  if (issue !== undefined) throw bad(`${[...path, ...issue.path].join(".")}: ${issue.message}`);
+}
 
 /** The first of these members that is a text. */
 export function textIn(body: Json, ...names: string[]): string | undefined {
