@@ -148,7 +148,10 @@ describe.each([
     system.model.script(breaks);
     const frames = framesOf((await call(streaming(session), body)).text);
     expect(frames.filter(({ event }) => event === "token").length).toBeGreaterThan(0);
-    expect(frames.at(-1)).toMatchObject({ event: "error", data: { error: expect.any(String), message: expect.any(String) } });
+    expect(frames.at(-1)).toMatchObject({
+      event: "error",
+      data: { error: expect.any(String), message: expect.any(String), payment: null },
+    });
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 0, reserved: 0 });
   });
 });
@@ -359,8 +362,8 @@ describe("a refusal", () => {
       402,
       "balance",
       {
-        error: "payment_required",
-        code: "payment_required",
+        error: "budget_exhausted",
+        code: "budget_exhausted",
         message: "The organization's balance is used up: it needs credits.",
         refusedBy: { kind: "balance" },
       },

@@ -16,7 +16,7 @@ interface Unpaid {
 
 /**
  * How to pay: in each way that the caller accepts, by what stands in the header too, or by card. Only ways that are open to it are named. Throws what refuses a call whose
- * seller has nothing left for its models.
+ * seller has nothing left for its models, and credits that are used up where there is no other way: nobody is asked for what cannot be paid.
  */
 export async function askForPayment(gateway: Gateway, sale: Sale, { organizationId, refused, unpaid }: Unpaid): Promise<PaidRefusal> {
   const { name } = sale;
@@ -28,6 +28,7 @@ export async function askForPayment(gateway: Gateway, sale: Sale, { organization
     throw new GatewayError(sale.known === null ? "model_unavailable" : "budget_exhausted");
   const priced = { seller: canWork ? organizationId : null, amountMicros };
   const { names, body, isOffered } = await waysToPay(gateway, sale, priced);
+  if (unpaid !== undefined && names.length === 0 && !isOffered) throw unpaid;
   const choice = names.length === 0 ? "" : ` Choose payment method: ${names.join(" or ")}.`;
   const text = `${unpaid?.message ?? `Payment required for ${name}.`}${choice}`;
   const code = CODES[refused?.problem.status ?? 402] ?? "payment_required";

@@ -145,10 +145,12 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
     }
     let purchase = "wait" in bought ? null : bought;
     let stream: NamedStream | null = null;
+    // Once the money is to be taken, only its own end says whether it was.
+    let isUntaken = true;
     try {
       if (wantsStream) {
         for (const [header, value] of Object.entries(headersOf(sale, purchase))) response.setHeader(header, value);
-        stream = new NamedStream({ response, credential: visitor.credential, ping: ": ping\n\n", farewell: errorFrame });
+        stream = new NamedStream({ response, credential: visitor.credential, ping: ": ping\n\n", farewell: (error) => errorFrame(error) });
         stream.open(attachments, "");
       }
       const open = stream;
@@ -168,6 +170,7 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       signal.throwIfAborted();
       const headers = headersOf(sale, purchase);
       const envelope = envelopeOf(sale, purchase, data);
+      isUntaken = false;
       const receipt = await purchase.settle("done", { headers, envelope });
       // In the same transaction as the payment.
       claim?.kept();
@@ -186,7 +189,9 @@ export function paidGateway(dependencies: PaidGatewayDependencies): Router {
       const failure = signal.aborted && isGatewayError(thrown) ? CLIENT_LEFT : thrown;
       const error = purchase === null ? failure : workFailed(failure, { isGuest, purchase });
       if (stream === null) throw error;
-      if (!stream.isOver && error !== CLIENT_LEFT) await stream.send(errorFrame(toGatewayError(error, log)));
+      const isUnpaid = isUntaken && (purchase?.whenFailed ?? "letGo") === "letGo";
+      if (!stream.isOver && error !== CLIENT_LEFT)
+        await stream.send(errorFrame(toGatewayError(error, log), isUnpaid ? { payment: null } : {}));
       stream.end();
     }
   }
@@ -250,5 +255,6 @@ const envelopeOf = ({ name, method }: Sale, { id, receipt }: Purchase, data: unk
   data,
 });
 
-const errorFrame = (error: GatewayError): string =>
-  namedFrame("error", { error: wordOf(error), code: error.code, message: error.message, refusedBy: error.refusedBy });
+/** `more` is what is known of the money: `payment: null` takes back what the head of the stream has said of it. */
+const errorFrame = (error: GatewayError, more: { payment?: null } = {}): string =>
+  namedFrame("error", { error: wordOf(error), code: error.code, message: error.message, refusedBy: error.refusedBy, ...more });

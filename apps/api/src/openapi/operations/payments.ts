@@ -100,7 +100,7 @@ const paid = z.object({
 const soldFrame = z.union([
   z.object({ delta: text, accumulated: text }),
   paid,
-  z.looseObject({ error: text, code: text, message: text, refusedBy: refusedBy.optional() }),
+  z.looseObject({ error: text, code: text, message: text, refusedBy: refusedBy.optional(), payment: z.null().optional() }),
   z.object({ channelId: text, requiredCumulative: text, acceptedCumulative: text, deposit: text }),
   z.looseObject({ method: text, intent: text, status: text, reference: text }),
 ]);
