@@ -118,6 +118,7 @@ test("a key for some agents has no part in the organization's money", async () =
     [`/api/wallet/sessions?address=${body.address}`],
     [`/api/wallet/sessions?sessionId=${nowhere}`],
     [`/api/wallet/sessions?sessionId=${nowhere}`, { method: "DELETE" }],
+    ["/api/v1/gateway", { body: { message: "x" }, headers: { "x-session-id": nowhere, "x-wallet-address": body.address } }],
   ];
   for (const [path, asked] of calls) {
     const { status, text } = await system.rest(0, apiKey).call(path, asked);
