@@ -148,10 +148,8 @@ describe.each([
     system.model.script(breaks);
     const frames = framesOf((await call(streaming(session), body)).text);
     expect(frames.filter(({ event }) => event === "token").length).toBeGreaterThan(0);
-    expect(frames.at(-1)).toMatchObject({
-      event: "error",
-      data: { error: expect.any(String), message: expect.any(String), payment: null },
-    });
+    const told = { error: expect.any(String), message: expect.any(String), payment: null };
+    expect(frames.at(-1)).toMatchObject({ event: "error", data: told });
     expect(await stateOf(session.sessionId)).toMatchObject({ spent: 0, reserved: 0 });
   });
 });
