@@ -1214,10 +1214,10 @@ export type Routes = {
       kind: "query";
       input:
         | {
-            page?: string | number | undefined;
-            perPage?: string | number | undefined;
             kind?: "agent" | "peer" | "model" | "plugin" | undefined;
             name?: string | undefined;
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
           }
         | undefined;
       output: { items: Price[]; total: number; page: number; perPage: number };
@@ -1260,14 +1260,14 @@ export type Routes = {
       kind: "query";
       input:
         | {
-            page?: string | number | undefined;
-            perPage?: string | number | undefined;
             account?: "customer" | "house" | "revenue" | "credits" | "clearing" | "sessions" | undefined;
             sourceType?: string | undefined;
             sourceId?: string | undefined;
             transactionId?: string | undefined;
             from?: string | undefined;
             to?: string | undefined;
+            page?: string | number | undefined;
+            perPage?: string | number | undefined;
           }
         | undefined;
       output: { items: LedgerEntry[]; total: number; page: number; perPage: number };
