@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { agentConfig } from "@parley/contracts";
+import { agentConfig, createKeyInput } from "@parley/contracts";
 import { collectUntil, openWorld, tokenText, typesOf, untilRest, type World } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { dueCompactions, isSummaryCall, liveSummaries, longThread } from "../engine/testing/long-thread.ts";
@@ -18,11 +18,16 @@ afterAll(() => world.close());
 
 /** An organization of its own for each test, with the prices above. */
 let ours: World;
+let payerKey: string;
+let otherKey: string;
+const keyOf = async (id: string): Promise<string> =>
+  (await world.gateway.createKey(id, createKeyInput.parse({ name: "payer", scopes: [] }), null)).id;
 beforeEach(async () => {
   const { id } = await world.gateway.createOrganization({ name: "payer" });
   organizationId = id;
-  const caller = { ...world.caller, organizationId, principalId: "key_payer" };
   const { gateway } = world;
+  [payerKey, otherKey] = await Promise.all([keyOf(id), keyOf(id)]);
+  const caller = { ...world.caller, organizationId, principalId: payerKey };
   ours = {
     ...world,
     caller,
@@ -58,7 +63,7 @@ describe("what turns use is charged", () => {
     expect(account).toMatchObject({ mode: "postpaid", balanceMicros: -used({ prompt_tokens: 11, completion_tokens: 5 }) });
     await world.database.billing.post([organizationId], { rowsMax: 10, callKeptMs: 1_000 });
     for (const [by, name] of [
-      ["key", "key_payer"],
+      ["key", payerKey],
       ["agent", agent.id],
       ["model", MODEL],
       // A day may end meanwhile.
@@ -242,8 +247,8 @@ describe("budgets", () => {
     "of %s stop what would go beyond them, whoever else has money",
     async (scope) => {
       const agent = await ours.agent();
-      await budget(scope, { organization: "", key: "key_payer", agent: agent.id, user: USER }[scope], 600);
-      await budget("key", "key_other", 0);
+      await budget(scope, { organization: "", key: payerKey, agent: agent.id, user: USER }[scope], 600);
+      await budget("key", otherKey, 0);
       world.model.script({ tokens: 400, delayMs: 1 });
       expect(await endOf(agent)).toMatchObject({ type: "turn.failed", data: { reason: "budget" } });
       const { balanceMicros } = await atRest(world, organizationId);

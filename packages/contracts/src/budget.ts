@@ -3,10 +3,11 @@ import { keptText, MICROS_MAX } from "./money.ts";
 
 export const budgetScope = z.enum(["organization", "key", "agent", "user"]);
 export const budgetPeriod = z.enum(["day", "month", "total"]);
+/** Takes no field that it does not know: a misspelled `hard` would stop what was only to be told of. */
 export const setBudgetInput = z
-  .object({
+  .strictObject({
     scope: budgetScope,
-    /** The key's id, the agent's, or what users are called; of the organization's own budget empty. */
+    /** The key's id, or what else callers are known by that have none; the agent's, or what users are called; of the organization's own budget empty. */
     subject: keptText(320).default(""),
     /** In UTC. */
     period: budgetPeriod,

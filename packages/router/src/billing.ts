@@ -9,8 +9,12 @@ import {
   statementInput,
   subscribeInput,
 } from "@parley/contracts";
+import { idempotencyKey } from "./idempotency-key.ts";
 import { changing, procedure } from "./procedure.ts";
 import type { ProceduresOf } from "./registry.ts";
+
+/** Strict as it is, it knows the key that a call may name in its input. */
+const budgetSetting = setBudgetInput.safeExtend({ idempotencyKey: idempotencyKey.optional() });
 
 /** The money of the caller's organization. */
 export const billing = {
@@ -49,8 +53,8 @@ export const billing = {
   portal: procedure("billing.portal").query(({ ctx }) => ctx.gateway.openPortal(ctx.caller)),
 
   setBudget: changing("billing.setBudget")
-    .input(setBudgetInput)
-    .mutation(({ ctx, input }) => ctx.gateway.setBudget(ctx.caller, input, ctx.once)),
+    .input(budgetSetting)
+    .mutation(({ ctx, input: { idempotencyKey: _, ...input } }) => ctx.gateway.setBudget(ctx.caller, input, ctx.once)),
 
   deleteBudget: changing("billing.deleteBudget")
     .input(budgetInput)

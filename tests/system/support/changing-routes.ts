@@ -140,7 +140,7 @@ export async function changingRoutes(system: System): Promise<Cases> {
   const session = async () => String(at((await system.rest().call("/api/session", { method: "POST" })).body, "id"));
   const budget = async (period: string) =>
     String(
-      at(await trpc("mutation", "billing.setBudget", { scope: "key", subject: randomUUID(), period, limitMicros: 1, hard: false }), "id"),
+      at(await trpc("mutation", "billing.setBudget", { scope: "user", subject: randomUUID(), period, limitMicros: 1, hard: false }), "id"),
     );
   const rotation = async (): Promise<Case> => {
     const wanted = { organizationId: system.ours.organizationId, keyId: await key(), overlapSeconds: 60 };

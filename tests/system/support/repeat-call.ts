@@ -50,8 +50,16 @@ const NAMES: Record<string, string> = { taskId: "executionId", id: "keyId" };
 /** Of the operator's routes of money, which take nothing that they do not know. */
 const moneyBodyOf = (input: Record<string, unknown>) => ({
   ...{ organization_id: input.organizationId, amount_micros: input.amountMicros, reference: input.reference, mode: input.mode },
-  ...{ kind: input.kind, name: input.name, effective_from: input.effectiveFrom, payment: input.payment },
+  ...{ kind: input.kind, name: input.name, input_pico: input.inputPico, effective_from: input.effectiveFrom, payment: input.payment },
 });
+
+/** Of budgets, which are as strict. */
+const budgetBodyOf = (input: Record<string, unknown>) => ({ scope: input.scope, period: input.period, limit_micros: input.limitMicros });
+
+const STRICT = [
+  ["/admin/billing", moneyBodyOf],
+  ["/api/billing/budgets", budgetBodyOf],
+] as const;
 
 /** All that any other route reads; each door takes its own and leaves the rest. */
 const bodyOf = (input: Record<string, unknown>) => ({
@@ -60,7 +68,6 @@ const bodyOf = (input: Record<string, unknown>) => ({
   ...{ model: input.model, messages: input.messages, message: input.text, question: input.text, agentId: input.agentId },
   ...{ input: input.input ?? { text: input.text }, id: input.conversationId, text: input.text, run: true, decision_id: input.cardId },
   ...{ decision: input.decision, clear_queue: input.clearQueue, endpoint: input.endpoint, scopes: input.scopes },
-  ...{ scope: input.scope, period: input.period, limit_micros: input.limitMicros },
   ...{ address: input.address, deposit: input.deposit, sessionId: input.sessionId },
   ...{
     userAddress: input.userAddress,
@@ -124,7 +131,7 @@ const restWay = (system: System, name: RouteName, { method, path }: RestRoute): 
     const concrete = path.replace(/:(\w+)/g, (_, parameter: string) => String(input[NAMES[parameter] ?? parameter]));
     const query = queryOf(input, { method, isAdmin });
     const headers = { "idempotency-key": key, ...(isAdmin && { "x-admin-secret": system.adminSecret }) };
-    const json = path.startsWith("/admin/billing") ? moneyBodyOf : bodyOf;
+    const json = STRICT.find(([prefix]) => path.startsWith(prefix))?.[1] ?? bodyOf;
     const body = method === "DELETE" || method === "GET" ? {} : { body: name === "openai.transcriptions" ? formOf(input) : json(input) };
     const answer = await system.rest().call(concrete + query, { method, headers, ...body });
     if (answer.status >= 300) {

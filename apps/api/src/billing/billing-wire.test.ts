@@ -1,6 +1,7 @@
 import { listChargesInput, setPriceInput } from "@parley/contracts";
 import { expect, it } from "vitest";
 import {
+  budgetBody,
   chargesQuery,
   creditBody,
   entriesQuery,
@@ -13,10 +14,12 @@ import {
   statementQuery,
 } from "./billing-wire.ts";
 
-it("a price or a credit with a field that is not known is refused: a misspelled rate would be none", () => {
+it("a price, a budget or a credit with a field that is not known is refused: a misspelled rate would be none, a misspelled `hard` true", () => {
   const price = { kind: "model", name: "local/tts" };
   expect(priceBody.safeParse({ ...price, input_pico: 5 }).success).toBe(true);
   expect(priceBody.safeParse({ ...price, inputPico: 5 }).success).toBe(false);
+  const budget = { scope: "organization", period: "day", limit_micros: 1 };
+  expect([budgetBody.safeParse(budget).success, budgetBody.safeParse({ ...budget, hrad: false }).success]).toEqual([true, false]);
   const credit = { organization_id: "0198a000-0000-7000-8000-000000000009", amount_micros: 1, reference: "r" };
   expect([creditBody.safeParse(credit).success, creditBody.safeParse({ ...credit, amount: 1 }).success]).toEqual([true, false]);
 });

@@ -37,7 +37,7 @@ export const exportQuery = z.strictObject(ofCharges);
 export const chargesQuery = z.strictObject({ ...ofCharges, after: listChargesInput.shape.after, limit: listChargesInput.shape.limit });
 
 const budget = setBudgetInput.shape;
-export const budgetBody = z.object({
+export const budgetBody = z.strictObject({
   scope: budgetScope,
   subject: budget.subject,
   period: budgetPeriod,

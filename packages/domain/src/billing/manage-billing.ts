@@ -1,5 +1,5 @@
 import type { Listed } from "@parley/contracts";
-import { CURRENCY, GatewayError, newId, type Page, type PageQuery, type SetBudget, userName } from "@parley/contracts";
+import { CURRENCY, GatewayError, newId, type Page, type PageQuery } from "@parley/contracts";
 import { checkPage } from "../check-page.ts";
 import type { GatewayContext } from "../gateway-ports.ts";
 import { runOnce } from "../idempotency/run-once.ts";
@@ -8,6 +8,7 @@ import { checkOrganization } from "../identity/check-organization.ts";
 import { wholeOf } from "../identity/whole-of.ts";
 import type { ChargePlace } from "./billing-store.ts";
 import type { BillingUseCases } from "./billing-use-cases.ts";
+import { budgetSubject } from "./budget-subject.ts";
 import { readPlace, writePlace } from "./list-place.ts";
 
 /** Groups of one statement; how many more there are it says. */
@@ -20,15 +21,6 @@ const NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000";
 const OPERATOR = "operator";
 
 const onlookerOf = ({ organizationId, agentIds }: Caller) => ({ organizationId, agentIds: agentIds && [...agentIds] });
-
-/** An agent's is its id as it is kept, a user's what calls for that user are known by. */
-function subjectOf({ scope, subject }: SetBudget): string {
-  if (scope === "agent") return subject.toLowerCase();
-  if (scope !== "user") return subject;
-  const name = userName(subject);
-  if (name === null) throw new GatewayError("invalid_input", { text: "A user is named." });
-  return name;
-}
 
 async function page<Item>(
   { page, perPage }: PageQuery,
@@ -86,8 +78,11 @@ export function manageBilling(context: GatewayContext): BillingUseCases {
     setBudget: (caller, input, once) =>
       runOnce(context, caller, once, {
         input,
-        run: (bound) =>
-          bound.billing.setBudget(wholeOf(caller), { ...input, subject: subjectOf(input), id: newId<string>() }, limits.budgetsMax),
+        async run(bound) {
+          const organizationId = wholeOf(caller);
+          const subject = await budgetSubject(bound, organizationId, input);
+          return bound.billing.setBudget(organizationId, { ...input, subject, id: newId<string>() }, limits.budgetsMax);
+        },
       }),
     async deleteBudget(caller, budgetId, once) {
       await runOnce(context, caller, once, {
