@@ -53,12 +53,15 @@ const moneyBodyOf = (input: Record<string, unknown>) => ({
   ...{ kind: input.kind, name: input.name, input_pico: input.inputPico, effective_from: input.effectiveFrom, payment: input.payment },
 });
 
+/** Of calls that are sold, whose `input` is a text. */
+const soldBodyOf = (input: Record<string, unknown>) => ({ message: input.text, agentId: input.agentId });
 /** Of budgets, which are as strict. */
 const budgetBodyOf = (input: Record<string, unknown>) => ({ scope: input.scope, period: input.period, limit_micros: input.limitMicros });
 
 const STRICT = [
   ["/admin/billing", moneyBodyOf],
   ["/api/billing/budgets", budgetBodyOf],
+  ["/api/v1/gateway", soldBodyOf],
 ] as const;
 
 /** All that any other route reads; each door takes its own and leaves the rest. */
