@@ -306,6 +306,19 @@ describe("a session", () => {
     expect(await reserve(40, 99)).toMatchObject({ outcome: "unsigned", mayWait: false, isSpent: false });
   });
 
+  test("that is closed says as before what has paid in it, and is no session to anything else", async () => {
+    const { key, reserve, end } = await opened(100);
+    const [paid, underWay] = [randomUUID(), randomUUID()];
+    await reserve(20, null, paid);
+    await end(paid, true);
+    await reserve(30, null, underWay);
+    await owner`update wallet_sessions set status = 'closing' where id = ${key.id}`;
+    expect(await reserve(20, null, paid)).toEqual({ outcome: "used" });
+    expect(await reserve(30, null, underWay)).toEqual({ outcome: "used", underWay: true });
+    expect(await reserve(30, 50)).toEqual({ outcome: "invalid", isSpent: true });
+    expect([await reserve(30, 51), await reserve(30, null)]).toEqual(Array(2).fill({ outcome: "invalid", isSpent: false }));
+  });
+
   test("holds so much and no more, of what is not spent", async () => {
     const { key, reserve } = await opened(60);
     const topUp = (depositMicros: number) =>

@@ -146,7 +146,7 @@ begin
 end $$;
 
 -- Sets the price of a call aside in a session. Takes {organizationId, id, sessionId, wallet, plugin, amountMicros, nonce, signature?, signedMicros?, callKey, quietMs}. Returns
--- {outcome: reserved, remainingMicros} | {outcome: invalid} | {outcome: used, underWay?} | {outcome: insufficient or unsigned, remainingMicros, mayWait: it would be enough if
+-- {outcome: reserved, remainingMicros} | {outcome: invalid, isSpent} | {outcome: used, underWay?} | {outcome: insufficient or unsigned, remainingMicros, mayWait: it would be enough if
 -- others let go of what they hold, isSpent: all that was signed for has paid for calls already}.
 create or replace function reserve_in_session(p jsonb) returns jsonb language plpgsql as $$
 declare
@@ -158,13 +158,17 @@ declare
 begin
   perform set_config('parley.organizations', '{' || organization || '}', true);
   perform release_call(organization, p->>'callKey');
-  perform from wallet_sessions where id = p->>'sessionId' and wallet = p->>'wallet' and status = 'active' for update;
-  if not found then return '{"outcome": "invalid"}'; end if;
+  -- One that was closed, too: what has paid in it, or does so just now, is not to be paid for in another way.
+  select * into s from wallet_sessions where id = p->>'sessionId' and wallet = p->>'wallet' for update;
+  if not found then return '{"outcome": "invalid", "isSpent": false}'; end if;
   select * into u from purchases where session_id = p->>'sessionId' and nonce = p->>'nonce' and state <> 'released';
   if u.state = 'captured' then return '{"outcome": "used"}'; end if;
   if u.state = 'reserved' then
     if u.touched_at > clock_timestamp() - coalesce((p->>'quietMs')::float8, 60000) * interval '1 millisecond' then return '{"outcome": "used", "underWay": true}'; end if;
     perform end_purchase(jsonb_build_object('organizationId', organization, 'id', u.id, 'capture', false));
+  end if;
+  if s.status <> 'active' then
+    return jsonb_build_object('outcome', 'invalid', 'isSpent', coalesce(signed <= s.spent_micros + s.reserved_micros, false));
   end if;
   update wallet_sessions set reserved_micros = reserved_micros + micros, signed_micros = greatest(signed_micros, signed), used_at = clock_timestamp()
   where id = p->>'sessionId' and wallet = p->>'wallet' and status = 'active' and deposit_micros - spent_micros - reserved_micros >= micros

@@ -37,7 +37,7 @@ export type Reserved =
    */
   | { outcome: "insufficient" | "unsigned"; remainingMicros: number; mayWait: boolean; isSpent: boolean }
   /** No open session of that wallet; or the nonce was used before. */
-  | { outcome: "invalid" }
+  | { outcome: "invalid"; isSpent: boolean }
   /** `underWay`: its call is not over yet. */
   | { outcome: "used"; underWay?: true };
 

@@ -75,7 +75,8 @@ it("says of a session that does not pay whether the call is to be paid otherwise
   const voucher = { code: "voucher_failed", retryAfterSeconds: undefined };
   const money = { code: "insufficient_balance", retryAfterSeconds: undefined, message: "Need $0.05, have $0.01" };
   const cases: [Reserved, object, isFinal: boolean][] = [
-    [{ outcome: "invalid" }, { code: "session_invalid" }, false],
+    [{ outcome: "invalid", isSpent: false }, { code: "session_invalid" }, false],
+    [{ outcome: "invalid", isSpent: true }, { code: "session_invalid" }, true],
     [{ outcome: "used" }, voucher, true],
     [{ outcome: "unsigned", ...short }, voucher, false],
     [{ outcome: "unsigned", ...short, isSpent: true }, voucher, true],

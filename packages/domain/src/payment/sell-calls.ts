@@ -39,7 +39,8 @@ async function buyInSession(
     ...{ signature: proof?.signature ?? null, signedMicros: isOneCall ? null : (proof?.signedMicros ?? null) },
     ...{ callKey: callKeyOf(under), quietMs: QUIET_MS },
   });
-  if (reserved.outcome === "invalid") return refused("session_invalid");
+  // It may have been closed after what was signed for in it has paid for this very call.
+  if (reserved.outcome === "invalid") return refused("session_invalid", {}, reserved.isSpent);
   // A race that is lost, or a call whose end nobody knows yet, is not to be paid again.
   if (reserved.outcome === "used" && reserved.underWay) throw new GatewayError("payment_pending", { retryAfterSeconds: 2 });
   // It has paid for a call: most likely for this one, whose answer was lost.

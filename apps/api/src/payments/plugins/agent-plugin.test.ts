@@ -60,7 +60,7 @@ it.each<[plugin: string, body: Json, refusal: string | null]>([
 
 it("a guest is told that an agent is not theirs to choose; the one that guests talk to may be named", async () => {
   const message = "Hi";
-  expect(await refusalOf("agent", { message, agentId: SOLD }, true)).toBeNull();
+  for (const agentId of [SOLD, SOLD.toUpperCase()]) expect(await refusalOf("agent", { message, agentId }, true)).toBeNull();
   expect(await refusalOf("agent", { message, agentId: OTHER }, true)).toBe("Only the holder of a key chooses an agent.");
   expect(await refusalOf("agent", { message, agentId: OTHER }, false)).toBeNull();
 });

@@ -27,8 +27,9 @@ const promptIn = (body: Json): string | undefined => textIn(body, "message", "pr
 export function agentPlugin({ gateway, limits, openStream, soldAgentId }: AgentFacts): Plugin {
   async function agentOf(call: PluginCall): Promise<string> {
     const { caller, isGuest, body } = call;
-    const named = textIn(body, "agentId", "agent_id");
-    if (named !== undefined && !agentId.safeParse(named).success) throw bad("Unknown agent.");
+    const said = textIn(body, "agentId", "agent_id");
+    const named = said === undefined ? undefined : agentId.safeParse(said).data;
+    if (said !== undefined && named === undefined) throw bad("Unknown agent.");
     if (isGuest && named !== undefined) {
       // Of what is not sold a guest learns nothing, not even whether it is there.
       const sold = await agentOf({ ...call, body: {} });
