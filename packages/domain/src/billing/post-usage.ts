@@ -1,4 +1,4 @@
-import { GatewayError, type Limits } from "@parley/contracts";
+import { isGatewayError, type Limits } from "@parley/contracts";
 import type { EngineMetrics } from "../engine-metrics.ts";
 import type { Log } from "../logger.ts";
 import type { BillingStore } from "./billing-store.ts";
@@ -28,7 +28,7 @@ export async function postUsage(ports: PostPorts, organizationIds: readonly stri
   for (const organizationId of organizationIds) {
     await postTogether(ports, [organizationId], signal).catch((error: unknown) => {
       // A lock that could not be had, or Postgres is away: nothing is wrong with it, and the sweep orders it again.
-      const isPassing = error instanceof GatewayError && error.code === "storage_unavailable";
+      const isPassing = isGatewayError(error, "storage_unavailable");
       ports.log[isPassing ? "warn" : "error"]({ err: error, organizationId }, "an organization cannot be charged");
       failures.push(error);
     });
